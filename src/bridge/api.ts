@@ -1,0 +1,288 @@
+/**
+ * What the page may ask of the node and what the node tells the page. Every value survives
+ * structured clone: bytes are Uint8Array or lower-case hex, amounts are bigint grains.
+ * The same object, wrapped, is `window.commonweight`.
+ */
+import type { BackendName, ComputeStatus, EvaluationResult } from '../ports/compute.ts'
+import type { NetworkStatus } from '../ports/network.ts'
+
+export type Hex = string
+
+/** Where the node stands, as one union; the UI words each. */
+export type NodePhase =
+  | { readonly phase: 'starting', readonly step: string }
+  | { readonly phase: 'joining' }
+  | { readonly phase: 'alone' }
+  | { readonly phase: 'syncing', readonly height: number, readonly target: number, readonly stage: 'headers' | 'blocks' | 'states' | 'replay' }
+  | { readonly phase: 'behind', readonly height: number, readonly target: number }
+  | { readonly phase: 'ready' }
+  | { readonly phase: 'no-data', readonly job: Hex, readonly have: number, readonly want: number }
+  | { readonly phase: 'pruned', readonly height: number, readonly detail: string }
+  | { readonly phase: 'asleep', readonly forMs: number }
+  | { readonly phase: 'newer-version', readonly version: number }
+  | { readonly phase: 'storage-failed', readonly kind: 'full' | 'gone' | 'newer' | 'corrupt', readonly detail: string }
+  | { readonly phase: 'stopped', readonly detail: string }
+
+export interface MiningSettings {
+  readonly on: boolean
+  /** Kernels at once, 1..workersMax. */
+  readonly workers: number
+  /** Share of time the kernels may use, 0.1..1. */
+  readonly duty: number
+  readonly pauseWhenHidden: boolean
+  readonly pauseOnBattery: boolean
+}
+
+export interface MiningView {
+  readonly settings: MiningSettings
+  readonly state: 'off' | 'waiting' | 'working' | 'paused-hidden' | 'paused-battery'
+  /** Why it is waiting, for people. */
+  readonly detail: string
+  readonly job?: Hex
+  readonly round?: number
+  readonly slices: number
+  readonly blocksFound: number
+  readonly contributionsSealed: number
+  /** Slices per second and expected seconds to the next block of this tab, smoothed. */
+  readonly slicesPerSecond: number
+  readonly expectedBlockSeconds?: number
+}
+
+export interface BlockView {
+  readonly hash: Hex
+  readonly height: number
+  readonly parent: Hex
+  readonly timeMs: number
+  readonly miner: Hex
+  readonly payee: Hex
+  readonly mine: boolean
+  readonly job: Hex
+  readonly jobName: string
+  readonly round: number
+  readonly slice: number
+  readonly resultHash: Hex
+  readonly stateHash: Hex
+  readonly transactions: number
+  readonly seals: number
+  readonly contributions: number
+  readonly reward: bigint
+  readonly fees: bigint
+  /** Cost units. */
+  readonly work: bigint
+  readonly onMainChain: boolean
+  /** replayed: this tab redid the work; ledger: rules checked, work taken from before the window. */
+  readonly checked: 'replayed' | 'ledger' | 'own' | 'pending'
+}
+
+export interface ReplayView {
+  readonly hash: Hex
+  readonly ok: boolean
+  readonly claimedResult: Hex
+  readonly computedResult?: Hex
+  readonly claimedPayload: Hex
+  readonly computedPayload?: Hex
+  readonly ticket?: Hex
+  readonly backend: BackendName
+  readonly steps: number
+  readonly elapsedMs: number
+  /** Named reason if it could not be done (state pruned, data missing) or did not match. */
+  readonly reason?: string
+}
+
+export interface JobView {
+  readonly id: Hex
+  readonly name: string
+  readonly status: 'waiting-data' | 'active' | 'done' | 'expired' | 'cancelled' | 'exhausted'
+  readonly benchmark: boolean
+  readonly mine: boolean
+  readonly owner?: Hex
+  readonly layers: readonly number[]
+  readonly parameters: number
+  readonly batch: number
+  readonly stepsPerSlice: number
+  readonly round: number
+  readonly rounds: number
+  readonly escrow: bigint
+  readonly escrowLeft: bigint
+  readonly pricePerContribution: bigint
+  readonly burn: bigint
+  readonly deadline?: number
+  readonly features: number
+  readonly classes: number
+  readonly trainRecords: number
+  readonly testRecords: number
+  readonly dataHeld: number
+  readonly dataBytes: number
+  readonly stateHash: Hex
+  /** Newest evaluation on the held-out records by this tab. */
+  readonly accuracy?: number
+  readonly loss?: number
+}
+
+/** One point of the learning curve, measured by this tab on held-out records. */
+export interface CurvePoint { readonly job: Hex, readonly round: number, readonly timeMs: number, readonly samples: number, readonly accuracy: number, readonly loss: number }
+
+export interface HistoryEntry {
+  readonly id: string
+  readonly height: number
+  readonly timeMs: number
+  readonly kind: 'block-reward' | 'contribution' | 'contribution-subsidy' | 'fees' | 'received' | 'sent' | 'job-posted' | 'job-refund'
+  /** Positive: credit. Negative: debit. Grains. */
+  readonly amount: bigint
+  /** Why, in one sentence. */
+  readonly reason: string
+  /** Height from which the credit can be spent; undefined when it can be already. */
+  readonly maturesAt?: number
+  readonly block?: Hex
+  readonly job?: Hex
+  readonly counterparty?: Hex
+}
+
+export interface WalletView {
+  readonly address: string
+  readonly key: Hex
+  readonly balance: bigint
+  /** Earned, not yet spendable. */
+  readonly maturing: bigint
+  /** Sent but not yet in a block. */
+  readonly pendingOut: bigint
+  readonly nonce: number
+  readonly backedUp: boolean
+  readonly minFee: bigint
+}
+
+export interface PeerNode { readonly id: string, readonly link: 'webrtc' | 'relay' | 'server' | 'memory', readonly score: number, readonly height?: number, readonly rttMs?: number, readonly miner?: Hex }
+
+export interface RefusalView { readonly timeMs: number, readonly what: string, readonly reason: string, readonly detail: string, readonly peer?: string }
+
+export interface LogEntry { readonly timeMs: number, readonly level: 'debug' | 'info' | 'warn' | 'error', readonly area: string, readonly text: string }
+
+/** Everything the page shows, at most four times a second. */
+export interface NodeView {
+  readonly phase: NodePhase
+  readonly network: 'main' | 'test'
+  readonly chain: Hex
+  readonly slot: number
+  readonly self: string
+  readonly miner: Hex
+  readonly height: number
+  readonly head: Hex
+  readonly headTimeMs: number
+  readonly blockIntervalMs: number
+  /** Mean interval of the last blocks, ms. */
+  readonly recentIntervalMs?: number
+  readonly totalWork: bigint
+  readonly issued: bigint
+  readonly burned: bigint
+  /** Share of recent blocks' work that a client paid for, 0..1. */
+  readonly paidShare: number
+  readonly peers: readonly PeerNode[]
+  readonly net: NetworkStatus
+  readonly compute: ComputeStatus
+  readonly mining: MiningView
+  readonly jobs: readonly JobView[]
+  readonly wallet: WalletView
+  readonly replays: number
+  readonly replayFailures: number
+  readonly blocksReplayed: readonly Hex[]
+  readonly contributionsPerRound: number
+  /** Samples trained per second by the whole network, from the seals of the last minute. */
+  readonly networkSamplesPerSecond: number
+  readonly committee: { readonly size: number, readonly member: boolean, readonly ready: boolean, readonly needsBlocks: number }
+  readonly refusals: readonly RefusalView[]
+  readonly storage: { readonly used: number, readonly quota?: number, readonly persisted: boolean }
+}
+
+export type NodeEvent =
+  | { readonly type: 'view', readonly view: NodeView }
+  | { readonly type: 'block', readonly block: BlockView }
+  | { readonly type: 'curve', readonly point: CurvePoint }
+  | { readonly type: 'log', readonly entry: LogEntry }
+  | { readonly type: 'notice', readonly level: 'info' | 'warn' | 'error', readonly text: string }
+
+/** A refusal a person can act on: which field, what was wrong, what was expected. */
+export interface FieldError { readonly field: string, readonly message: string, readonly line?: number }
+export type Outcome<T> = { readonly ok: true, readonly value: T } | { readonly ok: false, readonly errors: readonly FieldError[] }
+
+/** Raw bytes of the user's files; gz is unpacked by the node. */
+export interface JobFiles {
+  readonly kind: 'idx' | 'csv'
+  readonly trainFeatures: { readonly name: string, readonly bytes: Uint8Array }
+  /** IDX only. */
+  readonly trainLabels?: { readonly name: string, readonly bytes: Uint8Array }
+  readonly testFeatures?: { readonly name: string, readonly bytes: Uint8Array }
+  readonly testLabels?: { readonly name: string, readonly bytes: Uint8Array }
+  /** CSV only: index or header of the label column; default the last. */
+  readonly labelColumn?: string
+}
+
+export interface DatasetPreview {
+  readonly root: Hex
+  readonly records: number
+  readonly trainRecords: number
+  readonly testRecords: number
+  readonly features: number
+  readonly classes: number
+  readonly classNames: readonly string[]
+  readonly width?: number
+  readonly height?: number
+  readonly bytes: number
+  /** A few records to look at: u8 features and class. */
+  readonly samples: ReadonlyArray<{ readonly features: Uint8Array, readonly label: number }>
+}
+
+export interface JobDraft {
+  /** The JSON of a job file (PoUW's form), as text. */
+  readonly json: string
+  /** Root of a data set staged by previewData, or 'builtin'. */
+  readonly data: Hex | 'builtin'
+  readonly escrow: bigint
+  readonly pricePerContribution: bigint
+  readonly burn: bigint
+  readonly deadlineBlocks: number
+  readonly fee: bigint
+}
+
+export interface Prediction { readonly probabilities: readonly number[], readonly label: number, readonly classNames: readonly string[] }
+
+export interface NodeApi {
+  /** The current view. */
+  view(): Promise<NodeView>
+  /** Listens until the returned function is called. */
+  listen(listener: (e: NodeEvent) => void): Promise<() => void>
+
+  setMining(settings: Partial<MiningSettings>): Promise<void>
+  /** The page tells the node what a worker cannot see. */
+  setEnvironment(e: { readonly hidden: boolean, readonly onBattery: boolean }): Promise<void>
+  setLogLevel(level: 'debug' | 'info'): Promise<void>
+
+  /** Newest first, below `before` (exclusive) if given. */
+  blocks(limit: number, before?: number): Promise<BlockView[]>
+  block(hash: Hex): Promise<BlockView | undefined>
+  replayBlock(hash: Hex): Promise<ReplayView>
+  curve(job: Hex): Promise<CurvePoint[]>
+  logs(limit: number): Promise<LogEntry[]>
+
+  history(limit: number): Promise<HistoryEntry[]>
+  send(to: string, amount: bigint, fee: bigint): Promise<Outcome<{ readonly id: Hex }>>
+  /** Passphrase-encrypted backup of the wallet key, as text. */
+  exportKey(passphrase: string): Promise<Outcome<string>>
+  /** Replaces the wallet; the caller has confirmed. Takes effect after a reload. */
+  importKey(backup: string, passphrase: string): Promise<Outcome<{ readonly address: string }>>
+
+  /** Reads the user's files; keeps the data set staged for postJob. */
+  previewData(files: JobFiles): Promise<Outcome<DatasetPreview>>
+  checkJob(draft: JobDraft): Promise<Outcome<{ readonly parameters: number, readonly costPerSlice: number, readonly contributionsPaid: number, readonly total: bigint }>>
+  postJob(draft: JobDraft): Promise<Outcome<{ readonly id: Hex }>>
+  cancelJob(id: Hex): Promise<Outcome<{ readonly id: Hex }>>
+
+  /** features: u8, spec.features of them. */
+  predict(job: Hex, features: Uint8Array): Promise<Outcome<Prediction>>
+  evaluate(job: Hex): Promise<Outcome<EvaluationResult>>
+  /** A held-out record of the job's data, to try the model on. */
+  sample(job: Hex, index: number): Promise<Outcome<{ readonly features: Uint8Array, readonly label: number, readonly width: number, readonly height: number, readonly className: string }>>
+  /** The newest state of the job's model as a file. */
+  downloadModel(job: Hex): Promise<Outcome<{ readonly name: string, readonly bytes: Uint8Array }>>
+
+  stop(): Promise<void>
+}

@@ -1,0 +1,174 @@
+/**
+ * Every consensus number, with its unit, its reason, and the relations that must hold between them.
+ * Two networks share the code: `main` is what `npm start` serves; `test` is the same rules on a
+ * faster clock, so that a test in real tabs ends in seconds.
+ */
+
+/** Protocol version written into every template; a node ignores what it does not know. */
+export const PROTOCOL_VERSION = 1
+
+/** One credit is a million grains: the ledger knows grains only. */
+export const GRAINS_PER_CREDIT = 1_000_000n
+
+/** Hash sizes and key sizes are bytes. */
+export const HASH_BYTES = 32
+export const SIGNATURE_BYTES = 64
+
+/** Contributions one seal can carry (DESIGN 4: R_MAX). */
+export const MAX_CONTRIBUTIONS_PER_SEAL = 32
+/** Slices s = 0..S_MAX-1 of a (key, job, round) may become contributions; later slices only mine. */
+export const MAX_CONTRIBUTION_SLICES = 4
+/** Seals one block body can carry; supervisors stop at half of it until a block comes. */
+export const MAX_SEALS_PER_BLOCK = 32
+/** Off-chain seals a committee will stack on top of the newest on-chain seal of a job. */
+export const MAX_PENDING_SEALS = 16
+/** Transactions one block body can carry. */
+export const MAX_TRANSACTIONS_PER_BLOCK = 256
+/** Serialized block body, bytes. */
+export const MAX_BODY_BYTES = 768 * 1024
+/** Serialized job spec, bytes. */
+export const MAX_SPEC_BYTES = 1024
+/** Jobs that are active (or waiting for data) at once, the benchmark aside (DESIGN 4: J_MAX). */
+export const MAX_ACTIVE_JOBS = 4
+
+/** Layers of an MLP, input layer not counted. */
+export const MAX_LAYERS = 8
+/** Width of any layer; 133,144 is where an int8 sum could wrap (EXACT 5), this is far below. */
+export const MAX_LAYER_WIDTH = 4096
+/** Parameters of one model. Bounds a payload (1 byte each) and a state (4 bytes each). */
+export const MAX_PARAMETERS = 1_000_000
+/** Batch sizes: below 16 the fixed cost of a step dominates and its MACs are mispriced. */
+export const MIN_BATCH = 16
+export const MAX_BATCH = 256
+/** Local steps of one slice. */
+export const MAX_STEPS_PER_SLICE = 512
+/** Records of a data set, and bytes of one record's features. */
+export const MAX_RECORDS = 200_000
+export const MAX_FEATURES = 4096
+export const MAX_CLASSES = 256
+/** Features of one data set in all, bytes: every full node holds it. */
+export const MAX_DATASET_BYTES = 64 * 1024 * 1024
+/** Rounds a job may ask for. */
+export const MAX_ROUNDS = 100_000
+
+/**
+ * Cost of one slice, in cost units (DESIGN 3: a MAC + b parameters; attack 7 of the findings).
+ * cost = steps * (MACs of the step + COST_PER_PARAMETER * parameters), see training/cost.ts.
+ * The constant is measured by `npm run bench`: nanoseconds per parameter over nanoseconds per MAC.
+ */
+export const COST_PER_PARAMETER = 96
+/** A slice costs at most this: a twentieth of the block interval on the reference device. */
+export const MAX_SLICE_COST = 8_000_000_000
+
+/** Share of a block's subsidy that goes to the contributions it seals, in 1/256; unissued if none. */
+export const CONTRIBUTION_SUBSIDY_SHARE = 64
+/** Share of draws one paid job can take, in 1/256: a self-made job cannot take them all. */
+export const JOB_DRAW_CAP = 192
+
+/** Bounds on what a stranger may send (bytes). */
+export const MAX_GOSSIP_BYTES = 64 * 1024
+export const MAX_HEADERS_PER_REQUEST = 128
+export const MAX_BODIES_PER_REQUEST = 8
+export const CHUNK_BYTES = 128 * 1024
+
+export interface ChainParams {
+  /** Human name; part of the genesis hash, so two networks never mix. */
+  readonly name: string
+  /** Target time between blocks, ms. */
+  readonly blockIntervalMs: number
+  /** Blocks over which the target forgets (WTEMA window). */
+  readonly retargetWindow: number
+  /** First target, 256 bit, per cost unit. */
+  readonly genesisTarget: bigint
+  /** No target is easier than this. */
+  readonly maxTarget: bigint
+  /** A block's time may be ahead of a node's clock by this, ms. */
+  readonly futureMs: number
+  /** Blocks whose median time a block must exceed. */
+  readonly medianBlocks: number
+  /** Draws at height h use rho of height h-1-rhoDelay (DESIGN 4: D). */
+  readonly rhoDelay: number
+  /** Committee: distinct miners of the last this-many blocks up to the anchor (DESIGN 4: C). */
+  readonly committeeBlocks: number
+  /** A seal's anchor may be this far below the block that carries the seal. */
+  readonly anchorAgeMax: number
+  /** A contribution's randomness may be this many blocks old. */
+  readonly randomnessAgeMax: number
+  /** Blocks until a credit can be spent and a challenge is still heard (DESIGN 4: F). */
+  readonly maturity: number
+  /** Blocks for which payloads and states are kept and replay is possible. */
+  readonly historyBlocks: number
+  /** Blocks a joining tab replays before it calls itself synced (DESIGN 4: W). */
+  readonly joinReplayBlocks: number
+  /** Policy, not consensus: least time between two seals of a job, ms. */
+  readonly roundMs: number
+  /** Issuance per block at the start, grains, and the number of blocks after which it halves. */
+  readonly subsidy: bigint
+  readonly halvingBlocks: number
+  /** Blocks over which distinct miners are counted for the eligibility draw. */
+  readonly minerCountBlocks: number
+  /** Least fee of a transaction, grains. */
+  readonly minFee: bigint
+}
+
+/** Cost units a lone WASM tab on the reference device (one laptop core) works off per second. */
+export const REFERENCE_COST_PER_SECOND = 8_000_000_000n
+
+/** Target under which `costUnits` of work are expected to find one block. */
+export function targetForWork (costUnits: bigint): bigint {
+  return (1n << 256n) / costUnits
+}
+
+const MAX_TARGET = targetForWork(20_000_000n)
+
+export const MAIN: ChainParams = {
+  name: 'commonweight-1',
+  blockIntervalMs: 10_000,
+  retargetWindow: 12,
+  // About one second of the reference device: a young network fills its first committee quickly,
+  // and the retarget brings the interval up within some twenty blocks.
+  genesisTarget: targetForWork(REFERENCE_COST_PER_SECOND),
+  maxTarget: MAX_TARGET,
+  futureMs: 20_000,
+  medianBlocks: 11,
+  rhoDelay: 2,
+  committeeBlocks: 8,
+  anchorAgeMax: 16,
+  randomnessAgeMax: 12,
+  maturity: 6,
+  historyBlocks: 96,
+  joinReplayBlocks: 24,
+  roundMs: 4_000,
+  subsidy: 50n * GRAINS_PER_CREDIT,
+  halvingBlocks: 2_100_000,
+  minerCountBlocks: 64,
+  minFee: 1_000n
+}
+
+export const TEST: ChainParams = {
+  ...MAIN,
+  name: 'commonweight-test',
+  blockIntervalMs: 2_500,
+  retargetWindow: 8,
+  genesisTarget: targetForWork(REFERENCE_COST_PER_SECOND / 8n),
+  committeeBlocks: 4,
+  maturity: 4,
+  roundMs: 1_500
+}
+
+export const NETWORKS: Readonly<Record<string, ChainParams>> = { main: MAIN, test: TEST }
+
+/** Relations between the numbers; a test runs this for every network. */
+export function paramErrors (p: ChainParams): string[] {
+  const wrong: string[] = []
+  const must = (ok: boolean, why: string): void => { if (!ok) wrong.push(`${p.name}: ${why}`) }
+  must(p.anchorAgeMax >= p.rhoDelay + p.committeeBlocks, 'an anchor rhoDelay deep must stay usable while the committee rotates')
+  must(p.randomnessAgeMax > p.rhoDelay, 'a fresh claim must be sealable')
+  must(p.historyBlocks >= p.joinReplayBlocks + p.anchorAgeMax + p.maturity, 'what a joiner replays must be kept')
+  must(p.historyBlocks > p.maturity + p.randomnessAgeMax, 'a challenge needs the state it names')
+  must(p.genesisTarget <= p.maxTarget, 'the first target is a legal one')
+  must(p.futureMs >= p.blockIntervalMs, 'clocks may differ by at least a block')
+  must(MAX_PENDING_SEALS * 2 <= MAX_SEALS_PER_BLOCK, 'pending seals must fit one block, with room for a second job')
+  must(BigInt(MAX_SLICE_COST) * 20n >= REFERENCE_COST_PER_SECOND, 'MAX_SLICE_COST is in reach of the reference device')
+  return wrong
+}
