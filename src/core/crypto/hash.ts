@@ -1,0 +1,50 @@
+/**
+ * The one hash of the protocol: BLAKE3 in keyed mode. The key is the hash of a domain tag, so that
+ * the same bytes under two meanings never collide.
+ * Source: BLAKE3 paper, 2.3 (keyed_hash).
+ */
+import { blake3 } from '@noble/hashes/blake3.js'
+
+/** What a hash is of; docs/protocol.md lists the tags. */
+export const TAG_PREFIX = 'commonweight/1/'
+
+const tagKeys = new Map<string, Uint8Array>()
+
+/** Tags are ASCII: core has no TextEncoder. */
+function ascii (text: string): Uint8Array {
+  const out = new Uint8Array(text.length)
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    if (code > 0x7e || code < 0x20) throw new Error(`tag is not ASCII: ${text}`)
+    out[i] = code
+  }
+  return out
+}
+
+/** The BLAKE3 key of a tag; for other BLAKE3 engines that must hash the same. */
+export function hashTagKey (tag: string): Uint8Array {
+  let key = tagKeys.get(tag)
+  if (key === undefined) {
+    key = blake3(ascii(TAG_PREFIX + tag))
+    tagKeys.set(tag, key)
+  }
+  return key.slice()
+}
+
+/** 32 bytes over the concatenation of `parts`. */
+export function hash (tag: string, ...parts: readonly Uint8Array[]): Uint8Array {
+  const h = blake3.create({ key: hashTagKey(tag) })
+  for (const part of parts) h.update(part)
+  return h.digest()
+}
+
+/** Four bytes, little-endian: how every integer below 2^32 enters a hash. */
+export function u32le (n: number): Uint8Array {
+  if (!Number.isInteger(n) || n < 0 || n > 0xffffffff) throw new Error(`not a u32: ${n}`)
+  return Uint8Array.of(n & 0xff, (n >>> 8) & 0xff, (n >>> 16) & 0xff, n >>> 24)
+}
+
+/** The first four bytes as a little-endian integer: a draw in [0, 2^32). */
+export function firstU32 (bytes: Uint8Array): number {
+  return (bytes[0] | (bytes[1] << 8) | (bytes[2] << 16) | (bytes[3] << 24)) >>> 0
+}

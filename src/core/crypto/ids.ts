@@ -1,0 +1,41 @@
+/** The 32-byte names of things: what is hashed under which tag, and so what a signature signs. */
+import { encodeJobSpec, type JobSpec } from '../codec/jobSpec.ts'
+import { Body, Claim, type Proposal, Seal, Template, Transaction, type Vouch } from '../codec/wire.ts'
+import { SIGNATURE_BYTES } from '../params.ts'
+import { hash, u32le } from './hash.ts'
+
+/** A claim without its signature: what its id commits to. All fields are of fixed size. */
+export function claimBytes (claim: Claim): Uint8Array {
+  const bytes = Claim.serialize(claim)
+  return bytes.subarray(0, bytes.length - SIGNATURE_BYTES)
+}
+
+/** Block hash and contribution id in one; template.miner signs it. */
+export const claimId = (claim: Claim): Uint8Array => hash('claim', claimBytes(claim))
+
+/** z: keys the noise of the slice. */
+export const templateHash = (template: Template): Uint8Array => hash('template', Template.serialize(template))
+
+/** The lottery value of a slice. */
+export const ticket = (claim: Claim): Uint8Array =>
+  hash('ticket', templateHash(claim.template), u32le(claim.slice), claim.resultHash, claim.payloadDigest)
+
+/** Members of the committee sign it. */
+export const sealHash = (seal: Seal): Uint8Array => hash('seal', Seal.serialize(seal))
+
+/** tx.from signs it. */
+export const transactionId = (tx: Transaction): Uint8Array => hash('transaction', Transaction.serialize(tx))
+
+export const bodyRoot = (body: Body): Uint8Array => hash('body', Body.serialize(body))
+
+export const vouchMessage = (v: Pick<Vouch, 'job' | 'contribution' | 'member'>): Uint8Array =>
+  hash('vouch', v.job, v.contribution, v.member)
+
+export const proposalMessage = (p: Pick<Proposal, 'seal' | 'proposer'>): Uint8Array =>
+  hash('proposal', sealHash(p.seal), p.proposer)
+
+export const specHash = (spec: JobSpec): Uint8Array => hash('spec', encodeJobSpec(spec))
+
+/** `owner` and `nonce` are those of the transaction that posts the job; zeros for the benchmark. */
+export const jobId = (spec: Uint8Array, owner: Uint8Array, nonce: number): Uint8Array =>
+  hash('job', spec, owner, u32le(nonce))
