@@ -1,0 +1,19 @@
+/**
+ * Runs one TypeScript program of this repository with everything it needs in place:
+ *   node scripts/run.mjs src/cli/cw.ts <its arguments>
+ * stdout and stdin are the program's own.
+ */
+import { ensureDeps } from './ensure-deps.mjs'
+import { ensureWasm } from './ensure-wasm.mjs'
+import { ROOT } from './lock.mjs'
+import { Failure, runMain, runNode } from './process.mjs'
+import { resolve } from 'node:path'
+
+await runMain(async () => {
+  const [entry, ...args] = process.argv.slice(2)
+  if (entry === undefined) throw new Failure('usage: node scripts/run.mjs <file.ts> [arguments]')
+  await ensureDeps()
+  await ensureWasm()
+  // The caller's directory stays, so that a relative path among the arguments means what it says.
+  return runNode(['--import', new URL('../node_modules/tsx/dist/loader.mjs', import.meta.url).href, resolve(ROOT, entry), ...args], { cwd: process.env.INIT_CWD ?? process.cwd() })
+})

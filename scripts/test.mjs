@@ -1,0 +1,89 @@
+/**
+ * `npm test`: everything, in the order in which a failure is cheapest to learn. Every phase runs
+ * even after one has failed (but for the packages, without which nothing runs), and the last line
+ * is `N passed, N failed`. A test that was skipped counts as failed: nothing here may be optional.
+ *
+ *   npm test -- tests/storage     only the test files whose path contains one of the words
+ */
+import { mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { buildPage } from './build.mjs'
+import { ensureChromium } from './ensure-chromium.mjs'
+import { ensureDeps } from './ensure-deps.mjs'
+import { ensureWasm } from './ensure-wasm.mjs'
+import { ROOT } from './lock.mjs'
+import { Failure, runMain, runNode, say } from './process.mjs'
+
+const bin = (...path) => join(ROOT, 'node_modules', ...path)
+const REPORTS = join(ROOT, 'build', 'test-reports')
+
+const filters = process.argv.slice(2)
+const total = { passed: 0, failed: 0 }
+const lines = []
+
+function record (name, passed, failed, startedMs) {
+  total.passed += passed
+  total.failed += failed
+  lines.push(`  ${failed === 0 ? 'ok  ' : 'FAIL'}  ${name}: ${passed} passed, ${failed} failed (${((Date.now() - startedMs) / 1000).toFixed(1)} s)`)
+}
+
+/** A phase that is right or wrong as a whole. */
+async function phase (name, work) {
+  say(`--- ${name}`)
+  const started = Date.now()
+  try {
+    await work()
+    record(name, 1, 0, started)
+    return true
+  } catch (error) {
+    say(error instanceof Failure ? error.message : String(error?.stack ?? error))
+    record(name, 0, 1, started)
+    return false
+  }
+}
+
+async function exitZero (args) {
+  const code = await runNode(args, { cwd: ROOT })
+  if (code !== 0) throw new Failure(`exit code ${code}`)
+}
+
+/** The counts of a vitest run, from its own report; what it does not count is counted here. */
+async function tests (name, config) {
+  say(`--- ${name}`)
+  const started = Date.now()
+  const report = join(REPORTS, `${name}.json`)
+  rmSync(report, { force: true })
+  const code = await runNode([
+    bin('vitest', 'vitest.mjs'), 'run', '--config', config,
+    '--reporter=default', '--reporter=json', `--outputFile.json=${report}`,
+    ...(filters.length > 0 ? ['--passWithNoTests', ...filters] : [])
+  ], { cwd: ROOT, env: { ...process.env, NODE_ENV: 'test' } })
+  let passed = 0
+  let failed = 0
+  try {
+    const result = JSON.parse(readFileSync(report, 'utf8'))
+    passed = result.numPassedTests
+    failed = result.numFailedTests + result.numPendingTests + result.numTodoTests
+    // A file that did not load has no tests to fail.
+    failed += result.testResults.filter(file => file.status === 'failed' && file.assertionResults.length === 0).length
+    if (result.numPendingTests > 0) say(`${result.numPendingTests} tests were skipped, which counts as failed`)
+  } catch (error) {
+    say(`${name}: no report (${error.message})`)
+  }
+  if (failed === 0 && (code !== 0 || (passed === 0 && filters.length === 0))) failed = 1
+  record(name, passed, failed, started)
+}
+
+await runMain(async () => {
+  await ensureDeps()
+  mkdirSync(REPORTS, { recursive: true })
+  const started = Date.now()
+  await phase('wasm kernels', ensureWasm)
+  await phase('types', () => exitZero([bin('typescript', 'bin', 'tsc'), '--noEmit']))
+  await phase('types of core, without DOM or Node', () => exitZero([bin('typescript', 'bin', 'tsc'), '-p', 'src/core/tsconfig.json', '--noEmit']))
+  await tests('unit', 'vitest.config.ts')
+  await phase('page build', buildPage)
+  if (await phase('chromium', ensureChromium)) await tests('browser', 'tests/browser.config.ts')
+  process.stdout.write(`\n${lines.join('\n')}\n  ${((Date.now() - started) / 60_000).toFixed(1)} minutes\n${total.passed} passed, ${total.failed} failed\n`)
+  return total.failed === 0 ? 0 : 1
+})
