@@ -39,8 +39,9 @@ function treeMatchesLock () {
     if (path === '') return true
     const mine = have[path]
     if (mine === undefined) {
-      const elsewhere = !admits(entry.os, process.platform) || !admits(entry.cpu, process.arch) || entry.libc !== undefined
-      return entry.optional === true && elsewhere
+      // An optional package is made for some platforms, or is what such a one depends on.
+      const forHere = entry.os !== undefined && entry.libc === undefined && admits(entry.os, process.platform) && admits(entry.cpu, process.arch)
+      return entry.optional === true && !forHere
     }
     return mine.version === entry.version && existsSync(join(ROOT, path, 'package.json'))
   })

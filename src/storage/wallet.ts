@@ -1,0 +1,93 @@
+/**
+ * The wallet of a profile: one seed for all its tabs, in a database of its own, so that clearing a
+ * node's data never takes the key. It is made in one transaction: of tabs that open at once, one
+ * writes and the others read what it wrote.
+ */
+import { openDB, type DBSchema, type IDBPDatabase } from 'idb'
+import { SEED_BYTES } from '../core/crypto/keys.ts'
+import type { Random } from '../ports/clock.ts'
+import { StorageError } from '../ports/storage.ts'
+import { gone, toStorageError } from './failures.ts'
+
+export interface Wallet {
+  /** Ed25519 seed, 32 bytes, as it was when the wallet was opened. */
+  readonly seed: Uint8Array
+  /** The user has saved a backup of this seed. */
+  readonly backedUp: boolean
+  setBackedUp(): Promise<void>
+  /** Puts an imported seed in place of this one; tabs use it from their next start. */
+  replace(seed: Uint8Array): Promise<void>
+}
+
+interface WalletRecord { readonly seed: Uint8Array, readonly backedUp: boolean }
+
+interface WalletSchema extends DBSchema {
+  wallet: { key: 'wallet', value: WalletRecord }
+}
+
+const DATABASE = 'commonweight-wallet'
+const VERSION = 1
+
+function checkSeed (seed: Uint8Array): Uint8Array {
+  if (seed.length !== SEED_BYTES) throw new TypeError(`a seed is ${SEED_BYTES} bytes, got ${seed.length}`)
+  return new Uint8Array(seed)
+}
+
+function checkRecord (record: WalletRecord): WalletRecord {
+  if (!(record.seed instanceof Uint8Array) || record.seed.length !== SEED_BYTES || typeof record.backedUp !== 'boolean') {
+    throw new StorageError('corrupt', 'the wallet of this profile cannot be read')
+  }
+  return record
+}
+
+/** Reads the wallet and writes what `change` makes of it (undefined: nothing), in one transaction. */
+async function update (db: IDBPDatabase<WalletSchema>, change: (old: WalletRecord | undefined) => WalletRecord | undefined): Promise<WalletRecord> {
+  const tx = db.transaction('wallet', 'readwrite', { durability: 'strict' })
+  try {
+    const stored = await tx.store.get('wallet')
+    const old = stored === undefined ? undefined : checkRecord(stored)
+    const next = change(old)
+    if (next !== undefined) tx.store.put(next, 'wallet').catch(() => {})
+    await tx.done
+    const now = next ?? old
+    if (now === undefined) throw gone('the wallet of this profile was deleted')
+    return now
+  } catch (error) {
+    tx.done.catch(() => {})
+    throw toStorageError(error)
+  }
+}
+
+/** Opens the profile's wallet; the first to open it makes its seed. Throws StorageError. */
+export async function openWallet (random: Random): Promise<Wallet> {
+  if (typeof indexedDB === 'undefined') throw gone('this browser has no IndexedDB, or refuses it here')
+  // Connections are short: none is left open to block the deletion of the site's data.
+  const withDatabase = async <T> (work: (db: IDBPDatabase<WalletSchema>) => Promise<T>): Promise<T> => {
+    let db: IDBPDatabase<WalletSchema>
+    try {
+      db = await openDB<WalletSchema>(DATABASE, VERSION, { upgrade: fresh => { fresh.createObjectStore('wallet') } })
+    } catch (error) {
+      throw toStorageError(error)
+    }
+    try {
+      return await work(db)
+    } finally {
+      db.close()
+    }
+  }
+  const candidate = checkSeed(random.bytes(SEED_BYTES))
+  const { seed, backedUp } = await withDatabase(db => update(db, old => old === undefined ? { seed: candidate, backedUp: false } : undefined))
+  return {
+    seed,
+    backedUp,
+    // A backup of this seed says nothing about another one that a second tab has put in its place.
+    setBackedUp: async () => {
+      await withDatabase(db => update(db, old => old !== undefined && old.seed.every((byte, i) => byte === seed[i]) ? { seed, backedUp: true } : undefined))
+    },
+    // Whoever imports a seed has its backup.
+    replace: async next => {
+      const record = { seed: checkSeed(next), backedUp: true }
+      await withDatabase(db => update(db, () => record))
+    }
+  }
+}
