@@ -1,0 +1,33 @@
+/** Asks one peer after another for something that can be checked by its hash. */
+import type { Clock, Random } from '../ports/clock.ts'
+import { RequestError, type Network, type PeerId } from '../ports/network.ts'
+
+export type Asking = Pick<Network, 'status' | 'request'>
+
+/** Peers that may hold what a node asks for, `first` before all, the rest in random order. */
+export async function candidates (network: Pick<Network, 'status'>, random: Random, first?: PeerId): Promise<PeerId[]> {
+  const { self, peers } = await network.status()
+  // The bootstrap server relays; it holds nothing of the chain.
+  const others = peers.filter(p => p.link !== 'server' && p.id !== first && p.id !== self).map(p => p.id)
+  const keys = random.bytes(others.length * 2)
+  const shuffled = others
+    .map((id, i) => ({ id, key: keys[2 * i] * 256 + keys[2 * i + 1] }))
+    .sort((a, b) => a.key - b.key)
+    .map(p => p.id)
+  return first === undefined || first === self ? shuffled : [first, ...shuffled]
+}
+
+/** The peer's answer; undefined where it does not answer or does not hold it (an empty answer). */
+export async function ask (network: Pick<Network, 'request'>, peer: PeerId, protocol: string, body: Uint8Array, timeoutMs: number, maxResponseBytes: number): Promise<Uint8Array | undefined> {
+  try {
+    const bytes = await network.request(peer, protocol, body, { timeoutMs, maxResponseBytes })
+    return bytes.length === 0 ? undefined : bytes
+  } catch (e) {
+    if (e instanceof RequestError) return undefined
+    throw e
+  }
+}
+
+export function sleep (clock: Pick<Clock, 'after'>, ms: number): Promise<void> {
+  return new Promise(resolve => { clock.after(ms, resolve) })
+}

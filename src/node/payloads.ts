@@ -1,0 +1,191 @@
+/**
+ * Contributions' payloads by digest: kept for as long as the seals that name them can be replayed,
+ * fetched from whoever announced them, served to whoever asks. A payload is checked against its
+ * digest before anything looks at it.
+ */
+import { decode, equalBytes, fromHex, toHex } from '../core/codec/ssz.ts'
+import { PayloadRequest } from '../core/codec/wire.ts'
+import { HASH_BYTES, MAX_LAYERS, MAX_PARAMETERS } from '../core/params.ts'
+import { payloadDigest } from '../core/training/payload.ts'
+import type { Clock, Random } from '../ports/clock.ts'
+import type { Network, PeerId } from '../ports/network.ts'
+import { StorageError, type Storage, type StorageOp } from '../ports/storage.ts'
+import { ask, candidates, type Asking } from './askPeers.ts'
+import { Lru } from './lru.ts'
+import type { Blame, Hex, Log, PayloadService } from './parts.ts'
+
+export const PAYLOAD_PROTOCOL = '/cw/1/payload'
+/** payloadSize() of the largest legal model. */
+export const MAX_PAYLOAD_BYTES = MAX_PARAMETERS + 6 * MAX_LAYERS
+const MEMORY_BYTES = 32 * 1024 * 1024
+export const PAYLOAD_DISK_BYTES = 512 * 1024 * 1024
+const REQUEST_TIMEOUT_MS = 4_000
+/** Peers asked for one payload before it counts as unavailable. */
+const PEERS_ASKED = 6
+/** Whole fetches of one payload take at most this. */
+const FETCH_TIMEOUT_MS = 12_000
+const REQUESTS_PER_SECOND = 32
+
+/** Sorts by height, so that the oldest come first and the index needs no values. */
+const storageKey = (height: number, job: Hex, round: number, digest: Hex, size: number): string =>
+  `${String(height).padStart(10, '0')}/${job}/${round}/${digest}/${size}`
+
+interface Held { readonly key: string, readonly height: number, readonly size: number }
+
+function parseKey (key: string): { digest: Hex, held: Held } | undefined {
+  const [height, job, , digest, size] = key.split('/')
+  if (size === undefined || fromHex(job, HASH_BYTES) === undefined || fromHex(digest, HASH_BYTES) === undefined) return undefined
+  return { digest, held: { key, height: Number(height), size: Number(size) } }
+}
+
+export interface PayloadsDeps {
+  readonly storage: Pick<Storage, 'get' | 'keys' | 'commit'>
+  readonly network: Asking & Pick<Network, 'handle'>
+  readonly clock: Pick<Clock, 'now'>
+  readonly random: Random
+  readonly blame: Pick<Blame, 'refuse'>
+  readonly log: Log
+  /** Height of the head: what is put now belongs to about this height. */
+  readonly height: () => number
+  readonly historyBlocks: number
+  readonly diskBytesMax?: number
+}
+
+export class Payloads implements PayloadService {
+  readonly #d: PayloadsDeps
+  readonly #memory = new Lru<Uint8Array>(MEMORY_BYTES, b => b.length)
+  /** What is in storage, oldest first. */
+  readonly #held = new Map<Hex, Held>()
+  readonly #fetching = new Map<Hex, Promise<Uint8Array | undefined>>()
+  #heldBytes = 0
+  #unhandle: (() => void) | undefined
+
+  constructor (d: PayloadsDeps) { this.#d = d }
+
+  async start (): Promise<void> {
+    for (const key of await this.#d.storage.keys('payloads')) {
+      const parsed = parseKey(key)
+      if (parsed === undefined) continue
+      this.#held.set(parsed.digest, parsed.held)
+      this.#heldBytes += parsed.held.size
+    }
+    this.#unhandle = await this.#d.network.handle(PAYLOAD_PROTOCOL,
+      { maxRequestBytes: HASH_BYTES, maxResponseBytes: MAX_PAYLOAD_BYTES, perPeerPerSecond: REQUESTS_PER_SECOND },
+      async (_, body) => {
+        const request = decode(PayloadRequest, body, HASH_BYTES)
+        return (request.ok ? await this.get(request.value.digest) : undefined) ?? new Uint8Array(0)
+      })
+  }
+
+  stop (): void { this.#unhandle?.() }
+
+  get bytesHeld (): number { return this.#heldBytes }
+
+  async has (digest: Uint8Array): Promise<boolean> {
+    const name = toHex(digest)
+    return this.#memory.has(name) || this.#held.has(name)
+  }
+
+  async get (digest: Uint8Array): Promise<Uint8Array | undefined> {
+    const name = toHex(digest)
+    const cached = this.#memory.get(name)
+    if (cached !== undefined) return cached
+    const held = this.#held.get(name)
+    if (held === undefined) return undefined
+    const bytes = await this.#d.storage.get('payloads', held.key)
+    if (bytes === undefined || !equalBytes(payloadDigest(bytes), digest)) {
+      this.#d.log.warn('payloads', `stored payload ${name.slice(0, 16)} is damaged; dropped`)
+      await this.#commit(this.#forget([name]))
+      return undefined
+    }
+    this.#memory.set(name, bytes)
+    return bytes
+  }
+
+  async put (digest: Uint8Array, bytes: Uint8Array, round: { readonly job: Uint8Array, readonly round: number }): Promise<void> {
+    const name = toHex(digest)
+    this.#memory.set(name, bytes)
+    if (this.#held.has(name)) return
+    const height = this.#d.height()
+    const held = { key: storageKey(height, toHex(round.job), round.round, name, bytes.length), height, size: bytes.length }
+    const evicted = this.#evictions(bytes.length)
+    this.#held.set(name, held)
+    this.#heldBytes += held.size
+    const stored = await this.#commit([...evicted, { op: 'put', store: 'payloads', key: held.key, value: bytes }])
+    if (!stored) this.#forget([name])
+  }
+
+  async fetch (digest: Uint8Array, bytes: number, round: { readonly job: Uint8Array, readonly round: number }, from?: PeerId): Promise<Uint8Array | undefined> {
+    if (bytes < 1 || bytes > MAX_PAYLOAD_BYTES) return undefined
+    const held = await this.get(digest)
+    if (held !== undefined) return held.length === bytes ? held : undefined
+    const name = toHex(digest)
+    const running = this.#fetching.get(name)
+    if (running !== undefined) return await running
+    const fetching = this.#fetchFromPeers(digest, bytes, round, from).finally(() => this.#fetching.delete(name))
+    this.#fetching.set(name, fetching)
+    return await fetching
+  }
+
+  /** Drops what no replay can need any more below this head. */
+  async prune (head: number): Promise<void> {
+    const old: Hex[] = []
+    for (const [name, held] of this.#held) if (held.height < head - this.#d.historyBlocks) old.push(name)
+    if (old.length > 0) await this.#commit(this.#forget(old))
+  }
+
+  async #fetchFromPeers (digest: Uint8Array, size: number, round: { readonly job: Uint8Array, readonly round: number }, from?: PeerId): Promise<Uint8Array | undefined> {
+    const { network, random, clock, blame } = this.#d
+    const until = clock.now() + FETCH_TIMEOUT_MS
+    const request = PayloadRequest.serialize({ digest })
+    for (const peer of (await candidates(network, random, from)).slice(0, PEERS_ASKED)) {
+      const left = until - clock.now()
+      if (left <= 0) break
+      const bytes = await ask(network, peer, PAYLOAD_PROTOCOL, request, Math.min(REQUEST_TIMEOUT_MS, left), size)
+      if (bytes === undefined) continue
+      if (bytes.length === size && equalBytes(payloadDigest(bytes), digest)) {
+        await this.put(digest, bytes, round)
+        return bytes
+      }
+      blame.refuse({ what: 'payload', reason: 'payload does not have its digest', detail: `${bytes.length} bytes for ${toHex(digest).slice(0, 16)}, ${size} expected`, peer, fatal: true })
+    }
+    return undefined
+  }
+
+  /** Oldest payloads that must go before `incoming` bytes fit. */
+  #evictions (incoming: number): StorageOp[] {
+    const max = this.#d.diskBytesMax ?? PAYLOAD_DISK_BYTES
+    const names: Hex[] = []
+    let bytes = this.#heldBytes + incoming
+    for (const [name, held] of this.#held) {
+      if (bytes <= max) break
+      names.push(name)
+      bytes -= held.size
+    }
+    return this.#forget(names)
+  }
+
+  #forget (names: readonly Hex[]): StorageOp[] {
+    const ops: StorageOp[] = []
+    for (const name of names) {
+      const held = this.#held.get(name)
+      if (held === undefined) continue
+      this.#held.delete(name)
+      this.#heldBytes -= held.size
+      ops.push({ op: 'delete', store: 'payloads', key: held.key })
+    }
+    return ops
+  }
+
+  /** False where storage refused: the payload then lives in memory only. */
+  async #commit (ops: readonly StorageOp[]): Promise<boolean> {
+    try {
+      await this.#d.storage.commit(ops)
+      return true
+    } catch (e) {
+      if (!(e instanceof StorageError)) throw e
+      this.#d.log.warn('payloads', `not stored (${e.kind}): ${e.message}`)
+      return false
+    }
+  }
+}

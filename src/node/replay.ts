@@ -1,0 +1,89 @@
+/**
+ * Redoes slices. What a slice computes depends on its template and index alone, not on what the
+ * claim says came out, so results are remembered by noise key: however often a slice is named, this
+ * node computes it once.
+ */
+import type { JobSpec } from '../core/codec/jobSpec.ts'
+import { toHex } from '../core/codec/ssz.ts'
+import type { Claim, Template } from '../core/codec/wire.ts'
+import { batchIndices, batchKey, noiseKey } from '../core/training/sampling.ts'
+import { lr20At } from '../core/training/schedule.ts'
+import type { ModelState } from '../core/training/modelState.ts'
+import type { Dataset } from '../core/training/dataset.ts'
+import type { Compute, SliceResult, SliceTask } from '../ports/compute.ts'
+import { Lru } from './lru.ts'
+import type { DataService, Hex, Log, ReplayService, StatesService } from './parts.ts'
+
+/** Results remembered, by the bytes of their payloads. */
+const MEMORY_BYTES = 48 * 1024 * 1024
+
+export type Replayed = Awaited<ReturnType<ReplayService['replay']>>
+type Done = Extract<Replayed, { kind: 'done' }>
+
+/** Everything that defines slice `slice` of a template, as one task for the kernels. */
+export function sliceTask (spec: JobSpec, template: Template, slice: number, state: ModelState, data: Dataset): SliceTask {
+  const indices = batchIndices(batchKey(template, slice), spec.data.trainRecords, spec.stepsPerSlice * spec.batch)
+  const { inputs, labels } = data.gather(indices)
+  return { spec, state, lr20: lr20At(spec, template.round), noiseKey: noiseKey(template, slice), steps: spec.stepsPerSlice, inputs, labels }
+}
+
+export interface ReplaysDeps {
+  readonly compute: Pick<Compute, 'runSlice'>
+  readonly states: Pick<StatesService, 'state'>
+  readonly data: Pick<DataService, 'held' | 'want'>
+  readonly log: Log
+}
+
+export class Replays implements ReplayService {
+  readonly #d: ReplaysDeps
+  readonly #done = new Lru<Done>(MEMORY_BYTES, r => r.payload.length + 256)
+  readonly #running = new Map<Hex, Promise<Replayed>>()
+  #count = 0
+
+  constructor (d: ReplaysDeps) { this.#d = d }
+
+  /** Slices redone by this node, each counted once. */
+  get count (): number { return this.#count }
+
+  async replay (claim: Claim, spec: JobSpec, priority: 'replay' | 'background'): Promise<Replayed> {
+    const name = toHex(noiseKey(claim.template, claim.slice))
+    const known = this.#done.get(name)
+    if (known !== undefined) return known
+    // A background run is not waited for by something urgent: it would queue behind all slices.
+    const runName = `${priority}/${name}`
+    const running = this.#running.get(runName) ?? this.#running.get(`replay/${name}`)
+    if (running !== undefined) return await running
+    const run = this.#run(claim, spec, priority, name).finally(() => this.#running.delete(runName))
+    this.#running.set(runName, run)
+    return await run
+  }
+
+  /** What this node's own miner computed needs no second run. */
+  remember (template: Template, slice: number, result: SliceResult): void {
+    this.#done.set(toHex(noiseKey(template, slice)), { kind: 'done', resultHash: result.stateHash, payloadDigest: result.payloadDigest, payload: result.payload, elapsedMs: result.elapsedMs })
+  }
+
+  async #run (claim: Claim, spec: JobSpec, priority: 'replay' | 'background', name: Hex): Promise<Replayed> {
+    const { template, slice } = claim
+    const data = this.#d.data.held(spec.data.root)
+    if (data === undefined) {
+      this.#d.data.want(spec)
+      return { kind: 'unavailable', detail: `data set ${toHex(spec.data.root).slice(0, 16)} is not held whole yet` }
+    }
+    const state = await this.#d.states.state(template.job, template.round, template.stateHash)
+    if (state === undefined) return { kind: 'unavailable', detail: `state of round ${template.round} of job ${toHex(template.job).slice(0, 16)} is not to be had` }
+    let result: SliceResult
+    try {
+      result = await this.#d.compute.runSlice(sliceTask(spec, template, slice, state, data), priority)
+    } catch (e) {
+      // A kernel that crashed says nothing about the claim.
+      const detail = e instanceof Error ? e.message : String(e)
+      this.#d.log.error('replay', `kernel failed: ${detail}`)
+      return { kind: 'unavailable', detail: `kernel failed: ${detail}` }
+    }
+    this.#count++
+    const done: Done = { kind: 'done', resultHash: result.stateHash, payloadDigest: result.payloadDigest, payload: result.payload, elapsedMs: result.elapsedMs }
+    this.#done.set(name, done)
+    return done
+  }
+}

@@ -1,0 +1,33 @@
+/**
+ * How often one stranger may make this node do something: `perSecond` on average, `burst` at once.
+ * Names are peer ids or keys; the longest unseen is forgotten first, and starts afresh.
+ */
+import type { Clock } from '../ports/clock.ts'
+import { Lru } from './lru.ts'
+
+const NAMES_KEPT = 1024
+
+export class TokenBuckets {
+  readonly #clock: Pick<Clock, 'now'>
+  readonly #perSecond: number
+  readonly #burst: number
+  readonly #buckets = new Lru<{ tokens: number, at: number }>(NAMES_KEPT)
+
+  constructor (clock: Pick<Clock, 'now'>, perSecond: number, burst: number) {
+    this.#clock = clock
+    this.#perSecond = perSecond
+    this.#burst = burst
+  }
+
+  /** False: not now. */
+  take (name: string): boolean {
+    const now = this.#clock.now()
+    const bucket = this.#buckets.get(name) ?? { tokens: this.#burst, at: now }
+    this.#buckets.set(name, bucket)
+    bucket.tokens = Math.min(this.#burst, bucket.tokens + Math.max(0, now - bucket.at) / 1000 * this.#perSecond)
+    bucket.at = now
+    if (bucket.tokens < 1) return false
+    bucket.tokens -= 1
+    return true
+  }
+}
