@@ -1,0 +1,74 @@
+/** Which job specs the network takes: every bound of params.ts, by field. Decoding has been done. */
+import { DATA_BUILTIN, DATA_REGISTERED, MODEL_MLP, OPTIMISER_L1_ADAM, SCHEDULE_CONSTANT, SCHEDULE_LINEAR, type JobSpec } from '../codec/jobSpec.ts'
+import { equalBytes } from '../codec/ssz.ts'
+import { MAX_BATCH, MAX_CLASSES, MAX_DATASET_BYTES, MAX_FEATURES, MAX_LAYERS, MAX_LAYER_WIDTH, MAX_PARAMETERS, MAX_RECORDS, MAX_ROUNDS, MAX_SLICE_COST, MAX_STEPS_PER_SLICE, MIN_BATCH } from '../params.ts'
+import { sliceCost } from './cost.ts'
+import { MAX_LR20 } from './decimal.ts'
+import { BUILTIN_CLASSES, BUILTIN_FEATURES, BUILTIN_ROOT, BUILTIN_TEST, BUILTIN_TRAIN } from './digits.ts'
+import type { FieldError } from './fieldError.ts'
+import { shapeOf } from './shape.ts'
+import { utf8Text } from './utf8.ts'
+
+/**
+ * Amplitudes A of the input noise. Below 4 the noise has so few values that its products can be
+ * tabulated (DESIGN 3 asks for several bits); above 32 it drowns 7-bit inputs.
+ */
+export const INPUT_NOISES: readonly number[] = [4, 8, 16, 32]
+
+const MAX_NAME_BYTES = 64
+
+/** Control characters would let a name break out of its line in a log or on a page. */
+function nameError (name: Uint8Array): string | undefined {
+  if (name.length < 1 || name.length > MAX_NAME_BYTES) return `must be 1 to ${MAX_NAME_BYTES} bytes of UTF-8, has ${name.length}`
+  const text = utf8Text(name)
+  if (text === undefined) return 'is not UTF-8'
+  if (/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u.test(text)) return 'must not contain control or formatting characters'
+  return undefined
+}
+
+/** Empty if the spec is one that may be posted. `field` is the name in JobSpec. */
+export function specErrors (spec: JobSpec): FieldError[] {
+  const errors: FieldError[] = []
+  const must = (ok: boolean, field: string, message: string): void => { if (!ok) errors.push({ field, message }) }
+  const within = (value: number, least: number, most: number, field: string): void =>
+    must(Number.isInteger(value) && value >= least && value <= most, field, `must be ${least} to ${most}, is ${value}`)
+
+  const wrongName = nameError(spec.name)
+  if (wrongName !== undefined) errors.push({ field: 'name', message: wrongName })
+  must(spec.model === MODEL_MLP, 'model', `unknown model ${spec.model}`)
+  must(spec.operandBits === 8, 'operandBits', `must be 8, is ${spec.operandBits}`)
+  must(spec.optimiser === OPTIMISER_L1_ADAM, 'optimiser', `unknown optimiser ${spec.optimiser}`)
+  within(spec.lr20, 1, Number(MAX_LR20), 'lr20')
+  must(spec.schedule === SCHEDULE_CONSTANT || spec.schedule === SCHEDULE_LINEAR, 'schedule', `unknown schedule ${spec.schedule}`)
+  within(spec.batch, MIN_BATCH, MAX_BATCH, 'batch')
+  within(spec.stepsPerSlice, 1, MAX_STEPS_PER_SLICE, 'stepsPerSlice')
+  must(INPUT_NOISES.includes(spec.inputNoise), 'inputNoise', `must be one of ${INPUT_NOISES.join(', ')}, is ${spec.inputNoise}`)
+  within(spec.rounds, 1, MAX_ROUNDS, 'rounds')
+
+  const { data } = spec
+  within(data.features, 1, MAX_FEATURES, 'data.features')
+  within(data.classes, 2, MAX_CLASSES, 'data.classes')
+  must(data.trainRecords >= spec.batch, 'data.trainRecords', `must be at least a batch (${spec.batch}), is ${data.trainRecords}`)
+  must(data.testRecords >= 1, 'data.testRecords', 'at least one record must be held out')
+  const records = data.trainRecords + data.testRecords
+  must(records <= MAX_RECORDS, 'data', `${records} records, at most ${MAX_RECORDS}`)
+  must(records * data.features <= MAX_DATASET_BYTES, 'data', `${records * data.features} bytes of features, at most ${MAX_DATASET_BYTES}`)
+  must(data.source === DATA_BUILTIN || data.source === DATA_REGISTERED, 'data.source', `unknown source ${data.source}`)
+  if (data.source === DATA_BUILTIN) {
+    const same = equalBytes(data.root, BUILTIN_ROOT) && data.trainRecords === BUILTIN_TRAIN && data.testRecords === BUILTIN_TEST &&
+      data.features === BUILTIN_FEATURES && data.classes === BUILTIN_CLASSES
+    must(same, 'data', 'does not describe the built-in set')
+  }
+
+  const { layers } = spec
+  must(layers.length >= 2 && layers.length <= MAX_LAYERS + 1, 'layers', `must be 2 to ${MAX_LAYERS + 1} widths, has ${layers.length}`)
+  for (const [l, width] of layers.entries()) within(width, 1, MAX_LAYER_WIDTH, `layers[${l}]`)
+  if (errors.some(e => e.field.startsWith('layers'))) return errors
+  must(layers[0] === data.features, 'layers[0]', `the input layer is ${layers[0]} wide, a record has ${data.features} features`)
+  must(layers[layers.length - 1] === data.classes, `layers[${layers.length - 1}]`, `the output layer is ${layers[layers.length - 1]} wide, the data has ${data.classes} classes`)
+  const { parameters } = shapeOf(spec)
+  must(parameters <= MAX_PARAMETERS, 'layers', `${parameters} parameters, at most ${MAX_PARAMETERS}`)
+  const cost = sliceCost(spec)
+  must(cost <= MAX_SLICE_COST, 'stepsPerSlice', `a slice costs ${cost}, at most ${MAX_SLICE_COST}: use fewer steps, a smaller batch or a smaller model`)
+  return errors
+}
