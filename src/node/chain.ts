@@ -1,0 +1,465 @@
+/**
+ * The chain as this node knows it: takes blocks from anyone, holds what cannot be judged yet, refuses
+ * by name what breaks a rule, and follows the heaviest chain whose work was redone.
+ *
+ * A submitted block goes: known? -> parent here? (else `orphan`, held) -> header rules (`future` is
+ * held) -> verify.ts (slow facts, pure rule; `unavailable` is held) -> tree, store, head.
+ * `held` ends in one of the others: when the parent comes, when its time comes, when its data comes,
+ * or in being forgotten after RETRIES.
+ */
+import { toHex } from '../core/codec/ssz.ts'
+import { type Block, Body } from '../core/codec/wire.ts'
+import { applyBlock, blockSignatureItems } from '../core/consensus/apply.ts'
+import type { BlockMeta } from '../core/consensus/chain.ts'
+import { checkHeader } from '../core/consensus/header.ts'
+import { condemnsHash, HEADER_REASONS, invalid, type Refusal, refusal } from '../core/consensus/refusal.ts'
+import { bodyRoot, claimId, ticket } from '../core/crypto/ids.ts'
+import { ledgerRoot } from '../core/ledger/state.ts'
+import { type ChainParams, MAX_BODY_BYTES } from '../core/params.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { PeerId } from '../ports/network.ts'
+import { Emitter } from './emitter.ts'
+import { type Held, HeldBlocks, type HeldLimits } from './held.ts'
+import { Lru } from './lru.ts'
+import type { Blame, BlockRecord, ChainEvents, ChainService, Hex, Log, SubmitResult } from './parts.ts'
+import { type ChainStore, type StoredBlock, type StoreState, SNAPSHOT_BLOCKS } from './persist.ts'
+import { BlockTree, type Depths, type HeadChange, type TreeNode, treeNode } from './tree.ts'
+import type { Mode, Verified, Verifier } from './verify.ts'
+
+export interface MoreChainEvents extends ChainEvents {
+  /** A block's parent is not here: whoever sent it has it. */
+  readonly missing: (e: { readonly parent: Uint8Array, readonly height: number, readonly via?: PeerId }) => void
+  /** A block that was taken on trust has been replayed. */
+  readonly checked: (record: BlockRecord) => void
+  readonly storage: (s: StoreState) => void
+}
+
+export interface SubmitOptions {
+  readonly mode: Mode
+  readonly origin?: PeerId
+  /** Who has what the block refers to. */
+  readonly via?: PeerId
+  /** Who answers for the block if it breaks a rule. */
+  readonly blame?: PeerId
+}
+
+export interface ChainLimits { readonly orphans: HeldLimits, readonly waiting: HeldLimits }
+export const CHAIN_LIMITS: ChainLimits = {
+  orphans: { count: 64, bytes: 8 * 1024 * 1024, perPeer: 16 },
+  waiting: { count: 64, bytes: 16 * 1024 * 1024, perPeer: 16 }
+}
+/** An orphan further above the head than this is left to the sync. */
+const ORPHAN_REACH = 64
+/** Attempts to get the data of an unavailable block: 1, 2, 4 ... 30 s apart. */
+export const RETRIES = 8
+const RETRY_FIRST_MS = 1_000
+const RETRY_LAST_MS = 30_000
+/** A block dated further ahead than this is refused, not held. */
+export const FUTURE_HELD_MS = 120_000
+const REFUSED_KEPT = 1024
+/** Blocks that may wait for a parent that is being verified. */
+const WAITING_FOR_PARENT = 64
+
+type HeldBlock = Held<SubmitOptions>
+
+export class Chain implements ChainService {
+  readonly #params: ChainParams
+  readonly #clock: Clock
+  readonly #store: ChainStore
+  readonly #blame: Pick<Blame, 'refuse'>
+  readonly #log: Log
+  readonly #events = new Emitter<MoreChainEvents>()
+  readonly #depths: Depths
+  readonly #orphans: HeldBlocks<SubmitOptions>
+  readonly #waiting: HeldBlocks<SubmitOptions>
+  /** By hash, or by variant where a peer may have altered what the hash does not commit to. */
+  readonly #refused = new Lru<Refusal>(REFUSED_KEPT)
+  readonly #inFlight = new Map<string, Promise<SubmitResult>>()
+  readonly #inFlightById = new Map<Hex, Promise<SubmitResult>>()
+  readonly #genesis: BlockMeta
+  #condemned = new Set<Hex>()
+  #tree: BlockTree
+  #verifier: Verifier | undefined
+  #waitingForParent = 0
+  #cancelTimer: (() => void) | undefined
+  #timerAt = Infinity
+  #stopped = false
+
+  constructor (d: { readonly params: ChainParams, readonly genesis: BlockMeta, readonly clock: Clock, readonly store: ChainStore, readonly blame: Pick<Blame, 'refuse'>, readonly log: Log, readonly limits?: ChainLimits }) {
+    this.#params = d.params
+    this.#clock = d.clock
+    this.#store = d.store
+    this.#blame = d.blame
+    this.#log = d.log
+    const limits = d.limits ?? CHAIN_LIMITS
+    this.#orphans = new HeldBlocks(limits.orphans)
+    this.#waiting = new HeldBlocks(limits.waiting)
+    this.#depths = treeDepths(d.params)
+    this.#genesis = d.genesis
+    this.#tree = new BlockTree(this.#genesisNode())
+    this.#store.onState((s) => { this.#events.emit('storage', s) })
+  }
+
+  /** The verifier comes later than the constructor: replays and states read the chain themselves. */
+  start (verifier: Verifier): void { this.#verifier = verifier }
+
+  async stop (): Promise<void> {
+    this.#stopped = true
+    this.#cancelTimer?.()
+    await this.#store.close()
+  }
+
+  on<K extends keyof MoreChainEvents> (event: K, listener: MoreChainEvents[K]): () => void { return this.#events.on(event, listener) }
+
+  head (): BlockMeta { return this.#tree.head.meta }
+  headRecord (): BlockRecord { return record(this.#tree.head)! }
+  /** Oldest height whose blocks can still be built on. */
+  baseHeight (): number { return this.#tree.base.meta.height }
+  has (hash: Uint8Array): boolean { return this.#tree.get(toHex(hash)) !== undefined }
+  meta (hash: Uint8Array): BlockMeta | undefined { return this.#tree.get(toHex(hash))?.meta }
+  metaAt (height: number): BlockMeta | undefined { return this.#tree.at(height)?.meta }
+  isMain (hash: Uint8Array): boolean {
+    const n = this.#tree.get(toHex(hash))
+    return n !== undefined && this.#tree.isMain(n)
+  }
+
+  get (hash: Uint8Array): BlockRecord | undefined { return record(this.#tree.get(toHex(hash))) }
+  at (height: number): BlockRecord | undefined { return record(this.#tree.at(height)) }
+  condemnedContributions (): ReadonlySet<Hex> { return this.#condemned }
+  held (): { readonly orphans: number, readonly waiting: number } { return { orphans: this.#orphans.size, waiting: this.#waiting.size } }
+
+  async submit (block: Block, origin?: PeerId, via?: PeerId): Promise<SubmitResult> {
+    return await this.submitAs(block, { mode: 'full', origin, via, blame: via })
+  }
+
+  async submitOwn (block: Block): Promise<SubmitResult> { return await this.submitAs(block, { mode: 'own' }) }
+
+  async submitAs (block: Block, how: SubmitOptions): Promise<SubmitResult> {
+    const id = toHex(claimId(block.header))
+    if (this.#tree.get(id) !== undefined) return { status: 'known' }
+    const root = bodyRoot(block.body)
+    const key = `${id}/${toHex(block.header.signature)}/${toHex(root)}`
+    const before = this.#refused.get(id) ?? this.#refused.get(key)
+    if (before !== undefined) return { status: 'refused', refusal: before }
+    const held = this.#orphans.get(key) ?? this.#waiting.get(key)
+    if (held !== undefined) return { status: 'held', refusal: held.refusal }
+    return await this.#judge(block, how, { id, key, root, attempts: 0 })
+  }
+
+  /** Once per block at a time; who asks again gets the same answer. */
+  async #judge (block: Block, how: SubmitOptions, name: Name): Promise<SubmitResult> {
+    const running = this.#inFlight.get(name.key)
+    if (running !== undefined) {
+      const r = await running
+      return r.status === 'added' ? { status: 'known' } : r
+    }
+    const run = this.#process(block, how, name).finally(() => {
+      this.#inFlight.delete(name.key)
+      if (this.#inFlightById.get(name.id) === run) this.#inFlightById.delete(name.id)
+    })
+    this.#inFlight.set(name.key, run)
+    this.#inFlightById.set(name.id, run)
+    const result = await run
+    // After the entry is gone, so that the children find the parent in the tree.
+    if (result.status === 'added') this.#bringBack(this.#orphans.childrenOf(name.id))
+    return result
+  }
+
+  async #process (block: Block, how: SubmitOptions, name: Name): Promise<SubmitResult> {
+    const { template } = block.header
+    const parentKey = toHex(template.parent)
+    const size = Body.value_serializedSize(block.body)
+    if (size > MAX_BODY_BYTES) return this.#refuse(block, how, name, invalid('body-size', `${size} bytes, at most ${MAX_BODY_BYTES}`))
+    const parentRun = this.#inFlightById.get(parentKey)
+    if (parentRun !== undefined) {
+      if (this.#waitingForParent >= WAITING_FOR_PARENT) return this.#hold(this.#orphans, block, how, name, orphan('its parent is being verified'), size)
+      this.#waitingForParent++
+      await parentRun.finally(() => { this.#waitingForParent-- })
+    }
+    const parent = this.#tree.get(parentKey)
+    if (parent === undefined) return this.#noParent(block, how, name, size)
+    const early = checkHeader(this.#params, parent.meta, block.header, this.#clock.now())
+    if (early !== undefined) return this.#judged(block, how, name, early, size)
+    if (toHex(name.root) !== toHex(template.bodyRoot)) return this.#refuse(block, how, name, invalid('body-root', 'the body is not the one that the header names'))
+    if (this.#verifier === undefined) throw new Error('chain: submit before start')
+    const verified = await this.#verifier.verify(parent.meta, block, { mode: how.mode, wrong: this.#condemned, via: how.via })
+    if (this.#stopped) return { status: 'held', refusal: refusal('unavailable', 'replay-unavailable', 'the node stops') }
+    if (!verified.ok) return this.#judged(block, how, name, verified.refusal, size)
+    if (parent.removed || this.#tree.get(parentKey) === undefined) return this.#noParent(block, how, name, size)
+    return this.#insert(block, how, name, verified)
+  }
+
+  #insert (block: Block, how: SubmitOptions, name: Name, verified: Extract<Verified, { ok: true }>): SubmitResult {
+    // A variant of the same block, with another valid signature, was faster.
+    if (this.#tree.get(name.id) !== undefined) return { status: 'known' }
+    const n = treeNode({ meta: verified.meta, body: block.body, events: verified.events, checked: verified.checked, origin: how.origin })
+    const change = this.#tree.insert(n)
+    this.#store.put(n)
+    if (change !== undefined) this.#headMoved(change)
+    return { status: 'added', head: this.#tree.head === n }
+  }
+
+  #headMoved (change: HeadChange): void {
+    const head = this.#tree.head.meta
+    if (change.removed.length > 0) this.#log.info('chain', `reorganised: ${change.removed.length} blocks out, ${change.added.length} in, head ${short(head.hash)} at ${head.height}`)
+    this.#events.emit('head', { head, removed: records(change.removed), added: records(change.added) })
+    const { gone } = this.#tree.prune(this.#depths)
+    if (gone.length === 0) return
+    this.#store.settle(gone.filter((n) => !n.removed).map(place))
+    this.#store.remove(gone.filter((n) => n.removed))
+    this.#store.trimSnapshots(this.#tree.base.meta.height)
+  }
+
+  // --- what is not taken
+
+  #judged (block: Block, how: SubmitOptions, name: Name, refusal: Refusal, size: number): SubmitResult {
+    switch (refusal.verdict) {
+      case 'invalid':
+      case 'stale':
+        return this.#refuse(block, how, name, refusal)
+      case 'future':
+        if (block.header.template.time > this.#clock.now() + this.#params.futureMs + FUTURE_HELD_MS) return { status: 'refused', refusal }
+        return this.#hold(this.#waiting, block, how, name, refusal, size, block.header.template.time - this.#params.futureMs)
+      case 'orphan':
+        return this.#noParent(block, how, name, size)
+      case 'unavailable': {
+        if (name.attempts >= RETRIES) {
+          this.#log.warn('chain', `block ${block.header.template.height} ${name.id.slice(0, 8)} given up: ${refusal.detail}`)
+          return { status: 'refused', refusal }
+        }
+        const wait = Math.min(RETRY_LAST_MS, RETRY_FIRST_MS * 2 ** name.attempts)
+        return this.#hold(this.#waiting, block, how, name, refusal, size, this.#clock.now() + wait)
+      }
+      default:
+        return refusal.verdict satisfies never
+    }
+  }
+
+  #refuse (block: Block, how: SubmitOptions, name: Name, refusal: Refusal): SubmitResult {
+    this.#refused.set(condemnsHash(refusal) ? name.id : name.key, refusal)
+    const what = `block ${block.header.template.height} ${name.id.slice(0, 8)}`
+    if (how.mode === 'own') this.#log.error('chain', `own ${what} refused: ${refusal.reason}, ${refusal.detail}`)
+    else if (refusal.verdict === 'invalid') {
+      // Header rules come before the claim's signature is checked: they say nothing about its key.
+      const signed = condemnsHash(refusal) && !HEADER_RULES.has(refusal.reason)
+      const miner = signed ? toHex(block.header.template.miner) : undefined
+      this.#blame.refuse({ what, reason: refusal.reason, detail: refusal.detail, peer: how.blame, miner, fatal: true })
+    }
+    return { status: 'refused', refusal }
+  }
+
+  #noParent (block: Block, how: SubmitOptions, name: Name, size: number): SubmitResult {
+    const { height, parent } = block.header.template
+    if (height <= this.baseHeight()) return { status: 'refused', refusal: refusal('stale', 'header-height', `height ${height}, nothing below ${this.baseHeight() + 1} can be built any more`) }
+    this.#events.emit('missing', { parent, height, via: how.via })
+    if (height > this.head().height + ORPHAN_REACH) return { status: 'held', refusal: orphan(`height ${height}, the head is at ${this.head().height}`) }
+    return this.#hold(this.#orphans, block, how, name, orphan(`parent ${short(parent)} is not here`), size)
+  }
+
+  #hold (pool: HeldBlocks<SubmitOptions>, block: Block, how: SubmitOptions, name: Name, refusal: Refusal, bytes: number, nextAt = Infinity): SubmitResult {
+    const h: HeldBlock = { key: name.key, block, parent: toHex(block.header.template.parent), bytes, refusal, via: how.via, how, attempts: name.attempts, nextAt }
+    if (!pool.add(h)) return { status: 'refused', refusal: { verdict: 'unavailable', reason: refusal.reason, detail: `no room to hold it: ${refusal.detail}` } }
+    this.#log.debug('chain', `block ${block.header.template.height} ${name.id.slice(0, 8)} held: ${refusal.reason}, ${refusal.detail}`)
+    this.#arm()
+    return { status: 'held', refusal }
+  }
+
+  /** New peers may have what held blocks lack. */
+  retryUnavailable (): void {
+    this.#bringBack(this.#waiting.values().filter((h) => h.refusal.verdict === 'unavailable').map((h) => this.#waiting.take(h.key)!))
+  }
+
+  #arm (): void {
+    const at = this.#waiting.nextAt()
+    if (at >= this.#timerAt || at === Infinity) return
+    this.#cancelTimer?.()
+    this.#timerAt = at
+    this.#cancelTimer = this.#clock.after(Math.max(1, at - this.#clock.now()), () => {
+      this.#timerAt = Infinity
+      this.#cancelTimer = undefined
+      this.#bringBack(this.#waiting.due(this.#clock.now()).map((h) => this.#waiting.take(h.key)!))
+      this.#arm()
+    })
+  }
+
+  #bringBack (held: readonly HeldBlock[]): void {
+    if (this.#stopped) return
+    for (const h of held) {
+      const name = { id: toHex(claimId(h.block.header)), key: h.key, root: bodyRoot(h.block.body), attempts: h.refusal.verdict === 'unavailable' ? h.attempts + 1 : h.attempts }
+      this.#judge(h.block, h.how, name).catch((e: unknown) => { this.#log.error('chain', `block ${name.id.slice(0, 8)}: ${e instanceof Error ? e.message : String(e)}`) })
+    }
+  }
+
+  // --- second thoughts
+
+  async condemn (contribution: Uint8Array, detail: string): Promise<void> {
+    const id = toHex(contribution)
+    if (this.#condemned.has(id)) return
+    this.#condemned.add(id)
+    this.#store.condemned(this.#condemned)
+    this.#log.warn('chain', `contribution ${id.slice(0, 8)} is wrong: ${detail}`)
+    const carriers = [...this.#tree.nodes()].filter((n) => n.body !== undefined && carries(n.body, id))
+    for (const n of carriers.sort((a, b) => a.meta.height - b.meta.height)) {
+      this.#remove(n, invalid('contribution-wrong', `seals contribution ${id.slice(0, 16)}: ${detail}`))
+    }
+  }
+
+  /** A replay done later proved the block wrong: it goes, and all after it. */
+  refute (hash: Uint8Array, refusal: Refusal): void {
+    const n = this.#tree.get(toHex(hash))
+    if (n === undefined) return
+    const { miner } = n.meta.header.template
+    this.#blame.refuse({ what: `block ${n.meta.height} ${n.key.slice(0, 8)}`, reason: refusal.reason, detail: refusal.detail, miner: toHex(miner), fatal: true })
+    this.#remove(n, refusal)
+  }
+
+  /** The blocks up to this one that were taken on trust, and what stands on them, are not believed any more. */
+  distrust (hash: Uint8Array): void {
+    let n = this.#tree.get(toHex(hash))
+    if (n === undefined || n.checked !== 'ledger') return
+    for (let p = this.#tree.get(n.parent); p !== undefined && p.checked === 'ledger' && p.children.size === 1; p = this.#tree.get(n.parent)) n = p
+    this.#remove(n)
+  }
+
+  markReplayed (hash: Uint8Array): void {
+    const n = this.#tree.get(toHex(hash))
+    if (n === undefined || n.checked !== 'ledger') return
+    n.checked = 'replayed'
+    this.#store.update(n)
+    const change = this.#tree.reconsider(n)
+    if (change !== undefined) this.#headMoved(change)
+    const r = record(n)
+    if (r !== undefined) this.#events.emit('checked', r)
+  }
+
+  /** With a refusal the block is remembered as refused; without, it may come again. */
+  #remove (root: TreeNode, refusal?: Refusal): void {
+    const { gone, change } = this.#tree.remove(root)
+    if (gone.length === 0) return
+    this.#log.warn('chain', `${gone.length} blocks from height ${root.meta.height} dropped${refusal === undefined ? '' : `: ${refusal.reason}`}`)
+    if (refusal !== undefined) {
+      for (const n of gone) this.#refused.set(n.key, refusal)
+    }
+    this.#store.remove(gone)
+    if (change !== undefined) this.#headMoved(change)
+  }
+
+  // --- restart
+
+  /** Restores what was stored; says what had to be cut off. Before start(). */
+  async loadFromStorage (): Promise<{ readonly height: number, readonly problem?: string }> {
+    this.#condemned = await this.#store.loadCondemned()
+    const top = await this.#store.topHeight()
+    if (top === undefined) return { height: 0 }
+    this.#tree = new BlockTree(await this.#loadBase(Math.max(0, top - this.#params.historyBlocks)))
+    const base = this.#tree.base.meta.height
+    const bad: Array<{ height: number, key: Hex }> = []
+    let problem: string | undefined
+    for await (const b of this.#store.blocksAbove(base)) {
+      const why = this.#restore(b)
+      if (why === undefined) continue
+      bad.push({ height: b.height, key: b.key })
+      problem ??= `stored block ${b.height} ${b.key.slice(0, 8)} is damaged (${why}); the chain goes on from block ${this.head().height}`
+    }
+    this.#store.forget(bad)
+    await this.#settleBelow(this.#tree.base)
+    if (problem !== undefined) this.#log.warn('storage', problem)
+    this.#log.info('chain', `restored up to block ${this.head().height}`)
+    return { height: this.head().height, problem }
+  }
+
+  /** What is wrong with it, if anything. Own stored blocks were verified when they came. */
+  #restore (b: StoredBlock): string | undefined {
+    if (!b.ok) return b.detail
+    const { header, hash, checked } = b.stored
+    const parent = this.#tree.get(toHex(header.template.parent))
+    if (parent === undefined) return 'its parent is missing'
+    const block = { header, body: b.body }
+    const signatures = blockSignatureItems(this.#params, parent.meta, block).map(() => true)
+    const applied = applyBlock(this.#params, parent.meta, block, {
+      nowMs: this.#clock.now(),
+      signatures,
+      replay: { kind: 'skipped' },
+      seals: b.body.seals.map(() => ({ kind: 'skipped' })),
+      wrongContributions: this.#condemned
+    })
+    // A clock set back since does not make a stored block wrong.
+    if (!applied.ok) return `${applied.refusal.reason}: ${applied.refusal.detail}`
+    if (toHex(applied.meta.hash) !== toHex(hash)) return 'hash mismatch'
+    this.#tree.insert(treeNode({ meta: applied.meta, body: b.body, events: applied.events, checked }))
+    return undefined
+  }
+
+  async #loadBase (height: number): Promise<TreeNode> {
+    for await (const s of this.#store.snapshots(height)) {
+      const stored = await this.#store.header(s.height, s.hash)
+      if (stored === undefined || s.ledger.height !== s.height || toHex(ledgerRoot(s.ledger)) !== toHex(stored.header.template.stateRoot)) continue
+      const ledgers = [s.ledger, ...s.before]
+      const chain: BlockMeta[] = []
+      let at = s.height
+      let key = s.hash
+      for (; at > 0 && chain.length <= this.#depths.metas; at--) {
+        const h = await this.#store.header(at, key)
+        if (h === undefined) break
+        chain.push({ hash: h.hash, header: h.header, height: at, work: h.work, rho: h.rho, ticket: ticket(h.header), ledger: ledgers[s.height - at] ?? this.#genesis.ledger })
+        key = toHex(h.header.template.parent)
+      }
+      if (at > 0 && chain.length <= this.#depths.metas) continue
+      let parent: BlockMeta | undefined = at === 0 ? this.#genesis : undefined
+      for (const m of chain.reverse()) parent = { ...m, parent }
+      return treeNode({ meta: parent!, body: undefined, events: [], checked: stored.checked })
+    }
+    return this.#genesisNode()
+  }
+
+  /** Indexes the main chain below the base as far as no earlier run did. */
+  async #settleBelow (base: TreeNode): Promise<void> {
+    const blocks: Array<{ height: number, key: Hex }> = []
+    let key = base.parent
+    for (let h = base.meta.height - 1; h > 0; h--) {
+      if (await this.#store.settledHash(h) !== undefined) break
+      const stored = await this.#store.header(h, key)
+      if (stored === undefined) break
+      blocks.push({ height: h, key })
+      key = toHex(stored.header.template.parent)
+    }
+    for (let i = 0; i < blocks.length; i += SNAPSHOT_BLOCKS) this.#store.settle(blocks.slice(i, i + SNAPSHOT_BLOCKS))
+  }
+
+  #genesisNode (): TreeNode {
+    return treeNode({ meta: this.#genesis, body: { transactions: [], seals: [] }, events: [], checked: 'own' })
+  }
+}
+
+interface Name {
+  readonly id: Hex
+  /** Variant: id, signature and body. The id commits to neither of the two. */
+  readonly key: string
+  readonly root: Uint8Array
+  readonly attempts: number
+}
+
+/** How far the rules look back from a block, with room for forks, and how far a ledger does. */
+export function treeDepths (p: ChainParams): Depths {
+  return { bodies: p.historyBlocks, nodes: 2 * p.historyBlocks, metas: p.minerCountBlocks + p.randomnessAgeMax + p.rhoDelay + p.committeeBlocks + p.anchorAgeMax + p.medianBlocks }
+}
+
+/** Job tables kept with a snapshot: contributions and draws name blocks this far back. */
+export const ledgerLookBack = (p: ChainParams): number => p.randomnessAgeMax + p.rhoDelay + 2
+
+const HEADER_RULES: ReadonlySet<string> = new Set(HEADER_REASONS)
+const orphan = (detail: string): Refusal => refusal('orphan', 'header-parent', detail)
+const short = (hash: Uint8Array): string => toHex(hash.subarray(0, 4))
+const place = (n: TreeNode): { height: number, key: Hex } => ({ height: n.meta.height, key: n.key })
+
+function carries (body: Body, contribution: Hex): boolean {
+  return body.seals.some((s) => s.seal.contributions.some((c) => toHex(claimId(c)) === contribution))
+}
+
+function record (n: TreeNode | undefined): BlockRecord | undefined {
+  return n?.body === undefined ? undefined : n as BlockRecord
+}
+
+function records (nodes: readonly TreeNode[]): BlockRecord[] {
+  return nodes.map(record).filter((r) => r !== undefined)
+}

@@ -1,0 +1,322 @@
+/**
+ * The chain on disk. Every block is one record in `headers` and one in `bodies`, written together;
+ * a snapshot of the ledger is written with every SNAPSHOT_BLOCKS-th. Keys sort by height:
+ *
+ *   headers n/<height>/<hash>  header, cumulative work, rho, how it was checked
+ *           m/<height>         hash of the settled main-chain block (below the tree's base)
+ *           i/<hash>           height of a settled block
+ *   bodies  <height>/<hash>    body
+ *   ledger  <height>/<hash>    snapshot
+ *   meta    chain/condemned    contributions proved wrong
+ *
+ * Writes are a queue: each commit is whole blocks, parents first, so that a crash between two commits
+ * leaves a shorter chain and nothing else. If a commit fails the queue waits and tries again; the node
+ * goes on in memory and says so.
+ */
+import { ContainerType, ListCompositeType } from '@chainsafe/ssz'
+import { byteList, Bytes32, type Decoded, decode, fromHex, toHex, U256, U32, U8 } from '../core/codec/ssz.ts'
+import { Body, Claim } from '../core/codec/wire.ts'
+import { bodyRoot, claimId } from '../core/crypto/ids.ts'
+import { decodeLedger, encodeLedger, escrowSum, type LedgerState, MAX_LEDGER_BYTES } from '../core/ledger/state.ts'
+import { MAX_BODY_BYTES } from '../core/params.ts'
+import type { Clock } from '../ports/clock.ts'
+import { type Storage, StorageError, type StorageFailure, type StorageOp } from '../ports/storage.ts'
+import type { BlockRecord, Hex, Log } from './parts.ts'
+import type { TreeNode } from './tree.ts'
+
+/** Blocks between two snapshots: a restart applies at most this many more than it must. */
+export const SNAPSHOT_BLOCKS = 16
+/** Blocks written in one commit while many wait, and their bytes. */
+const COMMIT_BLOCKS = 16
+const COMMIT_BYTES = 4 * 1024 * 1024
+/** A failed write is tried again after this. */
+export const WRITE_RETRY_MS = 30_000
+export const CONDEMNED_KEPT = 1024
+
+const CHECKED = ['replayed', 'own', 'ledger'] as const
+
+const HeaderRecord = new ContainerType({ header: Claim, work: U256, rho: Bytes32, checked: U8 })
+const HEADER_RECORD_BYTES = 2048
+
+const SnapshotRecord = new ContainerType({
+  ledger: byteList(MAX_LEDGER_BYTES),
+  /** Job tables of the blocks before it, newest first: what draws and contributions look back at. */
+  before: new ListCompositeType(byteList(MAX_LEDGER_BYTES), 64)
+})
+const SNAPSHOT_RECORD_BYTES = 2 * MAX_LEDGER_BYTES
+
+const CondemnedRecord = new ListCompositeType(Bytes32, CONDEMNED_KEPT)
+
+export const heightKey = (height: number): string => height.toString(16).padStart(8, '0')
+const blockKey = (height: number, hash: Hex): string => `${heightKey(height)}/${hash}`
+const headerKey = (height: number, hash: Hex): string => `n/${blockKey(height, hash)}`
+
+export interface StoredHeader { readonly hash: Uint8Array, readonly header: Claim, readonly work: bigint, readonly rho: Uint8Array, readonly checked: BlockRecord['checked'] }
+export type StoredBlock =
+  | { readonly ok: true, readonly key: Hex, readonly height: number, readonly stored: StoredHeader, readonly body: Body }
+  | { readonly ok: false, readonly key: Hex, readonly height: number, readonly detail: string }
+
+export interface StoredSnapshot { readonly height: number, readonly hash: Hex, readonly ledger: LedgerState, readonly before: readonly LedgerState[] }
+
+export type StoreState = { readonly ok: true } | { readonly ok: false, readonly kind: StorageFailure, readonly detail: string }
+
+interface Task { readonly ops: () => readonly StorageOp[], readonly bytes: number, readonly put?: TreeNode }
+
+export class ChainStore {
+  readonly #storage: Storage
+  readonly #clock: Pick<Clock, 'after'>
+  readonly #log: Log
+  readonly #lookBack: number
+  readonly #empty: LedgerState
+  #queue: Task[] = []
+  #running: Promise<void> | undefined
+  #cancelRetry: (() => void) | undefined
+  #state: StoreState = { ok: true }
+  #onState: (s: StoreState) => void = () => {}
+  #closed = false
+
+  /** `lookBack`: how many blocks before a snapshot keep their job table; `empty`: the ledger of block 0. */
+  constructor (d: { readonly storage: Storage, readonly clock: Pick<Clock, 'after'>, readonly log: Log, readonly lookBack: number, readonly empty: LedgerState }) {
+    this.#storage = d.storage
+    this.#clock = d.clock
+    this.#log = d.log
+    this.#lookBack = d.lookBack
+    this.#empty = d.empty
+  }
+
+  get state (): StoreState { return this.#state }
+  /** Tasks not yet on disk. */
+  get waiting (): number { return this.#queue.length }
+  onState (listener: (s: StoreState) => void): void { this.#onState = listener }
+
+  // --- writing
+
+  put (n: TreeNode): void {
+    const snapshot = n.meta.height % SNAPSHOT_BLOCKS === 0
+    this.#enqueue({ put: n, bytes: n.body === undefined ? 0 : Body.value_serializedSize(n.body), ops: () => this.#putOps(n, snapshot) })
+  }
+
+  /** The block is checked by replay now. */
+  update (n: TreeNode): void {
+    this.#enqueue({ bytes: 0, ops: () => n.removed ? [] : [headerOp(n)] })
+  }
+
+  remove (nodes: readonly TreeNode[]): void {
+    this.forget(nodes.map((n) => ({ height: n.meta.height, key: n.key })))
+  }
+
+  forget (blocks: ReadonlyArray<{ readonly height: number, readonly key: Hex }>): void {
+    if (blocks.length === 0) return
+    this.#enqueue({
+      bytes: 0,
+      ops: () => blocks.flatMap(({ height, key }): StorageOp[] => [
+        { op: 'delete', store: 'headers', key: headerKey(height, key) },
+        { op: 'delete', store: 'bodies', key: blockKey(height, key) },
+        { op: 'delete', store: 'ledger', key: blockKey(height, key) }
+      ])
+    })
+  }
+
+  /** These main-chain blocks have left memory for good: index them, so that they can be served. */
+  settle (blocks: ReadonlyArray<{ readonly height: number, readonly key: Hex }>): void {
+    if (blocks.length === 0) return
+    this.#enqueue({ bytes: 0, ops: () => blocks.flatMap(({ height, key }) => settleOps(height, key)) })
+  }
+
+  /** Snapshots no restart will need: all below the newest one at or below `height`. */
+  trimSnapshots (height: number): void {
+    this.#storage.keys('ledger', { to: `${heightKey(height)}0`, reverse: true }).then((keys) => {
+      const newest = keys[0]?.slice(0, 8)
+      const old = keys.filter((k) => k.slice(0, 8) !== newest)
+      if (old.length > 0) this.#enqueue({ bytes: 0, ops: () => old.map((key) => ({ op: 'delete', store: 'ledger', key })) })
+    }, (e: unknown) => { this.#fail(e) })
+  }
+
+  condemned (ids: ReadonlySet<Hex>): void {
+    const list = [...ids].slice(-CONDEMNED_KEPT).map((h) => fromHex(h, 32)!)
+    this.#enqueue({ bytes: 0, ops: () => [{ op: 'put', store: 'meta', key: 'chain/condemned', value: CondemnedRecord.serialize(list) }] })
+  }
+
+  /** When everything that waits is written, or could not be. */
+  async idle (): Promise<void> { while (this.#running !== undefined) await this.#running }
+
+  async close (): Promise<void> {
+    await this.idle()
+    this.#closed = true
+    this.#cancelRetry?.()
+  }
+
+  /** Tries a failed write again now, after the user has made room. */
+  retry (): void {
+    this.#cancelRetry?.()
+    this.#cancelRetry = undefined
+    this.#start()
+  }
+
+  #enqueue (t: Task): void {
+    this.#queue.push(t)
+    // A full disk must not fill the memory: blocks whose bodies are gone cannot be written any more.
+    if (!this.#state.ok) this.#queue = this.#queue.filter((q) => q.put === undefined || (!q.put.removed && q.put.body !== undefined))
+    if (this.#cancelRetry === undefined) this.#start()
+  }
+
+  #start (): void {
+    if (this.#running !== undefined || this.#closed) return
+    this.#running = this.#drain().finally(() => { this.#running = undefined })
+  }
+
+  async #drain (): Promise<void> {
+    // One turn later, so that what one event writes together becomes one commit.
+    await Promise.resolve()
+    while (this.#queue.length > 0) {
+      const ops: StorageOp[] = []
+      let bytes = 0
+      let taken = 0
+      for (const t of this.#queue) {
+        if (taken > 0 && (taken >= COMMIT_BLOCKS || bytes + t.bytes > COMMIT_BYTES)) break
+        ops.push(...t.ops())
+        bytes += t.bytes
+        taken++
+      }
+      try {
+        if (ops.length > 0) await this.#storage.commit(ops)
+      } catch (e) {
+        this.#fail(e)
+        return
+      }
+      this.#queue.splice(0, taken)
+      if (!this.#state.ok) this.#set({ ok: true })
+    }
+  }
+
+  #fail (e: unknown): void {
+    if (!(e instanceof StorageError)) throw e
+    this.#set({ ok: false, kind: e.kind, detail: e.message })
+    this.#cancelRetry?.()
+    this.#cancelRetry = e.kind === 'full' ? this.#clock.after(WRITE_RETRY_MS, () => { this.retry() }) : () => {}
+  }
+
+  #set (s: StoreState): void {
+    if (s.ok !== this.#state.ok || (!s.ok && !this.#state.ok && s.kind !== this.#state.kind)) {
+      if (s.ok) this.#log.info('storage', 'blocks are stored again')
+      else this.#log.error('storage', `blocks are kept in memory only: ${s.kind}, ${s.detail}`)
+    }
+    this.#state = s
+    this.#onState(s)
+  }
+
+  #putOps (n: TreeNode, snapshot: boolean): StorageOp[] {
+    if (n.removed || n.body === undefined) return []
+    const ops: StorageOp[] = [headerOp(n), { op: 'put', store: 'bodies', key: blockKey(n.meta.height, n.key), value: Body.serialize(n.body) }]
+    if (snapshot) {
+      const before: Uint8Array[] = []
+      for (let m = n.meta.parent; m !== undefined && before.length < this.#lookBack; m = m.parent) before.push(encodeLedger(this.#jobTable(m.ledger)))
+      ops.push({ op: 'put', store: 'ledger', key: blockKey(n.meta.height, n.key), value: SnapshotRecord.serialize({ ledger: encodeLedger(n.meta.ledger), before }) })
+    }
+    return ops
+  }
+
+  /** A ledger that answers questions about jobs and holds nobody's money. */
+  #jobTable (ledger: LedgerState): LedgerState {
+    return { ...this.#empty, height: ledger.height, jobs: ledger.jobs, issued: escrowSum(ledger) }
+  }
+
+  // --- reading
+
+  async settledHash (height: number): Promise<Uint8Array | undefined> {
+    const v = await this.#storage.get('headers', `m/${heightKey(height)}`)
+    return v?.length === 32 ? v : undefined
+  }
+
+  async settledHeight (hash: Uint8Array): Promise<number | undefined> {
+    const v = await this.#storage.get('headers', `i/${toHex(hash)}`)
+    const d = v === undefined ? undefined : decode(U32, v, 4)
+    return d?.ok === true ? d.value : undefined
+  }
+
+  async header (height: number, hash: Hex): Promise<StoredHeader | undefined> {
+    const v = await this.#storage.get('headers', headerKey(height, hash))
+    const d = v === undefined ? undefined : decodeHeader(hash, v)
+    return d?.ok === true ? d.value : undefined
+  }
+
+  /** Serialized. */
+  async body (height: number, hash: Hex): Promise<Uint8Array | undefined> {
+    return await this.#storage.get('bodies', blockKey(height, hash))
+  }
+
+  async topHeight (): Promise<number | undefined> {
+    const [last] = await this.#storage.keys('headers', { from: 'n/', to: 'n0', reverse: true, limit: 1 })
+    return last === undefined ? undefined : parseInt(last.slice(2, 10), 16)
+  }
+
+  /** Decodable snapshots, newest first at or below `height`, then the newer ones ascending. */
+  async * snapshots (height: number): AsyncGenerator<StoredSnapshot> {
+    const keys = await this.#storage.keys('ledger')
+    const low = keys.filter((k) => parseInt(k.slice(0, 8), 16) <= height).reverse()
+    for (const key of [...low, ...keys.filter((k) => !low.includes(k))]) {
+      const bytes = await this.#storage.get('ledger', key)
+      const s = bytes === undefined ? undefined : decodeSnapshot(key, bytes)
+      if (s !== undefined) yield s
+      else this.#log.warn('storage', `ledger snapshot ${key} is damaged`)
+    }
+  }
+
+  /** Every stored block above `height`, ascending; damaged ones by name. */
+  async * blocksAbove (height: number): AsyncGenerator<StoredBlock> {
+    const keys = await this.#storage.keys('headers', { from: `n/${heightKey(height + 1)}`, to: 'n0' })
+    for (const k of keys) {
+      const at = parseInt(k.slice(2, 10), 16)
+      const key = k.slice(11)
+      const bytes = await this.#storage.get('headers', k)
+      const header = bytes === undefined ? undefined : decodeHeader(key, bytes)
+      if (header === undefined || !header.ok || header.value.header.template.height !== at) {
+        yield { ok: false, key, height: at, detail: `header: ${header?.ok === false ? header.error.detail : 'missing or misplaced'}` }
+        continue
+      }
+      const raw = await this.body(at, key)
+      const body = raw === undefined ? undefined : decode(Body, raw, MAX_BODY_BYTES)
+      if (body === undefined || !body.ok || toHex(bodyRoot(body.value)) !== toHex(header.value.header.template.bodyRoot)) {
+        yield { ok: false, key, height: at, detail: `body: ${body === undefined ? 'missing' : body.ok ? 'hash mismatch' : body.error.detail}` }
+        continue
+      }
+      yield { ok: true, key, height: at, stored: header.value, body: body.value }
+    }
+  }
+
+  async loadCondemned (): Promise<Set<Hex>> {
+    const v = await this.#storage.get('meta', 'chain/condemned')
+    const d = v === undefined || v.length === 0 ? undefined : decode(CondemnedRecord, v, CONDEMNED_KEPT * 32)
+    return new Set(d?.ok === true ? d.value.map(toHex) : [])
+  }
+}
+
+function headerOp (n: TreeNode): StorageOp {
+  const value = HeaderRecord.serialize({ header: n.meta.header, work: n.meta.work, rho: n.meta.rho, checked: CHECKED.indexOf(n.checked) })
+  return { op: 'put', store: 'headers', key: headerKey(n.meta.height, n.key), value }
+}
+
+function settleOps (height: number, key: Hex): StorageOp[] {
+  return [
+    { op: 'put', store: 'headers', key: `m/${heightKey(height)}`, value: fromHex(key, 32)! },
+    { op: 'put', store: 'headers', key: `i/${key}`, value: U32.serialize(height) }
+  ]
+}
+
+function decodeHeader (hash: Hex, bytes: Uint8Array): Decoded<StoredHeader> {
+  const d = decode(HeaderRecord, bytes, HEADER_RECORD_BYTES)
+  if (!d.ok) return d
+  const checked = CHECKED[d.value.checked]
+  const id = claimId(d.value.header)
+  if (checked === undefined || toHex(id) !== hash) return { ok: false, error: { reason: 'malformed', detail: 'hash mismatch' } }
+  return { ok: true, value: { hash: id, header: d.value.header, work: d.value.work, rho: d.value.rho, checked } }
+}
+
+function decodeSnapshot (key: string, bytes: Uint8Array): StoredSnapshot | undefined {
+  const d = decode(SnapshotRecord, bytes, SNAPSHOT_RECORD_BYTES)
+  if (!d.ok) return undefined
+  const ledger = decodeLedger(d.value.ledger)
+  const before = d.value.before.map(decodeLedger)
+  if (!ledger.ok || !before.every((b) => b.ok)) return undefined
+  return { height: parseInt(key.slice(0, 8), 16), hash: key.slice(9), ledger: ledger.value, before: before.map((b) => (b as { value: LedgerState }).value) }
+}

@@ -1,0 +1,176 @@
+/**
+ * The blocks this node holds in memory, as a tree above a base: the newest blocks of the main chain
+ * and every branch that forks off above the base. Nothing is checked here and nothing is stored;
+ * chain.ts decides what goes in.
+ *
+ * Three depths below the head: bodies are kept for `bodies` blocks, nodes for `nodes` blocks, and the
+ * bare metas below the base (parents only, for the rules that look back) for `metas` more.
+ */
+import { toHex } from '../core/codec/ssz.ts'
+import type { Body } from '../core/codec/wire.ts'
+import { type BlockMeta, compareChains } from '../core/consensus/chain.ts'
+import type { LedgerEvent } from '../core/ledger/apply.ts'
+import type { PeerId } from '../ports/network.ts'
+import type { BlockRecord, Hex } from './parts.ts'
+
+export interface TreeNode {
+  readonly key: Hex
+  readonly meta: BlockMeta
+  readonly parent: Hex
+  /** Dropped below the kept depth; the stored copy remains. */
+  body: Body | undefined
+  events: readonly LedgerEvent[]
+  checked: BlockRecord['checked']
+  readonly origin?: PeerId
+  readonly children: Set<Hex>
+  /** Set when the node has left the tree for good: it must not be stored any more. */
+  removed: boolean
+}
+
+export interface Depths { readonly bodies: number, readonly nodes: number, readonly metas: number }
+
+export interface HeadChange { readonly removed: readonly TreeNode[], readonly added: readonly TreeNode[] }
+
+export function treeNode (n: Pick<TreeNode, 'meta' | 'body' | 'events' | 'checked' | 'origin'>): TreeNode {
+  return {
+    key: toHex(n.meta.hash),
+    meta: n.meta,
+    parent: toHex(n.meta.header.template.parent),
+    body: n.body,
+    events: n.events,
+    checked: n.checked,
+    origin: n.origin,
+    children: new Set(),
+    removed: false
+  }
+}
+
+export class BlockTree {
+  readonly #nodes = new Map<Hex, TreeNode>()
+  readonly #main = new Map<number, TreeNode>()
+  #base: TreeNode
+  #head: TreeNode
+
+  constructor (base: TreeNode) {
+    this.#base = base
+    this.#head = base
+    this.#nodes.set(base.key, base)
+    this.#main.set(base.meta.height, base)
+  }
+
+  get head (): TreeNode { return this.#head }
+  get base (): TreeNode { return this.#base }
+  get size (): number { return this.#nodes.size }
+
+  get (key: Hex): TreeNode | undefined { return this.#nodes.get(key) }
+  at (height: number): TreeNode | undefined { return this.#main.get(height) }
+  isMain (n: TreeNode): boolean { return this.#main.get(n.meta.height) === n }
+  nodes (): IterableIterator<TreeNode> { return this.#nodes.values() }
+
+  /** The parent must be in the tree. Moves the head if the new block is a better tip. */
+  insert (n: TreeNode): HeadChange | undefined {
+    const parent = this.#nodes.get(n.parent)
+    if (parent === undefined) throw new Error(`insert of ${n.key} without its parent`)
+    this.#nodes.set(n.key, n)
+    parent.children.add(n.key)
+    if (!this.#mayLead(n) || compareChains(n.meta, this.#head.meta) <= 0) return undefined
+    return this.#moveHead(n)
+  }
+
+  /**
+   * Work that was not redone here may lengthen the chain this node follows but never replace it:
+   * tickets are free to forge until a replay looks at them.
+   */
+  #mayLead (n: TreeNode): boolean { return n.checked !== 'ledger' || n.parent === this.#head.key }
+
+  /** Lets a block whose work has been redone since compete for the head. */
+  reconsider (n: TreeNode): HeadChange | undefined {
+    if (n.removed || !this.#mayLead(n) || compareChains(n.meta, this.#head.meta) <= 0) return undefined
+    return this.#moveHead(n)
+  }
+
+  /** Takes the block and everything after it out; the base stays. Returns what left, parents first. */
+  remove (root: TreeNode): { readonly gone: readonly TreeNode[], readonly change?: HeadChange } {
+    if (root === this.#base || root.removed) return { gone: [] }
+    const gone: TreeNode[] = []
+    const open = [root]
+    for (let n = open.pop(); n !== undefined; n = open.pop()) {
+      gone.push(n)
+      for (const c of n.children) open.push(this.#nodes.get(c)!)
+    }
+    this.#nodes.get(root.parent)!.children.delete(root.key)
+    for (const n of gone) { n.removed = true; this.#nodes.delete(n.key) }
+    gone.sort((a, b) => a.meta.height - b.meta.height)
+    if (!this.#head.removed) return { gone }
+    // What is left of the main chain may lead again, work redone here or not: it did before.
+    let best = this.#main.get(root.meta.height - 1)!
+    for (const n of this.#nodes.values()) {
+      if (n.checked !== 'ledger' && compareChains(n.meta, best.meta) > 0) best = n
+    }
+    return { gone, change: this.#moveHead(best) }
+  }
+
+  /** Branch of `n` down to the main chain, oldest first, the fork block excluded. */
+  branch (n: TreeNode): TreeNode[] {
+    const out: TreeNode[] = []
+    for (let x = n; !this.isMain(x); x = this.#nodes.get(x.parent)!) out.push(x)
+    return out.reverse()
+  }
+
+  #moveHead (to: TreeNode): HeadChange {
+    const added = this.branch(to)
+    const fork = added.length > 0 ? added[0].meta.height - 1 : to.meta.height
+    const removed: TreeNode[] = []
+    for (let h = fork + 1; h <= this.#head.meta.height; h++) {
+      removed.push(this.#main.get(h)!)
+      this.#main.delete(h)
+    }
+    for (const n of added) this.#main.set(n.meta.height, n)
+    this.#head = to
+    return { removed, added }
+  }
+
+  /**
+   * Forgets what lies too deep. The base follows the newest main-chain block whose work was redone
+   * here, so that a chain that turns out to be forged can always be left again.
+   */
+  prune (depths: Depths): { readonly bodiless: readonly TreeNode[], readonly gone: readonly TreeNode[] } {
+    const head = this.#head.meta.height
+    const bodiless: TreeNode[] = []
+    for (let h = head - depths.bodies - 1; h > this.#base.meta.height; h--) {
+      const n = this.#main.get(h)
+      if (n === undefined || n.body === undefined) break
+      n.body = undefined
+      n.events = []
+      bodiless.push(n)
+    }
+    let redone = this.#head
+    while (redone !== this.#base && redone.checked === 'ledger') redone = this.#nodes.get(redone.parent)!
+    const height = Math.min(head - depths.nodes, redone.meta.height - depths.bodies)
+    if (height <= this.#base.meta.height) return { bodiless, gone: [] }
+    const base = this.#main.get(height)!
+    const kept = new Set<Hex>()
+    const open = [base]
+    for (let n = open.pop(); n !== undefined; n = open.pop()) {
+      kept.add(n.key)
+      for (const c of n.children) open.push(this.#nodes.get(c)!)
+    }
+    const gone: TreeNode[] = []
+    for (const n of this.#nodes.values()) if (!kept.has(n.key)) gone.push(n)
+    for (const n of gone) {
+      if (this.#main.get(n.meta.height) === n) this.#main.delete(n.meta.height)
+      else n.removed = true
+      this.#nodes.delete(n.key)
+    }
+    this.#base = base
+    cutParents(base.meta, depths.metas)
+    return { bodiless, gone }
+  }
+}
+
+/** Lets go of the metas more than `keep` below `meta`, so that memory does not grow with the chain. */
+function cutParents (meta: BlockMeta, keep: number): void {
+  let m: BlockMeta | undefined = meta
+  for (let i = 0; i < keep && m !== undefined; i++) m = m.parent
+  if (m !== undefined) (m as { parent?: BlockMeta }).parent = undefined
+}

@@ -1,0 +1,147 @@
+/**
+ * From a block to a verdict: gathers the slow facts (signatures, the next states of its seals, the
+ * replay of its slice) and then calls the pure rule with them. Cheap facts first: nothing is replayed
+ * for a block that the rules refuse without it.
+ *
+ * Bounded: so many blocks at once, so many waiting, so many of one peer.
+ */
+import type { Block, SignedSeal } from '../core/codec/wire.ts'
+import { applyBlock, blockSignatureItems } from '../core/consensus/apply.ts'
+import type { BlockMeta } from '../core/consensus/chain.ts'
+import { type Refusal, refusal } from '../core/consensus/refusal.ts'
+import type { LedgerEvent } from '../core/ledger/apply.ts'
+import { findJob, type LedgerState } from '../core/ledger/state.ts'
+import type { ChainParams } from '../core/params.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { PeerId } from '../ports/network.ts'
+import type { Signatures } from '../ports/signatures.ts'
+import type { BlockRecord, Hex, ReplayService, StatesService } from './parts.ts'
+
+/**
+ * full: everything is redone here. own: made here, so its slice is not redone. ledger: too old for
+ * the join window; rules, ledger and signatures are checked, the work is taken as given.
+ */
+export type Mode = 'full' | 'own' | 'ledger'
+
+const CHECKED: Readonly<Record<Mode, BlockRecord['checked']>> = { full: 'replayed', own: 'own', ledger: 'ledger' }
+
+export type Verified =
+  | { readonly ok: true, readonly meta: BlockMeta, readonly events: readonly LedgerEvent[], readonly checked: BlockRecord['checked'] }
+  | { readonly ok: false, readonly refusal: Refusal }
+
+export interface VerifyOptions {
+  readonly mode: Mode
+  /** Contributions proved wrong; read at the end, so that a proof that comes meanwhile counts. */
+  readonly wrong: ReadonlySet<Hex>
+  /** Who handed it to us: it has what the block refers to. */
+  readonly via?: PeerId
+}
+
+export interface VerifyLimits { readonly running: number, readonly waiting: number, readonly perPeer: number }
+export const VERIFY_LIMITS: VerifyLimits = { running: 4, waiting: 64, perPeer: 12 }
+
+type SealFact = Parameters<typeof applyBlock>[3]['seals'][number]
+type ReplayFact = Parameters<typeof applyBlock>[3]['replay']
+
+export class Verifier {
+  readonly #params: ChainParams
+  readonly #clock: Pick<Clock, 'now'>
+  readonly #signatures: Signatures
+  readonly #replay: ReplayService
+  readonly #states: Pick<StatesService, 'sealState'>
+  readonly #limits: VerifyLimits
+  readonly #perPeer = new Map<PeerId, number>()
+  readonly #queue: Array<() => void> = []
+  #running = 0
+
+  constructor (d: {
+    readonly params: ChainParams
+    readonly clock: Pick<Clock, 'now'>
+    readonly signatures: Signatures
+    readonly replay: ReplayService
+    readonly states: Pick<StatesService, 'sealState'>
+    readonly limits?: VerifyLimits
+  }) {
+    this.#params = d.params
+    this.#clock = d.clock
+    this.#signatures = d.signatures
+    this.#replay = d.replay
+    this.#states = d.states
+    this.#limits = d.limits ?? VERIFY_LIMITS
+  }
+
+  /** Blocks being verified and waiting to be. */
+  get load (): number { return this.#running + this.#queue.length }
+
+  async verify (parent: BlockMeta, block: Block, o: VerifyOptions): Promise<Verified> {
+    const peer = o.mode === 'own' ? undefined : o.via
+    if (!this.#admit(peer)) return { ok: false, refusal: refusal('unavailable', 'replay-unavailable', `${this.load} blocks wait to be verified`) }
+    try {
+      // Own blocks do not queue behind those of strangers.
+      if (this.#running >= this.#limits.running && o.mode !== 'own') await new Promise<void>((resolve) => { this.#queue.push(resolve) })
+      this.#running++
+      try {
+        return await this.#verify(parent, block, o)
+      } finally {
+        this.#running--
+        this.#queue.shift()?.()
+      }
+    } finally {
+      if (peer !== undefined) this.#release(peer)
+    }
+  }
+
+  #admit (peer: PeerId | undefined): boolean {
+    if (this.#queue.length >= this.#limits.waiting) return false
+    if (peer === undefined) return true
+    const n = this.#perPeer.get(peer) ?? 0
+    if (n >= this.#limits.perPeer) return false
+    this.#perPeer.set(peer, n + 1)
+    return true
+  }
+
+  #release (peer: PeerId): void {
+    const n = this.#perPeer.get(peer)! - 1
+    if (n === 0) this.#perPeer.delete(peer)
+    else this.#perPeer.set(peer, n)
+  }
+
+  async #verify (parent: BlockMeta, block: Block, o: VerifyOptions): Promise<Verified> {
+    const items = blockSignatureItems(this.#params, parent, block)
+    const signatures = await this.#signatures.verify(items)
+    const apply = (replay: ReplayFact, seals: readonly SealFact[]): ReturnType<typeof applyBlock> =>
+      applyBlock(this.#params, parent, block, { nowMs: this.#clock.now(), signatures, replay, seals, wrongContributions: o.wrong })
+
+    const dry = apply({ kind: 'skipped' }, block.body.seals.map(() => ({ kind: 'skipped' })))
+    if (!dry.ok || o.mode === 'ledger') return verdict(dry, o.mode)
+
+    const seals = await this.#sealFacts(dry.meta.ledger, parent.ledger, block.body.seals, o.via)
+    const sealed = apply({ kind: 'skipped' }, seals)
+    if (!sealed.ok) return verdict(sealed, o.mode)
+    return verdict(apply(await this.#replayFact(dry.meta.ledger, block, o.mode), seals), o.mode)
+  }
+
+  /** One after another: each state is the start of the next. */
+  async #sealFacts (after: LedgerState, before: LedgerState, seals: readonly SignedSeal[], via: PeerId | undefined): Promise<SealFact[]> {
+    const facts: SealFact[] = []
+    for (const signed of seals) {
+      const job = findJob(after, signed.seal.job) ?? findJob(before, signed.seal.job)
+      const missing = facts.find((f) => f.kind !== 'done')
+      if (missing !== undefined || job === undefined) facts.push(missing ?? { kind: 'unavailable', detail: 'the job has left the table' })
+      else facts.push(await this.#states.sealState(job.spec, signed, via))
+    }
+    return facts
+  }
+
+  async #replayFact (after: LedgerState, block: Block, mode: Mode): Promise<ReplayFact> {
+    const { header } = block
+    if (mode === 'own') return { kind: 'done', resultHash: header.resultHash, payloadDigest: header.payloadDigest }
+    const job = findJob(after, header.template.job)
+    if (job === undefined) return { kind: 'unavailable', detail: 'the job has left the table' }
+    return await this.#replay.replay(header, job.spec, 'replay')
+  }
+}
+
+function verdict (r: ReturnType<typeof applyBlock>, mode: Mode): Verified {
+  return r.ok ? { ok: true, meta: r.meta, events: r.events, checked: CHECKED[mode] } : { ok: false, refusal: r.refusal }
+}
