@@ -30,6 +30,11 @@ export const MAX_BODY_BYTES = 768 * 1024
 export const MAX_SPEC_BYTES = 1024
 /** Jobs that are active (or waiting for data) at once, the benchmark aside (DESIGN 4: J_MAX). */
 export const MAX_ACTIVE_JOBS = 4
+/**
+ * Blocks a posted job may wait until the committee holds its data; then it ends and refunds, so
+ * that jobs whose data nobody can get do not fill the table. An hour on the main network.
+ */
+export const MAX_WAITING_BLOCKS = 360
 
 /** Layers of an MLP, input layer not counted. */
 export const MAX_LAYERS = 8

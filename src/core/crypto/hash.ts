@@ -10,12 +10,12 @@ export const TAG_PREFIX = 'commonweight/1/'
 
 const tagKeys = new Map<string, Uint8Array>()
 
-/** Tags are ASCII: core has no TextEncoder. */
-function ascii (text: string): Uint8Array {
+/** Printable ASCII and line feeds as bytes; core has no TextEncoder. */
+export function ascii (text: string): Uint8Array {
   const out = new Uint8Array(text.length)
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i)
-    if (code > 0x7e || code < 0x20) throw new Error(`tag is not ASCII: ${text}`)
+    if (code > 0x7e || (code < 0x20 && code !== 0x0a)) throw new Error(`not ASCII: ${text}`)
     out[i] = code
   }
   return out
@@ -47,4 +47,12 @@ export function u32le (n: number): Uint8Array {
 /** The first four bytes as a little-endian integer: a draw in [0, 2^32). */
 export function firstU32 (bytes: Uint8Array): number {
   return (bytes[0] | (bytes[1] << 8) | (bytes[2] << 16) | (bytes[3] << 24)) >>> 0
+}
+
+/** Eight bytes, little-endian: how an amount enters a hash. */
+export function u64le (n: bigint): Uint8Array {
+  if (n < 0n || n > 0xffffffffffffffffn) throw new Error(`not a u64: ${n}`)
+  const out = new Uint8Array(8)
+  for (let i = 0; i < 8; i++) out[i] = Number((n >> BigInt(8 * i)) & 0xffn)
+  return out
 }

@@ -22,3 +22,10 @@ export function verifyZip215 (key: Uint8Array, message: Uint8Array, signature: U
   if (key.length !== HASH_BYTES || signature.length !== SIGNATURE_BYTES) return false
   return ed25519.verify(signature, message, key, { zip215: true })
 }
+
+/** One signature somebody must check: ed25519 over `message` by `key` under the rule above. */
+export interface SignatureItem {
+  readonly key: Uint8Array
+  readonly message: Uint8Array
+  readonly signature: Uint8Array
+}

@@ -1,0 +1,68 @@
+/** Who works on what: draws from chain randomness that was fixed before the template was. */
+import { compareBytes, equalBytes } from '../codec/ssz.ts'
+import type { Claim } from '../codec/wire.ts'
+import { firstU32, hash, u32le } from '../crypto/hash.ts'
+import { benchmarkJob, findJob, type JobRecord, type LedgerState } from '../ledger/state.ts'
+import { type ChainParams, JOB_DRAW_CAP, MAX_CONTRIBUTION_SLICES, MAX_CONTRIBUTIONS_PER_SEAL } from '../params.ts'
+import { ancestor, type BlockMeta, type HeaderMeta } from './chain.ts'
+
+/** Height of the block whose rho draws for a template at `height`. */
+export const randomnessHeight = (params: ChainParams, height: number): number => Math.max(0, height - 1 - params.rhoDelay)
+
+/** The block whose rho is the randomness of the block on top of `parent`. */
+export function randomnessBlock<M extends HeaderMeta> (params: ChainParams, parent: M): M {
+  const q = ancestor(parent, randomnessHeight(params, parent.height + 1))
+  if (q === undefined) throw new Error('the chain is cut above the block that draws')
+  return q
+}
+
+export const randomnessFor = (params: ChainParams, parent: HeaderMeta): Uint8Array => randomnessBlock(params, parent).rho
+
+/** The id `miner` draws at block `q`: a paid job by burned weight, capped; the benchmark else. */
+export function drawAt (q: BlockMeta, miner: Uint8Array): Uint8Array {
+  const jobs = q.ledger.jobs.filter(j => j.status === 'active').sort((a, b) => compareBytes(a.id, b.id))
+  const weight = jobs.reduce((sum, j) => sum + j.burn, 0n)
+  const u = BigInt(firstU32(hash('draw', q.rho, miner)))
+  const cap = BigInt(JOB_DRAW_CAP) << 24n
+  let below = 0n
+  for (const job of jobs) {
+    const share = (job.burn << 32n) / weight
+    below += share < cap ? share : cap
+    if (u < below) return job.id
+  }
+  return benchmarkJob(q.ledger).id
+}
+
+/** The drawn job as `ledger` has it; the benchmark if it has ended since. */
+export function jobToWorkOn (ledger: LedgerState, drawn: Uint8Array): JobRecord {
+  const job = findJob(ledger, drawn)
+  return job?.status === 'active' ? job : benchmarkJob(ledger)
+}
+
+/** What `miner` works on in a block on top of `parent` that carries no seals. */
+export const drawJob = (params: ChainParams, parent: BlockMeta, miner: Uint8Array): JobRecord =>
+  jobToWorkOn(parent.ledger, drawAt(randomnessBlock(params, parent), miner))
+
+/** Distinct miners of the last `count` blocks up to `tip`, ascending. */
+export function distinctMiners (tip: HeaderMeta, count: number): Uint8Array[] {
+  const miners: Uint8Array[] = []
+  let m: HeaderMeta | undefined = tip
+  for (let i = 0; i < count && m !== undefined && m.height > 0; i++, m = m.parent) {
+    const key = m.header.template.miner
+    if (!miners.some(k => equalBytes(k, key))) miners.push(key)
+  }
+  return miners.sort(compareBytes)
+}
+
+/**
+ * Whether a slice may become a contribution. With n miners at work, n * S_MAX slices are offered
+ * and about R_MAX of them drawn, so that traffic per node does not grow with the network.
+ */
+export function eligible (params: ChainParams, q: HeaderMeta, claim: Pick<Claim, 'template' | 'slice'>): boolean {
+  if (claim.slice >= MAX_CONTRIBUTION_SLICES) return false
+  const { job, round, miner } = claim.template
+  const x = firstU32(hash('eligible', q.rho, job, u32le(round), miner, u32le(claim.slice)))
+  const miners = Math.max(1, distinctMiners(q, params.minerCountBlocks).length)
+  // At most 2^32 * 64 * 4 = 2^40: exact.
+  return x * miners * MAX_CONTRIBUTION_SLICES < MAX_CONTRIBUTIONS_PER_SEAL * 2 ** 32
+}

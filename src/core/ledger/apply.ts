@@ -1,0 +1,274 @@
+/**
+ * What a block does to the ledger, step by step and in this order: what is due, the transactions,
+ * the seals, the block's own credits. Every step takes a ledger and gives one back together with
+ * a line per account it touched. No step makes or loses a grain except where it says so.
+ */
+import { decodeJobSpec } from '../codec/jobSpec.ts'
+import { equalBytes, ZERO32 } from '../codec/ssz.ts'
+import { ACTION_CANCEL_JOB, ACTION_POST_JOB, ACTION_TRANSFER, type Transaction } from '../codec/wire.ts'
+import { jobId, specHash, transactionId } from '../crypto/ids.ts'
+import { type ChainParams, CONTRIBUTION_SUBSIDY_SHARE, MAX_ACTIVE_JOBS, MAX_WAITING_BLOCKS } from '../params.ts'
+import { account, findJob, isEnded, type JobRecord, type JobStatus, type LedgerState, type Maturing, MAX_ENDED_JOBS, withAccount } from './state.ts'
+
+/** Deadlines lie this many blocks ahead of the block that posts the job, at least and at most. */
+export const MIN_DEADLINE_BLOCKS = 5
+export const MAX_DEADLINE_BLOCKS = 200_000
+
+/** One line of an account's history. */
+export interface LedgerEvent {
+  /** `sent` without counterparty is the fee of a cancellation. */
+  readonly kind: 'block-reward' | 'contribution' | 'contribution-subsidy' | 'fees' | 'received' | 'sent' | 'job-posted' | 'job-refund'
+  readonly account: Uint8Array
+  /** Grains, signed as the account sees it; what was sent or posted includes the fee. */
+  readonly amount: bigint
+  /** Height from which the credit can be spent; absent when at once. */
+  readonly maturesAt?: number
+  readonly job?: Uint8Array
+  readonly round?: number
+  readonly counterparty?: Uint8Array
+  readonly txId?: Uint8Array
+  /** The fee within `amount`. */
+  readonly fee?: bigint
+}
+
+export interface Applied { readonly ok: true, readonly ledger: LedgerState, readonly events: readonly LedgerEvent[] }
+
+export const TRANSACTION_REASONS = [
+  'transaction-action',
+  'transaction-fee',
+  'transaction-nonce-reused',
+  'transaction-nonce-gap',
+  'transaction-nonce-exhausted',
+  'transaction-balance',
+  'transfer-amount',
+  'transfer-self',
+  'post-spec-encoding',
+  'post-price',
+  'post-escrow',
+  'post-burn',
+  'post-deadline',
+  'post-table-full',
+  'post-duplicate',
+  'cancel-unknown',
+  'cancel-owner',
+  'cancel-ended'
+] as const
+export type TransactionReason = typeof TRANSACTION_REASONS[number]
+
+export interface TransactionRefused { readonly ok: false, readonly reason: TransactionReason, readonly detail: string }
+
+const refused = (reason: TransactionReason, detail: string): TransactionRefused => ({ ok: false, reason, detail })
+
+const credit = (state: LedgerState, key: Uint8Array, amount: bigint): LedgerState => {
+  const a = account(state, key)
+  return withAccount(state, key, { ...a, balance: a.balance + amount })
+}
+
+const replaceJob = (state: LedgerState, job: JobRecord): LedgerState =>
+  ({ ...state, jobs: state.jobs.map(j => equalBytes(j.id, job.id) ? job : j) })
+
+/** Oldest ended jobs leave the table; of two that ended together, the one posted first. */
+function dropEnded (state: LedgerState): LedgerState {
+  const ended = state.jobs.filter(isEnded)
+  if (ended.length <= MAX_ENDED_JOBS) return state
+  const drop = new Set(ended.sort((a, b) => a.endedAt - b.endedAt).slice(0, ended.length - MAX_ENDED_JOBS))
+  return { ...state, jobs: state.jobs.filter(j => !drop.has(j)) }
+}
+
+/** Ends a job: what is left of its escrow goes back to the owner, spendable at once. */
+function endJob (state: LedgerState, job: JobRecord, status: JobStatus, height: number): Applied {
+  const next = replaceJob(credit(state, job.owner, job.escrowLeft), { ...job, status, escrowLeft: 0n, endedAt: height })
+  const events: LedgerEvent[] = job.escrowLeft === 0n ? [] : [{ kind: 'job-refund', account: job.owner, amount: job.escrowLeft, job: job.id }]
+  return { ok: true, ledger: dropEnded(next), events }
+}
+
+/** Height at which a job ends by itself. */
+export const endsAt = (job: JobRecord): number =>
+  job.status === 'waiting' ? Math.min(job.deadline, job.postedAt + MAX_WAITING_BLOCKS) : job.deadline
+
+/** First step of block `height`: ripe credits become balances, overdue jobs end. */
+export function openBlock (state: LedgerState, height: number): Applied {
+  let ledger: LedgerState = { ...state, height }
+  const ripe = state.maturing.filter(m => m.height <= height)
+  if (ripe.length > 0) ledger = { ...ledger, maturing: state.maturing.filter(m => m.height > height) }
+  for (const m of ripe) ledger = credit(ledger, m.account, m.amount)
+  const events: LedgerEvent[] = []
+  for (const job of state.jobs) {
+    if ((job.status !== 'waiting' && job.status !== 'active') || endsAt(job) > height) continue
+    const ended = endJob(ledger, job, 'expired', height)
+    ledger = ended.ledger
+    events.push(...ended.events)
+  }
+  return { ok: true, ledger, events }
+}
+
+const MAX_NONCE = 0xffffffff
+
+/**
+ * One transaction in block `ledger.height`. Signature, chain and the spec's own rules are the
+ * caller's to check. The fee leaves the sender here; `payBlock` hands it on.
+ */
+export function applyTransaction (params: ChainParams, ledger: LedgerState, tx: Transaction): Applied | TransactionRefused {
+  const { selector, value: action } = tx.action
+  const from = account(ledger, tx.from)
+  if (tx.fee < params.minFee) return refused('transaction-fee', `fee ${tx.fee}, at least ${params.minFee}`)
+  if (tx.nonce < from.nonce) return refused('transaction-nonce-reused', `nonce ${tx.nonce}, the account is at ${from.nonce}`)
+  if (tx.nonce > from.nonce) return refused('transaction-nonce-gap', `nonce ${tx.nonce}, the account is at ${from.nonce}`)
+  if (tx.nonce === MAX_NONCE) return refused('transaction-nonce-exhausted', 'the account has used its last nonce')
+  const spend = (amount: bigint): LedgerState | TransactionRefused => {
+    const total = amount + tx.fee
+    if (from.balance < total) return refused('transaction-balance', `needs ${total}, has ${from.balance}`)
+    return withAccount(ledger, tx.from, { balance: from.balance - total, nonce: from.nonce + 1 })
+  }
+  const line = { account: tx.from, txId: transactionId(tx), fee: tx.fee }
+
+  if (selector === ACTION_TRANSFER && 'to' in action!) {
+    if (action.amount < 1n) return refused('transfer-amount', 'nothing is sent')
+    if (equalBytes(action.to, tx.from)) return refused('transfer-self', 'sender and receiver are the same')
+    const paid = spend(action.amount)
+    if ('ok' in paid) return paid
+    return {
+      ok: true,
+      ledger: credit(paid, action.to, action.amount),
+      events: [
+        { ...line, kind: 'sent', amount: -(action.amount + tx.fee), counterparty: action.to },
+        { kind: 'received', account: action.to, amount: action.amount, counterparty: tx.from, txId: line.txId }
+      ]
+    }
+  }
+
+  if (selector === ACTION_POST_JOB && 'spec' in action!) {
+    const spec = decodeJobSpec(action.spec)
+    if (!spec.ok) return refused('post-spec-encoding', spec.error.detail)
+    if (action.pricePerContribution < 1n) return refused('post-price', 'a contribution must be paid something')
+    if (action.escrow < action.pricePerContribution) return refused('post-escrow', `escrow ${action.escrow} does not pay one contribution at ${action.pricePerContribution}`)
+    if (action.burn < params.minFee) return refused('post-burn', `burn ${action.burn}, at least ${params.minFee}`)
+    const ahead = action.deadline - ledger.height
+    if (ahead <= MIN_DEADLINE_BLOCKS || ahead > MAX_DEADLINE_BLOCKS) return refused('post-deadline', `${ahead} blocks ahead, ${MIN_DEADLINE_BLOCKS + 1} to ${MAX_DEADLINE_BLOCKS}`)
+    const open = ledger.jobs.filter(j => j.status === 'waiting' || j.status === 'active').length
+    if (open >= MAX_ACTIVE_JOBS) return refused('post-table-full', `${open} jobs are open, at most ${MAX_ACTIVE_JOBS}`)
+    const id = jobId(specHash(spec.value), tx.from, tx.nonce)
+    // The benchmark's id has the zero key as owner, and under ZIP-215 anyone can sign for that key.
+    if (findJob(ledger, id) !== undefined) return refused('post-duplicate', 'a job of this id is in the table')
+    const total = action.escrow + action.burn
+    const paid = spend(total)
+    if ('ok' in paid) return paid
+    const job: JobRecord = {
+      id,
+      spec: spec.value,
+      owner: tx.from,
+      status: 'waiting',
+      round: 0,
+      seal: ZERO32,
+      stateHash: ZERO32,
+      sealAnchorHeight: 0,
+      escrow: action.escrow,
+      escrowLeft: action.escrow,
+      pricePerContribution: action.pricePerContribution,
+      burn: action.burn,
+      postedAt: ledger.height,
+      deadline: action.deadline,
+      endedAt: 0
+    }
+    return {
+      ok: true,
+      ledger: { ...paid, jobs: [...paid.jobs, job], burned: paid.burned + action.burn },
+      events: [{ ...line, kind: 'job-posted', amount: -(total + tx.fee), job: id }]
+    }
+  }
+
+  if (selector === ACTION_CANCEL_JOB && 'job' in action!) {
+    const job = findJob(ledger, action.job)
+    if (job === undefined) return refused('cancel-unknown', 'no such job')
+    // The benchmark has no owner: its zero key is one for which anyone can sign.
+    if (job.status === 'benchmark' || !equalBytes(job.owner, tx.from)) return refused('cancel-owner', 'only the owner of a paid job may cancel it')
+    if (isEnded(job)) return refused('cancel-ended', `the job is ${job.status}`)
+    const paid = spend(0n)
+    if ('ok' in paid) return paid
+    const ended = endJob(paid, job, 'cancelled', ledger.height)
+    return { ...ended, events: [{ ...line, kind: 'sent', amount: -tx.fee, job: job.id }, ...ended.events] }
+  }
+
+  return refused('transaction-action', `selector ${selector} is no action`)
+}
+
+/** What a valid seal tells the ledger. */
+export interface SealEffect {
+  readonly hash: Uint8Array
+  readonly round: number
+  readonly stateHash: Uint8Array
+  readonly anchorHeight: number
+  /** template.payee of each contribution, in the seal's order. */
+  readonly payees: readonly Uint8Array[]
+}
+
+/** The job after a seal, and how many of its contributions the escrow paid; also for seals not yet in a block. */
+export function jobAfterSeal (job: JobRecord, seal: SealEffect, height: number): { readonly job: JobRecord, readonly paid: number, readonly refund: bigint } {
+  const sealed: JobRecord = {
+    ...job,
+    status: job.status === 'waiting' ? 'active' : job.status,
+    round: seal.round,
+    seal: seal.hash,
+    stateHash: seal.stateHash,
+    sealAnchorHeight: seal.anchorHeight
+  }
+  if (job.status === 'benchmark') return { job: sealed, paid: 0, refund: 0n }
+  const affordable = job.escrowLeft / job.pricePerContribution
+  const paid = affordable < BigInt(seal.payees.length) ? Number(affordable) : seal.payees.length
+  const escrowLeft = job.escrowLeft - BigInt(paid) * job.pricePerContribution
+  const status: JobStatus = seal.round >= job.spec.rounds ? 'done' : escrowLeft < job.pricePerContribution ? 'exhausted' : sealed.status
+  return status === sealed.status
+    ? { job: { ...sealed, escrowLeft }, paid, refund: 0n }
+    : { job: { ...sealed, status, escrowLeft: 0n, endedAt: height }, paid, refund: escrowLeft }
+}
+
+const addMaturing = (state: LedgerState, credits: readonly Maturing[]): LedgerState =>
+  credits.length === 0 ? state : { ...state, maturing: [...state.maturing, ...credits] }
+
+/** One seal in block `ledger.height`: pays its contributions from escrow, may end the job. */
+export function applySeal (params: ChainParams, ledger: LedgerState, jobId: Uint8Array, seal: SealEffect): Applied {
+  const job = findJob(ledger, jobId)
+  if (job === undefined) throw new Error('seal of a job that is not in the ledger')
+  const maturesAt = ledger.height + params.maturity
+  const after = jobAfterSeal(job, seal, ledger.height)
+  const events: LedgerEvent[] = []
+  const credits: Maturing[] = []
+  for (const payee of seal.payees.slice(0, after.paid)) {
+    credits.push({ height: maturesAt, account: payee, amount: job.pricePerContribution, kind: 'contribution', job: job.id })
+    events.push({ kind: 'contribution', account: payee, amount: job.pricePerContribution, maturesAt, job: job.id, round: seal.round, counterparty: job.owner })
+  }
+  let next = addMaturing(replaceJob(ledger, after.job), credits)
+  if (after.refund > 0n) {
+    next = credit(next, job.owner, after.refund)
+    events.push({ kind: 'job-refund', account: job.owner, amount: after.refund, job: job.id })
+  }
+  return { ok: true, ledger: dropEnded(next), events }
+}
+
+/** Grains a block may issue at `height`. */
+export function subsidyAt (params: ChainParams, height: number): bigint {
+  return params.subsidy >> BigInt(Math.floor(height / params.halvingBlocks))
+}
+
+export interface SealedContribution { readonly payee: Uint8Array, readonly job: Uint8Array, readonly round: number }
+
+/** Last step: the only place where grains are issued, and where the block's fees go on. */
+export function payBlock (params: ChainParams, ledger: LedgerState, payee: Uint8Array, fees: bigint, sealed: readonly SealedContribution[]): Applied {
+  const maturesAt = ledger.height + params.maturity
+  const subsidy = subsidyAt(params, ledger.height)
+  const pool = subsidy * BigInt(CONTRIBUTION_SUBSIDY_SHARE) / 256n
+  const reward = subsidy * BigInt(256 - CONTRIBUTION_SUBSIDY_SHARE) / 256n
+  const each = sealed.length === 0 ? 0n : pool / BigInt(sealed.length)
+  const credits: Maturing[] = []
+  const events: LedgerEvent[] = []
+  const pay = (kind: Maturing['kind'], key: Uint8Array, amount: bigint, of?: SealedContribution): void => {
+    if (amount === 0n) return
+    credits.push({ height: maturesAt, account: key, amount, kind, ...(of === undefined ? {} : { job: of.job }) })
+    events.push({ kind, account: key, amount, maturesAt, ...(of === undefined ? {} : { job: of.job, round: of.round }) })
+  }
+  pay('block-reward', payee, reward)
+  pay('fees', payee, fees)
+  for (const c of sealed) pay('contribution-subsidy', c.payee, each, c)
+  const issued = ledger.issued + reward + each * BigInt(sealed.length)
+  return { ok: true, ledger: { ...addMaturing(ledger, credits), issued }, events }
+}
