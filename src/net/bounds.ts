@@ -1,0 +1,40 @@
+/**
+ * What one stranger may make this node do, in numbers; the adapters share them, so that what the
+ * twin in memory teaches a test is true of the real mesh.
+ */
+
+/** A validator that has not answered by then has ignored the message. */
+export const VALIDATOR_TIMEOUT_MS = 10_000
+/** Messages being validated at once: of one neighbour, and in all. */
+export const MAX_VALIDATIONS_PER_PEER = 64
+export const MAX_VALIDATIONS = 512
+/** Messages one neighbour may hand us: sustained per second, and at once. */
+export const GOSSIP_PER_PEER_PER_SECOND = 50
+export const GOSSIP_BURST = 250
+
+/** Requests being answered at once on one protocol: of one peer, and in all. */
+export const MAX_REQUESTS_PER_PEER = 4
+export const MAX_REQUESTS_PER_PROTOCOL = 32
+/** The request bucket holds this many seconds' worth of tokens. */
+export const REQUEST_BURST_SECONDS = 4
+/** Time a requester has for its body, and a handler for its answer. */
+export const REQUEST_READ_TIMEOUT_MS = 10_000
+export const HANDLER_TIMEOUT_MS = 30_000
+/** Words a refusal may carry, bytes. */
+export const MAX_REFUSAL_BYTES = 256
+
+/** At or below this score a peer is disconnected and refused for a while. */
+export const DISCONNECT_SCORE = -60
+export const SCORE_BAN_MS = 10 * 60_000
+/** A score recovers by half in this time. */
+export const SCORE_HALF_LIFE_MS = 5 * 60_000
+/** What an offence costs: three of the first kinds end in a disconnect. */
+export const PENALTY_REJECTED_MESSAGE = 25
+export const PENALTY_OVERSIZE = 25
+/** Asking faster than agreed: a lost race of clocks must not hurt, a flood must. */
+export const PENALTY_TOO_FAST = 1
+
+/** Banned names kept; the oldest is forgotten first (peer ids are as cheap as page loads). */
+export const MAX_BANS = 1024
+/** Peers whose score or bucket is kept. */
+export const MAX_TRACKED_PEERS = 2048

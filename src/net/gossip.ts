@@ -1,0 +1,147 @@
+/**
+ * Gossipsub as the port wants it: a validator per topic whose verdict decides forwarding and
+ * score, sizes bounded before they can kill a link, neighbours bounded in what they may hand us.
+ */
+import { gossipsub, type GossipSub, type GossipSubComponents, type Message, StrictSign, TopicValidatorResult } from '@libp2p/gossipsub'
+import type { PeerId as LibPeerId } from '@libp2p/interface'
+import { MAX_GOSSIP_BYTES } from '../core/params.ts'
+import type { GossipMessage, PeerId, Verdict } from '../ports/network.ts'
+import { DISCONNECT_SCORE, GOSSIP_BURST, GOSSIP_PER_PEER_PER_SECOND, MAX_VALIDATIONS, MAX_VALIDATIONS_PER_PEER, PENALTY_TOO_FAST, VALIDATOR_TIMEOUT_MS } from './bounds.ts'
+import { type BanList, InFlight, PeerBuckets, type Penalties } from './peerBook.ts'
+
+/** Over this, one RPC kills the link for good on both sides; several messages may share one. */
+const MAX_RPC_BYTES = 2 * 1024 * 1024
+
+/**
+ * Rejects alone cost (P4: -10, -40, -90 for one, two, three of them, halved in about 5 minutes);
+ * the delivery quotas of the defaults would punish a quiet topic.
+ */
+const TOPIC_SCORE = {
+  topicWeight: 1,
+  timeInMeshWeight: 0, timeInMeshQuantum: 1000, timeInMeshCap: 1,
+  firstMessageDeliveriesWeight: 0.2, firstMessageDeliveriesDecay: 0.97, firstMessageDeliveriesCap: 25,
+  meshMessageDeliveriesWeight: 0, meshFailurePenaltyWeight: 0,
+  meshMessageDeliveriesDecay: 0.5, meshMessageDeliveriesCap: 1, meshMessageDeliveriesThreshold: 1, meshMessageDeliveriesWindow: 10, meshMessageDeliveriesActivation: 5000, meshFailurePenaltyDecay: 0.5,
+  invalidMessageDeliveriesWeight: -10, invalidMessageDeliveriesDecay: 0.9977
+}
+
+/** What the service has beside its published interface. */
+export type GossipService = GossipSub & {
+  readonly opts: { readonly scoreParams: { readonly topics: Record<string, typeof TOPIC_SCORE> } }
+  getScore (peer: string): number
+}
+
+export function gossipService (penalties: Penalties): (components: GossipSubComponents) => GossipService {
+  return components => gossipsub({
+    globalSignaturePolicy: StrictSign,
+    D: 4, Dlo: 3, Dhi: 8, Dout: 1, Dscore: 2, Dlazy: 3,
+    floodPublish: false,
+    fallbackToFloodsub: false,
+    emitSelf: false,
+    allowPublishToZeroTopicPeers: true,
+    // A circuit dies within two minutes; gossip streams on it would die unseen.
+    runOnLimitedConnection: false,
+    maxInboundDataLength: MAX_RPC_BYTES,
+    maxTopicBytesPerPeer: 64 * 1024,
+    gossipsubIWantFollowupMs: 10_000,
+    scoreThresholds: { gossipThreshold: -20, publishThreshold: -40, graylistThreshold: DISCONNECT_SCORE },
+    scoreParams: {
+      topics: {},
+      topicScoreCap: 10,
+      appSpecificScore: id => penalties.score(id),
+      appSpecificWeight: 1,
+      // Outbound WebRTC links are booked on the relay's address: with the default, a dozen peers
+      // behind one relay silence one another.
+      IPColocationFactorWeight: 0,
+      IPColocationFactorThreshold: 10,
+      IPColocationFactorWhitelist: new Set(),
+      behaviourPenaltyWeight: -1,
+      behaviourPenaltyThreshold: 6,
+      behaviourPenaltyDecay: 0.9,
+      decayInterval: 1000,
+      decayToZero: 0.1,
+      retainScore: 3600_000
+    }
+  })(components) as GossipService
+}
+
+type Validator = (m: GossipMessage) => Promise<Verdict>
+const RESULT: Readonly<Record<Verdict, TopicValidatorResult>> = { accept: TopicValidatorResult.Accept, ignore: TopicValidatorResult.Ignore, reject: TopicValidatorResult.Reject }
+type LibValidator = (via: LibPeerId, message: Message) => Promise<TopicValidatorResult>
+
+/** Answers for topics nobody asked for, too: without a validator gossipsub would accept. */
+class ValidatorMap extends Map<string, LibValidator> {
+  override get (topic: string): LibValidator { return super.get(topic) ?? (async () => TopicValidatorResult.Ignore) }
+}
+
+export interface GossipOptions {
+  readonly service: GossipService
+  readonly bans: BanList
+  readonly penalties: Penalties
+  readonly now: () => number
+  /** A verdict has changed this peer's score. */
+  readonly onReject: (via: PeerId) => void
+  readonly onError: (e: unknown) => void
+}
+
+export class Gossip {
+  readonly #o: GossipOptions
+  readonly #rate: PeerBuckets
+  readonly #validating = new InFlight(MAX_VALIDATIONS_PER_PEER, MAX_VALIDATIONS)
+  readonly #validators = new ValidatorMap()
+
+  constructor (options: GossipOptions) {
+    this.#o = options
+    this.#rate = new PeerBuckets(options.now, GOSSIP_PER_PEER_PER_SECOND, GOSSIP_BURST)
+    options.service.topicValidators = this.#validators
+  }
+
+  async publish (topic: string, bytes: Uint8Array): Promise<number> {
+    if (bytes.length > MAX_GOSSIP_BYTES) throw new Error(`a message of ${bytes.length} bytes is over the limit of ${MAX_GOSSIP_BYTES}`)
+    return (await this.#o.service.publish(topic, bytes)).recipients.length
+  }
+
+  subscribe (topic: string, validator: Validator): () => void {
+    if (this.#validators.has(topic)) throw new Error(`subscribed to ${topic} already`)
+    const check: LibValidator = async (via, message) => RESULT[await this.#judge(topic, validator, via, message)]
+    this.#validators.set(topic, check)
+    this.#o.service.opts.scoreParams.topics[topic] ??= TOPIC_SCORE
+    this.#o.service.subscribe(topic)
+    return () => {
+      if (!this.#validators.has(topic) || this.#validators.get(topic) !== check) return
+      this.#validators.delete(topic)
+      this.#o.service.unsubscribe(topic)
+    }
+  }
+
+  async #judge (topic: string, validator: Validator, from: LibPeerId, message: Message): Promise<Verdict> {
+    const via = from.toString()
+    if (message.type !== 'signed' || message.data.length > MAX_GOSSIP_BYTES) return this.#reject(via)
+    const origin = message.from.toString()
+    if (this.#o.bans.has(via) || this.#o.bans.has(origin)) return 'ignore'
+    if (!this.#rate.take(via)) {
+      this.#o.penalties.add(via, PENALTY_TOO_FAST)
+      return 'ignore'
+    }
+    const done = this.#validating.enter(via)
+    if (done === undefined) return 'ignore'
+    let timer: ReturnType<typeof setTimeout> | undefined
+    try {
+      const late = new Promise<Verdict>(resolve => { timer = setTimeout(() => { resolve('ignore') }, VALIDATOR_TIMEOUT_MS) })
+      const verdict = await Promise.race([validator({ topic, bytes: message.data, origin, via }), late])
+      return verdict === 'reject' ? this.#reject(via) : verdict
+    } catch (e) {
+      this.#o.onError(e)
+      return 'ignore'
+    } finally {
+      clearTimeout(timer)
+      done()
+    }
+  }
+
+  #reject (via: PeerId): Verdict {
+    // Gossipsub books the verdict after it has returned.
+    setTimeout(() => { this.#o.onReject(via) }, 0)
+    return 'reject'
+  }
+}

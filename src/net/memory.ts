@@ -1,0 +1,359 @@
+/**
+ * The mesh in memory: the twin of the libp2p adapter for tests and simulation. Links, latency,
+ * loss and partitions are the hub's; time is the clock's alone, so a simulated world runs as fast
+ * as it can and twice the same. Gossip floods over links, each node forwarding what it accepted.
+ */
+import { MAX_GOSSIP_BYTES } from '../core/params.ts'
+import type { Clock, Random } from '../ports/clock.ts'
+import { type GossipMessage, type Network, type NetworkStatus, type PeerId, type ProtocolLimits, RequestError, type RequestOptions, type Verdict } from '../ports/network.ts'
+import { GOSSIP_BURST, GOSSIP_PER_PEER_PER_SECOND, HANDLER_TIMEOUT_MS, MAX_VALIDATIONS, MAX_VALIDATIONS_PER_PEER, PENALTY_OVERSIZE, PENALTY_REJECTED_MESSAGE, PENALTY_TOO_FAST, SCORE_BAN_MS, VALIDATOR_TIMEOUT_MS } from './bounds.ts'
+import { BanList, InFlight, isUnbearable, PeerBuckets, Penalties, RequestGate } from './peerBook.ts'
+
+/** Message names a node remembers against loops. */
+const SEEN_KEPT = 8192
+const STATUS_EVERY_MS = 1000
+
+export interface MemoryHubOptions {
+  readonly clock: Clock
+  /** One way, ms; a pair is drawn from evenly. */
+  readonly latencyMs?: number | readonly [number, number]
+  /** Share of gossip messages and of requests that get lost, 0..1. */
+  readonly loss?: number
+  /** Needed for a latency range, for loss and for `maxLinks`. */
+  readonly random?: Random
+  /** A joiner links to at most this many of those present (default: to all). 0: link by hand. */
+  readonly maxLinks?: number
+}
+
+export interface MemoryHub {
+  join (id: PeerId): Network
+  /** Links two nodes, whatever `maxLinks` says. */
+  connect (a: PeerId, b: PeerId): void
+  /** Nothing passes between the two until `heal`. */
+  cut (a: PeerId, b: PeerId): void
+  /** Nothing passes between nodes of different groups until `heal`. */
+  partition (groups: ReadonlyArray<readonly PeerId[]>): void
+  heal (): void
+}
+
+export function createMemoryHub (options: MemoryHubOptions): MemoryHub {
+  return new Hub(options)
+}
+
+interface Flying { readonly id: string, readonly topic: string, readonly bytes: Uint8Array, readonly origin: PeerId }
+
+const pair = (a: PeerId, b: PeerId): string => a < b ? `${a}|${b}` : `${b}|${a}`
+
+class Hub implements MemoryHub {
+  readonly clock: Clock
+  readonly nodes = new Map<PeerId, MemoryNode>()
+  readonly #options: MemoryHubOptions
+  readonly #cuts = new Set<string>()
+  #groups = new Map<PeerId, number>()
+
+  constructor (options: MemoryHubOptions) {
+    this.#options = options
+    this.clock = options.clock
+  }
+
+  join (id: PeerId): Network {
+    if (this.nodes.has(id)) throw new Error(`${id} is in the hub already`)
+    const node = new MemoryNode(this, id)
+    const present = [...this.nodes.keys()]
+    this.nodes.set(id, node)
+    const { maxLinks } = this.#options
+    const chosen = maxLinks === undefined ? present : present.map(p => ({ p, at: maxLinks === 0 ? 0 : this.#uniform() })).sort((a, b) => a.at - b.at).slice(0, maxLinks).map(x => x.p)
+    for (const other of chosen) this.connect(id, other)
+    return node
+  }
+
+  connect (a: PeerId, b: PeerId): void {
+    const [x, y] = [this.#node(a), this.#node(b)]
+    if (a === b || x.isBanned(b) || y.isBanned(a)) return
+    x.linked(b, 'outbound')
+    y.linked(a, 'inbound')
+  }
+
+  unlink (a: PeerId, b: PeerId): void {
+    this.nodes.get(a)?.unlinked(b)
+    this.nodes.get(b)?.unlinked(a)
+  }
+
+  cut (a: PeerId, b: PeerId): void {
+    this.#cuts.add(pair(a, b))
+    this.#changed()
+  }
+
+  partition (groups: ReadonlyArray<readonly PeerId[]>): void {
+    this.#groups = new Map(groups.flatMap((ids, i) => ids.map(id => [id, i] as const)))
+    this.#changed()
+  }
+
+  heal (): void {
+    this.#cuts.clear()
+    this.#groups = new Map()
+    this.#changed()
+  }
+
+  /** Do bytes pass between the two now? */
+  open (a: PeerId, b: PeerId): boolean {
+    return this.nodes.get(a)?.isLinked(b) === true && !this.#cuts.has(pair(a, b)) && this.#groups.get(a) === this.#groups.get(b)
+  }
+
+  /** Runs `fn` one latency later, unless the message is lost or the link is down by then. */
+  carry (from: PeerId, to: PeerId, fn: (node: MemoryNode) => void): void {
+    if (this.#options.loss !== undefined && this.#options.loss > 0 && this.#uniform() < this.#options.loss) return
+    const { latencyMs = 0 } = this.#options
+    const ms = typeof latencyMs === 'number' ? latencyMs : latencyMs[0] + this.#uniform() * (latencyMs[1] - latencyMs[0])
+    this.clock.after(ms, () => {
+      const node = this.nodes.get(to)
+      if (node !== undefined && this.open(from, to)) fn(node)
+    })
+  }
+
+  follows (id: PeerId, topic: string): boolean { return this.nodes.get(id)?.follows(topic) === true }
+
+  leave (id: PeerId): void {
+    for (const other of this.nodes.keys()) this.unlink(id, other)
+    this.nodes.delete(id)
+  }
+
+  #changed (): void { for (const n of this.nodes.values()) n.announce() }
+
+  #node (id: PeerId): MemoryNode {
+    const n = this.nodes.get(id)
+    if (n === undefined) throw new Error(`${id} is not in the hub`)
+    return n
+  }
+
+  #uniform (): number {
+    const { random } = this.#options
+    if (random === undefined) throw new Error('latency ranges, loss and maxLinks need a random source')
+    const [a, b, c] = random.bytes(3)
+    return (a * 65536 + b * 256 + c) / 16777216
+  }
+}
+
+type Validator = (m: GossipMessage) => Promise<Verdict>
+interface Handler { readonly limits: ProtocolLimits, readonly gate: RequestGate, readonly answer: (peer: PeerId, body: Uint8Array) => Promise<Uint8Array> }
+type Answer = { readonly ok: true, readonly bytes: Uint8Array } | { readonly ok: false, readonly error: RequestError }
+
+class MemoryNode implements Network {
+  readonly #hub: Hub
+  readonly #id: PeerId
+  readonly #links = new Map<PeerId, { readonly direction: 'inbound' | 'outbound', readonly connectedAt: number }>()
+  readonly #validators = new Map<string, Validator>()
+  readonly #handlers = new Map<string, Handler>()
+  readonly #seen = new Set<string>()
+  readonly #bans: BanList
+  readonly #penalties: Penalties
+  readonly #gossipRate: PeerBuckets
+  readonly #validating = new InFlight(MAX_VALIDATIONS_PER_PEER, MAX_VALIDATIONS)
+  readonly #listeners = new Set<(s: NetworkStatus) => void>()
+  #published = 0
+  #bytesIn = 0
+  #bytesOut = 0
+  #statusDue: (() => void) | undefined
+  #stopped = false
+
+  constructor (hub: Hub, id: PeerId) {
+    const now = (): number => hub.clock.now()
+    this.#hub = hub
+    this.#id = id
+    this.#bans = new BanList(now)
+    this.#penalties = new Penalties(now)
+    this.#gossipRate = new PeerBuckets(now, GOSSIP_PER_PEER_PER_SECOND, GOSSIP_BURST)
+  }
+
+  async status (): Promise<NetworkStatus> { return this.#status() }
+
+  async onStatus (listener: (s: NetworkStatus) => void): Promise<() => void> {
+    this.#listeners.add(listener)
+    return () => { this.#listeners.delete(listener) }
+  }
+
+  async publish (topic: string, bytes: Uint8Array): Promise<number> {
+    this.#running()
+    if (bytes.length > MAX_GOSSIP_BYTES) throw new Error(`a message of ${bytes.length} bytes is over the limit of ${MAX_GOSSIP_BYTES}`)
+    const message: Flying = { id: `${this.#id}/${this.#published++}`, topic, bytes: bytes.slice(), origin: this.#id }
+    this.#remember(message.id)
+    return this.#spread(message)
+  }
+
+  async subscribe (topic: string, validator: Validator): Promise<() => void> {
+    this.#running()
+    if (this.#validators.has(topic)) throw new Error(`subscribed to ${topic} already`)
+    this.#validators.set(topic, validator)
+    return () => { if (this.#validators.get(topic) === validator) this.#validators.delete(topic) }
+  }
+
+  async request (peer: PeerId, protocol: string, body: Uint8Array, options: RequestOptions): Promise<Uint8Array> {
+    this.#running()
+    if (!this.#hub.open(this.#id, peer)) throw new RequestError('unreachable', `no link to ${peer}`)
+    const sent = body.slice()
+    const answer = await new Promise<Answer>(resolve => {
+      const cancel = this.#hub.clock.after(options.timeoutMs, () => { resolve({ ok: false, error: new RequestError('timeout', `no answer within ${options.timeoutMs} ms`) }) })
+      this.#count('out', sent.length)
+      this.#hub.carry(this.#id, peer, node => {
+        void node.serve(this.#id, protocol, sent).then(a => {
+          this.#hub.carry(peer, this.#id, () => {
+            cancel()
+            resolve(a)
+          })
+        })
+      })
+    })
+    if (!answer.ok) throw answer.error
+    if (answer.bytes.length > options.maxResponseBytes) {
+      this.#count('in', options.maxResponseBytes)
+      this.#offend(peer, PENALTY_OVERSIZE)
+      throw new RequestError('too-large', `an answer of ${answer.bytes.length} bytes, ${options.maxResponseBytes} were allowed`)
+    }
+    this.#count('in', answer.bytes.length)
+    return answer.bytes
+  }
+
+  async handle (protocol: string, limits: ProtocolLimits, handler: Handler['answer']): Promise<() => void> {
+    this.#running()
+    if (this.#handlers.has(protocol)) throw new Error(`handling ${protocol} already`)
+    const entry: Handler = { limits, gate: new RequestGate(() => this.#hub.clock.now(), limits), answer: handler }
+    this.#handlers.set(protocol, entry)
+    return () => { if (this.#handlers.get(protocol) === entry) this.#handlers.delete(protocol) }
+  }
+
+  async ban (peer: PeerId, reason: string, ms?: number): Promise<void> {
+    this.#bans.ban(peer, reason, ms)
+    this.#hub.unlink(this.#id, peer)
+    this.announce()
+  }
+
+  async stop (): Promise<void> {
+    if (this.#stopped) return
+    this.#stopped = true
+    this.#statusDue?.()
+    this.#listeners.clear()
+    this.#validators.clear()
+    this.#handlers.clear()
+    this.#hub.leave(this.#id)
+  }
+
+  // What the hub and the other nodes call.
+
+  isBanned (id: PeerId): boolean { return this.#bans.has(id) }
+  isLinked (id: PeerId): boolean { return this.#links.has(id) }
+  follows (topic: string): boolean { return this.#validators.has(topic) }
+
+  linked (id: PeerId, direction: 'inbound' | 'outbound'): void {
+    if (this.#links.has(id)) return
+    this.#links.set(id, { direction, connectedAt: this.#hub.clock.now() })
+    this.announce()
+  }
+
+  unlinked (id: PeerId): void {
+    if (this.#links.delete(id)) this.announce()
+  }
+
+  /** Peers came or went. */
+  announce (): void {
+    this.#statusDue?.()
+    this.#statusDue = undefined
+    for (const l of this.#listeners) l(this.#status())
+  }
+
+  receive (message: Flying, via: PeerId): void {
+    const validator = this.#validators.get(message.topic)
+    if (validator === undefined || this.#seen.has(message.id)) return
+    this.#count('in', message.bytes.length)
+    this.#remember(message.id)
+    if (this.#bans.has(message.origin)) return
+    if (!this.#gossipRate.take(via)) return this.#offend(via, PENALTY_TOO_FAST)
+    const done = this.#validating.enter(via)
+    if (done === undefined) return
+    let open = true
+    const settle = (verdict: Verdict): void => {
+      if (!open) return
+      open = false
+      cancel()
+      done()
+      if (this.#stopped) return
+      if (verdict === 'accept') this.#spread(message, via)
+      if (verdict === 'reject') this.#offend(via, PENALTY_REJECTED_MESSAGE)
+    }
+    const cancel = this.#hub.clock.after(VALIDATOR_TIMEOUT_MS, () => { settle('ignore') })
+    void validator({ topic: message.topic, bytes: message.bytes.slice(), origin: message.origin, via }).then(settle)
+  }
+
+  async serve (peer: PeerId, protocol: string, body: Uint8Array): Promise<Answer> {
+    const refuse = (kind: 'refused' | 'busy' | 'too-large', words: string): Answer => ({ ok: false, error: new RequestError(kind, words) })
+    const handler = this.#handlers.get(protocol)
+    if (handler === undefined) return refuse('refused', `${protocol} is not served`)
+    const entry = handler.gate.enter(peer)
+    if ('refused' in entry) {
+      if (entry.refused === 'rate') this.#offend(peer, PENALTY_TOO_FAST)
+      return refuse('busy', entry.refused === 'rate' ? 'too many requests per second' : 'too many requests at once')
+    }
+    if (body.length > handler.limits.maxRequestBytes) {
+      entry.leave()
+      this.#offend(peer, PENALTY_OVERSIZE)
+      return refuse('too-large', `a request of ${body.length} bytes, ${handler.limits.maxRequestBytes} are allowed`)
+    }
+    this.#count('in', body.length)
+    return new Promise<Answer>((resolve, reject) => {
+      const settle = (a: Answer): void => {
+        cancel()
+        entry.leave()
+        if (a.ok) this.#count('out', a.bytes.length)
+        resolve(a)
+      }
+      const cancel = this.#hub.clock.after(HANDLER_TIMEOUT_MS, () => { settle(refuse('busy', 'the answer took too long')) })
+      handler.answer(peer, body).then(bytes => {
+        if (bytes.length > handler.limits.maxResponseBytes) throw new Error(`our answer on ${protocol} is ${bytes.length} bytes, ${handler.limits.maxResponseBytes} are allowed`)
+        settle({ ok: true, bytes: bytes.slice() })
+      }).catch((e: unknown) => {
+        if (e instanceof RequestError) return settle(refuse(e.kind === 'busy' || e.kind === 'too-large' ? e.kind : 'refused', e.message))
+        cancel()
+        entry.leave()
+        reject(e as Error)
+      })
+    })
+  }
+
+  #status (): NetworkStatus {
+    const peers = [...this.#links].filter(([id]) => this.#hub.open(this.#id, id))
+      .map(([id, l]) => ({ id, link: 'memory' as const, direction: l.direction, connectedAt: l.connectedAt, score: this.#penalties.score(id) }))
+    return { self: this.#id, peers, relays: [], bytesIn: this.#bytesIn, bytesOut: this.#bytesOut, banned: this.#bans.list() }
+  }
+
+  #spread (message: Flying, via?: PeerId): number {
+    let sent = 0
+    for (const id of this.#links.keys()) {
+      if (id === via || id === message.origin || !this.#hub.open(this.#id, id) || !this.#hub.follows(id, message.topic)) continue
+      sent++
+      this.#count('out', message.bytes.length)
+      this.#hub.carry(this.#id, id, node => { node.receive(message, this.#id) })
+    }
+    return sent
+  }
+
+  #remember (id: string): void {
+    this.#seen.add(id)
+    if (this.#seen.size > SEEN_KEPT) this.#seen.delete(this.#seen.values().next().value as string)
+  }
+
+  #offend (peer: PeerId, amount: number): void {
+    if (isUnbearable(this.#penalties.add(peer, amount))) void this.ban(peer, 'score', SCORE_BAN_MS)
+    else this.#count('in', 0)
+  }
+
+  /** Counts, and tells the listeners within a second. */
+  #count (way: 'in' | 'out', bytes: number): void {
+    if (way === 'in') this.#bytesIn += bytes
+    else this.#bytesOut += bytes
+    if (this.#listeners.size === 0 || this.#statusDue !== undefined) return
+    this.#statusDue = this.#hub.clock.after(STATUS_EVERY_MS, () => { this.announce() })
+  }
+
+  #running (): void {
+    if (this.#stopped) throw new RequestError('unreachable', 'the network was stopped')
+  }
+}

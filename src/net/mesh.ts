@@ -1,0 +1,330 @@
+/**
+ * Keeps a node in the mesh: finds peers through the bootstraps, through neighbours when those are
+ * gone, replaces what is lost, and never stops trying. A bootstrap only passes signalling on; with
+ * it dead, neighbours do that for each other.
+ */
+import type { CircuitRelayService } from '@libp2p/circuit-relay-v2'
+import type { Connection, IdentifyResult, Libp2p, PeerId as LibPeerId } from '@libp2p/interface'
+import { peerIdFromString } from '@libp2p/peer-id'
+import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
+import { retimeableSignal } from 'retimeable-signal'
+import type { PeerId, PeerView } from '../ports/network.ts'
+import { readFrame, writeFrame } from './frames.ts'
+import { decodeNames, encodeNames, MAX_NAMES_BYTES, NEIGHBOURS, RENDEZVOUS } from './protocols.ts'
+
+export interface MeshNumbers {
+  /** Neighbours looked for; with fewer than `enough`, more are. */
+  readonly target: number
+  readonly enough: number
+  /** Above it, meeting somebody new costs an old link. */
+  readonly soft: number
+  readonly tickMs: number
+  /** Somebody new is met this often, so that two halves of a network find each other. */
+  readonly exploreMs: number
+}
+
+export const MESH: MeshNumbers = { target: 5, enough: 4, soft: 10, tickMs: 2_000, exploreMs: 45_000 }
+
+/** A tab passes signalling on for its neighbours within these bounds. */
+export const TAB_RELAY = { maxReservations: 64, defaultDurationLimit: 60_000, defaultDataLimit: BigInt(128 * 1024) }
+
+const DIAL_MS = 15_000
+const ASK_MS = 5_000
+const BOOTSTRAP_DIAL_MS = 8_000
+/** Between two dials of a dead bootstrap: doubles from the first to the second, ms. */
+const REDIAL_MS = [1_000, 10_000] as const
+/** After a dial failed, that peer is left alone. */
+const FAILED_DIAL_MS = 20_000
+/** A signalling circuit has done its job by then; a simultaneous dial may still need it before. */
+const CIRCUIT_MS = 4_000
+/** An open connection nobody identified himself on is a phantom. */
+const PHANTOM_MS = 30_000
+/** Ticks without a gossip stream to a neighbour until the link is dropped to be made anew. */
+const SILENT_TICKS = 4
+const RESERVATION_MS = 24 * 3600_000
+const MAX_FAILED_KEPT = 512
+
+interface Bootstrap {
+  readonly address: string
+  readonly id: PeerId
+  readonly multiaddr: Multiaddr
+  nextDialAt: number
+  waitMs: number
+  dialling: boolean
+}
+
+export interface MeshOptions {
+  readonly node: Libp2p<{ relay: CircuitRelayService }>
+  readonly bootstraps: readonly string[]
+  readonly namespace: string
+  readonly numbers: MeshNumbers
+  readonly isBanned: (id: PeerId) => boolean
+  /** A neighbour appeared or went. */
+  readonly onChange: () => void
+  readonly onDebug: (text: string) => void
+}
+
+/** The peer id a multiaddr ends with. */
+function peerOf (address: Multiaddr): PeerId {
+  const id = address.getComponents().findLast(c => c.name === 'p2p')?.value
+  if (id === undefined) throw new Error(`a bootstrap address must end with /p2p/<id>: ${address.toString()}`)
+  return peerIdFromString(id).toString()
+}
+
+function shuffled<T> (list: Iterable<T>): T[] {
+  return [...list].map(v => ({ v, at: Math.random() })).sort((a, b) => a.at - b.at).map(x => x.v)
+}
+
+export class Mesh {
+  readonly #o: MeshOptions
+  readonly #node: MeshOptions['node']
+  readonly #self: PeerId
+  readonly #bootstraps: Bootstrap[]
+  /** Connections on which the other side has identified itself; others may be phantoms. */
+  readonly #identified = new Set<string>()
+  readonly #dialling = new Set<PeerId>()
+  readonly #failed = new Map<PeerId, number>()
+  readonly #silent = new Map<PeerId, number>()
+  #timer: ReturnType<typeof setInterval> | undefined
+  #ticking = false
+  #lowTicks = 0
+  #exploreAt: number
+
+  constructor (options: MeshOptions) {
+    this.#o = options
+    this.#node = options.node
+    this.#self = options.node.peerId.toString()
+    this.#bootstraps = options.bootstraps.map(address => {
+      const parsed = multiaddr(address)
+      return { address, id: peerOf(parsed), multiaddr: parsed, nextDialAt: 0, waitMs: REDIAL_MS[0], dialling: false }
+    }).filter(b => b.id !== this.#self)
+    this.#exploreAt = Date.now() + options.numbers.exploreMs
+  }
+
+  async start (): Promise<void> {
+    this.#node.addEventListener('peer:identify', e => { this.#onIdentify(e.detail) })
+    this.#node.addEventListener('connection:close', e => {
+      if (this.#identified.delete(e.detail.id)) this.#o.onChange()
+    })
+    this.#node.addEventListener('peer:disconnect', e => { this.#forgetReservation(e.detail) })
+    await this.#node.handle(NEIGHBOURS, async stream => {
+      try {
+        const signal = AbortSignal.timeout(ASK_MS)
+        await writeFrame(stream, encodeNames(shuffled(this.#neighbours())), signal)
+        await stream.close({ signal })
+      } catch (e) {
+        stream.abort(e as Error)
+      }
+    }, { maxInboundStreams: 4 })
+    this.#timer = setInterval(() => { void this.#tick() }, this.#o.numbers.tickMs)
+    void this.#tick()
+  }
+
+  stop (): void { clearInterval(this.#timer) }
+
+  /** A direct connection to the peer, newest first: requests go over it. */
+  connectionTo (peer: PeerId): Connection | undefined {
+    return this.#connections(peer).filter(c => this.#isDirect(c)).sort((a, b) => b.timeline.open - a.timeline.open)[0]
+  }
+
+  relays (): Array<{ readonly address: string, readonly connected: boolean }> {
+    return this.#bootstraps.map(b => ({ address: b.address, connected: this.#isUp(b) }))
+  }
+
+  /** One line per peer, its best link. */
+  peers (score: (id: PeerId) => number): PeerView[] {
+    const best = new Map<PeerId, Connection>()
+    for (const c of this.#node.getConnections()) {
+      if (c.status !== 'open' || !this.#identified.has(c.id)) continue
+      const id = c.remotePeer.toString()
+      const other = best.get(id)
+      if (other === undefined || (other.limits !== undefined && c.limits === undefined)) best.set(id, c)
+    }
+    return [...best].map(([id, c]) => ({
+      id,
+      link: this.#linkOf(c),
+      direction: c.direction,
+      score: score(id),
+      connectedAt: c.timeline.open,
+      ...(c.rtt === undefined ? {} : { rttMs: c.rtt })
+    }))
+  }
+
+  /** Direct neighbours, the bootstraps aside. */
+  #neighbours (): PeerId[] {
+    const ids = new Set<PeerId>()
+    for (const c of this.#node.getConnections()) if (this.#isDirect(c) && this.#linkOf(c) !== 'server') ids.add(c.remotePeer.toString())
+    return [...ids]
+  }
+
+  #connections (peer: PeerId): Connection[] { return this.#node.getConnections(peerIdFromString(peer)) }
+  #isDirect (c: Connection): boolean { return c.status === 'open' && c.limits === undefined && this.#identified.has(c.id) }
+  #isUp (b: Bootstrap): boolean { return this.#connections(b.id).some(c => c.status === 'open') }
+
+  #linkOf (c: Connection): PeerView['link'] {
+    if (c.limits !== undefined) return 'relay'
+    const names = c.remoteAddr.getComponents().map(x => x.name)
+    if (names.includes('webrtc')) return 'webrtc'
+    return names.includes('memory') ? 'memory' : 'server'
+  }
+
+  #onIdentify ({ connection }: IdentifyResult): void {
+    if (connection.status !== 'open') return
+    this.#identified.add(connection.id)
+    if (this.#linkOf(connection) === 'webrtc') {
+      // Neighbours may be reached through us without asking: explicit reservations over WebRTC throw.
+      this.#forgetReservation(connection.remotePeer)
+      if (this.#node.services.relay.reservations.size < TAB_RELAY.maxReservations) {
+        this.#node.services.relay.reservations.set(connection.remotePeer, {
+          addr: connection.remoteAddr,
+          expiry: new Date(Date.now() + RESERVATION_MS),
+          limit: { data: TAB_RELAY.defaultDataLimit, duration: TAB_RELAY.defaultDurationLimit },
+          signal: retimeableSignal(RESERVATION_MS)
+        })
+      }
+    }
+    this.#o.onChange()
+  }
+
+  #forgetReservation (peer: LibPeerId): void {
+    this.#node.services.relay.reservations.get(peer)?.signal.clear()
+    this.#node.services.relay.reservations.delete(peer)
+  }
+
+  async #tick (): Promise<void> {
+    if (this.#ticking) return
+    this.#ticking = true
+    try {
+      const { enough, target, soft, exploreMs } = this.#o.numbers
+      for (const b of this.#bootstraps) void this.#redial(b)
+      this.#clean()
+      const have = this.#neighbours().length
+      if (have < enough) {
+        // A newcomer may be about to dial us: a round of patience spares double links.
+        if (++this.#lowTicks >= 2) await this.#grow(target - have)
+      } else this.#lowTicks = 0
+      if (Date.now() >= this.#exploreAt) {
+        this.#exploreAt = Date.now() + exploreMs * (0.75 + Math.random() / 2)
+        await this.#grow(1)
+        if (this.#neighbours().length > soft) await this.#dropOne()
+      }
+    } catch (e) {
+      this.#o.onDebug(`mesh: ${e instanceof Error ? e.message : String(e)}`)
+    } finally {
+      this.#ticking = false
+    }
+  }
+
+  /** libp2p gives a lost peer five dials and forgets it; a bootstrap gets them for ever. */
+  async #redial (b: Bootstrap): Promise<void> {
+    if (b.dialling || this.#isUp(b) || Date.now() < b.nextDialAt) return
+    b.dialling = true
+    try {
+      await this.#node.dial(b.multiaddr, { signal: AbortSignal.timeout(BOOTSTRAP_DIAL_MS) })
+      b.waitMs = REDIAL_MS[0]
+      this.#o.onDebug(`bootstrap ${b.address} is up`)
+      const have = this.#neighbours().length
+      // Also without a need: the bootstrap must know that we are here.
+      await this.#grow(Math.max(1, this.#o.numbers.target - have), [b])
+    } catch (e) {
+      b.waitMs = Math.min(REDIAL_MS[1], b.waitMs * 2)
+      b.nextDialAt = Date.now() + b.waitMs * (0.5 + Math.random())
+      this.#o.onDebug(`bootstrap ${b.address} is down: ${e instanceof Error ? e.message : String(e)}`)
+    } finally {
+      b.dialling = false
+    }
+  }
+
+  /** Drops circuits that have done their job, phantoms, and links whose gossip went silent. */
+  #clean (): void {
+    const now = Date.now()
+    for (const c of this.#node.getConnections()) {
+      const age = now - c.timeline.open
+      const circuitDone = c.limits !== undefined && (age > PHANTOM_MS || (age > CIRCUIT_MS && this.connectionTo(c.remotePeer.toString()) !== undefined))
+      if (circuitDone) c.close().catch(() => {})
+      else if (!this.#identified.has(c.id) && age > PHANTOM_MS) c.abort(new Error('never identified'))
+    }
+    const neighbours = new Set(this.#neighbours())
+    for (const id of this.#silent.keys()) if (!neighbours.has(id)) this.#silent.delete(id)
+    for (const id of neighbours) {
+      const speaks = this.#connections(id).some(c => c.streams.some(s => s.direction === 'outbound' && s.protocol.includes('meshsub')))
+      const ticks = speaks ? 0 : (this.#silent.get(id) ?? 0) + 1
+      this.#silent.set(id, ticks)
+      // Gossipsub does not reopen its stream while another connection to the peer stays open.
+      if (ticks >= SILENT_TICKS) {
+        this.#silent.delete(id)
+        this.#o.onDebug(`${id} has gone silent: linking anew`)
+        void this.#hangUp(id)
+      }
+    }
+    for (const [id, until] of this.#failed) if (until <= now) this.#failed.delete(id)
+  }
+
+  /** Dials up to `count` peers that are not neighbours yet. */
+  async #grow (count: number, bootstraps: readonly Bootstrap[] = this.#bootstraps): Promise<void> {
+    if (count <= 0) return
+    const found = await this.#candidates(bootstraps)
+    await Promise.all(shuffled(found).slice(0, count).map(async ([id, address]) => this.#dial(id, address)))
+  }
+
+  async #candidates (bootstraps: readonly Bootstrap[]): Promise<Map<PeerId, Multiaddr>> {
+    const found = new Map<PeerId, Multiaddr>()
+    const neighbours = this.#neighbours()
+    const skip = new Set([this.#self, ...neighbours, ...this.#dialling, ...this.#failed.keys()])
+    const offer = (id: PeerId, address: string): void => {
+      if (!skip.has(id) && !this.#o.isBanned(id) && !found.has(id)) found.set(id, multiaddr(address))
+    }
+    const namespace = new TextEncoder().encode(this.#o.namespace)
+    await Promise.all(bootstraps.filter(b => this.#isUp(b)).map(async b => {
+      for (const id of await this.#ask(b.id, RENDEZVOUS, namespace)) offer(id, `${b.address}/p2p-circuit/webrtc/p2p/${id}`)
+    }))
+    if (found.size > 0) return found
+    // Friends of friends, introduced by the friend. A circuit to him could not carry a circuit.
+    await Promise.all(neighbours.filter(n => this.#connections(n).every(c => c.limits === undefined)).map(async n => {
+      for (const id of await this.#ask(n, NEIGHBOURS)) offer(id, `/p2p/${n}/p2p-circuit/webrtc/p2p/${id}`)
+    }))
+    return found
+  }
+
+  async #ask (peer: PeerId, protocol: string, body?: Uint8Array): Promise<PeerId[]> {
+    const connection = this.#connections(peer).find(c => c.status === 'open' && c.limits === undefined)
+    if (connection === undefined) return []
+    const signal = AbortSignal.timeout(ASK_MS)
+    try {
+      const stream = await connection.newStream([protocol], { signal })
+      try {
+        if (body !== undefined) await writeFrame(stream, body, signal)
+        return decodeNames(await readFrame(stream, MAX_NAMES_BYTES, signal))
+      } finally {
+        stream.close().catch(() => {})
+      }
+    } catch (e) {
+      this.#o.onDebug(`${protocol} of ${peer}: ${e instanceof Error ? e.message : String(e)}`)
+      return []
+    }
+  }
+
+  async #dial (id: PeerId, address: Multiaddr): Promise<void> {
+    if (this.#dialling.has(id)) return
+    this.#dialling.add(id)
+    try {
+      await this.#node.dial(address, { signal: AbortSignal.timeout(DIAL_MS) })
+    } catch (e) {
+      if (this.#failed.size < MAX_FAILED_KEPT) this.#failed.set(id, Date.now() + FAILED_DIAL_MS)
+      this.#o.onDebug(`dial of ${id} failed: ${e instanceof Error ? e.message : String(e)}`)
+    } finally {
+      this.#dialling.delete(id)
+    }
+  }
+
+  /** Makes room: a random neighbour that nothing is being fetched from. */
+  async #dropOne (): Promise<void> {
+    const idle = this.#neighbours().filter(id => this.#connections(id).every(c => c.streams.every(s => !s.protocol.startsWith('/cw/'))))
+    const [id] = shuffled(idle)
+    if (id !== undefined) await this.#hangUp(id)
+  }
+
+  async #hangUp (id: PeerId): Promise<void> {
+    await this.#node.hangUp(peerIdFromString(id)).catch(() => {})
+  }
+}

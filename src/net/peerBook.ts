@@ -1,0 +1,133 @@
+/**
+ * What a node remembers about peers by name: bans, scores, how fast they ask. Every table is
+ * bounded, and the oldest entry goes first; time comes in as an argument.
+ */
+import { DISCONNECT_SCORE, MAX_BANS, MAX_REQUESTS_PER_PEER, MAX_REQUESTS_PER_PROTOCOL, MAX_TRACKED_PEERS, REQUEST_BURST_SECONDS, SCORE_HALF_LIFE_MS } from './bounds.ts'
+import type { PeerId, ProtocolLimits } from '../ports/network.ts'
+
+type Now = () => number
+
+/** Sets a value as the newest and forgets the oldest beyond `max`. */
+function remember<V> (map: Map<PeerId, V>, id: PeerId, value: V, max: number): void {
+  map.delete(id)
+  map.set(id, value)
+  if (map.size > max) map.delete(map.keys().next().value as PeerId)
+}
+
+export class BanList {
+  readonly #now: Now
+  readonly #bans = new Map<PeerId, { readonly reason: string, readonly until: number }>()
+
+  constructor (now: Now) { this.#now = now }
+
+  /** Without `ms`, for good. A ban that lasts longer is not shortened. */
+  ban (id: PeerId, reason: string, ms = Number.POSITIVE_INFINITY): void {
+    const until = this.#now() + ms
+    const old = this.#bans.get(id)
+    if (old !== undefined && old.until >= until) return
+    remember(this.#bans, id, { reason, until }, MAX_BANS)
+  }
+
+  has (id: PeerId): boolean {
+    const b = this.#bans.get(id)
+    if (b === undefined) return false
+    if (b.until > this.#now()) return true
+    this.#bans.delete(id)
+    return false
+  }
+
+  list (): Array<{ readonly id: PeerId, readonly reason: string }> {
+    return [...this.#bans].filter(([id]) => this.has(id)).map(([id, { reason }]) => ({ id, reason }))
+  }
+}
+
+/** Offences, fading with time. Zero is a stranger; less is worse. */
+export class Penalties {
+  readonly #now: Now
+  readonly #owed = new Map<PeerId, { readonly amount: number, readonly at: number }>()
+
+  constructor (now: Now) { this.#now = now }
+
+  /** The score after it. */
+  add (id: PeerId, amount: number): number {
+    const owed = amount - this.score(id)
+    remember(this.#owed, id, { amount: owed, at: this.#now() }, MAX_TRACKED_PEERS)
+    return -owed
+  }
+
+  score (id: PeerId): number {
+    const o = this.#owed.get(id)
+    if (o === undefined) return 0
+    return -o.amount * 2 ** (-(this.#now() - o.at) / SCORE_HALF_LIFE_MS)
+  }
+}
+
+export const isUnbearable = (score: number): boolean => score <= DISCONNECT_SCORE
+
+export class PeerBuckets {
+  readonly #now: Now
+  readonly #perSecond: number
+  readonly #burst: number
+  readonly #buckets = new Map<PeerId, { readonly tokens: number, readonly at: number }>()
+
+  constructor (now: Now, perSecond: number, burst: number) {
+    this.#now = now
+    this.#perSecond = perSecond
+    this.#burst = burst
+  }
+
+  /** False: too fast. */
+  take (id: PeerId): boolean {
+    const now = this.#now()
+    const old = this.#buckets.get(id) ?? { tokens: this.#burst, at: now }
+    const tokens = Math.min(this.#burst, old.tokens + Math.max(0, now - old.at) / 1000 * this.#perSecond)
+    remember(this.#buckets, id, { tokens: tokens < 1 ? tokens : tokens - 1, at: now }, MAX_TRACKED_PEERS)
+    return tokens >= 1
+  }
+}
+
+/** How many things are under way, by name and in all. */
+export class InFlight {
+  readonly #perPeer: number
+  readonly #total: number
+  readonly #counts = new Map<PeerId, number>()
+  #all = 0
+
+  constructor (perPeer: number, total: number) {
+    this.#perPeer = perPeer
+    this.#total = total
+  }
+
+  /** Undefined when full; else to be called once it is over. */
+  enter (id: PeerId): (() => void) | undefined {
+    const mine = this.#counts.get(id) ?? 0
+    if (mine >= this.#perPeer || this.#all >= this.#total) return undefined
+    this.#counts.set(id, mine + 1)
+    this.#all++
+    let over = false
+    return () => {
+      if (over) return
+      over = true
+      this.#all--
+      const left = (this.#counts.get(id) ?? 1) - 1
+      if (left === 0) this.#counts.delete(id)
+      else this.#counts.set(id, left)
+    }
+  }
+}
+
+/** Admission to one request protocol. */
+export class RequestGate {
+  readonly #buckets: PeerBuckets
+  readonly #inFlight = new InFlight(MAX_REQUESTS_PER_PEER, MAX_REQUESTS_PER_PROTOCOL)
+
+  constructor (now: Now, limits: ProtocolLimits) {
+    this.#buckets = new PeerBuckets(now, limits.perPeerPerSecond, Math.max(1, limits.perPeerPerSecond * REQUEST_BURST_SECONDS))
+  }
+
+  enter (id: PeerId): { readonly leave: () => void } | { readonly refused: 'rate' | 'full' } {
+    if (!this.#buckets.take(id)) return { refused: 'rate' }
+    const leave = this.#inFlight.enter(id)
+    return leave === undefined ? { refused: 'full' } : { leave }
+  }
+}
