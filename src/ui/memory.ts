@@ -1,0 +1,20 @@
+/** Small settings of the page itself. A browser may deny storage: then they last as long as the page. */
+const fallback = new Map<string, string>()
+
+const area = (where: 'local' | 'session'): Storage => where === 'local' ? window.localStorage : window.sessionStorage
+
+export function recall (where: 'local' | 'session', key: string): string | undefined {
+  try {
+    return area(where).getItem(`commonweight.${key}`) ?? fallback.get(key)
+  } catch { return fallback.get(key) }
+}
+
+export function remember (where: 'local' | 'session', key: string, value: string): void {
+  fallback.set(key, value)
+  try { area(where).setItem(`commonweight.${key}`, value) } catch { /* kept in this page only */ }
+}
+
+export function forget (where: 'local' | 'session', key: string): void {
+  fallback.delete(key)
+  try { area(where).removeItem(`commonweight.${key}`) } catch { /* it was never there */ }
+}

@@ -1,0 +1,34 @@
+/** The address that brings another tab into this network, to copy, share or scan. */
+import { Show, type JSX } from 'solid-js'
+import { useApp } from '../context.tsx'
+import { Button, Card, CopyButton, Note } from './basics.tsx'
+import { Qr } from './Qr.tsx'
+
+const LOCAL = /^(localhost|127\.|\[::1\])/
+
+export function InviteCard (): JSX.Element {
+  const app = useApp()
+  const link = (): string => app.invite()
+  const canShare = typeof navigator.share === 'function'
+  const share = async (): Promise<void> => {
+    try { await navigator.share({ title: 'Commonweight', text: 'Train models together in a browser tab', url: link() }) } catch { /* the person closed the sheet */ }
+  }
+  return (
+    <Card title="Invite others" testid="invite">
+      <div class="invite">
+        <Qr text={link()} label="QR code of the invite link" />
+        <div class="invite-words">
+          <p>Whoever opens this link becomes a node of this network. More tabs train faster and check one another.</p>
+          <code class="invite-link" data-testid="invite-link">{link()}</code>
+          <div class="row">
+            <CopyButton text={link()} label="Copy the invite link" testid="invite-copy">Copy link</CopyButton>
+            <Show when={canShare}><Button small icon="share" onClick={() => { void share() }}>Share</Button></Show>
+          </div>
+          <Show when={LOCAL.test(new URL(link()).hostname)}>
+            <Note tone="warn">This address works on this machine only: in other tabs, windows and profiles. For other machines, open the page through https under a name they can reach, and copy the link there.</Note>
+          </Show>
+        </div>
+      </div>
+    </Card>
+  )
+}

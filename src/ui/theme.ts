@@ -1,0 +1,27 @@
+/** Light, dark or as the system says; the choice is remembered, and works without storage too. */
+import { createEffect, createSignal, type Accessor } from 'solid-js'
+import { recall, remember } from './memory.ts'
+
+export const THEMES = ['system', 'light', 'dark'] as const
+export type ThemeChoice = typeof THEMES[number]
+
+export interface Theme {
+  readonly choice: Accessor<ThemeChoice>
+  /** What is shown now. */
+  readonly shown: Accessor<'light' | 'dark'>
+  choose (t: ThemeChoice): void
+}
+
+export function createTheme (): Theme {
+  const saved = THEMES.find(t => t === recall('local', 'theme')) ?? 'system'
+  const [choice, setChoice] = createSignal<ThemeChoice>(saved)
+  const query = window.matchMedia('(prefers-color-scheme: dark)')
+  const [systemDark, setSystemDark] = createSignal(query.matches)
+  query.addEventListener('change', e => { setSystemDark(e.matches) })
+  const shown = (): 'light' | 'dark' => {
+    const c = choice()
+    return c === 'system' ? (systemDark() ? 'dark' : 'light') : c
+  }
+  createEffect(() => { document.documentElement.dataset['theme'] = choice() })
+  return { choice, shown, choose: t => { setChoice(t); remember('local', 'theme', t) } }
+}

@@ -1,0 +1,115 @@
+/** Backup of the wallet key under a passphrase, and its way back. */
+import { createSignal, Show, type JSX } from 'solid-js'
+import { useApp } from '../context.tsx'
+import { credits, shortId } from '../format.ts'
+import { Button, CopyButton, Note, saveFile } from '../parts/basics.tsx'
+import { Confirm } from '../parts/dialogs.tsx'
+import { Field } from '../parts/fields.tsx'
+
+/** Short ones are guessed by trying; the file may end up anywhere. */
+export const PASSPHRASE_MIN = 10
+/** A backup is some hundred characters; no more of a file is read. */
+const BACKUP_MAX_BYTES = 64 * 1024
+
+export function Keys (): JSX.Element {
+  return <div class="keys"><Export /><hr /><Import /></div>
+}
+
+function Export (): JSX.Element {
+  const app = useApp()
+  const [passphrase, setPassphrase] = createSignal('')
+  const [again, setAgain] = createSignal('')
+  const [touched, setTouched] = createSignal(false)
+  const [busy, setBusy] = createSignal(false)
+  const [backup, setBackup] = createSignal<string>()
+  const [refused, setRefused] = createSignal<string>()
+  const short = (): string | undefined => touched() && passphrase().length < PASSPHRASE_MIN ? `At least ${PASSPHRASE_MIN} characters.` : undefined
+  const differs = (): string | undefined => touched() && passphrase() !== again() ? 'The two are not the same.' : undefined
+  const run = async (e: Event): Promise<void> => {
+    e.preventDefault()
+    setTouched(true)
+    if (short() !== undefined || differs() !== undefined) return
+    setBusy(true)
+    const outcome = await app.attempt('The export', async () => await app.node.exportKey(passphrase()))
+    setBusy(false)
+    if (outcome === undefined) return
+    if (!outcome.ok) { setRefused(outcome.errors.map(x => x.message).join(' ')); return }
+    setRefused(undefined)
+    setBackup(outcome.value)
+    setPassphrase('')
+    setAgain('')
+    setTouched(false)
+  }
+  const fileName = (): string => `commonweight-key-${app.view.wallet.address.slice(-8)}.txt`
+  return (
+    <section aria-labelledby="export-title">
+      <h3 id="export-title">Back up the key</h3>
+      <p class="quiet">The key is encrypted with your passphrase. Keep the file and the passphrase apart; whoever has both has your credits, and without the passphrase nobody can open it, you included.</p>
+      <Show when={app.view.wallet.backedUp}><Note tone="good" testid="backed-up">A backup was made on this device.</Note></Show>
+      <form class="form" onSubmit={e => { void run(e) }} novalidate>
+        <div class="form-pair">
+          <Field label="Passphrase" type="password" autocomplete="new-password" value={passphrase()} onInput={setPassphrase} error={short() ?? refused()} testid="export-passphrase" />
+          <Field label="Once more" type="password" autocomplete="new-password" value={again()} onInput={setAgain} error={differs()} testid="export-again" />
+        </div>
+        <Button type="submit" icon="key" busy={busy()} data-testid="export-submit">Make a backup</Button>
+      </form>
+      <Show when={backup()}>{text => (
+        <div class="backup" data-testid="export-result">
+          <Note tone="good" title="Here is your backup" role="status">Save it somewhere that is not this browser.</Note>
+          <textarea class="mono" readonly rows={4} value={text()} aria-label="Encrypted backup" />
+          <div class="row">
+            <Button kind="primary" icon="download" onClick={() => { saveFile(fileName(), text(), 'text/plain') }}>Save as a file</Button>
+            <CopyButton text={text()} label="Copy the backup">Copy</CopyButton>
+          </div>
+        </div>
+      )}</Show>
+    </section>
+  )
+}
+
+function Import (): JSX.Element {
+  const app = useApp()
+  const [backup, setBackup] = createSignal('')
+  const [passphrase, setPassphrase] = createSignal('')
+  const [asking, setAsking] = createSignal(false)
+  const [busy, setBusy] = createSignal(false)
+  const [refused, setRefused] = createSignal<string>()
+  const [imported, setImported] = createSignal<string>()
+  const readFile = async (file: File | undefined): Promise<void> => {
+    if (file === undefined) return
+    if (file.size > BACKUP_MAX_BYTES) { setRefused('This file is too large to be a backup.'); return }
+    setRefused(undefined)
+    setBackup((await file.text()).trim())
+  }
+  const run = async (): Promise<void> => {
+    setBusy(true)
+    const outcome = await app.attempt('The import', async () => await app.node.importKey(backup().trim(), passphrase()))
+    setBusy(false)
+    setAsking(false)
+    if (outcome === undefined) return
+    if (!outcome.ok) { setRefused(outcome.errors.map(x => x.message).join(' ')); return }
+    setRefused(undefined)
+    setImported(outcome.value.address)
+    setPassphrase('')
+  }
+  const have = (): bigint => app.view.wallet.balance + app.view.wallet.maturing
+  return (
+    <section aria-labelledby="import-title">
+      <h3 id="import-title">Use a key from a backup</h3>
+      <p class="quiet">It replaces the key on this device, for every tab of this browser profile.</p>
+      <form class="form" onSubmit={e => { e.preventDefault(); if (backup().trim() !== '' && passphrase() !== '') setAsking(true) }} novalidate>
+        <Field label="Backup" value={backup()} onInput={setBackup} rows={3} mono placeholder="Paste the text of the backup, or choose the file" testid="import-backup" />
+        <label class="file-inline">Choose a file<input type="file" accept=".txt,.json,text/plain" onChange={e => { void readFile(e.currentTarget.files?.[0]) }} /></label>
+        <Field label="Its passphrase" type="password" autocomplete="off" value={passphrase()} onInput={setPassphrase} error={refused()} testid="import-passphrase" />
+        <Button type="submit" kind="danger" icon="upload" disabled={backup().trim() === '' || passphrase() === ''} data-testid="import-submit">Replace the wallet…</Button>
+      </form>
+      <Show when={imported()}>{address => (
+        <Note tone="good" title="The key was imported" testid="import-result" role="status" action={<Button kind="primary" small onClick={app.reload}>Reload now</Button>}>Your address is {shortId(address(), 8, 6)} after a reload.</Note>
+      )}</Show>
+      <Confirm open={asking()} onClose={() => { setAsking(false) }} onConfirm={() => { void run() }} busy={busy()} danger title="Replace the wallet on this device?" confirm="Replace it" testid="import-confirm">
+        <p>The key in use now ({shortId(app.view.wallet.address, 8, 6)}) is removed from this device.</p>
+        <Show when={have() > 0n}><Note tone={app.view.wallet.backedUp ? 'warn' : 'bad'}>It holds {credits(have())} credits. {app.view.wallet.backedUp ? 'You need its backup to get at them again.' : 'It has no backup: these credits would be lost for good. Go back and make one first.'}</Note></Show>
+      </Confirm>
+    </section>
+  )
+}

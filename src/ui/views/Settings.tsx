@@ -1,0 +1,94 @@
+/** This device: looks, storage, identity, and the two buttons that end things. */
+import { createSignal, Show, type JSX } from 'solid-js'
+import { useApp } from '../context.tsx'
+import { bytes, count, credits, percent } from '../format.ts'
+import { Badge, Button, Card, Hash, Note, Progress } from '../parts/basics.tsx'
+import { Confirm } from '../parts/dialogs.tsx'
+import { Segments } from '../parts/fields.tsx'
+
+const THEMES = [{ value: 'system', label: 'As the system' }, { value: 'light', label: 'Light' }, { value: 'dark', label: 'Dark' }] as const
+
+export function Settings (): JSX.Element {
+  const app = useApp()
+  return (
+    <div class="settings">
+      <Card title="Appearance"><Segments label="Theme" options={THEMES} value={app.theme.choice()} onChange={t => { app.theme.choose(t) }} testid="settings-theme" /></Card>
+      <Storage />
+      <Card title="This node">
+        <dl class="facts">
+          <div><dt>Network</dt><dd data-testid="settings-network">{app.view.network === 'test' ? 'test network' : 'main network'} · chain {app.view.chain.slice(0, 8)}</dd></div>
+          <div><dt>Identity slot</dt><dd>{count(app.view.slot)} <small>Each tab of a browser profile is a node of its own; they share one wallet.</small></dd></div>
+          <div><dt>Miner key</dt><dd><Hash value={app.view.miner} label="miner key" /></dd></div>
+          <div><dt>Peer id</dt><dd><Hash value={app.view.self} label="peer id" /></dd></div>
+          <div><dt>Version</dt><dd data-testid="version">{app.deps.version}</dd></div>
+          <div><dt>Licence</dt><dd><Show when={app.deps.licenceUrl} fallback="MIT">{url => <a href={url()} target="_blank" rel="noopener">MIT</a>}</Show><Show when={app.deps.sourceUrl}>{url => <> · <a href={url()} target="_blank" rel="noopener">source code</a></>}</Show></dd></div>
+        </dl>
+        <p class="quiet">Scripts can do all that this page does through <code>window.commonweight</code>.</p>
+      </Card>
+      <Danger />
+    </div>
+  )
+}
+
+function Storage (): JSX.Element {
+  const app = useApp()
+  const [busy, setBusy] = createSignal(false)
+  const [refused, setRefused] = createSignal(false)
+  const storage = (): typeof app.view.storage => app.view.storage
+  const [granted, setGranted] = createSignal(false)
+  const kept = (): boolean => storage().persisted || granted()
+  const share = (): number | undefined => storage().quota === undefined || storage().quota === 0 ? undefined : storage().used / (storage().quota ?? 1)
+  const keep = async (): Promise<void> => {
+    setBusy(true)
+    const ok = await app.attempt('Asking the browser', async () => await app.deps.persist?.())
+    setBusy(false)
+    setGranted(ok === true)
+    setRefused(ok !== true)
+  }
+  return (
+    <Card title="Storage" aside={<Badge tone={kept() ? 'good' : 'warn'} testid="persisted">{kept() ? 'kept' : 'may be cleared'}</Badge>}>
+      <p data-testid="storage-used">{bytes(storage().used)} used{storage().quota === undefined ? '' : ` of ${bytes(storage().quota ?? 0)} (${percent(share())})`}</p>
+      <Show when={share() !== undefined}><Progress value={share()} label="Storage used" /></Show>
+      <Show when={!kept()} fallback={<p class="quiet">The browser has agreed not to clear this data by itself.</p>}>
+        <p class="quiet">When the disk is short, the browser may clear this data, the key included. Ask it not to.</p>
+        <Show when={app.deps.persist !== undefined}><Button busy={busy()} data-testid="storage-persist" onClick={() => { void keep() }}>Keep my data</Button></Show>
+      </Show>
+      <Show when={refused()}><Note tone="warn" role="status">The browser did not agree. Add this page to your bookmarks or install it, then ask again, and keep a <a href={app.router.href('wallet', 'keys')}>backup of your key</a>.</Note></Show>
+    </Card>
+  )
+}
+
+function Danger (): JSX.Element {
+  const app = useApp()
+  const [asking, setAsking] = createSignal<'stop' | 'erase'>()
+  const [busy, setBusy] = createSignal(false)
+  const at = (): bigint => app.view.wallet.balance + app.view.wallet.maturing
+  const run = async (what: string, call: () => Promise<void>): Promise<void> => {
+    setBusy(true)
+    await app.attempt(what, call)
+    setBusy(false)
+    setAsking(undefined)
+  }
+  return (
+    <Card title="Danger zone" class="danger">
+      <div class="danger-row">
+        <div><b>Stop this node</b><p class="quiet">It leaves the network cleanly. A reload starts it again.</p></div>
+        <Button data-testid="node-stop" onClick={() => { setAsking('stop') }}>Stop…</Button>
+      </div>
+      <Show when={app.deps.erase !== undefined}>
+        <div class="danger-row">
+          <div><b>Erase everything on this device</b><p class="quiet">Key, wallet, chain and settings of this page, in all its tabs.</p></div>
+          <Button kind="danger" data-testid="node-erase" onClick={() => { setAsking('erase') }}>Erase…</Button>
+        </div>
+      </Show>
+      <Confirm open={asking() === 'stop'} onClose={() => { setAsking(undefined) }} onConfirm={() => { void run('Stopping', async () => { await app.node.stop() }) }} busy={busy()} title="Stop this node?" confirm="Stop it" testid="stop-confirm">
+        <p>Training and checking end until you reload the page.</p>
+      </Confirm>
+      <Confirm open={asking() === 'erase'} onClose={() => { setAsking(undefined) }} onConfirm={() => { void run('Erasing', async () => { await app.deps.erase?.() }) }} busy={busy()} danger title="Erase everything?" confirm="Erase it all" testid="erase-confirm">
+        <Show when={at() > 0n} fallback={<p>The chain is fetched again after a reload, with a new key.</p>}>
+          <Note tone="bad" title={`${credits(at())} credits are at stake`}>{app.view.wallet.backedUp ? 'You can get at them again only with the backup of your key.' : 'There is no backup of the key: they would be gone for good.'}</Note>
+        </Show>
+      </Confirm>
+    </Card>
+  )
+}

@@ -1,0 +1,229 @@
+/** Home: one button, what it does right now, how the model learns, what it earns. */
+import { createEffect, createMemo, createSignal, For, Show, type JSX } from 'solid-js'
+import type { JobView, MiningSettings } from '../../bridge/api.ts'
+import { useApp } from '../context.tsx'
+import { ago, count, credits, duration, percent, plural, shortId, si } from '../format.ts'
+import { recall, remember } from '../memory.ts'
+import { Badge, Button, Card, Empty, Note, Progress, Skeleton, Stat } from '../parts/basics.tsx'
+import { CurveChart } from '../parts/Chart.tsx'
+import { Range, Segments, Toggle } from '../parts/fields.tsx'
+import { Icon } from '../parts/Icon.tsx'
+import { Identicon } from '../parts/Identicon.tsx'
+import { InviteCard } from '../parts/Invite.tsx'
+import { CHECKED, miningWords, paidShareWords, phaseWords } from '../words.ts'
+
+const WORK_KINDS = new Set(['block-reward', 'contribution', 'contribution-subsidy', 'fees'])
+
+export function Train (): JSX.Element {
+  const app = useApp()
+  const benchmark = (): JobView | undefined => app.view.jobs.find(j => j.benchmark)
+  const [chosen, setChosen] = createSignal<string>()
+  const job = createMemo(() => {
+    const id = chosen() ?? app.view.mining.job
+    return app.view.jobs.find(j => j.id === id) ?? benchmark() ?? app.view.jobs[0]
+  })
+  createEffect(() => { const j = job(); if (j !== undefined) app.watchCurve(j.id) })
+  return (
+    <>
+      <PhaseNote />
+      <BackupNudge />
+      <Guide />
+      <div class="train-grid">
+        <Control jobName={app.view.jobs.find(j => j.id === app.view.mining.job)?.name} />
+        <Card class="train-chart" title={job()?.name ?? 'Learning'} aside={
+          <Show when={app.view.jobs.length > 1}>
+            <select class="select" aria-label="Job shown in the chart" value={job()?.id} onChange={e => { setChosen(e.currentTarget.value) }}>
+              <For each={app.view.jobs}>{j => <option value={j.id} selected={j.id === job()?.id}>{j.name}</option>}</For>
+            </select>
+          </Show>
+        }>
+          <Show when={job()} fallback={<Skeleton lines={5} />}>{j => <CurveChart points={app.s.curves[j().id]} name={j().name} />}</Show>
+        </Card>
+      </div>
+      <Numbers />
+      <div class="train-grid train-foot">
+        <RecentBlocks />
+        <Paid />
+      </div>
+      <Show when={app.view.phase.phase === 'alone'}><InviteCard /></Show>
+    </>
+  )
+}
+
+function PhaseNote (): JSX.Element {
+  const app = useApp()
+  const words = createMemo(() => phaseWords(app.view.phase))
+  return (
+    <Show when={app.view.phase.phase !== 'ready'}>
+      <Note tone={words().tone} title={words().title} testid="phase-note" action={
+        <>
+          <Show when={words().action === 'reload'}><Button kind="primary" small onClick={app.reload}>Reload</Button></Show>
+          <Show when={words().action === 'backup'}><a class="button button-plain button-small" href={app.router.href('wallet', 'keys')}>Export key</a></Show>
+          <Show when={words().action === 'settings'}><a class="button button-plain button-small" href={app.router.href('settings')}>Settings</a></Show>
+          <Show when={words().action === 'invite'}><a class="button button-plain button-small" href={app.router.href('network')}>Invite</a></Show>
+        </>
+      }>
+        {words().text}
+        <Show when={words().progress !== undefined}><Progress value={words().progress} label={words().title} /></Show>
+      </Note>
+    </Show>
+  )
+}
+
+export function BackupNudge (): JSX.Element {
+  const app = useApp()
+  const needed = (): boolean => !app.view.wallet.backedUp && app.view.wallet.balance + app.view.wallet.maturing > 0n
+  return (
+    <Show when={needed() && app.router.route().arg !== 'keys'}>
+      <Note tone="warn" title="Your credits live on this device only" testid="backup-nudge" action={<a class="button button-plain button-small" href={app.router.href('wallet', 'keys')}>Back up the key</a>}>
+        If this browser’s data is cleared, {credits(app.view.wallet.balance + app.view.wallet.maturing)} credits are gone for good. A backup takes a minute.
+      </Note>
+    </Show>
+  )
+}
+
+function Guide (): JSX.Element {
+  const app = useApp()
+  const [open, setOpen] = createSignal(recall('local', 'guide') !== 'done')
+  const dismiss = (): void => { setOpen(false); remember('local', 'guide', 'done') }
+  const done = (): readonly boolean[] => [app.view.mining.slices > 0, app.view.replays > 0, app.view.wallet.balance + app.view.wallet.maturing > 0n]
+  return (
+    <Show when={open()}>
+      <section class="card guide" aria-label="First steps" data-testid="guide">
+        <div class="guide-head">
+          <div><h2>Welcome. This tab is a full node now.</h2><p>It trains models with other tabs, checks their work bit for bit, and earns credits for it. Nothing to install, no account.</p></div>
+          <Button kind="quiet" small icon="cross" aria-label="Dismiss the first steps" data-testid="guide-dismiss" onClick={dismiss} />
+        </div>
+        <ol class="guide-steps">
+          <li classList={{ done: done()[0] }}><strong>Start training</strong><span>Press the button below. The defaults leave a laptop quiet; you can pause at any time.</span></li>
+          <li classList={{ done: done()[1] }}><strong>Watch it being checked</strong><span>Open any block and replay its work here: same bits or it does not count.</span></li>
+          <li classList={{ done: done()[2] }}><strong>Use what you earn</strong><span>Spend credits on training your own data, or send them. Trying a model is free.</span></li>
+        </ol>
+      </section>
+    </Show>
+  )
+}
+
+const PRESETS = [{ value: 'gentle', label: 'Gentle' }, { value: 'balanced', label: 'Balanced' }, { value: 'full', label: 'Full' }] as const
+type Preset = typeof PRESETS[number]['value']
+
+export function presetSettings (preset: Preset, workersMax: number): Pick<MiningSettings, 'workers' | 'duty'> {
+  switch (preset) {
+    case 'gentle': return { workers: 1, duty: 0.4 }
+    case 'balanced': return { workers: Math.max(1, Math.floor(workersMax / 2)), duty: 0.8 }
+    case 'full': return { workers: workersMax, duty: 1 }
+  }
+}
+
+function Control (props: { jobName?: string }): JSX.Element {
+  const app = useApp()
+  const [busy, setBusy] = createSignal(false)
+  const mining = (): typeof app.view.mining => app.view.mining
+  const settings = (): MiningSettings => mining().settings
+  const words = createMemo(() => miningWords(mining(), app.view.phase, props.jobName))
+  const workersMax = (): number => Math.max(1, app.view.compute.workersMax)
+  const apply = (change: Partial<MiningSettings>): void => { void app.attempt('Changing the settings', async () => { await app.node.setMining(change) }) }
+  const toggle = async (): Promise<void> => {
+    setBusy(true)
+    await app.attempt(settings().on ? 'Pausing' : 'Starting', async () => { await app.node.setMining({ on: !settings().on }) })
+    setBusy(false)
+  }
+  // Of presets that mean the same on this device (one core: balanced is full but for duty), the first.
+  const preset = (): Preset | undefined => PRESETS.find(p => {
+    const s = presetSettings(p.value, workersMax())
+    return s.workers === settings().workers && Math.abs(s.duty - settings().duty) < 0.01
+  })?.value
+  return (
+    <Card class="control" testid="control">
+      <div class="control-state" data-testid="mining-state" data-state={mining().state}>
+        <span class={`dot dot-large tone-${words().tone}`} classList={{ 'dot-live': mining().state === 'working' }} aria-hidden="true" />
+        <div role="status"><strong>{words().title}</strong><p>{words().text}</p></div>
+      </div>
+      <Button kind={settings().on ? 'plain' : 'primary'} class="control-button" icon={settings().on ? 'pause' : 'play'} busy={busy()} data-testid="mine-toggle" data-on={settings().on} onClick={() => { void toggle() }}>
+        {settings().on ? 'Pause' : 'Start training & mining'}
+      </Button>
+      <Show when={app.view.compute.selfTest === 'failed'}>
+        <Note tone="bad" title="The fast kernel failed its self-test" testid="selftest-failed">{app.view.compute.failure ?? 'It gave other bits than the reference.'} This tab uses the {app.view.compute.backend} backend instead.</Note>
+      </Show>
+      <div class="control-block">
+        <div class="control-label" id="intensity">Intensity</div>
+        <Segments label="Intensity" options={PRESETS} value={preset()} onChange={p => { apply(presetSettings(p, workersMax())) }} testid="intensity" />
+      </div>
+      <details class="more">
+        <summary>Fine-tune and when to pause</summary>
+        <Range label="Processor cores" min={1} max={workersMax()} step={1} value={Math.min(settings().workers, workersMax())} words={v => `${v} of ${workersMax()}`} onChange={workers => { apply({ workers }) }} testid="workers" />
+        <Range label="Share of their time" min={10} max={100} step={5} value={Math.round(settings().duty * 100)} words={v => `${v} %`} onChange={v => { apply({ duty: v / 100 }) }} testid="duty" />
+        <Toggle label="Pause in the background" description="Stop working while another tab or window is in front." checked={settings().pauseWhenHidden} onChange={pauseWhenHidden => { apply({ pauseWhenHidden }) }} testid="pause-hidden" />
+        <Toggle label="Pause on battery" description="Work only while this device is charging." checked={settings().pauseOnBattery} onChange={pauseOnBattery => { apply({ pauseOnBattery }) }} testid="pause-battery" />
+      </details>
+    </Card>
+  )
+}
+
+function Numbers (): JSX.Element {
+  const app = useApp()
+  const earned = createMemo(() => app.s.history.reduce((sum, h) => h.timeMs >= app.openedAt && h.amount > 0n && WORK_KINDS.has(h.kind) ? sum + h.amount : sum, 0n))
+  const expected = (): string => {
+    const s = app.view.mining.expectedBlockSeconds
+    return app.view.mining.state !== 'working' || s === undefined ? '–' : `~ ${duration(s * 1000)}`
+  }
+  return (
+    <dl class="stats" data-testid="numbers">
+      <Stat label="Steps" value={`${si(app.view.compute.stepsPerSecond)}/s`} note={`${plural(app.view.mining.slices, 'slice')} done`} tip="Training steps of this tab per second, mining and checking together." testid="steps-rate" />
+      <Stat label="Compute" value={`${si(app.view.compute.macsPerSecond)}MAC/s`} note={`${app.view.compute.backend} · ${app.view.compute.busy}/${app.view.compute.workers} busy`} tip="Multiply-accumulates per second, on the backend named below." testid="macs-rate" />
+      <Stat label="Next block of yours" value={expected()} note={`${plural(app.view.mining.blocksFound, 'block')} found`} tip="Expected time until a piece of your work wins a block. Luck decides when exactly." testid="expected-block" />
+      <Stat label="Network" value={`${si(app.view.networkSamplesPerSecond)}samples/s`} note={`${app.view.contributionsPerRound.toFixed(1)} parts per round`} tip="Samples that sealed work of the last minute was trained on, all tabs together." testid="network-rate" />
+      <Stat label="Earned this session" value={credits(earned())} note={`${plural(app.view.mining.contributionsSealed, 'part')} sealed`} tip="Credits for blocks and sealed work since this page was opened. They can be spent after a few blocks." testid="earned" />
+      <Stat label="Work replayed" value={count(app.view.replays)} note={app.view.replayFailures === 0 ? 'all matched' : `${plural(app.view.replayFailures, 'mismatch', 'mismatches')}`} tip="Blocks of others whose work this tab redid to check it." testid="replays" />
+    </dl>
+  )
+}
+
+function Paid (): JSX.Element {
+  const app = useApp()
+  return (
+    <Card title="Who pays for the work" testid="paid-card" aside={<strong class="paid-number">{percent(app.view.paidShare, 0)} paid</strong>}>
+      <div class="paid-bar" role="img" aria-label={paidShareWords(app.view.paidShare)}><span style={{ width: `${app.view.paidShare * 100}%` }} /></div>
+      <p class="quiet">{paidShareWords(app.view.paidShare)}</p>
+      <p class="quiet">The benchmark keeps the chain alive and is useful to nobody else; paid jobs are. <a href={app.router.href('jobs', 'new')}>Train your own data</a></p>
+      <Committee />
+    </Card>
+  )
+}
+
+function Committee (): JSX.Element {
+  const app = useApp()
+  const c = (): typeof app.view.committee => app.view.committee
+  return (
+    <p class="quiet" data-testid="committee">
+      <Show when={c().ready} fallback={`Rounds are sealed once a committee exists: ${plural(c().needsBlocks, 'more block')} to go.`}>
+        {plural(c().size, 'recent miner')} seal{c().size === 1 ? 's' : ''} the rounds{c().member ? '; this tab is one of them.' : '.'}
+      </Show>
+    </p>
+  )
+}
+
+function RecentBlocks (): JSX.Element {
+  const app = useApp()
+  const recent = createMemo(() => app.s.blocks.filter(b => b.onMainChain).slice(0, 5))
+  return (
+    <Card title="Latest blocks" aside={<a href={app.router.href('blocks')}>All blocks</a>}>
+      <Show when={app.s.blocksLoaded || recent().length > 0} fallback={<Skeleton lines={5} />}>
+        <Show when={recent().length > 0} fallback={<Empty icon="blocks" title="No block yet">The first block appears when someone’s training wins a ticket.</Empty>}>
+          <ul class="recent">
+            <For each={recent()}>{b => (
+              <li>
+                <a class="recent-row" href={app.router.href('blocks', b.hash)}>
+                  <Identicon id={b.miner} size={26} />
+                  <span class="recent-main"><b>{count(b.height)}</b> {b.mine ? 'you' : shortId(b.miner)}<small>{b.jobName} · {ago(b.timeMs, app.now())}</small></span>
+                  <Badge tone={CHECKED[b.checked].tone}>{CHECKED[b.checked].label}</Badge>
+                  <Icon name="next" size={14} />
+                </a>
+              </li>
+            )}</For>
+          </ul>
+        </Show>
+      </Show>
+    </Card>
+  )
+}

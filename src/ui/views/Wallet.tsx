@@ -1,0 +1,139 @@
+/** What you have, where it came from, how to send it and how not to lose it. */
+import { Tabs } from '@kobalte/core/tabs'
+import { createEffect, createMemo, createSignal, For, Show, type JSX } from 'solid-js'
+import type { HistoryEntry, WalletView } from '../../bridge/api.ts'
+import { useApp } from '../context.tsx'
+import { ago, count, credits, dateTime, duration, plural, shortId, signedCredits } from '../format.ts'
+import { Badge, Button, Card, CopyButton, Empty, Note, Skeleton } from '../parts/basics.tsx'
+import { Segments } from '../parts/fields.tsx'
+import { Qr } from '../parts/Qr.tsx'
+import { KIND_LABEL } from '../words.ts'
+import { Keys } from './Keys.tsx'
+import { Send } from './Send.tsx'
+import { BackupNudge } from './Train.tsx'
+
+const TABS = [{ value: 'send', label: 'Send' }, { value: 'receive', label: 'Receive' }, { value: 'keys', label: 'Key & backup' }] as const
+
+export function Wallet (): JSX.Element {
+  const app = useApp()
+  const tab = (): string => TABS.find(t => t.value === app.router.route().arg)?.value ?? 'send'
+  createEffect(() => { void app.view.wallet.key; void app.refreshHistory() })
+  return (
+    <>
+      <BackupNudge />
+      <div class="wallet-grid">
+        <div class="stack">
+          <Balance wallet={app.view.wallet} />
+          <Show when={app.view.wallet.balance + app.view.wallet.maturing === 0n}><HowToEarn /></Show>
+        </div>
+        <Card class="wallet-tabs">
+          <Tabs value={tab()} onChange={v => { app.router.go('wallet', v) }} class="tabs">
+            <Tabs.List class="tablist" aria-label="Wallet actions">
+              <For each={TABS}>{t => <Tabs.Trigger class="tab" value={t.value} data-testid={`wallet-tab-${t.value}`}>{t.label}</Tabs.Trigger>}</For>
+            </Tabs.List>
+            <Tabs.Content value="send" class="tabpanel"><Send /></Tabs.Content>
+            <Tabs.Content value="receive" class="tabpanel"><Receive /></Tabs.Content>
+            <Tabs.Content value="keys" class="tabpanel"><Keys /></Tabs.Content>
+          </Tabs>
+        </Card>
+      </div>
+      <History />
+    </>
+  )
+}
+
+function Balance (props: { wallet: WalletView }): JSX.Element {
+  return (
+    <Card class="balance">
+      <p class="balance-label">Balance</p>
+      <p class="balance-number"><span data-testid="balance" data-grains={props.wallet.balance.toString()}>{credits(props.wallet.balance)}</span> <small>credits</small></p>
+      <dl class="balance-more">
+        <div><dt>Maturing</dt><dd data-testid="maturing">{credits(props.wallet.maturing)}</dd></div>
+        <div><dt>On its way out</dt><dd data-testid="pending">{credits(props.wallet.pendingOut)}</dd></div>
+      </dl>
+      <p class="quiet">Earned credits mature for a few blocks, so that cheated work can still be challenged; then they can be spent.</p>
+      <div class="address-row"><code data-testid="address">{props.wallet.address}</code><CopyButton text={props.wallet.address} label="Copy your address" /></div>
+    </Card>
+  )
+}
+
+function HowToEarn (): JSX.Element {
+  const app = useApp()
+  return (
+    <Note tone="busy" title="How to earn credits" testid="how-to-earn" action={<a class="button button-primary button-small" href={app.router.href('train')}>Start training</a>}>
+      Train with the network: each block your work wins and each part of it that is sealed pays you. Meanwhile you can <a href={app.router.href('try')}>try the models</a>, <a href={app.router.href('blocks')}>replay any block</a>, prepare <a href={app.router.href('jobs', 'new')}>a job of your own</a>, or receive credits from someone else at your address.
+    </Note>
+  )
+}
+
+function Receive (): JSX.Element {
+  const app = useApp()
+  const address = (): string => app.view.wallet.address
+  return (
+    <div class="receive">
+      <Qr text={address()} label="QR code of your address" />
+      <div>
+        <p>Give this address to whoever sends you credits. It can be used any number of times.</p>
+        <code class="invite-link">{address()}</code>
+        <CopyButton text={address()} label="Copy your address">Copy address</CopyButton>
+      </div>
+    </div>
+  )
+}
+
+const FILTERS = [{ value: 'all', label: 'All' }, { value: 'earned', label: 'Earned' }, { value: 'in', label: 'Received' }, { value: 'out', label: 'Spent' }] as const
+type Filter = typeof FILTERS[number]['value']
+
+const BELONGS: Record<HistoryEntry['kind'], Exclude<Filter, 'all'>> = {
+  'block-reward': 'earned', contribution: 'earned', 'contribution-subsidy': 'earned', fees: 'earned', received: 'in', 'job-refund': 'in', sent: 'out', 'job-posted': 'out'
+}
+
+function History (): JSX.Element {
+  const app = useApp()
+  const [filter, setFilter] = createSignal<Filter>('all')
+  const shown = createMemo(() => app.s.history.filter(h => filter() === 'all' || BELONGS[h.kind] === filter()))
+  return (
+    <Card title="History" aside={<Segments label="Which entries" options={FILTERS} value={filter()} onChange={setFilter} testid="history-filter" />}>
+      <Show when={app.s.historyLoaded} fallback={<Skeleton lines={6} />}>
+        <Show when={shown().length > 0} fallback={<Empty icon="wallet" title={app.s.history.length === 0 ? 'Nothing yet' : 'Nothing of this kind'}>Every credit you earn, get or spend is listed here with the reason.</Empty>}>
+          <ul class="history">
+            <For each={shown()}>{h => <HistoryRow entry={h} />}</For>
+          </ul>
+        </Show>
+      </Show>
+    </Card>
+  )
+}
+
+function HistoryRow (props: { entry: HistoryEntry }): JSX.Element {
+  const app = useApp()
+  const h = (): HistoryEntry => props.entry
+  const left = (): number => (h().maturesAt ?? 0) - app.view.height
+  return (
+    <li class="history-row" data-testid="history-row" data-kind={h().kind}>
+      <span class="history-kind"><b>{KIND_LABEL[h().kind]}</b><small title={dateTime(h().timeMs)}>{ago(h().timeMs, app.now())}</small></span>
+      <span class="history-why">
+        {h().reason}
+        <small>
+          block <Show when={h().block} fallback={count(h().height)}>{b => <a href={app.router.href('blocks', b())}>{count(h().height)}</a>}</Show>
+          <Show when={h().job}>{j => <> · <a href={app.router.href('jobs', j())}>job {shortId(j(), 4, 4)}</a></>}</Show>
+          <Show when={h().counterparty}>{c => <> · {h().amount < 0n ? 'to' : 'from'} {shortId(c(), 6, 4)}</>}</Show>
+        </small>
+      </span>
+      <span class="history-amount" classList={{ credit: h().amount > 0n }}>
+        <b>{signedCredits(h().amount)}</b>
+        <Show when={left() > 0}><Badge tone="warn" tip={`Can be spent from block ${count(h().maturesAt ?? 0)}, in about ${duration(left() * app.view.blockIntervalMs)}.`}>in {plural(left(), 'block')}</Badge></Show>
+      </span>
+    </li>
+  )
+}
+
+/** Shown wherever an action needs credits the person does not have. */
+export function NotEnough (props: { need: bigint, have: bigint }): JSX.Element {
+  const app = useApp()
+  return (
+    <Note tone="warn" title="Not enough credits for this" testid="not-enough" action={<Show when={!app.view.mining.settings.on}><Button small kind="primary" icon="play" onClick={() => { void app.attempt('Starting', async () => { await app.node.setMining({ on: true }) }) }}>Start training</Button></Show>}>
+      It takes {credits(props.need)}, you can spend {credits(props.have)}{app.view.wallet.maturing > 0n ? `, and ${credits(app.view.wallet.maturing)} mature soon` : ''}. Training in this tab earns credits; everything you have entered here is kept meanwhile.
+    </Note>
+  )
+}

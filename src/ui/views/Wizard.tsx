@@ -1,0 +1,162 @@
+/** Train my data: data, model, price, review. Whatever is refused, what was entered stays. */
+import { createEffect, createMemo, createSignal, For, Match, on, onCleanup, Show, Switch, type JSX } from 'solid-js'
+import type { DatasetPreview, FieldError } from '../../bridge/api.ts'
+import { useApp } from '../context.tsx'
+import { count, credits, duration, plural } from '../format.ts'
+import { forget, recall, remember } from '../memory.ts'
+import { Button, Card, Note } from '../parts/basics.tsx'
+import { Confirm, Receipt } from '../parts/dialogs.tsx'
+import { NotEnough } from './Wallet.tsx'
+import { emptyDraft, fitToData, parseObject, print, readFields, restoreDraft, toJobDraft, type PriceErrors, type WizardDraft } from './wizardDraft.ts'
+import { WizardData } from './WizardData.tsx'
+import { WizardModel } from './WizardModel.tsx'
+import { WizardPrice } from './WizardPrice.tsx'
+
+const STEPS = ['Data', 'Model', 'Price', 'Review'] as const
+const CHECK_MS = 350
+const PRICE_FIELDS = ['escrow', 'pricePerContribution', 'burn', 'deadlineBlocks', 'fee', 'deadline', 'balance']
+
+export interface Checked { readonly parameters: number, readonly costPerSlice: number, readonly contributionsPaid: number, readonly total: bigint }
+
+export function Wizard (): JSX.Element {
+  const app = useApp()
+  const saved = recall('session', 'wizard')
+  const [draft, setDraft] = createSignal<WizardDraft>(restoreDraft(saved))
+  const [data, setData] = createSignal<DatasetPreview>()
+  const [checked, setChecked] = createSignal<Checked>()
+  const [errors, setErrors] = createSignal<readonly FieldError[]>([])
+  const [asking, setAsking] = createSignal(false)
+  const [busy, setBusy] = createSignal(false)
+  createEffect(() => { remember('session', 'wizard', JSON.stringify(draft())) })
+
+  const builtin = createMemo(() => app.view.jobs.find(j => j.benchmark))
+  const dataId = (): string | undefined => draft().source === 'builtin' ? 'builtin' : data()?.root
+  const change = (part: Partial<WizardDraft>): void => { setDraft(d => ({ ...d, ...part })) }
+  const step = (): number => draft().step
+  const go = (to: number): void => { change({ step: to }); document.getElementById('wizard-title')?.focus() }
+
+  const chosen = (d: DatasetPreview | undefined): void => { setData(d) }
+  // Only data that was just read refits the model: nobody's own edits are touched later.
+  createEffect(on([data, () => draft().source], ([d, source]) => {
+    const b = builtin()
+    const shape = source === 'builtin' ? b : d
+    const root = parseObject(draft().json)
+    if (shape !== undefined && root !== undefined) change({ json: print(fitToData(root, shape)) })
+  }))
+
+  const job = createMemo(() => { const id = dataId(); return id === undefined ? undefined : toJobDraft(draft().json, id, draft().price) })
+  const typed = (): PriceErrors => { const j = job(); return j !== undefined && !j.ok ? j.errors : {} }
+  let latest = 0
+  let timer: ReturnType<typeof setTimeout> | undefined
+  onCleanup(() => { latest++; clearTimeout(timer) })
+  const check = async (): Promise<void> => {
+    const j = job()
+    if (j === undefined || !j.ok) { setChecked(undefined); return }
+    const mine = ++latest
+    const outcome = await app.attempt('Checking the job', async () => await app.node.checkJob(j.value))
+    if (outcome === undefined || mine !== latest) return
+    if (outcome.ok) { setChecked(outcome.value); setErrors([]) } else { setChecked(undefined); setErrors(outcome.errors) }
+  }
+  createEffect(on(job, () => { clearTimeout(timer); timer = setTimeout(() => { void check() }, CHECK_MS) }))
+
+  const isPrice = (e: FieldError): boolean => PRICE_FIELDS.includes(e.field)
+  const modelErrors = (): readonly FieldError[] => errors().filter(e => !isPrice(e))
+  const priceErrors = (): readonly FieldError[] => errors().filter(isPrice)
+  const spendable = (): bigint => { const left = app.view.wallet.balance - app.view.wallet.pendingOut; return left > 0n ? left : 0n }
+  const total = (): bigint => {
+    const c = checked()
+    if (c !== undefined) return c.total
+    const j = job()
+    return j?.ok === true ? j.value.escrow + j.value.burn + j.value.fee : 0n
+  }
+  const affordable = (): boolean => total() <= spendable()
+  const canGo = (to: number): boolean => to === 0 || (dataId() !== undefined && (to === 1 || (modelErrors().length === 0 && parseObject(draft().json) !== undefined && (to === 2 || (Object.keys(typed()).length === 0 && priceErrors().length === 0)))))
+
+  const post = async (): Promise<void> => {
+    const j = job()
+    if (j === undefined || !j.ok) return
+    setBusy(true)
+    const outcome = await app.attempt('Posting the job', async () => await app.node.postJob(j.value))
+    setBusy(false)
+    setAsking(false)
+    if (outcome === undefined) return
+    if (!outcome.ok) { setErrors(outcome.errors); return }
+    forget('session', 'wizard')
+    app.toast('info', 'Your job is posted. It enters the next block; training begins once others hold your data, so keep this tab open.')
+    app.router.go('jobs', outcome.value.id)
+  }
+  const reset = (): void => { setDraft(emptyDraft()); setData(undefined); setErrors([]); setChecked(undefined) }
+
+  return (
+    <Card class="wizard" testid="wizard">
+      <header class="wizard-head">
+        <h2 id="wizard-title" tabIndex={-1}>Train my data</h2>
+        <Button kind="quiet" small data-testid="wizard-reset" onClick={reset}>Start over</Button>
+      </header>
+      <ol class="wizard-steps" aria-label="Steps">
+        <For each={STEPS}>{(name, i) => (
+          <li classList={{ past: i() < step(), here: i() === step() }} aria-current={i() === step() ? 'step' : undefined}>
+            <button type="button" disabled={!canGo(i())} data-testid={`wizard-step-${i() + 1}`} onClick={() => { go(i()) }}><span class="wizard-number">{i() + 1}</span>{name}</button>
+          </li>
+        )}</For>
+      </ol>
+      <Show when={saved !== undefined && step() === 0 && data() === undefined && draft().source !== 'builtin'}>
+        <Note tone="idle" testid="wizard-restored">Your entries from before are still here. Files cannot be kept by the browser: choose them again.</Note>
+      </Show>
+      <Switch>
+        <Match when={step() === 0}><WizardData draft={draft()} change={change} data={data()} onData={chosen} builtin={builtin()} /></Match>
+        <Match when={step() === 1}><WizardModel json={draft().json} onJson={json => { change({ json }) }} errors={modelErrors()} checked={checked()} /></Match>
+        <Match when={step() === 2}>
+          <WizardPrice price={draft().price} onPrice={price => { change({ price }) }} typed={typed()} errors={priceErrors()} checked={checked()} total={total()} spendable={spendable()} />
+          <Show when={!affordable()}><NotEnough need={total()} have={spendable()} /></Show>
+        </Match>
+        <Match when={step() === 3}>
+          <Review draft={draft()} data={data()} checked={checked()} total={total()} spendable={spendable()} />
+          <Show when={!affordable()}><NotEnough need={total()} have={spendable()} /></Show>
+        </Match>
+      </Switch>
+      <Show when={step() === 3 && errors().length > 0}>
+        <Note tone="bad" title="The job was not taken" role="alert" testid="wizard-refused"><ul><For each={errors()}>{e => <li><code>{e.field}</code>{e.line === undefined ? '' : `, line ${e.line}`}: {e.message}</li>}</For></ul></Note>
+      </Show>
+      <footer class="wizard-foot">
+        <Button disabled={step() === 0} icon="back" data-testid="wizard-back" onClick={() => { go(step() - 1) }}>Back</Button>
+        <Show when={step() < 3} fallback={<Button kind="primary" icon="send" disabled={!affordable() || checked() === undefined} data-testid="wizard-post" onClick={() => { setAsking(true) }}>Post the job…</Button>}>
+          <Button kind="primary" disabled={!canGo(step() + 1)} data-testid="wizard-next" onClick={() => { go(step() + 1) }}>Next</Button>
+        </Show>
+      </footer>
+      <Confirm open={asking()} onClose={() => { setAsking(false) }} onConfirm={() => { void post() }} busy={busy()} title="Post this job?" confirm="Post and pay" testid="wizard-confirm">
+        <Receipt rows={[
+          ['Job', readFields(parseObject(draft().json) ?? {}).name],
+          ['Escrow', `${draft().price.escrow} credits`],
+          ['Burned for good', `${draft().price.burn} credits`],
+          ['Fee', `${draft().price.fee} credits`],
+          ['Leaves your wallet', <b>{credits(total())} credits</b>],
+          ['Left to spend', `${credits(spendable() - total())} credits`]
+        ]} />
+        <p class="quiet">Your data is handed to every node that trains on it. Escrow that is not used comes back when the job ends or you cancel it.</p>
+      </Confirm>
+    </Card>
+  )
+}
+
+function Review (props: { draft: WizardDraft, data: DatasetPreview | undefined, checked: Checked | undefined, total: bigint, spendable: bigint }): JSX.Element {
+  const app = useApp()
+  const fields = createMemo(() => readFields(parseObject(props.draft.json) ?? {}))
+  return (
+    <div class="stack" data-testid="wizard-review">
+      <p>Check it once more. The next step asks for a confirmation.</p>
+      <Receipt rows={[
+        ['Name', fields().name],
+        ['Data', props.draft.source === 'builtin' || props.data === undefined ? 'built-in digits' : `${plural(props.data.trainRecords, 'record')} to train, ${count(props.data.testRecords)} held out, ${plural(props.data.classes, 'class', 'classes')}`],
+        ['Hidden layers', fields().hidden === '' ? 'none' : fields().hidden],
+        ['Training', `${fields().epochs} epochs, batch ${fields().batch}, learning rate ${fields().learningRate}`],
+        ['Size', props.checked === undefined ? '–' : `${count(props.checked.parameters)} parameters`],
+        ['Escrow', `${props.draft.price.escrow} credits, ${props.draft.price.price} for each sealed part`],
+        ['Pays for', props.checked === undefined ? '–' : plural(props.checked.contributionsPaid, 'part')],
+        ['Deadline', `${props.draft.price.deadline} blocks, about ${duration(Number(props.draft.price.deadline) * app.view.blockIntervalMs)}`],
+        ['Costs now', <b>{credits(props.total)} credits</b>],
+        ['Left to spend', `${credits(props.spendable - props.total)} credits`]
+      ]} />
+    </div>
+  )
+}

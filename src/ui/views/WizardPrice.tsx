@@ -1,0 +1,36 @@
+/** Step 3: what the job pays, in words and in credits. */
+import { Show, type JSX } from 'solid-js'
+import type { FieldError } from '../../bridge/api.ts'
+import { useApp } from '../context.tsx'
+import { credits, duration, plural } from '../format.ts'
+import { Field } from '../parts/fields.tsx'
+import { Stat } from '../parts/basics.tsx'
+import type { Checked } from './Wizard.tsx'
+import type { PriceErrors, PriceFields } from './wizardDraft.ts'
+
+export function WizardPrice (props: { price: PriceFields, onPrice: (p: PriceFields) => void, typed: PriceErrors, errors: readonly FieldError[], checked: Checked | undefined, total: bigint, spendable: bigint }): JSX.Element {
+  const app = useApp()
+  const set = (field: keyof PriceFields) => (value: string): void => { props.onPrice({ ...props.price, [field]: value }) }
+  const errorOf = (field: keyof PriceFields, ...names: readonly string[]): string | undefined => props.typed[field] ?? props.errors.find(e => names.includes(e.field))?.message
+  const deadline = (): string => /^\d{1,7}$/.test(props.price.deadline.trim()) ? `About ${duration(Number(props.price.deadline) * app.view.blockIntervalMs)}. What is left of the escrow then comes back.` : 'In blocks from now.'
+  return (
+    <div class="stack">
+      <div class="form">
+        <div class="form-pair">
+          <Field label="Escrow" inputMode="decimal" value={props.price.escrow} onInput={set('escrow')} suffix="credits" error={errorOf('escrow', 'escrow', 'balance')} testid="wizard-escrow" hint="Set aside to pay for work. What is not used comes back." />
+          <Field label="Price for each sealed part" inputMode="decimal" value={props.price.price} onInput={set('price')} suffix="credits" error={errorOf('price', 'pricePerContribution')} testid="wizard-price" hint="Paid to the tab that did the part." />
+        </div>
+        <div class="form-pair">
+          <Field label="Burned to be drawn" inputMode="decimal" value={props.price.burn} onInput={set('burn')} suffix="credits" error={errorOf('burn', 'burn')} testid="wizard-burn" hint="Jobs share the network in proportion to this; it is gone for good." />
+          <Field label="Deadline" inputMode="numeric" value={props.price.deadline} onInput={set('deadline')} suffix="blocks" error={errorOf('deadline', 'deadlineBlocks', 'deadline')} testid="wizard-deadline" hint={deadline()} />
+        </div>
+        <Field label="Fee" inputMode="decimal" value={props.price.fee} onInput={set('fee')} suffix="credits" error={errorOf('fee', 'fee')} testid="wizard-fee" hint="To whoever mines the block with your job in it." />
+      </div>
+      <dl class="stats">
+        <Stat label="Pays for" value={props.checked === undefined ? '–' : plural(props.checked.contributionsPaid, 'part')} testid="wizard-pays" />
+        <Stat label="Costs now" value={`${credits(props.total)}`} note="credits" testid="wizard-total" />
+        <Stat label="Left to spend" value={<Show when={props.total <= props.spendable} fallback="not enough">{credits(props.spendable - props.total)}</Show>} note={`of ${credits(props.spendable)}`} testid="wizard-left" />
+      </dl>
+    </div>
+  )
+}

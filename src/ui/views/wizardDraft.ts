@@ -1,0 +1,158 @@
+/**
+ * The draft of a job: form fields and job file (PoUW's JSON) as two faces of one thing. The JSON
+ * is what is posted; a field writes its key and leaves all others as they are, and reading goes the
+ * other way. Numbers stay text, so that 0.0010 is not rewritten while someone is typing.
+ */
+import type { DatasetPreview, JobDraft } from '../../bridge/api.ts'
+import { parseAmount } from '../../core/codec/amount.ts'
+
+export interface ModelFields {
+  readonly name: string
+  /** Widths of the hidden layers, separated by commas. */
+  readonly hidden: string
+  readonly learningRate: string
+  readonly epochs: string
+  readonly batch: string
+  /** Empty: the network's default. */
+  readonly steps: string
+  readonly schedule: 'linear' | 'constant'
+}
+
+export interface PriceFields { readonly escrow: string, readonly price: string, readonly burn: string, readonly deadline: string, readonly fee: string }
+
+export type Source = 'builtin' | 'csv' | 'idx'
+
+export interface WizardDraft {
+  readonly step: number
+  readonly source: Source
+  readonly labelColumn: string
+  readonly json: string
+  readonly price: PriceFields
+}
+
+/** Where each field lives in the JSON; also how the node names it in an error. */
+export const PATHS: Readonly<Record<keyof ModelFields, string>> = {
+  name: 'name',
+  hidden: 'architecture.hidden_sizes',
+  learningRate: 'optimizer.learning_rate',
+  epochs: 'stopping_criterion.max_epochs',
+  batch: 'dataset_info.batch_size',
+  steps: 'training.steps_per_slice',
+  schedule: 'training.schedule'
+}
+
+type Json = { [key: string]: unknown }
+
+const START: Json = {
+  name: 'My model',
+  model_type: 'mlp',
+  architecture: { input_size: 784, hidden_sizes: [128, 64], output_size: 10 },
+  optimizer: { type: 'adam', learning_rate: 0.001 },
+  stopping_criterion: { type: 'max_epochs', max_epochs: 10 },
+  metrics: ['accuracy', 'loss'],
+  dataset_info: { batch_size: 32 }
+}
+
+export const emptyDraft = (): WizardDraft => ({
+  step: 0, source: 'csv', labelColumn: '', json: JSON.stringify(START, null, 2),
+  price: { escrow: '20', price: '0.05', burn: '0.5', deadline: '5000', fee: '0.001' }
+})
+
+/** What an earlier visit left; anything unexpected in it is replaced by the default. */
+export function restoreDraft (text: string | undefined): WizardDraft {
+  const base = emptyDraft()
+  if (text === undefined) return base
+  try {
+    const saved = JSON.parse(text) as Partial<WizardDraft>
+    const price = { ...base.price }
+    for (const key of Object.keys(price) as Array<keyof PriceFields>) {
+      const value = saved.price?.[key]
+      if (typeof value === 'string') Object.assign(price, { [key]: value })
+    }
+    return {
+      // Files cannot be kept, so an unfinished draft goes on where they are chosen.
+      step: 0,
+      source: saved.source === 'builtin' || saved.source === 'idx' ? saved.source : 'csv',
+      labelColumn: typeof saved.labelColumn === 'string' ? saved.labelColumn : '',
+      json: typeof saved.json === 'string' ? saved.json : base.json,
+      price
+    }
+  } catch { return base }
+}
+
+export function parseObject (json: string): Json | undefined {
+  try {
+    const value: unknown = JSON.parse(json)
+    return isObject(value) ? value : undefined
+  } catch { return undefined }
+}
+
+const isObject = (v: unknown): v is Json => typeof v === 'object' && v !== null && !Array.isArray(v)
+
+function read (root: Json, path: string): unknown {
+  return path.split('.').reduce<unknown>((at, key) => isObject(at) ? at[key] : undefined, root)
+}
+
+function write (root: Json, path: string, value: unknown): Json {
+  const [key = '', ...rest] = path.split('.')
+  if (rest.length > 0) {
+    const inner = root[key]
+    return { ...root, [key]: write(isObject(inner) ? inner : {}, rest.join('.'), value) }
+  }
+  if (value !== undefined) return { ...root, [key]: value }
+  const { [key]: _gone, ...others } = root
+  return others
+}
+
+const text = (v: unknown): string => v === undefined || v === null ? '' : Array.isArray(v) ? v.map(text).join(', ') : typeof v === 'object' ? JSON.stringify(v) : String(v)
+
+export function readFields (root: Json): ModelFields {
+  const at = (field: keyof ModelFields): string => text(read(root, PATHS[field]))
+  return { name: at('name'), hidden: at('hidden'), learningRate: at('learningRate'), epochs: at('epochs'), batch: at('batch'), steps: at('steps'), schedule: at('schedule') === 'constant' ? 'constant' : 'linear' }
+}
+
+/** A number where it reads as one; else the text itself, which the node then refuses by name. */
+const number = (t: string): unknown => t.trim() !== '' && Number.isFinite(Number(t)) ? Number(t) : t.trim()
+
+export function writeField (root: Json, field: keyof ModelFields, value: string): Json {
+  switch (field) {
+    case 'name': return write(root, PATHS.name, value === '' ? undefined : value)
+    case 'hidden': return write(root, PATHS.hidden, value.split(/[\s,]+/).filter(p => p !== '').map(number))
+    case 'steps': return dropEmpty(write(root, PATHS.steps, value.trim() === '' ? undefined : number(value)))
+    case 'schedule': return dropEmpty(write(root, PATHS.schedule, value === 'linear' ? undefined : value))
+    default: return write(root, PATHS[field], number(value))
+  }
+}
+
+/** Without any setting of its own, `training` is left out. */
+function dropEmpty (root: Json): Json {
+  return isObject(root['training']) && Object.keys(root['training']).length === 0 ? write(root, 'training', undefined) : root
+}
+
+export const print = (root: Json): string => JSON.stringify(root, null, 2).replace(/\[\s+([-\d.,\s]+?)\s+\]/g, (_all, inner: string) => `[${inner.split(/,\s*/).join(', ')}]`)
+
+/** The data decides how wide the first and the last layer are. */
+export function fitToData (root: Json, data: Pick<DatasetPreview, 'features' | 'classes' | 'trainRecords'>): Json {
+  let out = write(root, 'architecture.input_size', data.features)
+  out = write(out, 'architecture.output_size', data.classes)
+  return read(out, 'dataset_info.size') === undefined ? out : write(out, 'dataset_info.size', data.trainRecords)
+}
+
+export type PriceErrors = Partial<Record<keyof PriceFields, string>>
+
+/** The draft as the node takes it, or what is wrong with the amounts as typed. */
+export function toJobDraft (json: string, data: string, price: PriceFields): { readonly ok: true, readonly value: JobDraft } | { readonly ok: false, readonly errors: PriceErrors } {
+  const errors: PriceErrors = {}
+  const amount = (key: keyof PriceFields): bigint => {
+    const parsed = parseAmount(price[key].trim())
+    if (parsed.ok) return parsed.value
+    errors[key] = `Expected an amount of credits: ${parsed.error}.`
+    return 0n
+  }
+  const value = {
+    json, data, escrow: amount('escrow'), pricePerContribution: amount('price'), burn: amount('burn'), fee: amount('fee'),
+    deadlineBlocks: /^\d{1,7}$/.test(price.deadline.trim()) ? Number(price.deadline.trim()) : 0
+  }
+  if (value.deadlineBlocks === 0) errors.deadline = 'Expected a whole number of blocks.'
+  return Object.keys(errors).length === 0 ? { ok: true, value } : { ok: false, errors }
+}

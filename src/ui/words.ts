@@ -1,0 +1,108 @@
+/** Every state of the node and of mining in words a person can act on. */
+import type { BlockView, HistoryEntry, JobView, MiningView, NodePhase } from '../bridge/api.ts'
+import { count, duration, percent, shortId } from './format.ts'
+
+export type Tone = 'good' | 'busy' | 'warn' | 'bad' | 'idle'
+
+export interface Words {
+  readonly tone: Tone
+  /** Two or three words for the status pill. */
+  readonly label: string
+  readonly title: string
+  /** What it means and what to do, in a sentence or two. */
+  readonly text: string
+  /** 0..1 where there is a known way to go. */
+  readonly progress?: number
+  readonly action?: 'invite' | 'reload' | 'backup' | 'settings' | 'logs'
+}
+
+const STAGES = { headers: 'fetching block headers', blocks: 'fetching blocks', states: 'fetching model states', replay: 'replaying recent work to check it' } as const
+
+export function phaseWords (phase: NodePhase): Words {
+  switch (phase.phase) {
+    case 'starting': return { tone: 'busy', label: 'Starting', title: 'Starting this node', text: `${capital(phase.step)}.` }
+    case 'joining': return { tone: 'busy', label: 'Joining', title: 'Joining the network', text: 'Looking for other tabs. This usually takes a few seconds.' }
+    case 'alone': return { tone: 'warn', label: 'Alone', title: 'No other tab is in reach', text: 'You can train and mine alone; your blocks join the network as soon as someone else opens the page. Share the invite link to bring others in.', action: 'invite' }
+    case 'syncing': return { tone: 'busy', label: `Syncing ${syncPercent(phase)}`, title: 'Catching up with the chain', text: `Block ${count(phase.height)} of ${count(phase.target)}: ${STAGES[phase.stage]}.`, progress: share(phase.height, phase.target) }
+    case 'behind': return { tone: 'warn', label: 'Behind', title: 'Behind the network', text: `This tab is at block ${count(phase.height)}, others are at ${count(phase.target)}. It catches up by itself; if this stays, this device may be too busy to check the work in time.`, progress: share(phase.height, phase.target) }
+    case 'ready': return { tone: 'good', label: 'In sync', title: 'In sync', text: 'This tab holds the chain and checks every block itself.' }
+    case 'no-data': return { tone: 'warn', label: 'No data', title: 'Waiting for training data', text: `${phase.have} of ${phase.want} pieces of the data of job ${shortId(phase.job)} are here. The rest comes from peers that hold it; keep this tab open.`, progress: share(phase.have, phase.want) }
+    case 'pruned': return { tone: 'warn', label: 'Pruned', title: 'Older history is no longer kept', text: `What lies before block ${count(phase.height)} has been pruned by the peers in reach. ${phase.detail}` }
+    case 'asleep': return { tone: 'warn', label: 'Was asleep', title: 'This tab was asleep', text: `The browser or the device suspended it for ${duration(phase.forMs)}. It is catching up with what happened meanwhile.` }
+    case 'newer-version': return { tone: 'bad', label: 'Update needed', title: 'A newer version is out there', text: `Peers speak protocol version ${phase.version}, which this page does not know. Reload to get the newest version; your key and chain are kept.`, action: 'reload' }
+    case 'storage-failed': return storageWords(phase.kind, phase.detail)
+    case 'stopped': return { tone: 'bad', label: 'Stopped', title: 'This node has stopped', text: phase.detail === '' ? 'Reload the page to start it again.' : `${sentence(phase.detail)} Reload the page to start it again.`, action: 'reload' }
+  }
+}
+
+function storageWords (kind: 'full' | 'gone' | 'newer' | 'corrupt', detail: string): Words {
+  const base = { tone: 'bad', label: 'Storage failed' } as const
+  const why = detail === '' ? '' : ` (${detail})`
+  switch (kind) {
+    case 'full': return { ...base, title: 'This device is out of space', text: `The chain can no longer be saved${why}. Free some space or clear data of other sites, then reload. Nothing saved so far is lost; export your wallet key to be safe.`, action: 'backup' }
+    case 'gone': return { ...base, title: 'The browser removed the saved data', text: `The storage of this page was closed or cleared${why}. Reload to start it again. In a private window data is never kept: use an ordinary one.`, action: 'reload' }
+    case 'newer': return { ...base, title: 'Saved by a newer version', text: `The data on this device was written by a newer version of this page${why}. Close other tabs of Commonweight and reload.`, action: 'reload' }
+    case 'corrupt': return { ...base, title: 'The saved data is damaged', text: `Parts of the chain on this device cannot be read${why}. Export your wallet key if you can, then erase the data in Settings; the chain is fetched again from peers.`, action: 'settings' }
+  }
+}
+
+/** The sentence under the button: what mining does right now and why. */
+export function miningWords (mining: MiningView, phase: NodePhase, jobName: string | undefined): Words {
+  const detail = sentence(mining.detail)
+  switch (mining.state) {
+    case 'off': return { tone: 'idle', label: 'Off', title: 'Not training', text: phase.phase === 'ready' || phase.phase === 'alone' ? 'This tab checks the work of others. Start to train with them and earn credits.' : 'You can start now; work begins as soon as this tab is ready.' }
+    case 'waiting': return { tone: 'busy', label: 'Waiting', title: 'Waiting to work', text: detail === '' ? 'Work begins as soon as this tab is in sync.' : detail }
+    case 'paused-hidden': return { tone: 'warn', label: 'Paused', title: 'Paused while this tab is in the background', text: 'It goes on when you come back. You can change this under “When to pause”.' }
+    case 'paused-battery': return { tone: 'warn', label: 'Paused', title: 'Paused on battery', text: 'It goes on when this device is charging. You can change this under “When to pause”.' }
+    case 'working': return { tone: 'good', label: 'Working', title: `Training ${jobName ?? 'a model'}`, text: detail === '' ? `Round ${mining.round === undefined ? '–' : count(mining.round)}. Every piece of work is a ticket for the next block.` : detail }
+  }
+}
+
+export const JOB_STATUS: Record<JobView['status'], { readonly label: string, readonly tone: Tone, readonly text: string }> = {
+  'waiting-data': { label: 'Waiting for data', tone: 'warn', text: 'Training begins once the committee attests that it holds the data. Keep this tab open so that others can fetch it.' },
+  active: { label: 'Training', tone: 'good', text: 'Miners are working on it.' },
+  done: { label: 'Done', tone: 'idle', text: 'All rounds are sealed. What was left of the escrow went back to the owner.' },
+  expired: { label: 'Expired', tone: 'warn', text: 'The deadline passed before all rounds were sealed. What was left of the escrow went back to the owner.' },
+  cancelled: { label: 'Cancelled', tone: 'idle', text: 'The owner cancelled it. What was left of the escrow went back.' },
+  exhausted: { label: 'Escrow used up', tone: 'idle', text: 'The escrow has paid for all the work it could.' }
+}
+
+export const CHECKED: Record<BlockView['checked'], { readonly label: string, readonly tone: Tone, readonly text: string }> = {
+  replayed: { label: 'replayed', tone: 'good', text: 'This tab redid the work in this block and got the same result.' },
+  own: { label: 'own work', tone: 'good', text: 'This tab did the work in this block itself.' },
+  ledger: { label: 'rules checked', tone: 'idle', text: 'Headers, signatures and ledger were checked. The work lies before the window this tab replays on its own; you can replay it by hand if its state is still kept.' },
+  pending: { label: 'checking', tone: 'busy', text: 'This tab is redoing the work of this block.' }
+}
+
+export const KIND_LABEL: Record<HistoryEntry['kind'], string> = {
+  'block-reward': 'Block reward',
+  contribution: 'Paid training',
+  'contribution-subsidy': 'Training share',
+  fees: 'Fees',
+  received: 'Received',
+  sent: 'Sent',
+  'job-posted': 'Job posted',
+  'job-refund': 'Job refund'
+}
+
+/** A client pays for it; the rest of the work goes to the benchmark. */
+export const paidShareWords = (paid: number): string => paid === 0
+  ? 'All recent work went to the built-in benchmark, because no client pays for a job right now.'
+  : `${percent(paid, 0)} of the recent work was paid for by a client; the rest went to the built-in benchmark.`
+
+function share (have: number, want: number): number {
+  return want <= 0 ? 0 : Math.min(1, have / want)
+}
+
+function syncPercent (p: { readonly height: number, readonly target: number }): string {
+  return `${Math.floor(share(p.height, p.target) * 100)} %`
+}
+
+function capital (s: string): string {
+  return s === '' ? s : s[0]!.toUpperCase() + s.slice(1)
+}
+
+function sentence (s: string): string {
+  const text = capital(s.trim())
+  return text === '' || /[.!?…]$/.test(text) ? text : `${text}.`
+}
