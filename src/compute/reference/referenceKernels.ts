@@ -1,0 +1,28 @@
+/** The slow kernels that define the fast ones. */
+import type { ModelState } from '../../core/training/modelState.ts'
+import type { EvaluationTask, SliceTask } from '../../ports/compute.ts'
+import type { Kernels, Scores } from '../kernels.ts'
+import { forward, networkFrom, plainInputs, softmax, stateOf, trainStep } from './network.ts'
+import { keyedRandom } from './random.ts'
+
+function runSlice ({ spec, state, lr20, noiseKey, steps, inputs, labels }: SliceTask): ModelState {
+  const { batch, layers } = spec
+  const network = networkFrom(layers, state)
+  const random = keyedRandom(noiseKey, spec.inputNoise)
+  const stride = batch * layers[0]
+  for (let step = 0; step < steps; step++) {
+    trainStep(
+      network, step, inputs.subarray(step * stride, (step + 1) * stride),
+      labels.subarray(step * batch, (step + 1) * batch), lr20, random
+    )
+  }
+  return stateOf(network)
+}
+
+function score ({ spec, state, inputs, labels }: EvaluationTask): Scores {
+  const network = networkFrom(spec.layers, state)
+  const { logits, logitExponent } = forward(network, plainInputs(inputs), labels.length)
+  return softmax(logits, logitExponent, labels.length, spec.layers[spec.layers.length - 1])
+}
+
+export const referenceKernels: Kernels = { backend: 'reference', runSlice, score }

@@ -1,0 +1,82 @@
+/** Step 7 of EXACT 5, four parameters at a time. */
+import { clamp4, roundNearest4 } from './arithmetic'
+
+/**
+ * Updates 4 * vectors parameters from their raw gradients and returns max|W| of them.
+ * `sh` is the gradient's exponent - 22, `steps` is T after its increment.
+ *
+ * The division runs in f32, exactly. With q = max(0, bitlen(v) - 15), M = clamp(m >> q, 131071) and
+ * d = (v >> q) + (16 >> q), 16 <= d <= 32783, it needs u = trunc(4096 M / d):
+ * - v >> q and m >> q are floor(x * 2^-q), exact if x has 24 significant bits. For q >= 7 (v >= 2^21)
+ *   the low seven bits cannot matter and are cleared: 23 are left of 30. For q < 7, v < 2^22, and an
+ *   m of 2^24 or more is clamped whichever way its conversion rounds: 2^24 / 2^6 > 131071.
+ * - Two digits to the base 64: n1 = trunc(64 M / d), r = 64 M - n1 d, n2 = trunc(64 r / d),
+ *   u = 64 n1 + n2. Each numerator is below 2^24. A quotient a / d that is no integer is at least
+ *   1 / d away from one, and its rounding error is at most a / d * 2^-24 < 1 / d: trunc is right.
+ *   n1 d <= 64 M < 2^23 makes r exact; 64 n1 + n2 may round only above 2^24, where u is clamped.
+ */
+export function optimise (
+  values: usize, means: usize, spreads: usize, gradients: usize, vectors: i32,
+  sh: i32, steps: i32, lr20: i32
+): i32 {
+  const limit = i32x4.splat(0x3fffffff)
+  const up = min(31, max(0, -sh))
+  const limitUp = i32x4.splat(0x3fffffff >> up)
+  const valueLimit = i32x4.splat(0x40000000)
+  const warmth = 31 - clz(steps)
+  const s1 = min(warmth, 3) - 1
+  const s2 = min(warmth, 7) - 1
+  const one = i32x4.splat(1)
+  const rate = i32x4.splat(lr20)
+  let largest = i32x4.splat(0)
+  for (let i = 0; i < vectors; i++) {
+    const raw = v128.load(gradients)
+    const g = sh < 0 ? i32x4.shl(clamp4(raw, limitUp), up) : clamp4(roundNearest4(raw, sh), limit)
+    let m: v128
+    let v: v128
+    if (steps === 1) {
+      // Both shifts are 0 and the moments were 0.
+      m = g
+      v = i32x4.abs(g)
+    } else {
+      // RN(x, s) = ((x >> (s - 1)) + 1) >> 1 for s >= 1; |x| <= 2^31 - 2.
+      m = v128.load(means)
+      m = i32x4.add(m, i32x4.shr_s(i32x4.add(i32x4.shr_s(i32x4.sub(g, m), s1), one), 1))
+      v = v128.load(spreads)
+      v = i32x4.add(v, i32x4.shr_s(i32x4.add(i32x4.shr_s(i32x4.sub(i32x4.abs(g), v), s2), one), 1))
+    }
+    v128.store(means, m)
+    v128.store(spreads, v)
+
+    const low = v128.and(i32x4.gt_s(v, i32x4.splat(0x1fffff)), i32x4.splat(127))
+    const vf = f32x4.convert_i32x4_s(v128.andnot(v, low))
+    const mf = f32x4.convert_i32x4_s(v128.andnot(m, low))
+    // The power of two of max(v, 2^14) is 2^(14 + q); 268 - its exponent field is that of 2^-q.
+    const power = v128.and(f32x4.pmax(vf, f32x4.splat(16384)), i32x4.splat(0x7f800000))
+    const scale = i32x4.sub(i32x4.splat(0x86000000), power)
+    const md = f32x4.pmax(f32x4.pmin(f32x4.floor(f32x4.mul(mf, scale)), f32x4.splat(131071)), f32x4.splat(-131071))
+    const d = f32x4.add(f32x4.floor(f32x4.mul(vf, scale)), f32x4.floor(f32x4.mul(f32x4.splat(16), scale)))
+    const a = f32x4.mul(md, f32x4.splat(64))
+    const n1 = f32x4.trunc(f32x4.div(a, d))
+    const r = f32x4.sub(a, f32x4.mul(n1, d))
+    const n2 = f32x4.trunc(f32x4.div(f32x4.mul(r, f32x4.splat(64)), d))
+    const uf = f32x4.add(f32x4.mul(n1, f32x4.splat(64)), n2)
+    const clamped = f32x4.pmax(f32x4.pmin(uf, f32x4.splat(32767)), f32x4.splat(-32767))
+    // Adding 1.5 * 2^23 leaves the integer in the low mantissa bits.
+    const u = i32x4.sub(f32x4.add(clamped, f32x4.splat(12582912)), i32x4.splat(0x4b400000))
+    // |u * lr20| + 8 < 2^31.
+    const change = i32x4.shr_s(i32x4.add(i32x4.mul(u, rate), i32x4.splat(8)), 4)
+    const value = clamp4(i32x4.sub(v128.load(values), change), valueLimit)
+    v128.store(values, value)
+    largest = i32x4.max_s(largest, i32x4.abs(value))
+
+    gradients += 16
+    means += 16
+    spreads += 16
+    values += 16
+  }
+  return max(
+    max(i32x4.extract_lane(largest, 0), i32x4.extract_lane(largest, 1)),
+    max(i32x4.extract_lane(largest, 2), i32x4.extract_lane(largest, 3))
+  )
+}
