@@ -112,7 +112,8 @@ export class Chain implements ChainService {
   on<K extends keyof MoreChainEvents> (event: K, listener: MoreChainEvents[K]): () => void { return this.#events.on(event, listener) }
 
   head (): BlockMeta { return this.#tree.head.meta }
-  headRecord (): BlockRecord { return record(this.#tree.head)! }
+  /** Newest main-chain block whose work was redone here: what others may take from this node. */
+  redone (): BlockMeta { return this.#tree.redone().meta }
   /** Oldest height whose blocks can still be built on. */
   baseHeight (): number { return this.#tree.base.meta.height }
   has (hash: Uint8Array): boolean { return this.#tree.get(toHex(hash)) !== undefined }
@@ -203,6 +204,8 @@ export class Chain implements ChainService {
     const head = this.#tree.head.meta
     if (change.removed.length > 0) this.#log.info('chain', `reorganised: ${change.removed.length} blocks out, ${change.added.length} in, head ${short(head.hash)} at ${head.height}`)
     this.#events.emit('head', { head, removed: records(change.removed), added: records(change.added) })
+    // While work is taken on trust nothing is let go, so there is nothing to look for at every block.
+    if (this.#tree.head.checked === 'ledger' && head.height % SNAPSHOT_BLOCKS !== 0) return
     const { gone } = this.#tree.prune(this.#depths)
     if (gone.length === 0) return
     this.#store.settle(gone.filter((n) => !n.removed).map(place))
@@ -377,13 +380,13 @@ export class Chain implements ChainService {
     const block = { header, body: b.body }
     const signatures = blockSignatureItems(this.#params, parent.meta, block).map(() => true)
     const applied = applyBlock(this.#params, parent.meta, block, {
-      nowMs: this.#clock.now(),
+      // A clock set back since does not make a stored block wrong.
+      nowMs: header.template.time,
       signatures,
       replay: { kind: 'skipped' },
       seals: b.body.seals.map(() => ({ kind: 'skipped' })),
       wrongContributions: this.#condemned
     })
-    // A clock set back since does not make a stored block wrong.
     if (!applied.ok) return `${applied.refusal.reason}: ${applied.refusal.detail}`
     if (toHex(applied.meta.hash) !== toHex(hash)) return 'hash mismatch'
     this.#tree.insert(treeNode({ meta: applied.meta, body: b.body, events: applied.events, checked }))
@@ -444,8 +447,8 @@ export function treeDepths (p: ChainParams): Depths {
   return { bodies: p.historyBlocks, nodes: 2 * p.historyBlocks, metas: p.minerCountBlocks + p.randomnessAgeMax + p.rhoDelay + p.committeeBlocks + p.anchorAgeMax + p.medianBlocks }
 }
 
-/** Job tables kept with a snapshot: contributions and draws name blocks this far back. */
-export const ledgerLookBack = (p: ChainParams): number => p.randomnessAgeMax + p.rhoDelay + 2
+/** Job tables kept with a snapshot: a contribution's draw lies this far below the block that seals it. */
+export const ledgerLookBack = (p: ChainParams): number => p.anchorAgeMax + p.randomnessAgeMax + p.rhoDelay + 2
 
 const HEADER_RULES: ReadonlySet<string> = new Set(HEADER_REASONS)
 const orphan = (detail: string): Refusal => refusal('orphan', 'header-parent', detail)

@@ -67,6 +67,13 @@ export class BlockTree {
   isMain (n: TreeNode): boolean { return this.#main.get(n.meta.height) === n }
   nodes (): IterableIterator<TreeNode> { return this.#nodes.values() }
 
+  /** Newest main-chain block whose work was redone here; the base if none was. */
+  redone (): TreeNode {
+    let n = this.#head
+    while (n !== this.#base && n.checked === 'ledger') n = this.#main.get(n.meta.height - 1)!
+    return n
+  }
+
   /** The parent must be in the tree. Moves the head if the new block is a better tip. */
   insert (n: TreeNode): HeadChange | undefined {
     const parent = this.#nodes.get(n.parent)
@@ -144,9 +151,7 @@ export class BlockTree {
       n.events = []
       bodiless.push(n)
     }
-    let redone = this.#head
-    while (redone !== this.#base && redone.checked === 'ledger') redone = this.#nodes.get(redone.parent)!
-    const height = Math.min(head - depths.nodes, redone.meta.height - depths.bodies)
+    const height = Math.min(head - depths.nodes, this.redone().meta.height - depths.bodies)
     if (height <= this.#base.meta.height) return { bodiless, gone: [] }
     const base = this.#main.get(height)!
     const kept = new Set<Hex>()

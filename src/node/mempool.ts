@@ -1,0 +1,318 @@
+/**
+ * Transactions that wait for a block. Per sender in the order of their nonces; bounded by count, by
+ * bytes and per sender; where there is no room the lowest fee goes. A transaction with the nonce of a
+ * waiting one replaces it for a tenth more in fee. Own ones are stored and sent again until a block
+ * has them.
+ */
+import { equalBytes, toHex, decode } from '../core/codec/ssz.ts'
+import { SignedTransaction } from '../core/codec/wire.ts'
+import { type BlockMeta, chainId } from '../core/consensus/chain.ts'
+import { invalid, type Refusal, refusal } from '../core/consensus/refusal.ts'
+import { stepTransaction, transactionSignatureItem, tryTransactions } from '../core/consensus/transaction.ts'
+import { transactionId } from '../core/crypto/ids.ts'
+import { openBlock } from '../core/ledger/apply.ts'
+import { account, type LedgerState } from '../core/ledger/state.ts'
+import { type ChainParams, MAX_BODY_BYTES, MAX_SPEC_BYTES, MAX_TRANSACTIONS_PER_BLOCK } from '../core/params.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { PeerId } from '../ports/network.ts'
+import type { Signatures } from '../ports/signatures.ts'
+import { type Storage, StorageError, type StorageOp } from '../ports/storage.ts'
+import type { BlockRecord, ChainService, Hex, Log, PoolService } from './parts.ts'
+
+export interface PoolLimits { readonly count: number, readonly bytes: number, readonly perSender: number, readonly ageMs: number }
+export const POOL_LIMITS: PoolLimits = { count: 1024, bytes: 1024 * 1024, perSender: 16, ageMs: 3 * 60 * 60_000 }
+/** A serialized signed transaction is never larger: a job spec and its surroundings. */
+export const MAX_TRANSACTION_BYTES = MAX_SPEC_BYTES + 512
+/** Transactions leave room for seals in the body. */
+export const TRANSACTIONS_BYTES_PER_BLOCK = MAX_BODY_BYTES / 4
+export const REBROADCAST_MS = 30_000
+/** A replacement pays at least this many hundredths of the old fee. */
+const REPLACE_PERCENT = 110n
+
+interface Entry {
+  readonly id: Hex
+  readonly signed: SignedTransaction
+  readonly from: Hex
+  readonly nonce: number
+  readonly fee: bigint
+  readonly bytes: number
+  readonly own: boolean
+  readonly addedAt: number
+}
+
+export class Mempool implements PoolService {
+  readonly #params: ChainParams
+  readonly #clock: Clock
+  readonly #signatures: Signatures
+  readonly #chain: Pick<ChainService, 'head' | 'on'>
+  readonly #storage: Pick<Storage, 'range' | 'commit'>
+  readonly #log: Log
+  readonly #own: readonly Uint8Array[]
+  readonly #publish: (tx: SignedTransaction) => void
+  readonly #limits: PoolLimits
+  readonly #byId = new Map<Hex, Entry>()
+  readonly #bySender = new Map<Hex, Map<number, Entry>>()
+  readonly #listeners = new Set<() => void>()
+  #bytes = 0
+  #writes: Promise<void> = Promise.resolve()
+  #cancelTimer: (() => void) | undefined
+
+  /** `own`: accounts whose transactions are stored and sent again; `publish` announces one. */
+  constructor (d: {
+    readonly params: ChainParams
+    readonly clock: Clock
+    readonly signatures: Signatures
+    readonly chain: Pick<ChainService, 'head' | 'on'>
+    readonly storage: Pick<Storage, 'range' | 'commit'>
+    readonly log: Log
+    readonly own: readonly Uint8Array[]
+    readonly publish: (tx: SignedTransaction) => void
+    readonly limits?: PoolLimits
+  }) {
+    this.#params = d.params
+    this.#clock = d.clock
+    this.#signatures = d.signatures
+    this.#chain = d.chain
+    this.#storage = d.storage
+    this.#log = d.log
+    this.#own = d.own
+    this.#publish = d.publish
+    this.#limits = d.limits ?? POOL_LIMITS
+  }
+
+  get size (): number { return this.#byId.size }
+  get bytes (): number { return this.#bytes }
+
+  /** Loads own pending transactions and follows the chain's head. */
+  async start (): Promise<() => void> {
+    const off = this.#chain.on('head', (e) => { this.#headMoved(e.removed, e.added) })
+    const rows = await this.#storage.range('pool', { limit: this.#limits.count })
+    for (const [key, bytes] of rows) {
+      const d = bytes.length === 0 ? undefined : decode(SignedTransaction, bytes, MAX_TRANSACTION_BYTES)
+      const refused = d?.ok === true ? await this.add(d.value) : invalid('transaction-action', 'stored bytes are damaged')
+      if (refused === undefined) continue
+      this.#log.info('pool', `stored transaction ${key.slice(0, 8)} dropped: ${refused.reason}`)
+      this.#write([{ op: 'delete', store: 'pool', key }])
+    }
+    this.#rebroadcastLater()
+    return () => {
+      off()
+      this.#cancelTimer?.()
+    }
+  }
+
+  onChange (listener: () => void): () => void {
+    this.#listeners.add(listener)
+    return () => { this.#listeners.delete(listener) }
+  }
+
+  /** When every write so far is done, or could not be. */
+  async idle (): Promise<void> { await this.#writes }
+
+  /** Undefined: taken, or known already. */
+  async add (tx: SignedTransaction, origin?: PeerId): Promise<Refusal | undefined> {
+    const bytes = SignedTransaction.serialize(tx).length
+    if (bytes > MAX_TRANSACTION_BYTES) return invalid('transaction-action', `${bytes} bytes, at most ${MAX_TRANSACTION_BYTES}`)
+    const entry = this.#entry(tx, bytes)
+    if (this.#byId.has(entry.id)) return undefined
+    const early = this.#refusal(entry)
+    if (early !== undefined) return early
+    const [signed] = await this.#signatures.verify([transactionSignatureItem(tx)])
+    if (!signed) return invalid('transaction-signature', 'not signed by its sender')
+    // The chain and the pool may have moved on during the await.
+    if (this.#byId.has(entry.id)) return undefined
+    const refused = this.#refusal(entry) ?? this.#makeRoom(entry)
+    if (refused !== undefined) return refused
+    this.#insert(entry)
+    this.#log.debug('pool', `transaction ${entry.id.slice(0, 8)}${origin === undefined ? '' : ` from ${origin}`} waits, fee ${entry.fee}`)
+    this.#changed()
+    return undefined
+  }
+
+  select (parent: BlockMeta): SignedTransaction[] {
+    const next = new Map<Hex, Entry>()
+    for (const [from, queue] of this.#bySender) {
+      const first = queue.get(account(parent.ledger, queue.values().next().value!.signed.transaction.from).nonce)
+      if (first !== undefined) next.set(from, first)
+    }
+    const candidates: SignedTransaction[] = []
+    while (next.size > 0 && candidates.length < 2 * MAX_TRANSACTIONS_PER_BLOCK) {
+      let best: Entry | undefined
+      for (const e of next.values()) if (best === undefined || better(e, best)) best = e
+      candidates.push(best!.signed)
+      const after = this.#bySender.get(best!.from)!.get(best!.nonce + 1)
+      if (after === undefined) next.delete(best!.from)
+      else next.set(best!.from, after)
+    }
+    return tryTransactions(this.#params, parent, candidates, TRANSACTIONS_BYTES_PER_BLOCK)
+  }
+
+  pending (from: Uint8Array): SignedTransaction[] {
+    const queue = this.#bySender.get(toHex(from))
+    return queue === undefined ? [] : [...queue.values()].sort((a, b) => a.nonce - b.nonce).map((e) => e.signed)
+  }
+
+  #entry (signed: SignedTransaction, bytes: number): Entry {
+    const tx = signed.transaction
+    return {
+      id: toHex(transactionId(tx)),
+      signed,
+      from: toHex(tx.from),
+      nonce: tx.nonce,
+      fee: tx.fee,
+      bytes,
+      own: this.#own.some((k) => equalBytes(k, tx.from)),
+      addedAt: this.#clock.now()
+    }
+  }
+
+  /** Everything but the signature and the room. */
+  #refusal (e: Entry): Refusal | undefined {
+    const tx = e.signed.transaction
+    const tip = this.#chain.head()
+    const now = account(tip.ledger, tx.from)
+    if (!equalBytes(tx.chain, chainId(tip))) return invalid('transaction-chain', 'of another network')
+    if (tx.fee < this.#params.minFee) return invalid('transaction-fee', `fee ${tx.fee}, at least ${this.#params.minFee}`)
+    if (tx.nonce < now.nonce) return refusal('stale', 'transaction-nonce-reused', `nonce ${tx.nonce}, the account is at ${now.nonce}`)
+    if (tx.nonce >= now.nonce + this.#limits.perSender) return refusal('orphan', 'transaction-nonce-gap', `nonce ${tx.nonce}, the account is at ${now.nonce} and ${this.#limits.perSender} may wait`)
+    const old = this.#bySender.get(e.from)?.get(e.nonce)
+    if (old !== undefined && e.fee * 100n < old.fee * REPLACE_PERCENT) return refusal('stale', 'transaction-fee', `replaces one with fee ${old.fee}: needs a tenth more`)
+    const ledger = this.#ledgerBefore(e, tip)
+    if (ledger === undefined) {
+      // Not its turn yet: what it will find then is unknown, but it must be able to pay now.
+      const alone = openBlock(tip.ledger, tip.height + 1).ledger
+      const pretended = { ...alone, accounts: alone.accounts.set(tx.from, { balance: now.balance, nonce: tx.nonce }) }
+      return refusalOf(stepTransaction(this.#params, chainId(tip), pretended, tx))
+    }
+    return refusalOf(stepTransaction(this.#params, chainId(tip), ledger, tx))
+  }
+
+  /** The ledger after the sender's earlier waiting transactions; undefined if one is missing. */
+  #ledgerBefore (e: Entry, tip: BlockMeta): LedgerState | undefined {
+    let ledger = openBlock(tip.ledger, tip.height + 1).ledger
+    const queue = this.#bySender.get(e.from)
+    for (let nonce = account(ledger, e.signed.transaction.from).nonce; nonce < e.nonce; nonce++) {
+      const before = queue?.get(nonce)
+      const step = before === undefined ? undefined : stepTransaction(this.#params, chainId(tip), ledger, before.signed.transaction)
+      if (step?.ok !== true) return undefined
+      ledger = step.ledger
+    }
+    return ledger
+  }
+
+  /** Lets go of what pays less; refuses the newcomer if that is itself. */
+  #makeRoom (e: Entry): Refusal | undefined {
+    const old = this.#bySender.get(e.from)?.get(e.nonce)
+    if (old !== undefined) this.#remove(old)
+    while (this.#byId.size >= this.#limits.count || this.#bytes + e.bytes > this.#limits.bytes) {
+      let worst: Entry | undefined
+      for (const x of this.#byId.values()) if (!x.own && x.from !== e.from && (worst === undefined || better(worst, x))) worst = x
+      if (worst === undefined || (!e.own && worst.fee >= e.fee)) {
+        if (old !== undefined) this.#insert(old)
+        return refusal('stale', 'transaction-fee', `the pool is full and fee ${e.fee} is not above its lowest`)
+      }
+      // Its last one: the ones before it stay usable.
+      const queue = this.#bySender.get(worst.from)!
+      this.#remove(queue.get(Math.max(...queue.keys()))!)
+    }
+    return undefined
+  }
+
+  #insert (e: Entry): void {
+    this.#byId.set(e.id, e)
+    const queue = this.#bySender.get(e.from) ?? new Map<number, Entry>()
+    this.#bySender.set(e.from, queue)
+    queue.set(e.nonce, e)
+    this.#bytes += e.bytes
+    if (e.own) this.#write([{ op: 'put', store: 'pool', key: e.id, value: SignedTransaction.serialize(e.signed) }])
+  }
+
+  #remove (e: Entry): void {
+    this.#byId.delete(e.id)
+    const queue = this.#bySender.get(e.from)!
+    queue.delete(e.nonce)
+    if (queue.size === 0) this.#bySender.delete(e.from)
+    this.#bytes -= e.bytes
+    if (e.own) this.#write([{ op: 'delete', store: 'pool', key: e.id }])
+  }
+
+  #headMoved (removed: readonly BlockRecord[], added: readonly BlockRecord[]): void {
+    const before = this.#byId.size
+    const mined = new Set<Hex>()
+    const touched = new Set<Hex>()
+    for (const b of added) {
+      for (const t of b.body.transactions) {
+        mined.add(toHex(transactionId(t.transaction)))
+        touched.add(toHex(t.transaction.from))
+      }
+    }
+    // What a lost block had waits again, unless the new chain has it too. Its signatures were checked.
+    for (const b of removed) {
+      for (const t of b.body.transactions) {
+        const e = this.#entry(t, SignedTransaction.serialize(t).length)
+        touched.add(e.from)
+        if (mined.has(e.id) || this.#byId.has(e.id) || this.#refusal(e) !== undefined || this.#makeRoom(e) !== undefined) continue
+        this.#insert(e)
+      }
+    }
+    for (const id of mined) {
+      const e = this.#byId.get(id)
+      if (e !== undefined) this.#remove(e)
+    }
+    const tip = this.#chain.head()
+    const oldest = this.#clock.now() - this.#limits.ageMs
+    for (const e of [...this.#byId.values()]) {
+      const reused = e.nonce < account(tip.ledger, e.signed.transaction.from).nonce
+      if (reused || (!e.own && e.addedAt < oldest)) this.#remove(e)
+    }
+    for (const from of touched) this.#revalidate(from, tip)
+    if (added.length > 0 || this.#byId.size !== before) this.#changed()
+  }
+
+  /** Drops what the sender's account can no longer do. */
+  #revalidate (from: Hex, tip: BlockMeta): void {
+    const queue = this.#bySender.get(from)
+    if (queue === undefined) return
+    let ledger = openBlock(tip.ledger, tip.height + 1).ledger
+    for (const e of [...queue.values()].sort((a, b) => a.nonce - b.nonce)) {
+      const step = stepTransaction(this.#params, chainId(tip), ledger, e.signed.transaction)
+      if (step.ok) { ledger = step.ledger; continue }
+      const { reason, detail } = step.refusal
+      if (reason === 'transaction-nonce-gap') return
+      // After a reorganisation the credit it spends may come again.
+      if (e.own && reason === 'transaction-balance') return
+      if (e.own) this.#log.warn('pool', `own transaction ${e.id.slice(0, 8)} dropped: ${reason}, ${detail}`)
+      this.#remove(e)
+    }
+  }
+
+  #rebroadcastLater (): void {
+    this.#cancelTimer = this.#clock.after(REBROADCAST_MS, () => {
+      for (const e of this.#byId.values()) if (e.own) this.#publish(e.signed)
+      this.#rebroadcastLater()
+    })
+  }
+
+  #changed (): void { for (const l of this.#listeners) l() }
+
+  #write (ops: readonly StorageOp[]): void {
+    this.#writes = this.#writes.then(async () => {
+      try {
+        await this.#storage.commit(ops)
+      } catch (e) {
+        if (!(e instanceof StorageError)) throw e
+        this.#log.warn('pool', `own transactions are not stored: ${e.message}`)
+      }
+    })
+  }
+}
+
+type Step = ReturnType<typeof stepTransaction>
+const refusalOf = (s: Step): Refusal | undefined => s.ok ? undefined : s.refusal
+
+/** More fee, then longer here, then by id: two nodes agree where they can. */
+function better (a: Entry, b: Entry): boolean {
+  if (a.fee !== b.fee) return a.fee > b.fee
+  if (a.addedAt !== b.addedAt) return a.addedAt < b.addedAt
+  return a.id < b.id
+}

@@ -1,0 +1,132 @@
+/**
+ * One node's chain with everything slow replaced by facts a test controls: what a replay gives, what
+ * a seal leads to, what time it is. Rules, signatures and storage are the real ones.
+ */
+import { toHex } from '../../src/core/codec/ssz.ts'
+import type { Claim, SignedSeal } from '../../src/core/codec/wire.ts'
+import { hash } from '../../src/core/crypto/hash.ts'
+import { claimId } from '../../src/core/crypto/ids.ts'
+import { verifyZip215 } from '../../src/core/crypto/keys.ts'
+import { Chain, type ChainLimits, ledgerLookBack } from '../../src/node/chain.ts'
+import { RingLog } from '../../src/node/log.ts'
+import type { ReplayService, StatesService } from '../../src/node/parts.ts'
+import { ChainStore } from '../../src/node/persist.ts'
+import { type Refused } from '../../src/node/refusals.ts'
+import { Verifier, type VerifyLimits } from '../../src/node/verify.ts'
+import type { Clock } from '../../src/ports/clock.ts'
+import type { SignatureItem, Signatures } from '../../src/ports/signatures.ts'
+import type { Storage } from '../../src/ports/storage.ts'
+import { MemoryDisk, MemoryStorage } from '../../src/storage/memory.ts'
+import { ChainKit } from '../core/chainKit.ts'
+
+/** Lets everything that is not a timer run. */
+export async function settle (): Promise<void> { for (let i = 0; i < 20; i++) await new Promise((resolve) => { setImmediate(resolve) }) }
+
+export class ManualClock implements Clock {
+  #now: number
+  #timers: Array<{ at: number, fn: () => void }> = []
+
+  constructor (now: number) { this.#now = now }
+
+  now (): number { return this.#now }
+
+  after (ms: number, fn: () => void): () => void {
+    const t = { at: this.#now + ms, fn }
+    this.#timers.push(t)
+    return () => { this.#timers = this.#timers.filter((x) => x !== t) }
+  }
+
+  /** Runs what comes due, in order, and what follows from it. */
+  async advance (ms: number): Promise<void> {
+    const end = this.#now + ms
+    await settle()
+    for (;;) {
+      const due = this.#timers.filter((t) => t.at <= end).sort((a, b) => a.at - b.at)[0]
+      if (due === undefined) break
+      this.#timers = this.#timers.filter((t) => t !== due)
+      this.#now = Math.max(this.#now, due.at)
+      due.fn()
+      await settle()
+    }
+    this.#now = end
+    await settle()
+  }
+}
+
+export class TestSignatures implements Signatures {
+  checked = 0
+  async verify (items: readonly SignatureItem[]): Promise<boolean[]> {
+    this.checked += items.length
+    return items.map((i) => verifyZip215(i.key, i.message, i.signature))
+  }
+}
+
+/** Everything is as its miner says unless a test says otherwise. */
+export class TestReplay implements ReplayService {
+  readonly wrong = new Set<string>()
+  readonly unavailable = new Set<string>()
+  readonly replayed: string[] = []
+  /** While set, replays wait for it. */
+  gate: Promise<void> | undefined
+
+  async replay (claim: Claim): ReturnType<ReplayService['replay']> {
+    const id = toHex(claimId(claim))
+    await this.gate
+    if (this.unavailable.has(id)) return { kind: 'unavailable', detail: 'a test says so' }
+    this.replayed.push(id)
+    const resultHash = this.wrong.has(id) ? hash('test-other') : claim.resultHash
+    return { kind: 'done', resultHash, payloadDigest: claim.payloadDigest, payload: new Uint8Array(1), elapsedMs: 1 }
+  }
+}
+
+export class TestStates implements Pick<StatesService, 'sealState'> {
+  unavailable = false
+  badPayload = false
+  asked = 0
+  async sealState (_: unknown, signed: SignedSeal): ReturnType<StatesService['sealState']> {
+    this.asked++
+    if (this.unavailable) return { kind: 'unavailable', detail: 'a test says so' }
+    if (this.badPayload) return { kind: 'bad-payload', detail: 'a test says so', contribution: claimId(signed.seal.contributions[0]) }
+    return { kind: 'done', stateHash: signed.seal.stateHash }
+  }
+}
+
+export interface Rig {
+  readonly kit: ChainKit
+  readonly clock: ManualClock
+  readonly chain: Chain
+  readonly store: ChainStore
+  readonly replay: TestReplay
+  readonly states: TestStates
+  readonly signatures: TestSignatures
+  readonly log: RingLog
+  readonly refused: Refused[]
+}
+
+export interface RigOptions {
+  readonly kit?: ChainKit
+  readonly clock?: ManualClock
+  readonly storage?: Storage
+  readonly limits?: ChainLimits
+  readonly verifyLimits?: VerifyLimits
+  /** Before the verifier is there. */
+  readonly load?: boolean
+}
+
+/** Just after the last block of a kit chain of this length is due. */
+export const kitTime = (kit: ChainKit, height: number): number => 1_000_000_000_000 + height * kit.params.blockIntervalMs
+
+export function rig (o: RigOptions = {}): Rig {
+  const kit = o.kit ?? new ChainKit()
+  const clock = o.clock ?? new ManualClock(kitTime(kit, 400))
+  const log = new RingLog(clock)
+  log.setLevel('debug')
+  const refused: Refused[] = []
+  const store = new ChainStore({ storage: o.storage ?? new MemoryStorage(new MemoryDisk()), clock, log, lookBack: ledgerLookBack(kit.params), empty: kit.genesis.ledger })
+  const chain = new Chain({ params: kit.params, genesis: kit.genesis, clock, store, log, blame: { refuse: (r) => { refused.push(r) } }, limits: o.limits })
+  const replay = new TestReplay()
+  const states = new TestStates()
+  const signatures = new TestSignatures()
+  chain.start(new Verifier({ params: kit.params, clock, signatures, replay, states, limits: o.verifyLimits }))
+  return { kit, clock, chain, store, replay, states, signatures, log, refused }
+}

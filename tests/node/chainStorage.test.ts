@@ -1,0 +1,214 @@
+import { describe, expect, it } from 'vitest'
+import { toHex } from '../../src/core/codec/ssz.ts'
+import type { BlockMeta } from '../../src/core/consensus/chain.ts'
+import { claimId } from '../../src/core/crypto/ids.ts'
+import { ledgerRoot } from '../../src/core/ledger/state.ts'
+import { SNAPSHOT_BLOCKS, WRITE_RETRY_MS } from '../../src/node/persist.ts'
+import { type Storage, StorageError, type StorageOp } from '../../src/ports/storage.ts'
+import { MemoryDisk, MemoryStorage } from '../../src/storage/memory.ts'
+import { ChainKit, keyPair, type Mined } from '../core/chainKit.ts'
+import { rig, type Rig, settle } from './chainRig.ts'
+
+const hex = (m: BlockMeta): string => toHex(m.hash)
+/** Shallow enough that blocks leave memory within a test. */
+const shallow = (): ChainKit => new ChainKit({ ...new ChainKit().params, historyBlocks: 20 })
+
+/** A chain with rounds sealed in it, by three miners in turn. */
+function grow (kit: ChainKit, from: BlockMeta, count: number): Mined[] {
+  const out: Mined[] = []
+  let tip = from
+  for (let i = 0; i < count; i++) {
+    const miner = keyPair(1 + i % 3)
+    const seals = tip.height >= kit.params.committeeBlocks && i % 2 === 0
+      ? [kit.seal(tip, tip.ledger.jobs[0], [kit.contribution(tip, tip.ledger.jobs[0], keyPair(1)), kit.contribution(tip, tip.ledger.jobs[0], keyPair(2))])]
+      : []
+    out.push(kit.mine(tip, { miner, seals }))
+    tip = out[i].meta
+  }
+  return out
+}
+
+async function feed (r: Rig, blocks: readonly Mined[]): Promise<void> {
+  for (const b of blocks) {
+    const result = await r.chain.submit(b.block, 'p', 'p')
+    if (result.status !== 'added') throw new Error(JSON.stringify(result))
+  }
+  await settle()
+}
+
+/** Fails commits by the test's choice, before anything is written. */
+class FlakyStorage extends MemoryStorage implements Storage {
+  allowed = Infinity
+  commits = 0
+  override async commit (ops: readonly StorageOp[]): Promise<void> {
+    if (this.commits >= this.allowed) throw new StorageError('gone', 'the power is out')
+    this.commits++
+    await super.commit(ops)
+  }
+}
+
+describe('restart', () => {
+  it('restores head, ledger, records and roots of a chain longer than memory', async () => {
+    const kit = shallow()
+    const disk = new MemoryDisk()
+    const first = rig({ kit, storage: new MemoryStorage(disk) })
+    const blocks = grow(kit, kit.genesis, 70)
+    const fork = kit.mine(blocks[66].meta, { miner: keyPair(9) })
+    await feed(first, [...blocks, fork])
+    const head = first.chain.head()
+    await first.chain.stop()
+
+    const second = rig({ kit, storage: new MemoryStorage(disk) })
+    expect(await second.chain.loadFromStorage()).toEqual({ height: 70, problem: undefined })
+    expect(hex(second.chain.head())).toBe(hex(head))
+    expect(toHex(ledgerRoot(second.chain.head().ledger))).toBe(toHex(ledgerRoot(head.ledger)))
+    expect(second.chain.head().work).toBe(head.work)
+    expect(second.chain.baseHeight()).toBe(48)
+    expect(second.chain.at(60)!.events).toEqual(first.chain.at(60)!.events)
+    expect(second.chain.at(60)!.checked).toBe('replayed')
+    expect(second.chain.get(fork.meta.hash)).toBeDefined()
+    // Nothing was verified again, and the chain goes on, seals and all.
+    expect(second.signatures.checked).toBe(0)
+    await feed(second, grow(kit, blocks[69].meta, 30))
+    expect(second.chain.head().height).toBe(100)
+    expect(second.refused).toEqual([])
+  })
+
+  it('serves settled blocks by height and by hash after any number of restarts', async () => {
+    const kit = shallow()
+    const disk = new MemoryDisk()
+    const blocks = grow(kit, kit.genesis, 90)
+    for (let i = 0; i < 3; i++) {
+      const r = rig({ kit, storage: new MemoryStorage(disk) })
+      await r.chain.loadFromStorage()
+      await feed(r, blocks.slice(30 * i, 30 * i + 30))
+      await r.chain.stop()
+    }
+    const r = rig({ kit, storage: new MemoryStorage(disk) })
+    await r.chain.loadFromStorage()
+    await r.store.idle()
+    for (let h = 1; h < r.chain.baseHeight(); h++) {
+      expect(toHex((await r.store.settledHash(h))!)).toBe(hex(blocks[h - 1].meta))
+      expect(await r.store.settledHeight(blocks[h - 1].meta.hash)).toBe(h)
+      expect(await r.store.body(h, hex(blocks[h - 1].meta))).toBeDefined()
+    }
+  })
+
+  it('forgets side branches and old snapshots once they are out of reach', async () => {
+    const kit = shallow()
+    const disk = new MemoryDisk()
+    const storage = new MemoryStorage(disk)
+    const r = rig({ kit, storage })
+    const blocks = grow(kit, kit.genesis, 10)
+    const side = kit.mine(blocks[4].meta, { miner: keyPair(9) })
+    await feed(r, [...blocks, side])
+    expect((await storage.keys('bodies')).some((k) => k.endsWith(hex(side.meta)))).toBe(true)
+    await feed(r, grow(kit, blocks[9].meta, 70))
+    await r.store.idle()
+    expect((await storage.keys('bodies')).some((k) => k.endsWith(hex(side.meta)))).toBe(false)
+    const snapshots = await storage.keys('ledger')
+    expect(snapshots.length).toBeLessThanOrEqual(Math.ceil(40 / SNAPSHOT_BLOCKS) + 1)
+    expect(parseInt(snapshots[0].slice(0, 8), 16)).toBeLessThanOrEqual(r.chain.baseHeight())
+  })
+
+  it('remembers what it condemned', async () => {
+    const kit = shallow()
+    const disk = new MemoryDisk()
+    const first = rig({ kit, storage: new MemoryStorage(disk) })
+    const blocks = grow(kit, kit.genesis, 8)
+    await feed(first, blocks)
+    const sealed = blocks.find((b) => b.block.body.seals.length > 0)!
+    await first.chain.condemn(claimId(sealed.block.body.seals[0].seal.contributions[0]), 'wrong')
+    await first.chain.stop()
+    const second = rig({ kit, storage: new MemoryStorage(disk) })
+    await second.chain.loadFromStorage()
+    expect(second.chain.head().height).toBe(sealed.meta.height - 1)
+    expect(await second.chain.submit(sealed.block, 'o', 'v')).toMatchObject({ status: 'refused', refusal: { reason: 'contribution-wrong' } })
+  })
+})
+
+describe('damage', () => {
+  const stored = async (count: number): Promise<{ kit: ChainKit, disk: MemoryDisk, storage: MemoryStorage, blocks: Mined[] }> => {
+    const kit = shallow()
+    const disk = new MemoryDisk()
+    const r = rig({ kit, storage: new MemoryStorage(disk) })
+    const blocks = grow(kit, kit.genesis, count)
+    await feed(r, blocks)
+    await r.chain.stop()
+    return { kit, disk, storage: new MemoryStorage(disk), blocks }
+  }
+
+  it.each(['bodies', 'headers'] as const)('cuts the chain at a block damaged in %s, says so, and goes on from there', async (store) => {
+    const { kit, disk, storage, blocks } = await stored(40)
+    const key = (await storage.keys(store)).find((k) => k.endsWith(hex(blocks[34].meta)))!
+    const value = (await storage.get(store, key))!
+    value[value.length >> 1] ^= 1
+    await storage.commit([{ op: 'put', store, key, value }])
+    const r = rig({ kit, storage: new MemoryStorage(disk) })
+    const loaded = await r.chain.loadFromStorage()
+    expect(loaded.height).toBe(34)
+    expect(loaded.problem).toContain('block 35')
+    await feed(r, blocks.slice(34))
+    expect(r.chain.head().height).toBe(40)
+    await r.chain.stop()
+    const again = rig({ kit, storage: new MemoryStorage(disk) })
+    expect(await again.chain.loadFromStorage()).toEqual({ height: 40, problem: undefined })
+  })
+
+  it('falls back to another snapshot, and to genesis where all are damaged', async () => {
+    const { kit, disk, storage } = await stored(70)
+    const snapshots = await storage.keys('ledger')
+    await storage.commit([{ op: 'put', store: 'ledger', key: snapshots.filter((k) => parseInt(k.slice(0, 8), 16) <= 50).at(-1)!, value: Uint8Array.of(1, 2, 3) }])
+    const r = rig({ kit, storage: new MemoryStorage(disk) })
+    expect((await r.chain.loadFromStorage()).height).toBe(70)
+    for (const key of snapshots) await storage.commit([{ op: 'put', store: 'ledger', key, value: Uint8Array.of(1, 2, 3) }])
+    const bare = rig({ kit, storage: new MemoryStorage(disk) })
+    expect((await bare.chain.loadFromStorage()).height).toBe(70)
+    expect(bare.chain.baseHeight()).toBe(0)
+  })
+
+  it('loses at most the blocks after the last commit in a crash, wherever it falls', async () => {
+    const kit = shallow()
+    const blocks = grow(kit, kit.genesis, 24)
+    for (const allowed of [0, 1, 5, 13, 20]) {
+      const disk = new MemoryDisk()
+      const storage = new FlakyStorage(disk)
+      storage.allowed = allowed
+      const r = rig({ kit, storage })
+      await feed(r, blocks)
+      expect(r.chain.head().height).toBe(24)
+      await r.chain.stop()
+      const next = rig({ kit, storage: new MemoryStorage(disk) })
+      const loaded = await next.chain.loadFromStorage()
+      expect(loaded.problem).toBeUndefined()
+      expect(loaded.height).toBeLessThanOrEqual(allowed)
+      await feed(next, blocks.slice(loaded.height))
+      expect(next.chain.head().height).toBe(24)
+    }
+  })
+
+  it('goes on in memory on a full disk, says so, and catches up when there is room', async () => {
+    const kit = shallow()
+    const disk = new MemoryDisk()
+    const r = rig({ kit, storage: new MemoryStorage(disk) })
+    const states: string[] = []
+    r.chain.on('storage', (s) => { states.push(s.ok ? 'ok' : s.kind) })
+    const blocks = grow(kit, kit.genesis, 12)
+    await feed(r, blocks.slice(0, 4))
+    disk.fail('full')
+    await feed(r, blocks.slice(4, 8))
+    expect(r.chain.head().height).toBe(8)
+    expect(r.store.state).toMatchObject({ ok: false, kind: 'full' })
+    const meanwhile = rig({ kit, storage: new MemoryStorage(disk) })
+    expect(await meanwhile.chain.loadFromStorage()).toEqual({ height: 4, problem: undefined })
+    disk.fail(undefined)
+    await r.clock.advance(WRITE_RETRY_MS)
+    await feed(r, blocks.slice(8))
+    expect(r.store.state).toEqual({ ok: true })
+    expect(states).toContain('full')
+    expect(states.at(-1)).toBe('ok')
+    await r.chain.stop()
+    const next = rig({ kit, storage: new MemoryStorage(disk) })
+    expect(await next.chain.loadFromStorage()).toEqual({ height: 12, problem: undefined })
+  })
+})
