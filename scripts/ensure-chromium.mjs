@@ -85,7 +85,7 @@ async function tryInstall (label, command, args) {
 }
 
 async function install () {
-  const cli = join(ROOT, 'node_modules', 'playwright-core', 'cli.js')
+  const cli = join(ROOT, 'node_modules', '@playwright', 'test', 'cli.js')
   await tryInstall('downloading the one that Playwright publishes', process.execPath, [cli, 'install', 'chromium'])
   if (find() !== undefined) return
   const apt = ['/usr/bin/apt-get', '/bin/apt-get'].find(path => existsSync(path))

@@ -6,7 +6,7 @@ import { readFile, rm } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { extname, join, normalize, resolve } from 'node:path'
-import { chromium, type BrowserContext, type LaunchOptions } from 'playwright-core'
+import { chromium, type BrowserContext, type LaunchOptions } from '@playwright/test'
 import { build } from 'vite'
 import { chromiumPath } from '../../scripts/ensure-chromium.mjs'
 
