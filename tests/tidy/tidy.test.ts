@@ -54,7 +54,8 @@ describe('tests', () => {
   test('none is skipped, singled out or postponed', () => { none(under('tests/').flatMap(skippedTestFindings)) })
 
   test('every test file is one that a runner takes', () => {
-    const runs = /\.(test\.tsx?|e2e\.ts)$/
+    // A compliance suite defines its tests inside a function that a *.test.ts or *.e2e.ts calls.
+    const runs = /\.(test\.tsx?|e2e\.ts)$|^tests\/compliance\//
     none(under('tests/')
       .filter(({ path, imports }) => !runs.test(path) && imports.some(one => one.package === 'vitest') && /^\s*(test|describe)\(/m.test(readFileSync(path, 'utf8')))
       .map(({ path }) => `${path}:1: defines tests, but is named neither *.test.ts nor *.e2e.ts`))

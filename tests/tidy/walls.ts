@@ -33,7 +33,7 @@ const MAY_IMPORT: readonly Row[] = [
   { zone: 'src/ui', values: ['src/bridge', 'src/core/params.ts', 'src/core/codec'], types: ['src/core', 'src/ports'], packages: ['solid-js', '@kobalte/core', 'uplot', 'uqr'] },
   // The places where concrete adapters are named.
   { zone: 'src/main.tsx', values: ['src', 'workers', 'package.json'], types: [], packages: ['*'] },
-  { zone: 'src/cli', values: ['src', 'workers', 'server', 'examples', 'tests/bench', 'package.json'], types: [], packages: ['*'] },
+  { zone: 'src/cli', values: ['src', 'workers', 'server', 'scripts', 'examples', 'tests/bench', 'package.json'], types: [], packages: ['*'] },
   { zone: 'workers', values: ['src'], types: [], packages: ['*'] },
   { zone: 'server', values: ['src', 'package.json'], types: [], packages: ['*'] }
 ]
