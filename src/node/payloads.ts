@@ -25,6 +25,8 @@ const PEERS_ASKED = 6
 /** Whole fetches of one payload take at most this. */
 const FETCH_TIMEOUT_MS = 12_000
 const REQUESTS_PER_SECOND = 32
+/** Requests to one peer at once: it answers four, and another part may be asking too. */
+const AT_ONCE_PER_PEER = 3
 
 /** Sorts by height, so that the oldest come first and the index needs no values. */
 const storageKey = (height: number, job: Hex, round: number, digest: Hex, size: number): string =>
@@ -57,6 +59,7 @@ export class Payloads implements PayloadService {
   /** What is in storage, oldest first. */
   readonly #held = new Map<Hex, Held>()
   readonly #fetching = new Map<Hex, Promise<Uint8Array | undefined>>()
+  readonly #lines = new Map<PeerId, { running: number, readonly waiting: Array<() => void> }>()
   #heldBytes = 0
   #unhandle: (() => void) | undefined
 
@@ -141,7 +144,7 @@ export class Payloads implements PayloadService {
     for (const peer of (await candidates(network, random, from)).slice(0, PEERS_ASKED)) {
       const left = until - clock.now()
       if (left <= 0) break
-      const bytes = await ask(network, peer, PAYLOAD_PROTOCOL, request, Math.min(REQUEST_TIMEOUT_MS, left), size)
+      const bytes = await this.#inTurn(peer, async () => await ask(network, peer, PAYLOAD_PROTOCOL, request, Math.min(REQUEST_TIMEOUT_MS, left), size))
       if (bytes === undefined) continue
       if (bytes.length === size && equalBytes(payloadDigest(bytes), digest)) {
         await this.put(digest, bytes, round)
@@ -150,6 +153,21 @@ export class Payloads implements PayloadService {
       blame.refuse({ what: 'payload', reason: 'payload does not have its digest', detail: `${bytes.length} bytes for ${toHex(digest).slice(0, 16)}, ${size} expected`, peer, fatal: true })
     }
     return undefined
+  }
+
+  /** A seal's payloads are all fetched at once, mostly from one peer: so many of its requests at a time. */
+  async #inTurn<T> (peer: PeerId, run: () => Promise<T>): Promise<T> {
+    const line = this.#lines.get(peer) ?? { running: 0, waiting: [] }
+    this.#lines.set(peer, line)
+    if (line.running >= AT_ONCE_PER_PEER) await new Promise<void>(resolve => { line.waiting.push(resolve) })
+    else line.running++
+    try {
+      return await run()
+    } finally {
+      const next = line.waiting.shift()
+      if (next !== undefined) next()
+      else if (--line.running === 0) this.#lines.delete(peer)
+    }
   }
 
   /** Oldest payloads that must go before `incoming` bytes fit. */

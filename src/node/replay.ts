@@ -11,6 +11,7 @@ import { lr20At } from '../core/training/schedule.ts'
 import type { ModelState } from '../core/training/modelState.ts'
 import type { Dataset } from '../core/training/dataset.ts'
 import type { Compute, SliceResult, SliceTask } from '../ports/compute.ts'
+import { dataFor } from './datasets.ts'
 import { Lru } from './lru.ts'
 import type { DataService, Hex, Log, ReplayService, StatesService } from './parts.ts'
 
@@ -65,7 +66,7 @@ export class Replays implements ReplayService {
 
   async #run (claim: Claim, spec: JobSpec, priority: 'replay' | 'background', name: Hex): Promise<Replayed> {
     const { template, slice } = claim
-    const data = this.#d.data.held(spec.data.root)
+    const data = dataFor(this.#d.data, spec)
     if (data === undefined) {
       this.#d.data.want(spec)
       return { kind: 'unavailable', detail: `data set ${toHex(spec.data.root).slice(0, 16)} is not held whole yet` }

@@ -3,7 +3,7 @@
  * round and hash, so the list of keys is the index and one commit replaces one snapshot by another.
  */
 import type { JobSpec } from '../core/codec/jobSpec.ts'
-import { fromHex, toHex } from '../core/codec/ssz.ts'
+import { fromHex } from '../core/codec/ssz.ts'
 import { HASH_BYTES } from '../core/params.ts'
 import type { ModelState } from '../core/training/modelState.ts'
 import { decodeState, stateBytes } from '../core/training/stateHash.ts'

@@ -6,7 +6,7 @@
  * from any sealed state to one that is held is written in the seals themselves.
  */
 import type { JobSpec } from '../core/codec/jobSpec.ts'
-import { decode, equalBytes, toHex } from '../core/codec/ssz.ts'
+import { decode, equalBytes, toHex, ZERO32 } from '../core/codec/ssz.ts'
 import { type Claim, type Seal, type SignedSeal, StateListRequest, StateListResponse, StateRequest } from '../core/codec/wire.ts'
 import type { BlockMeta } from '../core/consensus/chain.ts'
 import { claimId, sealHash } from '../core/crypto/ids.ts'
@@ -65,6 +65,8 @@ export interface StatesDeps {
   readonly historyBlocks: number
 }
 
+/** Names what a seal merges, whatever it says comes out. */
+const mergeName = (seal: Seal): Hex => toHex(sealHash({ ...seal, anchor: ZERO32, previous: ZERO32, stateHash: ZERO32 }))
 const bytesOf = (state: ModelState): number => 4 * stateTensors(state).reduce((sum, t) => sum + t.length, 0)
 const short = (bytes: Uint8Array): string => toHex(bytes).slice(0, 16)
 
@@ -130,21 +132,26 @@ export class States implements StatesService {
   async sealState (spec: JobSpec, signed: SignedSeal, via?: PeerId): Promise<SealedState> {
     const { seal } = signed
     this.#specs.set(toHex(seal.job), spec)
-    const name = toHex(sealHash(seal))
-    const known = this.#results.get(name)
-    if (known !== undefined) return { kind: 'done', stateHash: known }
-    const next = await this.#nextState(spec, seal, name, via)
-    if (next.kind !== 'done') return next
-    this.#results.set(name, next.stateHash)
-    if (equalBytes(next.stateHash, seal.stateHash)) await this.#keep(seal, next.state)
-    return { kind: 'done', stateHash: next.stateHash }
+    const name = mergeName(seal)
+    let stateHash = this.#results.get(name)
+    if (stateHash === undefined) {
+      const next = await this.#nextState(spec, seal, name, via)
+      if (next.kind !== 'done') return next
+      stateHash = next.stateHash
+      this.#results.set(name, stateHash)
+      this.#memory.set(toHex(stateHash), next.state)
+    }
+    if (equalBytes(stateHash, seal.stateHash)) await this.#keep(seal)
+    return { kind: 'done', stateHash }
   }
 
-  async #keep (seal: Seal, state: ModelState): Promise<void> {
+  /** A seal that leads where it says: the way to its state, and from time to time a snapshot. */
+  async #keep (seal: Seal): Promise<void> {
     const job = toHex(seal.job)
     const stateHash = toHex(seal.stateHash)
-    this.#memory.set(stateHash, state)
+    const state = this.#memory.get(stateHash)
     this.#seals.set(stateHash, seal)
+    if (state === undefined) return
     if (seal.round >= (this.#newest.get(job)?.round ?? 0)) this.#newest.set(job, { round: seal.round, stateHash })
     if (seal.round > 0 && seal.round % SNAPSHOT_ROUNDS === 0) await this.#snapshots.save({ job, round: seal.round, stateHash }, state)
   }
@@ -268,7 +275,8 @@ export class States implements StatesService {
       const next = await this.#merge(spec, seal, undefined, mayFetch, state)
       if (next.kind !== 'done' || !equalBytes(next.stateHash, seal.stateHash)) return undefined
       state = next.state
-      await this.#keep(seal, state)
+      this.#memory.set(toHex(next.stateHash), state)
+      await this.#keep(seal)
     }
     return state
   }

@@ -1,0 +1,250 @@
+/**
+ * Contributions to the newest round of each job that are not sealed yet, and the vouches that came
+ * for them. A contribution is taken in once its rules, its signature and its payload are in order;
+ * whether it was computed right, the members drawn for it find out.
+ *
+ * Bounded: twice what a seal can carry per job, and one per slice of a miner.
+ */
+import { equalBytes, toHex } from '../core/codec/ssz.ts'
+import type { Claim, Vouch } from '../core/codec/wire.ts'
+import { checkContribution, contributionSignatureItem } from '../core/consensus/contribution.ts'
+import { claimId, vouchMessage } from '../core/crypto/ids.ts'
+import { isEnded } from '../core/ledger/state.ts'
+import { type ChainParams, MAX_CONTRIBUTION_SLICES, MAX_CONTRIBUTIONS_PER_SEAL } from '../core/params.ts'
+import { decodePayload } from '../core/training/payload.ts'
+import { lr20At } from '../core/training/schedule.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { PeerId, Verdict } from '../ports/network.ts'
+import type { Signatures } from '../ports/signatures.ts'
+import { anchorOn, committeesAround } from './duties.ts'
+import type { Blame, ChainService, Hex, Log, PayloadService } from './parts.ts'
+import { isProof } from './proof.ts'
+import type { Rounds, RoundTip } from './rounds.ts'
+import { Waiters } from './waiters.ts'
+import type { From } from './workTopics.ts'
+
+export const CONTRIBUTIONS_PER_JOB = 2 * MAX_CONTRIBUTIONS_PER_SEAL
+/** Contributions to one round that one peer may bring: a tab has S_MAX of its own. */
+export const CONTRIBUTIONS_PER_ORIGIN = 2 * MAX_CONTRIBUTION_SLICES
+/** Vouches kept for one contribution. */
+const VOUCHES_KEPT = 8
+/** A claim or vouch may be this far ahead of what it refers to, ms. */
+const AHEAD_MS = 2_000
+/** The payload must come while the gossip validator may still answer. */
+const PAYLOAD_MS = 4_500
+const WAITERS = 128
+
+export interface Candidate {
+  readonly id: Uint8Array
+  readonly name: Hex
+  readonly claim: Claim
+  readonly receivedAt: number
+  readonly origin?: PeerId
+  /** What this node found by replaying it. */
+  verdict: 'unknown' | 'right' | 'wrong'
+  readonly vouches: Map<Hex, Vouch>
+}
+
+/** What became of a message, and why it was not taken. */
+export interface Taken { readonly verdict: Verdict, readonly reason?: string }
+
+export interface ContributionsDeps {
+  readonly params: ChainParams
+  readonly chain: Pick<ChainService, 'head'>
+  readonly rounds: Pick<Rounds, 'tip' | 'onTip'>
+  readonly payloads: Pick<PayloadService, 'fetch'>
+  readonly signatures: Signatures
+  readonly blame: Blame
+  readonly clock: Clock
+  readonly log: Log
+}
+
+const short = (bytes: Uint8Array): string => toHex(bytes).slice(0, 16)
+const ignore = (reason: string): Taken => ({ verdict: 'ignore', reason })
+
+export class Contributions {
+  readonly #d: ContributionsDeps
+  readonly #jobs = new Map<Hex, Map<Hex, Candidate>>()
+  /** Slices of a job's round that are taken or being looked at, by `miner/slice`. */
+  readonly #slices = new Map<Hex, Map<string, { readonly name: Hex, readonly origin?: PeerId }>>()
+  readonly #listeners = new Set<(job: Uint8Array) => void>()
+  readonly #waiters: Waiters
+  #off: (() => void) | undefined
+
+  constructor (d: ContributionsDeps) {
+    this.#d = d
+    this.#waiters = new Waiters(d.clock, WAITERS)
+  }
+
+  start (): void {
+    this.#off = this.#d.rounds.onTip(tip => {
+      this.#dropStale(tip)
+      this.#waiters.wake()
+    })
+  }
+
+  stop (): void { this.#off?.() }
+
+  /** Called when a job's contributions or their vouches became more. */
+  onChange (listener: (job: Uint8Array) => void): () => void {
+    this.#listeners.add(listener)
+    return () => { this.#listeners.delete(listener) }
+  }
+
+  /** In the order they came. */
+  pending (job: Uint8Array): Candidate[] { return [...this.#jobs.get(toHex(job))?.values() ?? []] }
+
+  find (job: Uint8Array, contribution: Uint8Array): Candidate | undefined {
+    return this.#jobs.get(toHex(job))?.get(toHex(contribution))
+  }
+
+  /** This node's own: its rules hold by making, its payload is stored. */
+  addOwn (claim: Claim): boolean {
+    const tip = this.#d.rounds.tip(claim.template.job)
+    if (tip === undefined || !isOn(claim, tip) || checkContribution(this.#d.params, this.#d.chain.head(), claim, worked(tip)) !== undefined) return false
+    const id = claimId(claim)
+    if (this.#reserve(claim, toHex(id)) !== undefined) return false
+    this.#insert(claim, id, 'right')
+    return true
+  }
+
+  /** From gossip. */
+  async take (claim: Claim, from: From): Promise<Taken> {
+    const { template } = claim
+    const { chain, rounds, blame } = this.#d
+    if (blame.isBannedMiner(template.miner)) return ignore('banned miner')
+    const first = rounds.tip(template.job)
+    if (first === undefined || isEnded(first.job)) return ignore('unknown job')
+    if (template.round < first.round) return ignore('stale round')
+    if (template.round > first.round + 2) return ignore('round from the future')
+    await this.#waiters.until(() => { const t = rounds.tip(template.job); return t === undefined || t.round >= template.round }, AHEAD_MS)
+    const tip = rounds.tip(template.job)
+    if (tip === undefined || !isOn(claim, tip)) return ignore(tip !== undefined && template.round < tip.round ? 'stale round' : 'another seal of this round')
+    const wrong = checkContribution(this.#d.params, chain.head(), claim, worked(tip))
+    if (wrong !== undefined) {
+      if (!isProof(wrong)) return ignore(wrong.reason)
+      return this.#reject(wrong.reason, wrong.detail, from.via, false)
+    }
+    const id = claimId(claim)
+    const name = toHex(id)
+    const taken = this.#reserve(claim, name, from.origin)
+    if (taken !== undefined) return this.#notReserved(taken, claim)
+    const [valid] = await this.#d.signatures.verify([contributionSignatureItem(claim)])
+    if (!valid) {
+      this.#release(claim, name)
+      return this.#reject('contribution-signature', `contribution ${short(id)}`, from.via, true)
+    }
+    return await this.#takePayload(claim, id, tip, from)
+  }
+
+  /** A member's word for a contribution; only a member's counts, and only for what is here. */
+  async vouch (v: Vouch, from?: From): Promise<Taken> {
+    const { params, chain, rounds } = this.#d
+    await this.#waiters.until(() => this.find(v.job, v.contribution) !== undefined, from === undefined ? 0 : PAYLOAD_MS)
+    const candidate = this.find(v.job, v.contribution)
+    const tip = rounds.tip(v.job)
+    if (candidate === undefined || tip === undefined) return ignore('vouch for an unknown contribution')
+    const member = toHex(v.member)
+    if (candidate.vouches.has(member)) return ignore('vouched already')
+    if (candidate.vouches.size >= VOUCHES_KEPT) return ignore('enough vouches')
+    const anchor = anchorOn(params, chain.head(), tip.anchorHeight)
+    const committees = anchor === undefined ? [] : committeesAround(params, anchor)
+    if (!committees.some(members => members.some(m => equalBytes(m, v.member)))) return ignore('vouch of no member')
+    const [valid] = await this.#d.signatures.verify([{ key: v.member, message: vouchMessage(v), signature: v.signature }])
+    if (!valid) return this.#reject('vouch-signature', `vouch for ${short(v.contribution)}`, from?.via, true)
+    candidate.vouches.set(member, v)
+    this.changed(v.job)
+    return { verdict: 'accept' }
+  }
+
+  drop (job: Uint8Array, contribution: Uint8Array): void {
+    this.#jobs.get(toHex(job))?.delete(toHex(contribution))
+  }
+
+  async #takePayload (claim: Claim, id: Uint8Array, tip: RoundTip, from: From): Promise<Taken> {
+    const { job, round } = claim.template
+    const finish = this.#d.payloads.fetch(claim.payloadDigest, claim.payloadBytes, { job, round }, from.via).then((bytes): Taken => {
+      const name = toHex(id)
+      if (bytes === undefined) {
+        this.#release(claim, name)
+        return ignore('payload unavailable')
+      }
+      const payload = decodePayload(tip.spec, lr20At(tip.spec, round), bytes)
+      if (!payload.ok) {
+        // The miner signed for these bytes, and whoever forwarded them has looked at them.
+        this.#d.blame.refuse({ what: 'contribution', reason: 'bad payload', detail: payload.error.detail, miner: toHex(claim.template.miner), fatal: true })
+        return this.#reject('bad payload', payload.error.detail, from.via, true)
+      }
+      const now = this.#d.rounds.tip(job)
+      if (now === undefined || !isOn(claim, now)) return ignore('stale round')
+      this.#insert(claim, id, 'unknown', from.origin)
+      return { verdict: 'accept' }
+    })
+    // A payload that comes too late to vouch for the message may still be in time for the seal.
+    const late = new Promise<Taken>(resolve => { this.#d.clock.after(PAYLOAD_MS, () => { resolve(ignore('payload unavailable')) }) })
+    return await Promise.race([finish, late])
+  }
+
+  #insert (claim: Claim, id: Uint8Array, verdict: Candidate['verdict'], origin?: PeerId): void {
+    const { job } = claim.template
+    const name = toHex(id)
+    const pool = this.#jobs.get(toHex(job)) ?? new Map<Hex, Candidate>()
+    this.#jobs.set(toHex(job), pool)
+    pool.set(name, { id, name, claim, receivedAt: this.#d.clock.now(), origin, verdict, vouches: new Map() })
+    this.#waiters.wake()
+    this.changed(job)
+  }
+
+  /** Undefined: reserved. */
+  #reserve (claim: Claim, name: Hex, origin?: PeerId): 'known' | 'duplicate slice' | 'full' | undefined {
+    const job = toHex(claim.template.job)
+    const slices = this.#slices.get(job) ?? new Map()
+    this.#slices.set(job, slices)
+    const slice = sliceName(claim)
+    const holder = slices.get(slice)
+    if (holder !== undefined) return holder.name === name ? 'known' : 'duplicate slice'
+    const ofOrigin = origin === undefined ? 0 : [...slices.values()].filter(s => s.origin === origin).length
+    if (slices.size >= CONTRIBUTIONS_PER_JOB || ofOrigin >= CONTRIBUTIONS_PER_ORIGIN) return 'full'
+    slices.set(slice, { name, origin })
+    return undefined
+  }
+
+  #release (claim: Claim, name: Hex): void {
+    const slices = this.#slices.get(toHex(claim.template.job))
+    if (slices?.get(sliceName(claim))?.name === name) slices.delete(sliceName(claim))
+  }
+
+  #notReserved (why: 'known' | 'duplicate slice' | 'full', claim: Claim): Taken {
+    if (why === 'duplicate slice') {
+      // Who forwarded it may have seen only this one of the two: the miner is named, not the peer.
+      const detail = `slice ${claim.slice} of round ${claim.template.round} twice by ${short(claim.template.miner)}`
+      this.#d.blame.refuse({ what: 'contribution', reason: 'duplicate slice', detail, miner: toHex(claim.template.miner), fatal: false })
+    }
+    return ignore(why === 'full' ? 'too many contributions' : why)
+  }
+
+  #reject (reason: string, detail: string, peer: PeerId | undefined, fatal: boolean): Taken {
+    this.#d.blame.refuse({ what: 'contribution', reason, detail, peer, fatal })
+    return { verdict: 'reject', reason }
+  }
+
+  #dropStale (tip: RoundTip): void {
+    const job = toHex(tip.job.id)
+    const pool = this.#jobs.get(job)
+    if (pool !== undefined) for (const [name, c] of pool) if (!isOn(c.claim, tip)) pool.delete(name)
+    // Those still being looked at find out at the end.
+    this.#slices.set(job, new Map([...pool?.values() ?? []].map(c => [sliceName(c.claim), { name: c.name, origin: c.origin }])))
+    if (isEnded(tip.job)) {
+      this.#jobs.delete(job)
+      this.#slices.delete(job)
+    }
+  }
+
+  /** Tells the listeners. */
+  changed (job: Uint8Array): void { for (const listener of this.#listeners) listener(job) }
+}
+
+const sliceName = (claim: Claim): string => `${toHex(claim.template.miner)}/${claim.slice}`
+const isOn = (claim: Claim, tip: RoundTip): boolean => claim.template.round === tip.round && equalBytes(claim.template.seal, tip.seal)
+const worked = (tip: RoundTip): Parameters<typeof checkContribution>[3] =>
+  ({ job: tip.job.id, round: tip.round, seal: tip.seal, stateHash: tip.stateHash, spec: tip.spec })

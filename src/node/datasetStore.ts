@@ -1,0 +1,102 @@
+/**
+ * Data sets in storage: chunk by chunk as they arrive, so that a fetch goes on after a reload, and
+ * a note for each set that the user brought, with the names that no root commits to.
+ */
+import { DataRef } from '../core/codec/jobSpec.ts'
+import { decode, fromHex, toHex } from '../core/codec/ssz.ts'
+import { CHUNK_BYTES, HASH_BYTES } from '../core/params.ts'
+import { type Dataset, type Display, packRecords, recordBytes } from '../core/training/dataset.ts'
+import { StorageError, type Storage, type StorageOp } from '../ports/storage.ts'
+import type { Hex, Log } from './parts.ts'
+
+/** Power of two records that fit one chunk: ranges then need the shortest proofs. */
+export function recordsPerChunk (ref: Pick<DataRef, 'features'>): number {
+  let count = 1
+  while (2 * count * recordBytes(ref) <= CHUNK_BYTES) count *= 2
+  return count
+}
+
+export const recordCount = (ref: Pick<DataRef, 'trainRecords' | 'testRecords'>): number => ref.trainRecords + ref.testRecords
+export const chunkCount = (ref: DataRef): number => Math.ceil(recordCount(ref) / recordsPerChunk(ref))
+
+const REF_BYTES = DataRef.fixedSize!
+const NOTE = 'note'
+const chunkKey = (root: Hex, chunk: number): string => `${root}/${String(chunk).padStart(8, '0')}`
+
+export interface Note { readonly ref: DataRef, readonly display: Display }
+
+function parseNote (bytes: Uint8Array): Note | undefined {
+  const ref = decode(DataRef, bytes.subarray(0, REF_BYTES), REF_BYTES)
+  if (!ref.ok) return undefined
+  try {
+    const { classNames, shape } = JSON.parse(new TextDecoder().decode(bytes.subarray(REF_BYTES))) as Display
+    return { ref: ref.value, display: { classNames, shape } }
+  } catch {
+    return undefined
+  }
+}
+
+export class DatasetStore {
+  readonly #storage: Pick<Storage, 'get' | 'keys' | 'commit'>
+  readonly #log: Log
+
+  constructor (storage: Pick<Storage, 'get' | 'keys' | 'commit'>, log: Log) {
+    this.#storage = storage
+    this.#log = log
+  }
+
+  /** Roots with anything stored. */
+  async roots (): Promise<Hex[]> {
+    const roots = (await this.#storage.keys('data')).map(key => key.slice(0, 2 * HASH_BYTES))
+    return [...new Set(roots)].filter(root => fromHex(root, HASH_BYTES) !== undefined)
+  }
+
+  /** Present for sets that the user brought. */
+  async note (root: Hex): Promise<Note | undefined> {
+    const bytes = await this.#storage.get('data', `${root}/${NOTE}`)
+    return bytes === undefined ? undefined : parseNote(bytes)
+  }
+
+  async chunks (root: Hex): Promise<number[]> {
+    // '0' is the character after '/'.
+    const keys = await this.#storage.keys('data', { from: `${root}/`, to: `${root}0` })
+    return keys.map(key => Number(key.slice(root.length + 1))).filter(n => Number.isInteger(n))
+  }
+
+  async chunk (root: Hex, chunk: number): Promise<Uint8Array | undefined> {
+    return await this.#storage.get('data', chunkKey(root, chunk))
+  }
+
+  async putChunk (root: Hex, chunk: number, bytes: Uint8Array): Promise<void> {
+    await this.#commit([{ op: 'put', store: 'data', key: chunkKey(root, chunk), value: bytes }])
+  }
+
+  /** Whole, in one commit: a set the user brought is there or it is not. */
+  async putAll (data: Dataset): Promise<void> {
+    const root = toHex(data.ref.root)
+    const count = recordsPerChunk(data.ref)
+    const ops: StorageOp[] = Array.from({ length: chunkCount(data.ref) }, (_, i) => ({
+      op: 'put', store: 'data', key: chunkKey(root, i), value: packRecords(data, i * count, Math.min(count, data.records - i * count))
+    }))
+    const display = new TextEncoder().encode(JSON.stringify({ classNames: data.classNames, shape: { width: data.width, height: data.height } }))
+    const note = new Uint8Array(REF_BYTES + display.length)
+    note.set(DataRef.serialize(data.ref))
+    note.set(display, REF_BYTES)
+    await this.#commit([...ops, { op: 'put', store: 'data', key: `${root}/${NOTE}`, value: note }])
+  }
+
+  async drop (root: Hex): Promise<void> {
+    const keys = await this.#storage.keys('data', { from: `${root}/`, to: `${root}0` })
+    if (keys.length > 0) await this.#commit(keys.map(key => ({ op: 'delete', store: 'data', key })))
+  }
+
+  /** Without room the set lives in memory, until the page goes. */
+  async #commit (ops: readonly StorageOp[]): Promise<void> {
+    try {
+      await this.#storage.commit(ops)
+    } catch (e) {
+      if (!(e instanceof StorageError)) throw e
+      this.#log.warn('data', `not stored (${e.kind}): ${e.message}`)
+    }
+  }
+}

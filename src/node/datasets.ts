@@ -1,0 +1,287 @@
+/**
+ * The data that jobs train on. The built-in digits every node draws for itself; registered sets are
+ * fetched range by range from whoever has them, each range proved against the root before it is
+ * kept, and served on once whole. A set is `held` when all of it is here and its root is right.
+ */
+import { DATA_BUILTIN, type DataRef, type JobSpec } from '../core/codec/jobSpec.ts'
+import { decode, equalBytes, toHex } from '../core/codec/ssz.ts'
+import { DataRequest, DataResponse } from '../core/codec/wire.ts'
+import { merkleLevels, rangeProofFromLevels, verifyRange } from '../core/crypto/merkle.ts'
+import { isEnded } from '../core/ledger/state.ts'
+import { CHUNK_BYTES, HASH_BYTES, MAX_ACTIVE_JOBS } from '../core/params.ts'
+import { BUILTIN_REF, builtinDataset, type Dataset, datasetLeaves, type Display, heldDataset, packRecords, recordBytes, unpackRecords } from '../core/training/dataset.ts'
+import type { Clock, Random } from '../ports/clock.ts'
+import type { Network, PeerId } from '../ports/network.ts'
+import type { Storage } from '../ports/storage.ts'
+import { ask, candidates, sleep, type Asking } from './askPeers.ts'
+import { chunkCount, DatasetStore, recordCount, recordsPerChunk } from './datasetStore.ts'
+import type { Blame, ChainService, DataService, Hex, Log } from './parts.ts'
+
+export const DATA_PROTOCOL = '/cw/1/data'
+const REQUEST_BYTES = HASH_BYTES + 8
+/** Two offsets, the records, 64 siblings. */
+const RESPONSE_BYTES = 8 + CHUNK_BYTES + 64 * HASH_BYTES
+const REQUEST_TIMEOUT_MS = 8_000
+const REQUESTS_PER_SECOND = 32
+/** Peers one set is fetched from at once. */
+const PARALLEL_PEERS = 3
+/** Pause before those who did not have it are asked again. */
+const RETRY_MS = 2_000
+/** Sets the user brought, or of jobs that ended, that stay beside those of open jobs. */
+const EXTRA_SETS = 3
+/** Sets being fetched: no more jobs can be open. */
+const MAX_FETCHES = MAX_ACTIVE_JOBS
+
+interface Fetch {
+  readonly ref: DataRef
+  readonly features: Uint8Array
+  readonly labels: Uint8Array
+  readonly leaves: Uint8Array[]
+  /** Chunks neither here nor asked for. */
+  readonly missing: Set<number>
+  have: number
+  stopped: boolean
+}
+
+interface Held { readonly data: Dataset, levels?: ReadonlyArray<readonly Uint8Array[]> }
+
+const maxLabels = new WeakMap<Dataset, number>()
+
+function maxLabel (data: Dataset): number {
+  let max = maxLabels.get(data)
+  if (max === undefined) {
+    max = 0
+    for (let i = 0; i < data.records; i++) max = Math.max(max, data.label(i))
+    maxLabels.set(data, max)
+  }
+  return max
+}
+
+/** The set a job trains on. Two specs may name one root and read it differently; kernels must not. */
+export function dataFor (service: Pick<DataService, 'held'>, spec: JobSpec): Dataset | undefined {
+  const data = service.held(spec.data.root)
+  if (data === undefined || spec.data.source === DATA_BUILTIN) return data
+  const fits = data.ref.features === spec.data.features && data.records === recordCount(spec.data) && maxLabel(data) < spec.data.classes
+  return fits ? data : undefined
+}
+
+export interface DatasetsDeps {
+  readonly storage: Pick<Storage, 'get' | 'keys' | 'commit'>
+  readonly network: Asking & Pick<Network, 'handle'>
+  readonly chain: Pick<ChainService, 'head' | 'on'>
+  readonly clock: Clock
+  readonly random: Random
+  readonly blame: Pick<Blame, 'refuse'>
+  readonly log: Log
+  /** Called when a set becomes held, or a part of it came. */
+  readonly onProgress?: (root: Hex) => void
+}
+
+export class Datasets implements DataService {
+  readonly #d: DatasetsDeps
+  readonly #store: DatasetStore
+  readonly #builtin = builtinDataset()
+  readonly #held = new Map<Hex, Held>()
+  readonly #fetches = new Map<Hex, Fetch>()
+  readonly #undo: Array<() => void> = []
+  #stopped = false
+
+  constructor (d: DatasetsDeps) {
+    this.#d = d
+    this.#store = new DatasetStore(d.storage, d.log)
+  }
+
+  async start (): Promise<void> {
+    for (const root of await this.#store.roots()) {
+      const note = await this.#store.note(root)
+      if (note !== undefined) await this.#load(root, note.ref, note.display)
+    }
+    this.#undo.push(await this.#d.network.handle(DATA_PROTOCOL,
+      { maxRequestBytes: REQUEST_BYTES, maxResponseBytes: RESPONSE_BYTES, perPeerPerSecond: REQUESTS_PER_SECOND },
+      async (_, body) => this.#serve(body)))
+    this.#undo.push(this.#d.chain.on('head', () => { this.#follow() }))
+    this.#follow()
+  }
+
+  stop (): void {
+    this.#stopped = true
+    for (const fetch of this.#fetches.values()) fetch.stopped = true
+    for (const undo of this.#undo.splice(0)) undo()
+  }
+
+  held (root: Uint8Array): Dataset | undefined {
+    return equalBytes(root, BUILTIN_REF.root) ? this.#builtin : this.#held.get(toHex(root))?.data
+  }
+
+  /** Records. */
+  progress (root: Uint8Array): { readonly have: number, readonly want: number } {
+    const data = this.held(root)
+    if (data !== undefined) return { have: data.records, want: data.records }
+    const fetch = this.#fetches.get(toHex(root))
+    return fetch === undefined ? { have: 0, want: 0 } : { have: fetch.have, want: recordCount(fetch.ref) }
+  }
+
+  want (spec: JobSpec): void {
+    const name = toHex(spec.data.root)
+    if (this.#stopped || spec.data.source === DATA_BUILTIN || this.held(spec.data.root) !== undefined || this.#fetches.has(name) || this.#fetches.size >= MAX_FETCHES) return
+    const total = recordCount(spec.data)
+    const fetch: Fetch = {
+      ref: spec.data,
+      features: new Uint8Array(total * spec.data.features),
+      labels: new Uint8Array(total),
+      leaves: new Array<Uint8Array>(total),
+      missing: new Set(Array.from({ length: chunkCount(spec.data) }, (_, i) => i)),
+      have: 0,
+      stopped: false
+    }
+    this.#fetches.set(name, fetch)
+    this.#run(name, fetch).catch((e: unknown) => {
+      this.#d.log.error('data', `fetch of ${name.slice(0, 16)} failed: ${e instanceof Error ? e.message : String(e)}`)
+    }).finally(() => { if (this.#fetches.get(name) === fetch) this.#fetches.delete(name) })
+  }
+
+  async add (data: Dataset): Promise<void> {
+    const name = toHex(data.ref.root)
+    const fetch = this.#fetches.get(name)
+    if (fetch !== undefined) fetch.stopped = true
+    this.#hold(name, data)
+    await this.#store.putAll(data)
+    await this.#evict()
+  }
+
+  /** Wants what open jobs need. */
+  #follow (): void {
+    const { jobs } = this.#d.chain.head().ledger
+    for (const job of jobs) if (!isEnded(job)) this.want(job.spec)
+    const open = this.#openRoots()
+    for (const [name, fetch] of this.#fetches) if (!open.has(name)) fetch.stopped = true
+  }
+
+  #openRoots (): Set<Hex> {
+    return new Set(this.#d.chain.head().ledger.jobs.filter(j => !isEnded(j)).map(j => toHex(j.spec.data.root)))
+  }
+
+  #hold (name: Hex, data: Dataset, levels?: Held['levels']): void {
+    this.#held.delete(name)
+    this.#held.set(name, { data, levels })
+    this.#d.onProgress?.(name)
+  }
+
+  /** Oldest first, never one that an open job trains on. */
+  async #evict (): Promise<void> {
+    const open = this.#openRoots()
+    const extra = [...this.#held.keys()].filter(name => !open.has(name))
+    for (const name of extra.slice(0, Math.max(0, extra.length - EXTRA_SETS))) {
+      this.#held.delete(name)
+      await this.#store.drop(name)
+    }
+  }
+
+  /** A set that is in storage whole. */
+  async #load (name: Hex, ref: DataRef, display: Display): Promise<void> {
+    const fetch: Fetch = {
+      ref,
+      features: new Uint8Array(recordCount(ref) * ref.features),
+      labels: new Uint8Array(recordCount(ref)),
+      leaves: new Array<Uint8Array>(recordCount(ref)),
+      missing: new Set(Array.from({ length: chunkCount(ref) }, (_, i) => i)),
+      have: 0,
+      stopped: false
+    }
+    await this.#resume(name, fetch)
+    if (fetch.missing.size > 0 || !this.#finish(name, fetch, display)) await this.#store.drop(name)
+  }
+
+  async #run (name: Hex, fetch: Fetch): Promise<void> {
+    await this.#resume(name, fetch)
+    while (!fetch.stopped && fetch.missing.size > 0) {
+      const before = fetch.missing.size
+      const peers = (await candidates(this.#d.network, this.#d.random)).slice()
+      await Promise.all(Array.from({ length: PARALLEL_PEERS }, async () => {
+        for (let peer = peers.shift(); peer !== undefined && !fetch.stopped; peer = peers.shift()) await this.#drain(name, fetch, peer)
+      }))
+      if (fetch.missing.size === before) await sleep(this.#d.clock, RETRY_MS)
+    }
+    if (fetch.stopped) return
+    if (!this.#finish(name, fetch, {})) await this.#store.drop(name)
+    else await this.#evict()
+  }
+
+  /** Chunks that an earlier run of the page left in storage; proved when they came, and again as a whole. */
+  async #resume (name: Hex, fetch: Fetch): Promise<void> {
+    for (const chunk of await this.#store.chunks(name)) {
+      if (!fetch.missing.has(chunk)) continue
+      const bytes = await this.#store.chunk(name, chunk)
+      if (bytes !== undefined && bytes.length === chunkRecords(fetch.ref, chunk) * recordBytes(fetch.ref)) this.#take(name, fetch, chunk, bytes)
+    }
+  }
+
+  /** From one peer, until it has no more or nothing is missing. */
+  async #drain (name: Hex, fetch: Fetch, peer: PeerId): Promise<void> {
+    for (const chunk of fetch.missing) {
+      if (fetch.stopped) return
+      fetch.missing.delete(chunk)
+      const bytes = await this.#ask(fetch, chunk, peer)
+      if (bytes === undefined || !this.#take(name, fetch, chunk, bytes)) {
+        fetch.missing.add(chunk)
+        return
+      }
+      await this.#store.putChunk(name, chunk, bytes)
+    }
+  }
+
+  /** Undefined: the peer does not have it, or lied and was told so. */
+  async #ask (fetch: Fetch, chunk: number, peer: PeerId): Promise<Uint8Array | undefined> {
+    const { ref } = fetch
+    const first = chunk * recordsPerChunk(ref)
+    const count = chunkRecords(ref, chunk)
+    const answer = await ask(this.#d.network, peer, DATA_PROTOCOL, DataRequest.serialize({ root: ref.root, first, count }), REQUEST_TIMEOUT_MS, RESPONSE_BYTES)
+    if (answer === undefined) return undefined
+    const response = decode(DataResponse, answer, RESPONSE_BYTES)
+    if (response.ok) {
+      const { records, proof } = response.value
+      const unpacked = records.length === count * recordBytes(ref) ? unpackRecords(ref, records) : undefined
+      if (unpacked !== undefined && verifyRange(ref.root, recordCount(ref), first, unpacked.leafHashes, proof)) return records
+    }
+    const detail = response.ok ? `records ${first}..${first + count - 1} of ${toHex(ref.root).slice(0, 16)}` : response.error.detail
+    this.#d.blame.refuse({ what: 'data', reason: 'records do not have their root', detail, peer, fatal: true })
+    return undefined
+  }
+
+  #take (name: Hex, fetch: Fetch, chunk: number, bytes: Uint8Array): boolean {
+    const unpacked = unpackRecords(fetch.ref, bytes)
+    if (unpacked === undefined) return false
+    const first = chunk * recordsPerChunk(fetch.ref)
+    fetch.features.set(unpacked.inputs, first * fetch.ref.features)
+    fetch.labels.set(unpacked.labels, first)
+    for (const [i, leaf] of unpacked.leafHashes.entries()) fetch.leaves[first + i] = leaf
+    fetch.missing.delete(chunk)
+    fetch.have += unpacked.labels.length
+    this.#d.onProgress?.(name)
+    return true
+  }
+
+  #finish (name: Hex, fetch: Fetch, display: Display): boolean {
+    const levels = merkleLevels(fetch.leaves)
+    if (!equalBytes(levels[levels.length - 1][0], fetch.ref.root)) {
+      this.#d.log.warn('data', `stored data set ${name.slice(0, 16)} is damaged; dropped`)
+      return false
+    }
+    this.#hold(name, heldDataset(fetch.ref, fetch.features, fetch.labels, display), levels)
+    this.#d.log.info('data', `data set ${name.slice(0, 16)} held: ${fetch.labels.length} records`)
+    return true
+  }
+
+  #serve (body: Uint8Array): Uint8Array {
+    const nothing = new Uint8Array(0)
+    const request = decode(DataRequest, body, REQUEST_BYTES)
+    if (!request.ok) return nothing
+    const { root, first, count } = request.value
+    const held = this.#held.get(toHex(root))
+    if (held === undefined || count === 0 || first + count > held.data.records || count * recordBytes(held.data.ref) > CHUNK_BYTES) return nothing
+    held.levels ??= merkleLevels(datasetLeaves(held.data))
+    return DataResponse.serialize({ records: packRecords(held.data, first, count), proof: rangeProofFromLevels(held.levels, first, count) })
+  }
+}
+
+const chunkRecords = (ref: DataRef, chunk: number): number => Math.min(recordsPerChunk(ref), recordCount(ref) - chunk * recordsPerChunk(ref))

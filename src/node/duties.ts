@@ -1,0 +1,64 @@
+/**
+ * Who of a committee does what, computed the same by everyone: which member replays a contribution,
+ * who proposes a seal and who is next if it sleeps. Policy, not consensus: a seal that was made out
+ * of turn is still a seal.
+ */
+import { compareBytes, equalBytes } from '../core/codec/ssz.ts'
+import type { Claim } from '../core/codec/wire.ts'
+import { ancestor, type BlockMeta, type HeaderMeta } from '../core/consensus/chain.ts'
+import { committee } from '../core/consensus/committee.ts'
+import { hash, u32le } from '../core/crypto/hash.ts'
+import type { ChainParams } from '../core/params.ts'
+
+/** A draw at one anchor still counts at this many blocks later: the chain moves while one replays. */
+export const DRAW_BLOCKS = 4
+
+/** Keys in the order of their scores, lowest first: one key more or less moves nobody else's rank. */
+function ranked (keys: readonly Uint8Array[], score: (key: Uint8Array) => Uint8Array): Uint8Array[] {
+  return keys.map(key => ({ key, score: score(key) })).sort((a, b) => compareBytes(a.score, b.score)).map(s => s.key)
+}
+
+/** Members by lot for one contribution; its own miner comes last, and never while there is another. */
+export function replayers (members: readonly Uint8Array[], contribution: Uint8Array, claim: Claim): Uint8Array[] {
+  const others = members.filter(key => !equalBytes(key, claim.template.miner))
+  return ranked(others.length > 0 ? others : members, key => hash('assign', contribution, key))
+}
+
+/** First proposes, the next takes over after a round's time, and so on. */
+export function proposers (members: readonly Uint8Array[], anchor: HeaderMeta, job: Uint8Array, round: number): Uint8Array[] {
+  return ranked(members, key => hash('propose', anchor.rho, job, u32le(round), key))
+}
+
+/** Committee whose seal would outlive a one-block fork; undefined while the chain is too young. */
+export function anchorOn (params: ChainParams, head: BlockMeta, anchorHeight: number): BlockMeta | undefined {
+  // Anchors of one job never go backwards.
+  const height = Math.max(head.height - params.rhoDelay, anchorHeight)
+  return height < params.committeeBlocks ? undefined : ancestor(head, height)
+}
+
+/** Committees under which a vouch for a seal of this anchor may have been drawn, the anchor's first. */
+export function committeesAround (params: ChainParams, anchor: BlockMeta): Uint8Array[][] {
+  const found: Uint8Array[][] = []
+  for (let m: BlockMeta | undefined = anchor; m !== undefined && found.length < DRAW_BLOCKS; m = m.parent) {
+    const members = committee(params, m)
+    if (members.length === 0) break
+    found.push(members)
+  }
+  return found
+}
+
+/** How many members must vouch: two while the miner has no record, fewer if there are not so many. */
+export function vouchesNeeded (members: readonly Uint8Array[], claim: Claim, hasRecord: boolean): number {
+  return Math.max(1, Math.min(hasRecord ? 1 : 2, replayers(members, claim.payloadDigest, claim).length))
+}
+
+/**
+ * Whether enough of those drawn have vouched. `reserves`: how many more of the order count because
+ * the first ones have had their time.
+ */
+export function isVouched (committees: ReadonlyArray<readonly Uint8Array[]>, contribution: Uint8Array, claim: Claim, vouchers: readonly Uint8Array[], hasRecord: boolean, reserves: number): boolean {
+  if (committees.length === 0) return false
+  const needed = vouchesNeeded(committees[0], claim, hasRecord)
+  const drawn = committees.flatMap(members => replayers(members, contribution, claim).slice(0, needed + reserves))
+  return vouchers.filter(v => drawn.some(d => equalBytes(d, v))).length >= needed
+}

@@ -1,0 +1,320 @@
+/**
+ * The newest sealed round of every job as this node sees it: what the main chain says, and on top
+ * of it the seals that committees have signed since and that no block carries yet.
+ *
+ * Seals that were valid once are kept for a while: a reorganisation may ask for them again. Of two
+ * seals for one round the one seen first is built on, unless the chain decides otherwise.
+ */
+import { endsAt, jobAfterSeal } from '../core/ledger/apply.ts'
+import { isEnded, type JobRecord } from '../core/ledger/state.ts'
+import { equalBytes, toHex } from '../core/codec/ssz.ts'
+import { SignedSeal } from '../core/codec/wire.ts'
+import type { BlockMeta } from '../core/consensus/chain.ts'
+import { committee } from '../core/consensus/committee.ts'
+import type { Refusal } from '../core/consensus/refusal.ts'
+import { checkSeal, sealSignatureItems } from '../core/consensus/seal.ts'
+import { claimId, sealHash } from '../core/crypto/ids.ts'
+import { type ChainParams, MAX_BODY_BYTES, MAX_PENDING_SEALS, MAX_SEALS_PER_BLOCK } from '../core/params.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { PeerId } from '../ports/network.ts'
+import type { Signatures } from '../ports/signatures.ts'
+import { Lru } from './lru.ts'
+import type { Blame, ChainService, Hex, JobTip, Log, StatesService, WorkService } from './parts.ts'
+
+/** Seals of one job that are not on the main chain, usable now or not. */
+const SEALS_PER_JOB = 3 * MAX_PENDING_SEALS
+/** Seals that wait for the one before them or for payloads, over all jobs. */
+const HELD_SEALS = 32
+/** What seals may take of a body; the rest is for transactions. */
+const SEAL_BYTES = MAX_BODY_BYTES - 256 * 1024
+
+interface Known {
+  readonly name: Hex
+  readonly hash: Uint8Array
+  readonly signed: SignedSeal
+  readonly bytes: number
+  readonly anchorHeight: number
+  readonly signatures: readonly boolean[]
+}
+
+/** A tip, and since when this node has it (its own clock, ms). */
+export interface RoundTip extends JobTip { readonly since: number }
+
+export type SealOutcome =
+  | { readonly status: 'added' | 'known' }
+  /** A second seal for a round; kept, not built on. */
+  | { readonly status: 'conflict', readonly detail: string }
+  /** Waits for the seal before it, or for payloads. */
+  | { readonly status: 'held', readonly refusal: Refusal }
+  | { readonly status: 'refused', readonly refusal: Refusal }
+
+export interface RoundsDeps {
+  readonly params: ChainParams
+  readonly chain: Pick<ChainService, 'head' | 'get' | 'on'>
+  readonly states: Pick<StatesService, 'sealState'>
+  readonly signatures: Signatures
+  readonly blame: Pick<Blame, 'refuse'>
+  readonly clock: Pick<Clock, 'now'>
+  readonly log: Log
+}
+
+const short = (bytes: Uint8Array): string => toHex(bytes).slice(0, 16)
+
+function jobAfter (job: JobRecord, k: Known, height: number): JobRecord {
+  const { seal } = k.signed
+  return jobAfterSeal(job, {
+    hash: k.hash,
+    round: seal.round,
+    stateHash: seal.stateHash,
+    anchorHeight: k.anchorHeight,
+    payees: seal.contributions.map(c => c.template.payee)
+  }, height).job
+}
+
+export class Rounds implements WorkService {
+  readonly #d: RoundsDeps
+  readonly #known = new Map<Hex, Lru<Known>>()
+  readonly #held = new Lru<{ readonly signed: SignedSeal, readonly via?: PeerId }>(HELD_SEALS)
+  readonly #adding = new Map<Hex, Promise<SealOutcome>>()
+  readonly #condemned = new Lru<true>(4096)
+  readonly #tips = new Map<Hex, RoundTip>()
+  readonly #listeners = new Set<(tip: RoundTip) => void>()
+  /** Seals found valid on top of a block, so that a chain of them is judged once per head. */
+  #judged = new WeakMap<BlockMeta, Map<Hex, boolean>>()
+  #off: (() => void) | undefined
+
+  constructor (d: RoundsDeps) { this.#d = d }
+
+  start (): void {
+    this.#off = this.#d.chain.on('head', ({ removed, added }) => {
+      for (const { body } of removed) for (const signed of body.seals) this.#shelve(signed)
+      for (const { body } of added) for (const { seal } of body.seals) this.#known.get(toHex(seal.job))?.delete(toHex(sealHash(seal)))
+      this.#refresh()
+      void this.#retryHeld()
+    })
+    this.#refresh()
+  }
+
+  stop (): void { this.#off?.() }
+
+  tip (job: Uint8Array): RoundTip | undefined { return this.#tips.get(toHex(job)) }
+
+  tips (): RoundTip[] { return [...this.#tips.values()] }
+
+  /** Called whenever a job's newest sealed state, or the job itself, becomes another. */
+  onTip (listener: (tip: RoundTip) => void): () => void {
+    this.#listeners.add(listener)
+    return () => { this.#listeners.delete(listener) }
+  }
+
+  pendingSeals (parent: BlockMeta): SignedSeal[] {
+    const perJob = parent.ledger.jobs.map(job => this.#chainOn(parent, job).pending)
+    const taken = perJob.map(() => 0)
+    let count = 0
+    let bytes = 0
+    // In turns, so that one job's seals do not crowd out another's.
+    for (let turn = 0; turn < MAX_PENDING_SEALS; turn++) {
+      for (const [i, pending] of perJob.entries()) {
+        const next = taken[i] === turn ? pending[turn] : undefined
+        if (next === undefined || count === MAX_SEALS_PER_BLOCK || bytes + next.bytes > SEAL_BYTES) continue
+        taken[i]++
+        count++
+        bytes += next.bytes
+      }
+    }
+    return perJob.flatMap((pending, i) => pending.slice(0, taken[i]).map(k => k.signed))
+  }
+
+  /** A seal from a committee: checked whole, its state recomputed, then built on. */
+  async add (signed: SignedSeal, via?: PeerId): Promise<SealOutcome> {
+    const name = toHex(sealHash(signed.seal))
+    const running = this.#adding.get(name)
+    if (running !== undefined) return await running
+    const adding = this.#add(signed, name, via).finally(() => this.#adding.delete(name))
+    this.#adding.set(name, adding)
+    const outcome = await adding
+    if (outcome.status === 'added') await this.#retryHeld()
+    if (outcome.status === 'held') this.#held.set(name, { signed, via })
+    return outcome
+  }
+
+  /** The pending seal of this hash. */
+  pendingSeal (hash: Uint8Array): SignedSeal | undefined {
+    const name = toHex(hash)
+    for (const known of this.#known.values()) {
+      const k = known.get(name)
+      if (k !== undefined) return k.signed
+    }
+    return undefined
+  }
+
+  /** A contribution was proved wrong: no seal that carries it is built on any more. */
+  condemn (contribution: Uint8Array): void {
+    this.#condemned.set(toHex(contribution), true)
+    for (const known of this.#known.values()) {
+      for (const [name, k] of [...known.entries()]) if (this.#isCondemned(k.signed)) known.delete(name)
+    }
+    this.#judged = new WeakMap()
+    this.#refresh()
+  }
+
+  async #add (signed: SignedSeal, name: Hex, via?: PeerId): Promise<SealOutcome> {
+    const { params, chain, states, signatures } = this.#d
+    const { seal } = signed
+    if (this.#known.get(toHex(seal.job))?.has(name) === true) return { status: 'known' }
+    if (this.#isCondemned(signed)) return refused('invalid', 'contribution-wrong', 'the seal carries a contribution that was proved wrong')
+    const head = chain.head()
+    const base = head.ledger.jobs.find(j => equalBytes(j.id, seal.job))
+    if (base === undefined) return refused('orphan', 'seal-job-unknown', `no job ${short(seal.job)} on this chain`)
+    if (toHex(base.seal) === name) return { status: 'known' }
+    const { jobs } = this.#chainOn(head, base)
+    const before = jobs.find(j => equalBytes(j.seal, seal.previous) && (j.status === 'waiting' ? seal.round === 0 : seal.round === j.round + 1))
+    if (before === undefined) {
+      const newest = jobs[jobs.length - 1]
+      if (seal.round > newest.round) return { status: 'held', refusal: { verdict: 'orphan', reason: 'seal-previous', detail: `round ${seal.round} on an unknown seal, the newest here is ${newest.round}` } }
+      return refused('stale', 'seal-round', `round ${seal.round} is sealed, the newest is ${newest.round}`)
+    }
+    const items = sealSignatureItems(params, head, signed)
+    if (!Array.isArray(items)) return outcomeOf(items)
+    const valid = await signatures.verify(items)
+    const unseen = checkSeal(params, head, before, signed, { signatures: valid, nextStateHash: undefined })
+    if (unseen !== undefined && unseen.verdict !== 'unavailable') return outcomeOf(unseen)
+    const next = await states.sealState(base.spec, signed, via)
+    if (next.kind === 'bad-payload') return refused('invalid', 'seal-payload', `${next.detail} (contribution ${short(next.contribution)})`)
+    if (next.kind === 'unavailable') return { status: 'held', refusal: { verdict: 'unavailable', reason: 'seal-state-unavailable', detail: next.detail } }
+    const wrong = checkSeal(params, head, before, signed, { signatures: valid, nextStateHash: next.stateHash })
+    if (wrong !== undefined) return outcomeOf(wrong)
+    return this.#insert(signed, valid)
+  }
+
+  #insert (signed: SignedSeal, signatures: readonly boolean[]): SealOutcome {
+    const k = this.#shelve(signed, signatures)
+    if (k === undefined) return refused('orphan', 'seal-anchor-unknown', 'the anchor has left the chain')
+    const before = this.#tips.get(toHex(signed.seal.job))
+    this.#refresh()
+    const tip = this.#tips.get(toHex(signed.seal.job))
+    if (tip?.pending.includes(signed) === true) {
+      this.#d.log.debug('rounds', `job ${short(signed.seal.job)}: round ${signed.seal.round} sealed with ${signed.seal.contributions.length} contributions`)
+      return { status: 'added' }
+    }
+    const rival = before?.pending.find(p => p.seal.round === signed.seal.round)
+    const detail = this.#conflict(signed, rival)
+    return { status: 'conflict', detail }
+  }
+
+  /** Evidence, by name: members whose valid signatures are under both seals. */
+  #conflict (signed: SignedSeal, rival: SignedSeal | undefined): string {
+    const { seal } = signed
+    const both = rival === undefined ? [] : this.#signers(signed).filter(key => this.#signers(rival).some(r => equalBytes(r, key)))
+    const who = both.length === 0 ? 'no member signed both' : `signed by both: ${both.map(short).join(', ')}`
+    const detail = `job ${short(seal.job)}, round ${seal.round}; ${who}`
+    this.#d.blame.refuse({ what: 'seal', reason: 'two seals for one round', detail, miner: both.length === 0 ? undefined : toHex(both[0]), fatal: false })
+    return detail
+  }
+
+  /** Keys of the members who signed; empty where the anchor is not known here. */
+  #signers (signed: SignedSeal): Uint8Array[] {
+    const anchor = this.#d.chain.get(signed.seal.anchor)?.meta
+    const members = anchor === undefined ? [] : committee(this.#d.params, anchor)
+    return signed.signatures.map(s => members[s.member]).filter(key => key !== undefined)
+  }
+
+  /** Signatures of a seal that was in a block have been checked with the block. */
+  #shelve (signed: SignedSeal, signatures?: readonly boolean[]): Known | undefined {
+    const { params, chain } = this.#d
+    const anchor = chain.get(signed.seal.anchor)
+    if (anchor === undefined || this.#isCondemned(signed)) return undefined
+    const items = signatures === undefined ? sealSignatureItems(params, chain.head(), signed) : undefined
+    const valid = signatures ?? (Array.isArray(items) ? items.map(() => true) : undefined)
+    if (valid === undefined) return undefined
+    const hash = sealHash(signed.seal)
+    const job = toHex(signed.seal.job)
+    const known = this.#known.get(job) ?? new Lru<Known>(SEALS_PER_JOB)
+    this.#known.set(job, known)
+    const k: Known = { name: toHex(hash), hash, signed, bytes: SignedSeal.serialize(signed).length, anchorHeight: anchor.meta.height, signatures: valid }
+    known.set(k.name, k)
+    return k
+  }
+
+  /** The job after each seal that follows on top of `parent`, the job as the chain has it first. */
+  #chainOn (parent: BlockMeta, base: JobRecord): { readonly jobs: JobRecord[], readonly pending: Known[] } {
+    const jobs = [base]
+    const pending: Known[] = []
+    const known = this.#known.get(toHex(base.id))
+    const height = parent.height + 1
+    if (known === undefined || (base.status !== 'benchmark' && endsAt(base) <= height)) return { jobs, pending }
+    const all = [...known.entries()].map(([, k]) => k)
+    for (let job = base; pending.length < MAX_PENDING_SEALS && !isEnded(job);) {
+      const next = all.find(k => equalBytes(k.signed.seal.previous, job.seal) && this.#holds(parent, job, k))
+      if (next === undefined) break
+      pending.push(next)
+      job = jobAfter(job, next, height)
+      jobs.push(job)
+    }
+    return { jobs, pending }
+  }
+
+  #holds (parent: BlockMeta, job: JobRecord, k: Known): boolean {
+    const judged = this.#judged.get(parent) ?? new Map<Hex, boolean>()
+    this.#judged.set(parent, judged)
+    // The seal names the one before it, so its name fixes the job's state it is judged against.
+    let holds = judged.get(k.name)
+    if (holds === undefined) {
+      holds = checkSeal(this.#d.params, parent, job, k.signed, { signatures: [...k.signatures], nextStateHash: k.signed.seal.stateHash }) === undefined
+      judged.set(k.name, holds)
+    }
+    return holds
+  }
+
+  #refresh (): void {
+    const head = this.#d.chain.head()
+    const jobs = new Set<Hex>()
+    const changed: RoundTip[] = []
+    for (const base of head.ledger.jobs) {
+      const name = toHex(base.id)
+      jobs.add(name)
+      const { jobs: states, pending } = this.#chainOn(head, base)
+      const job = states[states.length - 1]
+      const old = this.#tips.get(name)
+      const same = old !== undefined && equalBytes(old.seal, job.seal) && old.round === job.round && old.job.status === job.status
+      const tip: RoundTip = {
+        job,
+        spec: job.spec,
+        round: job.round,
+        seal: job.seal,
+        stateHash: job.stateHash,
+        anchorHeight: job.sealAnchorHeight,
+        pending: pending.map(k => k.signed),
+        since: same ? old.since : this.#d.clock.now()
+      }
+      this.#tips.set(name, tip)
+      if (!same) changed.push(tip)
+    }
+    for (const name of [...this.#tips.keys()]) if (!jobs.has(name)) this.#tips.delete(name)
+    for (const name of [...this.#known.keys()]) if (!jobs.has(name)) this.#known.delete(name)
+    for (const tip of changed) for (const listener of this.#listeners) listener(tip)
+  }
+
+  async #retryHeld (): Promise<void> {
+    const held = [...this.#held.entries()]
+    for (const [name, { signed, via }] of held) {
+      const tip = this.#tips.get(toHex(signed.seal.job))
+      if (tip !== undefined && signed.seal.round > tip.round + 1) continue
+      this.#held.delete(name)
+      await this.add(signed, via)
+    }
+  }
+
+  #isCondemned (signed: SignedSeal): boolean {
+    return this.#condemned.count > 0 && signed.seal.contributions.some(c => this.#condemned.has(toHex(claimId(c))))
+  }
+}
+
+/** What names a block not seen yet may be right once it comes. */
+function outcomeOf (refusal: Refusal): SealOutcome {
+  return { status: refusal.verdict === 'orphan' ? 'held' : 'refused', refusal }
+}
+
+function refused (verdict: Refusal['verdict'], reason: Refusal['reason'], detail: string): SealOutcome {
+  return { status: 'refused', refusal: { verdict, reason, detail } }
+}

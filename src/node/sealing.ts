@@ -1,0 +1,428 @@
+/**
+ * Making seals: proposals, votes, and the quorum of votes that is a seal. A member signs what it
+ * holds and has recomputed, and for one round one seal only; but a seal that found no quorum must
+ * not hold a job for ever, so after VOTE_HOLD_ROUNDS it may sign another. Two seals for one round
+ * are then possible and the chain decides; they are never the act of one honest proposer.
+ */
+import { compareBytes, equalBytes, toHex, ZERO32 } from '../core/codec/ssz.ts'
+import { type Proposal, type Seal, type SealVote, SignedSeal, WORK_PROPOSAL, WORK_SEAL, WORK_VOTE } from '../core/codec/wire.ts'
+import { type BlockMeta, isAncestor } from '../core/consensus/chain.ts'
+import { committee, quorum } from '../core/consensus/committee.ts'
+import { contributionSignatureItem } from '../core/consensus/contribution.ts'
+import { checkSeal, nextRound } from '../core/consensus/seal.ts'
+import { claimId, proposalMessage, sealHash, vouchMessage } from '../core/crypto/ids.ts'
+import { isEnded } from '../core/ledger/state.ts'
+import { type ChainParams, MAX_CONTRIBUTIONS_PER_SEAL, MAX_PENDING_SEALS, SIGNATURE_BYTES } from '../core/params.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { PeerId } from '../ports/network.ts'
+import type { Signatures } from '../ports/signatures.ts'
+import type { Candidate, Contributions, Taken } from './contributions.ts'
+import { dataFor } from './datasets.ts'
+import { committeesAround, isVouched, proposers } from './duties.ts'
+import { isProof } from './proof.ts'
+import { Lru } from './lru.ts'
+import type { MinerKey } from './minerKey.ts'
+import type { Blame, ChainService, DataService, Hex, Log, StatesService } from './parts.ts'
+import type { Records } from './records.ts'
+import type { Rounds, RoundTip, SealOutcome } from './rounds.ts'
+import { Waiters } from './waiters.ts'
+import type { From, WorkPublisher } from './workTopics.ts'
+
+/** Rounds' times after which a member may sign another seal for the same round. */
+export const VOTE_HOLD_ROUNDS = 3
+/** Offers kept per job: every member may make one, some twice. */
+const OFFERS_PER_JOB = 24
+const OFFERS_PER_PROPOSER = 3
+const AHEAD_MS = 2_000
+const WAITERS = 128
+/** Time the proposer has to publish the finished seal before others do it for him. */
+const SEAL_ECHO_MS = 600
+
+interface Offer {
+  readonly name: Hex
+  readonly hash: Uint8Array
+  readonly seal: Seal
+  readonly vouches: Proposal['vouches']
+  readonly anchor: BlockMeta
+  readonly members: readonly Uint8Array[]
+  readonly order: readonly Uint8Array[]
+  /** Who offered it first, and that peer. */
+  readonly proposer: Uint8Array
+  readonly origin?: PeerId
+  readonly via?: PeerId
+  /** Signature by index of the member. */
+  readonly votes: Map<number, Uint8Array>
+  /** right: recomputed here. wrong: it does not lead where it says. */
+  judged: 'no' | 'running' | 'right' | 'wrong'
+  sealed: boolean
+}
+
+export interface SealingDeps {
+  readonly params: ChainParams
+  readonly key: MinerKey
+  readonly chain: Pick<ChainService, 'head' | 'get' | 'on'>
+  readonly rounds: Pick<Rounds, 'tip' | 'onTip' | 'add' | 'pendingSeal'>
+  readonly contributions: Pick<Contributions, 'pending' | 'find' | 'vouch'>
+  readonly records: Records
+  readonly states: Pick<StatesService, 'sealState'>
+  readonly data: Pick<DataService, 'held' | 'want'>
+  readonly signatures: Signatures
+  readonly publisher: WorkPublisher
+  readonly blame: Blame
+  readonly clock: Clock
+  readonly log: Log
+}
+
+const short = (bytes: Uint8Array): string => toHex(bytes).slice(0, 16)
+const ignore = (reason: string): Taken => ({ verdict: 'ignore', reason })
+
+export class Sealing {
+  readonly #d: SealingDeps
+  readonly #offers = new Map<Hex, Map<Hex, Offer>>()
+  /** My last vote by job, round and previous seal. */
+  readonly #voted = new Lru<{ readonly name: Hex, readonly at: number }>(256)
+  /** The last turn in which I made an offer, by job. */
+  readonly #offered = new Map<Hex, string>()
+  /** Seals heard from others. */
+  readonly #heard = new Lru<true>(1024)
+  readonly #waiters: Waiters
+  readonly #proposing = new Set<Hex>()
+  #undo: Array<() => void> = []
+
+  constructor (d: SealingDeps) {
+    this.#d = d
+    this.#waiters = new Waiters(d.clock, WAITERS)
+  }
+
+  start (): void {
+    this.#undo.push(this.#d.rounds.onTip(tip => {
+      const name = toHex(tip.job.id)
+      for (const [key, offer] of this.#offers.get(name) ?? []) if (!isOn(offer.seal, tip)) this.#offers.get(name)?.delete(key)
+      this.#waiters.wake()
+    }))
+    this.#undo.push(this.#d.chain.on('head', () => { this.#waiters.wake() }))
+  }
+
+  stop (): void { for (const undo of this.#undo.splice(0)) undo() }
+
+  /** A proposal from gossip. */
+  async takeProposal (p: Proposal, from: From): Promise<Taken> {
+    const { params, chain, rounds } = this.#d
+    const { seal } = p
+    const first = rounds.tip(seal.job)
+    if (first === undefined || isEnded(first.job)) return ignore('unknown job')
+    if (seal.round < nextRound(first.job)) return ignore('stale round')
+    if (seal.round > first.round + 3) return ignore('round from the future')
+    await this.#waiters.until(() => { const t = rounds.tip(seal.job); return t === undefined || isOn(seal, t) }, AHEAD_MS)
+    const tip = rounds.tip(seal.job)
+    if (tip === undefined || !isOn(seal, tip)) return ignore('proposal for another round')
+    const isBelow = (): boolean => { const meta = chain.get(seal.anchor)?.meta; return meta !== undefined && isAncestor(chain.head(), meta) }
+    await this.#waiters.until(isBelow, AHEAD_MS)
+    const anchor = chain.get(seal.anchor)?.meta
+    if (anchor === undefined || !isBelow()) return ignore('anchor is not on this chain')
+    const members = committee(params, anchor)
+    if (!members.some(m => equalBytes(m, p.proposer))) return this.#reject('proposer is no member', short(p.proposer), from.via, false)
+    const known = this.#offers.get(toHex(seal.job))?.get(toHex(sealHash(seal)))
+    const refused = await this.#checkProposal(p, tip, members, from.via, known !== undefined)
+    if (refused !== undefined) return refused
+    for (const vouch of p.vouches) await this.#d.contributions.vouch(vouch, undefined)
+    if (known !== undefined) {
+      // Offered again: some votes may have been lost.
+      if (this.#voteOn(known)?.name === known.name) await this.#publishVote(known)
+      return { verdict: 'accept' }
+    }
+    if (!this.#hasRoom(p)) return ignore('too many proposals')
+    const now = rounds.tip(seal.job)
+    if (now === undefined || !isOn(seal, now)) return ignore('proposal for another round')
+    await this.#keep(this.#offer(seal, p.vouches, p.proposer, anchor, members, from), now)
+    return { verdict: 'accept' }
+  }
+
+  async takeVote (v: SealVote, from: From): Promise<Taken> {
+    const find = (): Offer | undefined => this.#offers.get(toHex(v.job))?.get(toHex(v.sealHash))
+    if (this.#d.rounds.pendingSeal(v.sealHash) !== undefined) return ignore('sealed already')
+    await this.#waiters.until(() => find() !== undefined, AHEAD_MS)
+    const offer = find()
+    if (offer === undefined) return ignore('vote for an unknown seal')
+    const member = offer.members.findIndex(m => equalBytes(m, v.member))
+    if (member < 0) return this.#reject('voter is no member', short(v.member), from.via, false)
+    if (offer.votes.has(member)) return ignore('voted already')
+    const [valid] = await this.#d.signatures.verify([{ key: v.member, message: offer.hash, signature: v.signature }])
+    if (!valid) return this.#reject('vote-signature', `member ${member}`, from.via, true)
+    offer.votes.set(member, v.signature)
+    await this.#assemble(offer)
+    return { verdict: 'accept' }
+  }
+
+  async takeSeal (signed: SignedSeal, from: From): Promise<Taken> {
+    const name = toHex(sealHash(signed.seal))
+    const outcome = await this.#d.rounds.add(signed, from.via)
+    const heard = this.#heard.has(name)
+    if (outcome.status === 'added' || outcome.status === 'known') this.#heard.set(name, true)
+    switch (outcome.status) {
+      case 'added': return { verdict: 'accept' }
+      // Known from the votes, and not yet forwarded by this node.
+      case 'known': return heard ? ignore('known') : { verdict: 'accept' }
+      // Forwarded, because everyone must see the evidence.
+      case 'conflict': return { verdict: 'accept', reason: 'two seals for one round' }
+      case 'held': return ignore(outcome.refusal.reason)
+      case 'refused':
+        return isProof(outcome.refusal)
+          ? this.#reject(outcome.refusal.reason, outcome.refusal.detail, from.via, true)
+          : ignore(outcome.refusal.reason)
+      default: return outcome satisfies never
+    }
+  }
+
+  /** What a member does now for one job: sign what is offered, offer what is due. */
+  async step (tip: RoundTip, anchor: BlockMeta, members: readonly Uint8Array[]): Promise<void> {
+    if (isEnded(tip.job) || tip.pending.length >= MAX_PENDING_SEALS) return
+    for (const offer of [...this.#offers.get(toHex(tip.job.id))?.values() ?? []]) {
+      await this.#tryVote(offer, tip)
+      await this.#assemble(offer)
+    }
+    await this.#propose(tip, anchor, members)
+  }
+
+  // --- offering
+
+  /** Turns of a round's time each: the first after one such time, for the first in order. */
+  #turn (tip: RoundTip, slackMs = 0): number {
+    return Math.floor((this.#d.clock.now() - tip.since + slackMs) / this.#d.params.roundMs) - 1
+  }
+
+  async #propose (tip: RoundTip, anchor: BlockMeta, members: readonly Uint8Array[]): Promise<void> {
+    const { key, params } = this.#d
+    const job = toHex(tip.job.id)
+    const turn = this.#turn(tip)
+    if (turn < 0 || this.#proposing.has(job)) return
+    const round = nextRound(tip.job)
+    const order = proposers(members, anchor, tip.job.id, round)
+    if (!equalBytes(order[turn % order.length], key.publicKey)) return
+    const thisTurn = `${toHex(tip.seal)}/${round}/${turn}`
+    if (this.#offered.get(job) === thisTurn) return
+    this.#proposing.add(job)
+    try {
+      const voted = this.#voted.get(voteKey(tip.job.id, round, tip.seal))
+      const held = voted !== undefined && this.#d.clock.now() - voted.at < VOTE_HOLD_ROUNDS * params.roundMs
+      const before = voted === undefined ? undefined : this.#offers.get(job)?.get(voted.name)
+      if (held && before !== undefined) {
+        // What I and perhaps others have signed is offered again; signing anything else would split us.
+        this.#offered.set(job, thisTurn)
+        await this.#publishProposal(before)
+        await this.#publishVote(before)
+        return
+      }
+      if (held) return
+      const offer = await this.#build(tip, anchor, members)
+      if (offer === undefined) return
+      this.#offered.set(job, thisTurn)
+      await this.#publishProposal(offer)
+      await this.#keep(offer, tip)
+    } finally {
+      this.#proposing.delete(job)
+    }
+  }
+
+  async #build (tip: RoundTip, anchor: BlockMeta, members: readonly Uint8Array[]): Promise<Offer | undefined> {
+    const round = nextRound(tip.job)
+    const chosen = round === 0 ? [] : this.#choose(tip, anchor)
+    if (round === 0 ? !this.#hasData(tip) : chosen.length === 0) return undefined
+    const draft: Seal = {
+      job: tip.job.id,
+      round,
+      previous: tip.seal,
+      anchor: anchor.hash,
+      contributions: chosen.map(c => c.claim),
+      stateHash: ZERO32
+    }
+    const next = await this.#d.states.sealState(tip.spec, { seal: draft, signatures: [] })
+    if (next.kind !== 'done') {
+      this.#d.log.debug('sealing', `no proposal for round ${round} of ${short(tip.job.id)}: ${next.detail}`)
+      return undefined
+    }
+    const now = this.#d.rounds.tip(tip.job.id)
+    if (now === undefined || !isOn(draft, now)) return undefined
+    // One vouch per drawn member is enough to carry: two contributions' worth at most.
+    const vouches = chosen.flatMap(c => [...c.vouches.values()].slice(0, 2))
+    const offer = this.#offer({ ...draft, stateHash: next.stateHash }, vouches, this.#d.key.publicKey, anchor, members)
+    offer.judged = 'right'
+    return offer
+  }
+
+  /** Vouched contributions, each miner's first slices before anyone's later ones, sorted by id. */
+  #choose (tip: RoundTip, anchor: BlockMeta): Candidate[] {
+    const committees = committeesAround(this.#d.params, anchor)
+    const ready = this.#d.contributions.pending(tip.job.id).filter(c =>
+      c.verdict !== 'wrong' && !this.#d.blame.isBannedMiner(c.claim.template.miner) && this.#isVouched(c, committees, anchor, 0))
+    return ready
+      .sort((a, b) => a.claim.slice - b.claim.slice || a.receivedAt - b.receivedAt)
+      .slice(0, MAX_CONTRIBUTIONS_PER_SEAL)
+      .sort((a, b) => compareBytes(a.id, b.id))
+  }
+
+  #isVouched (c: Candidate, committees: readonly Uint8Array[][], anchor: BlockMeta, slackMs: number): boolean {
+    const vouchers = [...c.vouches.values()].map(v => v.member)
+    const reserves = Math.floor((this.#d.clock.now() - c.receivedAt + slackMs) / this.#d.params.roundMs)
+    return isVouched(committees, c.id, c.claim, vouchers, this.#d.records.has(anchor, c.claim.template.miner), reserves)
+  }
+
+  #offer (seal: Seal, vouches: Proposal['vouches'], proposer: Uint8Array, anchor: BlockMeta, members: readonly Uint8Array[], from?: From): Offer {
+    const hash = sealHash(seal)
+    return {
+      name: toHex(hash), hash, seal, vouches, anchor, members, proposer, origin: from?.origin, via: from?.via,
+      order: proposers(members, anchor, seal.job, seal.round), votes: new Map(), judged: 'no', sealed: false
+    }
+  }
+
+  async #keep (offer: Offer, tip: RoundTip): Promise<void> {
+    const job = toHex(offer.seal.job)
+    const offers = this.#offers.get(job) ?? new Map<Hex, Offer>()
+    this.#offers.set(job, offers)
+    if (!offers.has(offer.name)) offers.set(offer.name, offer)
+    this.#waiters.wake()
+    await this.#tryVote(offer, tip)
+    await this.#assemble(offer)
+  }
+
+  #hasRoom (p: Proposal): boolean {
+    const offers = [...this.#offers.get(toHex(p.seal.job))?.values() ?? []]
+    return offers.length < OFFERS_PER_JOB && offers.filter(o => equalBytes(o.proposer, p.proposer)).length < OFFERS_PER_PROPOSER
+  }
+
+  // --- checking
+
+  /** Every rule of the seal but its quorum, and every signature in the proposal. */
+  async #checkProposal (p: Proposal, tip: RoundTip, members: readonly Uint8Array[], via: PeerId, known: boolean): Promise<Taken | undefined> {
+    const items = [
+      { key: p.proposer, message: proposalMessage(p), signature: p.signature },
+      ...p.vouches.map(v => ({ key: v.member, message: vouchMessage(v), signature: v.signature }))
+    ]
+    const claims = known ? [] : p.seal.contributions.map(contributionSignatureItem)
+    const valid = await this.#d.signatures.verify([...items, ...claims])
+    if (valid.slice(0, items.length).includes(false)) return this.#reject('proposal-signature', `by ${short(p.proposer)}`, via, true)
+    if (known) return undefined
+    // A quorum is what the proposal asks for: stand-ins let the rest of the rules be checked now.
+    const signatures = Array.from({ length: quorum(members.length) }, (_, member) => ({ member, signature: new Uint8Array(SIGNATURE_BYTES) }))
+    const facts = { signatures: [...signatures.map(() => true), ...valid.slice(items.length)], nextStateHash: undefined }
+    const wrong = checkSeal(this.#d.params, this.#d.chain.head(), tip.job, { seal: p.seal, signatures }, facts)
+    if (wrong === undefined) return undefined
+    return isProof(wrong) ? this.#reject(wrong.reason, wrong.detail, via, false) : ignore(wrong.reason)
+  }
+
+  #hasData (tip: RoundTip): boolean {
+    if (dataFor(this.#d.data, tip.spec) !== undefined) return true
+    this.#d.data.want(tip.spec)
+    return false
+  }
+
+  /** Recomputes what the offer says; only then is it signed. */
+  async #judge (offer: Offer, tip: RoundTip): Promise<void> {
+    offer.judged = 'running'
+    const next = await this.#d.states.sealState(tip.spec, { seal: offer.seal, signatures: [] }, offer.via)
+    if (next.kind === 'unavailable') {
+      offer.judged = 'no'
+      return
+    }
+    if (next.kind === 'done' && equalBytes(next.stateHash, offer.seal.stateHash)) {
+      offer.judged = 'right'
+      return
+    }
+    offer.judged = 'wrong'
+    const detail = next.kind === 'done' ? 'its contributions do not lead to the state it names' : next.detail
+    // Forwarding peers need not recompute it; whoever made and signed it did know.
+    this.#d.blame.refuse({ what: 'proposal', reason: 'seal-state-hash', detail: `by ${short(offer.proposer)}: ${detail}`, peer: offer.origin, miner: toHex(offer.proposer), fatal: true })
+  }
+
+  /** Drawn members have vouched for every contribution, as far as this node can tell the times. */
+  #standsOnVouches (offer: Offer, tip: RoundTip): boolean {
+    const committees = committeesAround(this.#d.params, offer.anchor)
+    const slackMs = this.#d.params.roundMs / 2
+    return offer.seal.contributions.every(claim => {
+      const id = claimId(claim)
+      const mine = this.#d.contributions.find(offer.seal.job, id)
+      if (mine?.verdict === 'wrong' || this.#d.blame.isBannedMiner(claim.template.miner)) return false
+      if (mine !== undefined) return this.#isVouched(mine, committees, offer.anchor, slackMs)
+      const vouchers = offer.vouches.filter(v => equalBytes(v.contribution, id)).map(v => v.member)
+      const reserves = Math.floor((this.#d.clock.now() - tip.since + slackMs) / this.#d.params.roundMs)
+      return isVouched(committees, id, claim, vouchers, this.#d.records.has(offer.anchor, claim.template.miner), reserves)
+    })
+  }
+
+  // --- voting
+
+  #voteOn (offer: Offer): { readonly name: Hex, readonly at: number } | undefined {
+    return this.#voted.get(voteKey(offer.seal.job, offer.seal.round, offer.seal.previous))
+  }
+
+  async #tryVote (offer: Offer, tip: RoundTip): Promise<void> {
+    const { key, params, clock } = this.#d
+    const me = offer.members.findIndex(m => equalBytes(m, key.publicKey))
+    if (me < 0 || offer.votes.has(me) || offer.sealed || offer.judged === 'wrong' || offer.judged === 'running' || !isOn(offer.seal, tip)) return
+    const rank = offer.order.findIndex(m => equalBytes(m, offer.proposer))
+    if (this.#turn(tip, params.roundMs / 2) < rank) return
+    if (!this.#mayVote(offer) || !this.#standsOnVouches(offer, tip)) return
+    if (offer.seal.round === 0 && !this.#hasData(tip)) return
+    if (offer.judged === 'no') await this.#judge(offer, tip)
+    // The world went on meanwhile.
+    const now = this.#d.rounds.tip(offer.seal.job)
+    if (offer.judged !== 'right' || now === undefined || !isOn(offer.seal, now) || !this.#mayVote(offer)) return
+    this.#voted.set(voteKey(offer.seal.job, offer.seal.round, offer.seal.previous), { name: offer.name, at: clock.now() })
+    offer.votes.set(me, key.sign(offer.hash))
+    await this.#publishVote(offer)
+  }
+
+  #mayVote (offer: Offer): boolean {
+    const last = this.#voteOn(offer)
+    return last === undefined || last.name === offer.name || this.#d.clock.now() - last.at >= VOTE_HOLD_ROUNDS * this.#d.params.roundMs
+  }
+
+  /** A quorum of votes is a seal, whoever counts them first. */
+  async #assemble (offer: Offer): Promise<void> {
+    if (offer.sealed || offer.votes.size < quorum(offer.members.length)) return
+    offer.sealed = true
+    const signatures = [...offer.votes].sort(([a], [b]) => a - b).map(([member, signature]) => ({ member, signature }))
+    const signed: SignedSeal = { seal: offer.seal, signatures }
+    const outcome = await this.#d.rounds.add(signed, offer.via)
+    if (outcome.status === 'added') await this.#publishSeal(offer, signed)
+    else this.#notAdded(offer, outcome)
+  }
+
+  #notAdded (offer: Offer, outcome: SealOutcome): void {
+    if (outcome.status !== 'held' && outcome.status !== 'refused') return
+    // Held ones come back by themselves; a stale one is out of the game.
+    this.#d.log.debug('sealing', `seal of round ${offer.seal.round} of ${short(offer.seal.job)} with a quorum is ${outcome.status}: ${outcome.refusal.reason}, ${outcome.refusal.detail}`)
+  }
+
+  async #publishSeal (offer: Offer, signed: SignedSeal): Promise<void> {
+    const send = async (): Promise<void> => { await this.#d.publisher.publish({ selector: WORK_SEAL, value: signed }) }
+    if (equalBytes(offer.proposer, this.#d.key.publicKey)) return await send()
+    if (!offer.members.some(m => equalBytes(m, this.#d.key.publicKey))) return
+    const cancel = this.#d.clock.after(SEAL_ECHO_MS, () => {
+      this.#undo = this.#undo.filter(u => u !== cancel)
+      if (!this.#heard.has(offer.name)) send().catch((e: unknown) => { this.#d.log.error('sealing', `could not publish a seal: ${e instanceof Error ? e.message : String(e)}`) })
+    })
+    this.#undo.push(cancel)
+  }
+
+  async #publishProposal (offer: Offer): Promise<void> {
+    const proposer = this.#d.key.publicKey
+    const signature = this.#d.key.sign(proposalMessage({ seal: offer.seal, proposer }))
+    await this.#d.publisher.publish({ selector: WORK_PROPOSAL, value: { seal: offer.seal, vouches: offer.vouches, proposer, signature } })
+  }
+
+  async #publishVote (offer: Offer): Promise<void> {
+    const me = offer.members.findIndex(m => equalBytes(m, this.#d.key.publicKey))
+    const signature = offer.votes.get(me)
+    if (signature === undefined) return
+    await this.#d.publisher.publish({ selector: WORK_VOTE, value: { job: offer.seal.job, sealHash: offer.hash, member: this.#d.key.publicKey, signature } })
+  }
+
+  #reject (reason: string, detail: string, peer: PeerId, fatal: boolean): Taken {
+    this.#d.blame.refuse({ what: 'seal', reason, detail, peer, fatal })
+    return { verdict: 'reject', reason }
+  }
+}
+
+const voteKey = (job: Uint8Array, round: number, previous: Uint8Array): string => `${toHex(job)}/${round}/${toHex(previous)}`
+const isOn = (seal: Seal, tip: RoundTip): boolean => seal.round === nextRound(tip.job) && equalBytes(seal.previous, tip.seal)
