@@ -1,0 +1,17 @@
+/** core/crypto/hash.ts with BLAKE3 in WASM for the tags that hash whole models. */
+import { createBLAKE3 } from 'hash-wasm'
+import { hash, hashTagKey } from '../core/crypto/hash.ts'
+import type { Hasher } from '../core/training/stateHash.ts'
+
+const TAGS = ['tensor', 'tensor-node', 'payload']
+
+export async function createHasher (): Promise<Hasher> {
+  const engines = new Map(await Promise.all(TAGS.map(async tag => [tag, await createBLAKE3(256, hashTagKey(tag))] as const)))
+  return (tag, ...parts) => {
+    const engine = engines.get(tag)
+    if (engine === undefined) return hash(tag, ...parts)
+    engine.init()
+    for (const part of parts) engine.update(part)
+    return engine.digest('binary')
+  }
+}

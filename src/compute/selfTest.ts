@@ -1,0 +1,36 @@
+/** What a backend must compute to the bit before it may work; under 50 ms for the reference. */
+import { toHex } from '../core/codec/ssz.ts'
+import { encodePayload } from '../core/training/payload.ts'
+import { type Hasher, stateHash } from '../core/training/stateHash.ts'
+import { evaluationOf } from './evaluation.ts'
+import { goldenTask, type GoldenInput, type GoldenSlice } from './golden.ts'
+import type { Kernels } from './kernels.ts'
+
+/** Rows of tests/vectors/slices-v1.json: odd widths and batch, depth, and saturation. */
+export const SELF_TEST: readonly GoldenSlice[] = [
+]
+
+/** Runs a golden slice and evaluates its end on its own records. */
+export function runGolden (kernels: Kernels, hasher: Hasher, input: GoldenInput): Pick<GoldenSlice, 'stateHash' | 'payloadDigest' | 'correct' | 'lossBits16'> {
+  const task = goldenTask(input)
+  const state = kernels.runSlice(task)
+  const { labels, inputs, spec } = task
+  const { correct, lossBits16 } = evaluationOf(kernels.score({ spec, state, inputs, labels }), labels, spec.layers[spec.layers.length - 1])
+  return {
+    stateHash: toHex(stateHash(state, hasher)),
+    payloadDigest: toHex(hasher('payload', encodePayload(task.state, state))),
+    correct,
+    lossBits16
+  }
+}
+
+/** The first golden slice that the kernels get wrong, in words. */
+export function selfTestFailure (kernels: Kernels, hasher: Hasher): string | undefined {
+  for (const golden of SELF_TEST) {
+    const got = runGolden(kernels, hasher, golden)
+    for (const field of ['stateHash', 'payloadDigest', 'correct', 'lossBits16'] as const) {
+      if (got[field] !== golden[field]) return `${kernels.backend}: golden slice "${golden.name}" has ${field} ${golden[field]}, computed ${got[field]}`
+    }
+  }
+  return undefined
+}
