@@ -1,0 +1,113 @@
+import { describe, expect, it } from 'vitest'
+import type { JobSpec } from '../../../src/core/codec/jobSpec.ts'
+import { hash } from '../../../src/core/crypto/hash.ts'
+import { MAX_SLICE_COST } from '../../../src/core/params.ts'
+import { benchmarkSpec } from '../../../src/core/training/benchmark.ts'
+import { sliceCost, stepMacs } from '../../../src/core/training/cost.ts'
+import { lr20At } from '../../../src/core/training/schedule.ts'
+import { specErrors } from '../../../src/core/training/specRules.ts'
+import { utf8Bytes } from '../../../src/core/training/utf8.ts'
+
+const data = { source: 1, root: hash('mnist'), trainRecords: 60_000, testRecords: 10_000, features: 784, classes: 10 }
+const good: JobSpec = { ...benchmarkSpec, data }
+const withData = (change: Partial<JobSpec['data']>): Partial<JobSpec> => ({ data: { ...data, ...change } })
+const name = (text: string): Partial<JobSpec> => ({ name: utf8Bytes(text) })
+const wide = (features: number): Partial<JobSpec> => ({ layers: [features, 64, 10], ...withData({ features }) })
+
+describe('spec rules', () => {
+  it('takes the benchmark and its like', () => {
+    expect(specErrors(benchmarkSpec)).toEqual([])
+    expect(specErrors(good)).toEqual([])
+  })
+
+  it.each<[string, Partial<JobSpec>, string, string]>([
+    ['an empty name', { name: new Uint8Array(0) }, 'name', 'must be 1 to 64 bytes of UTF-8, has 0'],
+    ['a name that is not UTF-8', { name: Uint8Array.of(0xc0, 0x80) }, 'name', 'is not UTF-8'],
+    ['a line break in a name', name('a\nb'), 'name', 'must not contain control or formatting characters'],
+    ['a right-to-left override in a name', name('a\u202eb'), 'name', 'must not contain control or formatting characters'],
+    ['another model', { model: 1 }, 'model', 'unknown model 1'],
+    ['wider operands', { operandBits: 16 }, 'operandBits', 'must be 8, is 16'],
+    ['another optimiser', { optimiser: 1 }, 'optimiser', 'unknown optimiser 1'],
+    ['no learning rate', { lr20: 0 }, 'lr20', 'must be 1 to 65535, is 0'],
+    ['a huge learning rate', { lr20: 65_536 }, 'lr20', 'must be 1 to 65535, is 65536'],
+    ['another schedule', { schedule: 2 }, 'schedule', 'unknown schedule 2'],
+    ['a small batch', { batch: 15 }, 'batch', 'must be 16 to 256, is 15'],
+    ['a large batch', { batch: 257 }, 'batch', 'must be 16 to 256, is 257'],
+    ['no steps', { stepsPerSlice: 0 }, 'stepsPerSlice', 'must be 1 to 512, is 0'],
+    ['many steps', { stepsPerSlice: 513 }, 'stepsPerSlice', 'must be 1 to 512, is 513'],
+    ['no noise', { inputNoise: 0 }, 'inputNoise', 'must be one of 4, 8, 16, 32, is 0'],
+    ['too little noise', { inputNoise: 2 }, 'inputNoise', 'must be one of 4, 8, 16, 32, is 2'],
+    ['noise that is no power of two', { inputNoise: 24 }, 'inputNoise', 'must be one of 4, 8, 16, 32, is 24'],
+    ['no rounds', { rounds: 0 }, 'rounds', 'must be 1 to 100000, is 0'],
+    ['many rounds', { rounds: 100_001 }, 'rounds', 'must be 1 to 100000, is 100001'],
+    ['less than a batch of records', withData({ trainRecords: 31 }), 'data.trainRecords', 'must be at least a batch (32), is 31'],
+    ['nothing held out', withData({ testRecords: 0 }), 'data.testRecords', 'at least one record must be held out'],
+    ['many bytes', withData({ trainRecords: 90_000 }), 'data', '78400000 bytes of features, at most 67108864'],
+    ['another source', withData({ source: 2 }), 'data.source', 'unknown source 2'],
+    ['data that is not the built-in set', withData({ source: 0 }), 'data', 'does not describe the built-in set'],
+    ['an input that does not fit', { layers: [783, 64, 10] }, 'layers[0]', 'the input layer is 783 wide, a record has 784 features'],
+    ['an output that does not fit', { layers: [784, 64, 11] }, 'layers[2]', 'the output layer is 11 wide, the data has 10 classes'],
+    ['no layers', { layers: [784] }, 'layers', 'must be 2 to 9 widths, has 1'],
+    ['an empty layer', { layers: [784, 0, 10] }, 'layers[1]', 'must be 1 to 4096, is 0'],
+    ['a wide layer', { layers: [784, 4097, 10] }, 'layers[1]', 'must be 1 to 4096, is 4097'],
+    ['many features', wide(4097), 'data.features', 'must be 1 to 4096, is 4097']
+  ])('refuses %s', (_, change, field, message) => {
+    expect(specErrors({ ...good, ...change })).toContainEqual({ field, message })
+  })
+
+  it('refuses many records', () => {
+    const spec = { ...good, layers: [10, 16, 10], ...withData({ trainRecords: 200_000, testRecords: 1, features: 10 }) }
+    expect(specErrors(spec)).toEqual([{ field: 'data', message: '200001 records, at most 200000' }])
+  })
+
+  it('refuses many classes and one class', () => {
+    expect(specErrors({ ...good, layers: [784, 64, 257], ...withData({ classes: 257 }) })).toEqual([{ field: 'data.classes', message: 'must be 2 to 256, is 257' }])
+    expect(specErrors({ ...good, layers: [784, 64, 1], ...withData({ classes: 1 }) })).toEqual([{ field: 'data.classes', message: 'must be 2 to 256, is 1' }])
+  })
+
+  it('refuses too many parameters and too dear a slice', () => {
+    const big = { ...good, layers: [784, 1300, 10], stepsPerSlice: 10 }
+    expect(specErrors(big)).toEqual([{ field: 'layers', message: '1033510 parameters, at most 1000000' }])
+    const dear = { ...good, stepsPerSlice: 512, layers: [784, 256, 10] }
+    expect(sliceCost(dear)).toBeGreaterThan(MAX_SLICE_COST)
+    expect(specErrors(dear).map(e => e.field)).toEqual(['stepsPerSlice'])
+  })
+
+  it('takes a linear model and the deepest one', () => {
+    expect(specErrors({ ...good, layers: [784, 10] })).toEqual([])
+    expect(specErrors({ ...good, layers: [784, 32, 32, 32, 32, 32, 32, 32, 10] })).toEqual([])
+    expect(specErrors({ ...good, layers: [784, 32, 32, 32, 32, 32, 32, 32, 32, 10] })).toEqual([{ field: 'layers', message: 'must be 2 to 9 widths, has 10' }])
+  })
+})
+
+describe('cost', () => {
+  it('counts the MACs of EXACT 4', () => {
+    expect(stepMacs({ layers: [784, 128, 64, 10], batch: 1 })).toBe(227_200)
+    expect(stepMacs({ layers: [784, 128, 64, 10], batch: 64 })).toBe(64 * 227_200)
+  })
+
+  it('charges every parameter of every step', () => {
+    expect(sliceCost({ layers: [3, 2], batch: 16, stepsPerSlice: 5 })).toBe(5 * (16 * 12 + 96 * 8))
+  })
+})
+
+describe('schedule', () => {
+  const linear = { lr20: 2000, schedule: 1, rounds: 101 }
+  it('falls linearly to a twentieth', () => {
+    expect([0, 50, 100].map(r => lr20At(linear, r))).toEqual([2000, 1050, 100])
+    for (let r = 1; r <= 100; r++) expect(lr20At(linear, r)).toBeLessThan(lr20At(linear, r - 1))
+  })
+  it('stays at the end, stays above zero, stays put when constant', () => {
+    expect(lr20At(linear, 5000)).toBe(100)
+    expect(lr20At({ lr20: 3, schedule: 1, rounds: 10 }, 9)).toBe(1)
+    expect(lr20At({ ...linear, schedule: 0 }, 100)).toBe(2000)
+    expect(lr20At({ ...linear, rounds: 1 }, 0)).toBe(2000)
+  })
+  it('rounds down exactly', () => {
+    const spec = { lr20: 65_535, schedule: 1, rounds: 100_000 }
+    for (const r of [1, 777, 99_998]) {
+      const exact = 65_535n * (20n * 99_999n - 19n * BigInt(r)) / (20n * 99_999n)
+      expect(lr20At(spec, r)).toBe(Number(exact))
+    }
+  })
+})
