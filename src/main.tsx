@@ -1,0 +1,97 @@
+/**
+ * Composition root of the page: checks what the browser offers, takes an identity slot, builds
+ * libp2p (which needs RTCPeerConnection, so it lives here), starts the node in a worker behind a
+ * message port, and renders the app.
+ */
+import { connectNode } from './bridge/remoteNode.ts'
+import type { NodeApi } from './bridge/api.ts'
+import { NETWORKS } from './core/params.ts'
+import { createLibp2pNetwork } from './net/libp2p.ts'
+import { exposeNetwork } from './net/portNetwork.ts'
+import { databaseName, MAX_SLOTS, takeSlot } from './storage/slots.ts'
+import { renderApp } from './ui/app.tsx'
+import { renderBootError, renderUnsupported, type UnsupportedReason } from './ui/boot.tsx'
+import type { NodeBoot } from '../workers/nodeBoot.ts'
+import { version } from '../package.json'
+
+declare global { interface Window { commonweight?: NodeApi } }
+
+/** What the server says of itself at /bootstrap.json. */
+interface Bootstrap { readonly bootstraps: readonly string[], readonly iceServers: readonly RTCIceServer[], readonly network: 'main' | 'test' }
+
+/** The smallest module with a 128-bit instruction: (module (func (drop (v128.const i64x2 0 0)))). */
+const SIMD_PROBE = Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0, 1, 4, 1, 96, 0, 0, 3, 2, 1, 0, 10, 23, 1, 21, 0, 253, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 26, 11)
+
+function missing (): UnsupportedReason[] {
+  const reasons: UnsupportedReason[] = []
+  if (!window.isSecureContext) reasons.push('insecure-context')
+  if (typeof WebAssembly === 'undefined' || !WebAssembly.validate(SIMD_PROBE)) reasons.push('no-wasm-simd')
+  if (typeof RTCPeerConnection === 'undefined') reasons.push('no-webrtc')
+  if (typeof indexedDB === 'undefined') reasons.push('no-indexeddb')
+  if (typeof Worker === 'undefined') reasons.push('no-workers')
+  return reasons
+}
+
+async function readBootstrap (): Promise<Bootstrap> {
+  const response = await fetch('/bootstrap.json', { cache: 'no-store' })
+  if (!response.ok) throw new Error(`the server answered ${response.status} to /bootstrap.json`)
+  const b = await response.json() as Partial<Bootstrap>
+  return { bootstraps: b.bootstraps ?? [], iceServers: b.iceServers ?? [], network: b.network === 'test' ? 'test' : 'main' }
+}
+
+async function startNode (boot: NodeBoot, port: MessagePort): Promise<NodeApi> {
+  const worker = new Worker(new URL('../workers/node.worker.ts', import.meta.url), { type: 'module', name: 'node' })
+  await new Promise<void>((resolve, reject) => {
+    worker.addEventListener('error', (e) => { reject(new Error(e.message === '' ? 'the node\'s worker could not be loaded' : e.message)) }, { once: true })
+    worker.addEventListener('message', (e: MessageEvent<{ ready: true } | { failed: string }>) => {
+      if ('failed' in e.data) reject(new Error(e.data.failed))
+      else resolve()
+    }, { once: true })
+    worker.postMessage(boot, [port])
+  })
+  return connectNode(worker)
+}
+
+/** Removes this profile's databases: the chain, the work and the wallet. The caller has confirmed. */
+async function erase (node: NodeApi, network: 'main' | 'test'): Promise<void> {
+  await node.stop()
+  const known = await indexedDB.databases?.() ?? []
+  const names = new Set([...known.map((d) => d.name ?? ''), ...Array.from({ length: MAX_SLOTS }, (_, i) => databaseName(network, i))].filter((n) => n.startsWith('commonweight-')))
+  await Promise.all([...names].map(async (name) => new Promise<void>((resolve) => {
+    const request = indexedDB.deleteDatabase(name)
+    request.onsuccess = request.onerror = request.onblocked = () => { resolve() }
+  })))
+  localStorage.clear()
+  sessionStorage.clear()
+  location.reload()
+}
+
+async function main (root: HTMLElement): Promise<void> {
+  const reasons = missing()
+  if (reasons.length > 0) {
+    renderUnsupported(root, reasons)
+    return
+  }
+  const bootstrap = await readBootstrap()
+  const asked = new URLSearchParams(location.search).get('network')
+  const name = asked === 'test' || asked === 'main' ? asked : bootstrap.network
+  // Held until the tab closes: the browser frees it then, also after a crash.
+  const { slot } = await takeSlot(navigator.locks)
+  const network = await createLibp2pNetwork({ namespace: NETWORKS[name].name, bootstraps: bootstrap.bootstraps, iceServers: bootstrap.iceServers })
+  const channel = new MessageChannel()
+  exposeNetwork(network, channel.port1)
+  const node = await startNode({ network: name, slot, port: channel.port2, cores: navigator.hardwareConcurrency }, channel.port2)
+  window.commonweight = node
+  // Told at once when the page goes: what a worker holds in memory is written while there is time.
+  window.addEventListener('pagehide', () => { void node.setEnvironment({ hidden: true, onBattery: false }) })
+  renderApp(root, {
+    node,
+    version,
+    persist: async () => navigator.storage?.persist?.() ?? false,
+    erase: async () => erase(node, name)
+  })
+}
+
+const root = document.getElementById('root')
+if (root === null) throw new Error('index.html has no #root')
+main(root).catch((e: unknown) => { renderBootError(root, e) })

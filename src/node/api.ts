@@ -1,0 +1,272 @@
+/**
+ * The node as the page sees it: one object of actions, and a stream of events. Views are built at
+ * most four times a second, and only while somebody listens.
+ */
+import type { BlockView, CurvePoint, DatasetPreview, FieldError, HistoryEntry, JobDraft, JobFiles, JobView, LogEntry, MiningSettings, NodeApi, NodeEvent, NodeView, Outcome, Prediction, ReplayView } from '../bridge/api.ts'
+import { formatAddress } from '../core/codec/address.ts'
+import { equalBytes, fromHex, toHex } from '../core/codec/ssz.ts'
+import type { Claim } from '../core/codec/wire.ts'
+import { ticket } from '../core/crypto/ids.ts'
+import { findJob, type JobRecord } from '../core/ledger/state.ts'
+import { HASH_BYTES } from '../core/params.ts'
+import type { EvaluationResult } from '../ports/compute.ts'
+import type { Node } from './node.ts'
+import type { BlockRecord, Hex, JobTip } from './parts.ts'
+import { blockView, jobView, paidShare, samplesPerSecond, walletView } from './views.ts'
+
+const VIEW_MS = 250
+/** Largest page of blocks, lines or entries one call gives. */
+const PAGE_MAX = 2000
+/** Blocks that the paid share and the samples per second are taken over. */
+const RECENT_BLOCKS = 32
+const SAMPLES_WINDOW_MS = 60_000
+
+const refuse = (field: string, message: string): { readonly ok: false, readonly errors: readonly FieldError[] } => ({ ok: false, errors: [{ field, message }] })
+const page = (limit: number): number => Number.isInteger(limit) ? Math.min(Math.max(limit, 0), PAGE_MAX) : 0
+
+export class NodeService implements NodeApi {
+  readonly #n: Node
+  readonly #listeners = new Set<(e: NodeEvent) => void>()
+  readonly #off: Array<() => void>
+  #scheduled: (() => void) | undefined
+  #storage: NodeView['storage'] = { used: 0, persisted: false }
+  #storageAt = 0
+
+  constructor (node: Node) {
+    this.#n = node
+    this.#off = [
+      node.chain.on('head', ({ removed, added }) => {
+        for (const r of removed) this.#emit({ type: 'block', block: this.#blockView(r) })
+        for (const r of added) this.#emit({ type: 'block', block: this.#blockView(r) })
+      }),
+      node.chain.on('checked', (r) => { this.#emit({ type: 'block', block: this.#blockView(r) }) }),
+      node.log.onEntry((entry) => { this.#emit({ type: 'log', entry }) }),
+      node.curve.onPoint((point) => { this.#emit({ type: 'curve', point }) }),
+      node.refusals.onRefusal((r) => { if (r.peer !== undefined && node.net.banned.some((b) => b.id === r.peer)) this.#notice('warn', `A peer was sent away: ${r.reason}.`) })
+    ]
+    this.#schedule()
+  }
+
+  async view (): Promise<NodeView> { return await this.#view() }
+
+  async listen (listener: (e: NodeEvent) => void): Promise<() => void> {
+    this.#listeners.add(listener)
+    listener({ type: 'view', view: await this.#view() })
+    return () => { this.#listeners.delete(listener) }
+  }
+
+  async setMining (settings: Partial<MiningSettings>): Promise<void> {
+    await this.#n.setMining(settings)
+    this.#soon()
+  }
+
+  async setEnvironment (e: { readonly hidden: boolean, readonly onBattery: boolean }): Promise<void> {
+    await this.#n.setEnvironment(e)
+    this.#soon()
+  }
+
+  async setLogLevel (level: 'debug' | 'info'): Promise<void> { this.#n.log.setLevel(level) }
+
+  async blocks (limit: number, before?: number): Promise<BlockView[]> {
+    const { chain } = this.#n
+    const from = Math.min(chain.head().height, (before ?? Number.MAX_SAFE_INTEGER) - 1)
+    const found: BlockView[] = []
+    for (let h = from; h > 0 && found.length < page(limit); h--) {
+      const r = chain.at(h)
+      if (r === undefined) break
+      found.push(this.#blockView(r))
+    }
+    return found
+  }
+
+  async block (hash: Hex): Promise<BlockView | undefined> {
+    const r = this.#record(hash)
+    return r === undefined ? undefined : this.#blockView(r)
+  }
+
+  async replayBlock (hash: Hex): Promise<ReplayView> {
+    const r = this.#record(hash)
+    const backend = this.#n.computeStatus.backend
+    if (r === undefined || r.meta.height === 0) {
+      return { hash, ok: false, claimedResult: '', claimedPayload: '', backend, steps: 0, elapsedMs: 0, reason: r === undefined ? 'this block is older than what this tab keeps, or not known here' : 'the first block holds no work' }
+    }
+    const claim: Claim = r.meta.header
+    const spec = findJob(r.meta.ledger, claim.template.job)!.spec
+    const claimed = { hash, claimedResult: toHex(claim.resultHash), claimedPayload: toHex(claim.payloadDigest), backend, steps: spec.stepsPerSlice }
+    const done = await this.#n.replays.replayAfresh(claim, spec)
+    if (done.kind === 'unavailable') return { ...claimed, ok: false, elapsedMs: 0, reason: done.detail }
+    const ok = equalBytes(done.resultHash, claim.resultHash) && equalBytes(done.payloadDigest, claim.payloadDigest)
+    if (ok) this.#n.chain.markReplayed(r.meta.hash)
+    return {
+      ...claimed,
+      ok,
+      computedResult: toHex(done.resultHash),
+      computedPayload: toHex(done.payloadDigest),
+      ticket: toHex(ticket({ ...claim, resultHash: done.resultHash, payloadDigest: done.payloadDigest })),
+      elapsedMs: done.elapsedMs,
+      reason: ok ? undefined : 'the work redone here ends in other bits than the block claims'
+    }
+  }
+
+  async curve (job: Hex): Promise<CurvePoint[]> { return this.#n.curve.points(job) }
+  async logs (limit: number): Promise<LogEntry[]> { return this.#n.log.entries(page(limit)) }
+  async history (limit: number): Promise<HistoryEntry[]> { return this.#n.history.list(page(limit)) }
+
+  async send (to: string, amount: bigint, fee: bigint): Promise<Outcome<{ readonly id: Hex }>> { return await this.#n.wallet.send(to, amount, fee) }
+
+  async exportKey (passphrase: string): Promise<Outcome<string>> {
+    const r = await this.#n.keystore.export(passphrase)
+    this.#soon()
+    return r.ok ? { ok: true, value: r.text } : refuse('passphrase', r.message)
+  }
+
+  async importKey (backup: string, passphrase: string): Promise<Outcome<{ readonly address: string }>> {
+    const r = await this.#n.keystore.import(backup, passphrase)
+    return r.ok ? { ok: true, value: { address: formatAddress(r.key) } } : refuse(r.field, r.message)
+  }
+
+  async previewData (files: JobFiles): Promise<Outcome<DatasetPreview>> { return await this.#n.jobDesk.previewData(files) }
+  async checkJob (draft: JobDraft): Promise<Outcome<{ readonly parameters: number, readonly costPerSlice: number, readonly contributionsPaid: number, readonly total: bigint }>> { return this.#n.jobDesk.checkJob(draft) }
+  async postJob (draft: JobDraft): Promise<Outcome<{ readonly id: Hex }>> { return await this.#n.jobDesk.postJob(draft) }
+
+  async cancelJob (id: Hex): Promise<Outcome<{ readonly id: Hex }>> {
+    const job = this.#job(id)
+    if (job === undefined) return refuse('job', 'there is no such job')
+    return await this.#n.wallet.cancelJob(job.id)
+  }
+
+  async predict (job: Hex, features: Uint8Array): Promise<Outcome<Prediction>> {
+    const tip = this.#tip(job)
+    return tip.ok ? await this.#n.models.predict(tip.value, features) : tip
+  }
+
+  async evaluate (job: Hex): Promise<Outcome<EvaluationResult>> {
+    const tip = this.#tip(job)
+    return tip.ok ? await this.#n.models.evaluate(tip.value) : tip
+  }
+
+  async sample (job: Hex, index: number): ReturnType<NodeApi['sample']> {
+    const tip = this.#tip(job)
+    return tip.ok ? this.#n.models.sample(tip.value, index) : tip
+  }
+
+  async downloadModel (job: Hex): Promise<Outcome<{ readonly name: string, readonly bytes: Uint8Array }>> {
+    const tip = this.#tip(job)
+    return tip.ok ? await this.#n.models.download(tip.value) : tip
+  }
+
+  async stop (): Promise<void> {
+    this.#scheduled?.()
+    for (const off of this.#off.splice(0)) off()
+    await this.#n.stop()
+    this.#listeners.clear()
+  }
+
+  #record (hash: Hex): BlockRecord | undefined {
+    const bytes = fromHex(hash, HASH_BYTES)
+    return bytes === undefined ? undefined : this.#n.chain.get(bytes)
+  }
+
+  #job (id: Hex): JobRecord | undefined {
+    const bytes = fromHex(id, HASH_BYTES)
+    return bytes === undefined ? undefined : findJob(this.#n.chain.head().ledger, bytes)
+  }
+
+  #tip (id: Hex): Outcome<JobTip> {
+    const job = this.#job(id)
+    if (job === undefined) return refuse('job', 'there is no such job, or it ended long ago')
+    if (job.status === 'waiting') return refuse('job', 'this job has no model yet: the committee is still fetching its data')
+    const tip = this.#n.rounds.tip(job.id)
+    return { ok: true, value: tip ?? { job, spec: job.spec, round: job.round, seal: job.seal, stateHash: job.stateHash, anchorHeight: job.sealAnchorHeight, pending: [] } }
+  }
+
+  #blockView (r: BlockRecord): BlockView {
+    return blockView(r, { miner: this.#n.miner, onMainChain: this.#n.chain.isMain(r.meta.hash) })
+  }
+
+  #jobView (job: JobRecord): JobView {
+    const tip = this.#n.rounds.tip(job.id)
+    const newest = this.#n.curve.points(toHex(job.id)).at(-1)
+    return jobView(job, {
+      owner: this.#n.payee,
+      round: tip?.round ?? job.round,
+      stateHash: tip?.stateHash ?? job.stateHash,
+      data: this.#n.data.progress(job.spec.data.root),
+      newest
+    })
+  }
+
+  async #view (): Promise<NodeView> {
+    const n = this.#n
+    const head = n.chain.head()
+    const recent: BlockRecord[] = []
+    for (let h = head.height; h > 0 && recent.length < RECENT_BLOCKS; h--) {
+      const r = n.chain.at(h)
+      if (r === undefined) break
+      recent.unshift(r)
+    }
+    const spanned = recent.filter((r) => r.meta.header.template.time >= head.header.template.time - SAMPLES_WINDOW_MS)
+    const main = recent.length < 2 ? undefined : (head.header.template.time - recent[0].meta.header.template.time) / (recent.length - 1)
+    const heights = n.sync.heights()
+    await this.#readStorage()
+    const jobs = head.ledger.jobs.map((j) => this.#jobView(j))
+    return {
+      phase: n.phase(),
+      network: n.networkName,
+      chain: toHex(n.genesisHash),
+      slot: n.slot,
+      self: n.net.self,
+      miner: toHex(n.miner),
+      height: head.height,
+      head: toHex(head.hash),
+      headTimeMs: head.header.template.time,
+      blockIntervalMs: n.params.blockIntervalMs,
+      recentIntervalMs: main,
+      totalWork: head.work,
+      issued: head.ledger.issued,
+      burned: head.ledger.burned,
+      paidShare: paidShare(recent),
+      peers: n.net.peers.map((p) => ({ id: p.id, link: p.link, score: p.score, rttMs: p.rttMs, height: heights.get(p.id) })),
+      net: n.net,
+      compute: n.computeStatus,
+      mining: n.miningView(),
+      jobs,
+      wallet: walletView(head.ledger, n.payee, n.pool.pending(n.payee), n.keystore.backedUp, n.params),
+      replays: n.replayCount(),
+      replayFailures: n.replayFailures(),
+      blocksReplayed: recent.filter((r) => r.checked === 'replayed').map((r) => toHex(r.meta.hash)),
+      contributionsPerRound: contributionsPerRound(recent),
+      networkSamplesPerSecond: samplesPerSecond(spanned),
+      committee: n.committeeView(),
+      refusals: n.refusals.list(50),
+      storage: this.#storage
+    }
+  }
+
+  async #readStorage (): Promise<void> {
+    const now = this.#n.clock.now()
+    if (now - this.#storageAt < 5_000) return
+    this.#storageAt = now
+    try { this.#storage = await this.#n.storage.usage() } catch { /* The phase says that storage failed. */ }
+  }
+
+  #schedule (): void {
+    this.#scheduled = this.#n.clock.after(VIEW_MS, () => { this.#soon(); this.#schedule() })
+  }
+
+  #soon (): void {
+    if (this.#listeners.size === 0) return
+    void this.#view().then((view) => { this.#emit({ type: 'view', view }) })
+  }
+
+  #notice (level: 'info' | 'warn' | 'error', text: string): void { this.#emit({ type: 'notice', level, text }) }
+
+  #emit (e: NodeEvent): void { for (const l of this.#listeners) l(e) }
+}
+
+function contributionsPerRound (blocks: readonly BlockRecord[]): number {
+  let contributions = 0
+  let rounds = 0
+  for (const b of blocks) for (const s of b.body.seals) { contributions += s.seal.contributions.length; rounds++ }
+  return rounds === 0 ? 0 : contributions / rounds
+}

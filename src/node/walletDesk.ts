@@ -1,0 +1,85 @@
+/** Spending from the wallet: builds, signs and hands transactions to the pool. */
+import type { FieldError, Outcome } from '../bridge/api.ts'
+import { parseAddress } from '../core/codec/address.ts'
+import { formatAmount } from '../core/codec/amount.ts'
+import { toHex } from '../core/codec/ssz.ts'
+import { ACTION_CANCEL_JOB, ACTION_POST_JOB, ACTION_TRANSFER, type SignedTransaction, type Transaction } from '../core/codec/wire.ts'
+import { chainId } from '../core/consensus/chain.ts'
+import { transactionId } from '../core/crypto/ids.ts'
+import { account } from '../core/ledger/state.ts'
+import type { ChainParams } from '../core/params.ts'
+import type { MinerKey } from './minerKey.ts'
+import type { ChainService, Hex, PoolService } from './parts.ts'
+import { spending } from './views.ts'
+
+/** Field of the form that a pool's refusal is about. */
+const FIELD: Readonly<Record<string, string>> = {
+  'transaction-fee': 'fee', 'transaction-balance': 'amount', 'transfer-amount': 'amount', 'transfer-self': 'to'
+}
+
+export interface WalletDeskDeps {
+  readonly params: ChainParams
+  readonly chain: Pick<ChainService, 'head'>
+  readonly pool: PoolService
+  readonly key: MinerKey
+  /** Sends an accepted transaction to the others. */
+  readonly publish: (tx: SignedTransaction) => Promise<void>
+}
+
+export class WalletDesk {
+  readonly #d: WalletDeskDeps
+  /** One at a time: two sends at once would take the same nonce. */
+  #last: Promise<unknown> = Promise.resolve()
+
+  constructor (d: WalletDeskDeps) { this.#d = d }
+
+  async send (to: string, amount: bigint, fee: bigint): Promise<Outcome<{ readonly id: Hex }>> {
+    const address = parseAddress(to)
+    if (!address.ok) return { ok: false, errors: [{ field: 'to', message: address.error }] }
+    return await this.submit({ selector: ACTION_TRANSFER, value: { to: address.value, amount } }, fee)
+  }
+
+  async submit (action: Transaction['action'], fee: bigint): Promise<Outcome<{ readonly id: Hex }>> {
+    const run = this.#last.then(async () => await this.#submit(action, fee))
+    this.#last = run.catch(() => {})
+    return await run
+  }
+
+  async cancelJob (job: Uint8Array): Promise<Outcome<{ readonly id: Hex }>> {
+    return await this.submit({ selector: ACTION_CANCEL_JOB, value: { job } }, this.#d.params.minFee)
+  }
+
+  async postJob (value: Extract<Transaction['action']['value'], { escrow: bigint }>, fee: bigint): Promise<Outcome<{ readonly id: Hex, readonly nonce: number }>> {
+    const nonce = this.nextNonce()
+    const sent = await this.submit({ selector: ACTION_POST_JOB, value }, fee)
+    return sent.ok ? { ok: true, value: { ...sent.value, nonce } } : sent
+  }
+
+  nextNonce (): number {
+    const { publicKey } = this.#d.key
+    return account(this.#d.chain.head().ledger, publicKey).nonce + this.#d.pool.pending(publicKey).length
+  }
+
+  async #submit (action: Transaction['action'], fee: bigint): Promise<Outcome<{ readonly id: Hex }>> {
+    const { chain, key, params, pool } = this.#d
+    const head = chain.head()
+    const errors: FieldError[] = []
+    const amount = action.value !== null && 'amount' in action.value ? action.value.amount : undefined
+    if (fee < params.minFee) errors.push({ field: 'fee', message: `the fee is at least ${formatAmount(params.minFee)} credits` })
+    if (amount !== undefined && amount < 1n) errors.push({ field: 'amount', message: 'the amount must be above zero' })
+    if (errors.length > 0) return { ok: false, errors }
+    const transaction: Transaction = { chain: chainId(head), from: key.publicKey, nonce: this.nextNonce(), fee, action }
+    const id = transactionId(transaction)
+    const signed: SignedTransaction = { transaction, signature: key.sign(id) }
+    const pending = pool.pending(key.publicKey).reduce((n, tx) => n + spending(tx), 0n)
+    const { balance } = account(head.ledger, key.publicKey)
+    if (balance - pending < spending(signed)) {
+      const missing = spending(signed) - (balance - pending)
+      return { ok: false, errors: [{ field: amount === undefined ? 'escrow' : 'amount', message: `${formatAmount(missing)} credits are missing: ${formatAmount(balance - pending)} can be spent, ${formatAmount(spending(signed))} are needed with the fee` }] }
+    }
+    const refused = await pool.add(signed)
+    if (refused !== undefined) return { ok: false, errors: [{ field: FIELD[refused.reason] ?? 'form', message: `${refused.reason}: ${refused.detail}` }] }
+    await this.#d.publish(signed)
+    return { ok: true, value: { id: toHex(id) } }
+  }
+}

@@ -1,0 +1,9 @@
+/** What the page hands the node's worker at start. */
+export interface NodeBoot {
+  readonly network: 'main' | 'test'
+  /** Identity slot of this tab: names its database and derives its key. */
+  readonly slot: number
+  /** The other end of the page's libp2p (net/portNetwork.ts). */
+  readonly port: MessagePort
+  readonly cores: number
+}
