@@ -17,6 +17,7 @@ import type { Clock } from '../ports/clock.ts'
 import type { PeerId, Verdict } from '../ports/network.ts'
 import type { Signatures } from '../ports/signatures.ts'
 import { anchorOn, committeesAround } from './duties.ts'
+import { Lru } from './lru.ts'
 import type { Blame, ChainService, Hex, Log, PayloadService } from './parts.ts'
 import { isProof } from './proof.ts'
 import type { Rounds, RoundTip } from './rounds.ts'
@@ -33,6 +34,8 @@ const AHEAD_MS = 2_000
 /** The payload must come while the gossip validator may still answer. */
 const PAYLOAD_MS = 4_500
 const WAITERS = 128
+/** Contributions of past rounds whose vouchers are remembered. */
+const VOUCHERS_KEPT = 1024
 
 export interface Candidate {
   readonly id: Uint8Array
@@ -67,6 +70,7 @@ export class Contributions {
   readonly #jobs = new Map<Hex, Map<Hex, Candidate>>()
   /** Slices of a job's round that are taken or being looked at, by `miner/slice`. */
   readonly #slices = new Map<Hex, Map<string, { readonly name: Hex, readonly origin?: PeerId }>>()
+  readonly #vouchers = new Lru<Hex[]>(VOUCHERS_KEPT)
   readonly #listeners = new Set<(job: Uint8Array) => void>()
   readonly #waiters: Waiters
   #off: (() => void) | undefined
@@ -157,6 +161,9 @@ export class Contributions {
     return { verdict: 'accept' }
   }
 
+  /** Keys (hex) that vouched for a contribution, also after it was sealed. */
+  vouchersOf (contribution: Uint8Array): Hex[] { return this.#vouchers.get(toHex(contribution)) ?? [] }
+
   drop (job: Uint8Array, contribution: Uint8Array): void {
     this.#jobs.get(toHex(job))?.delete(toHex(contribution))
   }
@@ -231,7 +238,11 @@ export class Contributions {
   #dropStale (tip: RoundTip): void {
     const job = toHex(tip.job.id)
     const pool = this.#jobs.get(job)
-    if (pool !== undefined) for (const [name, c] of pool) if (!isOn(c.claim, tip)) pool.delete(name)
+    for (const [name, c] of pool ?? []) {
+      if (isOn(c.claim, tip)) continue
+      pool?.delete(name)
+      if (c.vouches.size > 0) this.#vouchers.set(name, [...c.vouches.keys()])
+    }
     // Those still being looked at find out at the end.
     this.#slices.set(job, new Map([...pool?.values() ?? []].map(c => [sliceName(c.claim), { name: c.name, origin: c.origin }])))
     if (isEnded(tip.job)) {

@@ -118,7 +118,8 @@ export class Datasets implements DataService {
     const data = this.held(root)
     if (data !== undefined) return { have: data.records, want: data.records }
     const fetch = this.#fetches.get(toHex(root))
-    return fetch === undefined ? { have: 0, want: 0 } : { have: fetch.have, want: recordCount(fetch.ref) }
+    const ref = fetch?.ref ?? this.#d.chain.head().ledger.jobs.find(j => equalBytes(j.spec.data.root, root))?.spec.data
+    return { have: fetch?.have ?? 0, want: ref === undefined ? 0 : recordCount(ref) }
   }
 
   want (spec: JobSpec): void {

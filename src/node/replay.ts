@@ -4,7 +4,7 @@
  * node computes it once.
  */
 import type { JobSpec } from '../core/codec/jobSpec.ts'
-import { toHex } from '../core/codec/ssz.ts'
+import { equalBytes, toHex } from '../core/codec/ssz.ts'
 import type { Claim, Template } from '../core/codec/wire.ts'
 import { batchIndices, batchKey, noiseKey } from '../core/training/sampling.ts'
 import { lr20At } from '../core/training/schedule.ts'
@@ -26,6 +26,15 @@ export function sliceTask (spec: JobSpec, template: Template, slice: number, sta
   const indices = batchIndices(batchKey(template, slice), spec.data.trainRecords, spec.stepsPerSlice * spec.batch)
   const { inputs, labels } = data.gather(indices)
   return { spec, state, lr20: lr20At(spec, template.round), noiseKey: noiseKey(template, slice), steps: spec.stepsPerSlice, inputs, labels }
+}
+
+type Result = Pick<Claim, 'resultHash' | 'payloadDigest'>
+
+/** How what was recomputed differs from what was claimed; undefined where it does not. */
+export function differs (claim: Result, r: Result): string | undefined {
+  if (!equalBytes(claim.resultHash, r.resultHash)) return `claims the result ${toHex(claim.resultHash).slice(0, 16)}, replay gives ${toHex(r.resultHash).slice(0, 16)}`
+  if (!equalBytes(claim.payloadDigest, r.payloadDigest)) return `claims the payload ${toHex(claim.payloadDigest).slice(0, 16)}, replay gives ${toHex(r.payloadDigest).slice(0, 16)}`
+  return undefined
 }
 
 export interface ReplaysDeps {
@@ -54,7 +63,7 @@ export class Replays implements ReplayService {
     const runName = `${priority}/${name}`
     const running = this.#running.get(runName) ?? this.#running.get(`replay/${name}`)
     if (running !== undefined) return await running
-    const run = this.#run(claim, spec, priority, name).finally(() => this.#running.delete(runName))
+    const run = this.#runAndKeep(claim, spec, priority, name).finally(() => this.#running.delete(runName))
     this.#running.set(runName, run)
     return await run
   }
@@ -64,7 +73,16 @@ export class Replays implements ReplayService {
     this.#done.set(toHex(noiseKey(template, slice)), { kind: 'done', resultHash: result.stateHash, payloadDigest: result.payloadDigest, payload: result.payload, elapsedMs: result.elapsedMs })
   }
 
-  async #run (claim: Claim, spec: JobSpec, priority: 'replay' | 'background', name: Hex): Promise<Replayed> {
+  /** Computes again whatever is remembered: for a person who wants to see it done. */
+  async replayAfresh (claim: Claim, spec: JobSpec): Promise<Replayed> { return await this.#run(claim, spec, 'replay') }
+
+  async #runAndKeep (claim: Claim, spec: JobSpec, priority: 'replay' | 'background', name: Hex): Promise<Replayed> {
+    const r = await this.#run(claim, spec, priority)
+    if (r.kind === 'done') this.#done.set(name, r)
+    return r
+  }
+
+  async #run (claim: Claim, spec: JobSpec, priority: 'replay' | 'background'): Promise<Replayed> {
     const { template, slice } = claim
     const data = dataFor(this.#d.data, spec)
     if (data === undefined) {
@@ -83,8 +101,6 @@ export class Replays implements ReplayService {
       return { kind: 'unavailable', detail: `kernel failed: ${detail}` }
     }
     this.#count++
-    const done: Done = { kind: 'done', resultHash: result.stateHash, payloadDigest: result.payloadDigest, payload: result.payload, elapsedMs: result.elapsedMs }
-    this.#done.set(name, done)
-    return done
+    return { kind: 'done', resultHash: result.stateHash, payloadDigest: result.payloadDigest, payload: result.payload, elapsedMs: result.elapsedMs }
   }
 }

@@ -152,17 +152,19 @@ export class Rounds implements WorkService {
   condemn (contribution: Uint8Array): void {
     this.#condemned.set(toHex(contribution), true)
     for (const known of this.#known.values()) {
-      for (const [name, k] of [...known.entries()]) if (this.#isCondemned(k.signed)) known.delete(name)
+      for (const [name, k] of [...known.entries()]) if (this.#carriesCondemned(k.signed)) known.delete(name)
     }
     this.#judged = new WeakMap()
     this.#refresh()
   }
 
+  isCondemned (contribution: Uint8Array): boolean { return this.#condemned.has(toHex(contribution)) }
+
   async #add (signed: SignedSeal, name: Hex, via?: PeerId): Promise<SealOutcome> {
     const { params, chain, states, signatures } = this.#d
     const { seal } = signed
     if (this.#known.get(toHex(seal.job))?.has(name) === true) return { status: 'known' }
-    if (this.#isCondemned(signed)) return refused('invalid', 'contribution-wrong', 'the seal carries a contribution that was proved wrong')
+    if (this.#carriesCondemned(signed)) return refused('invalid', 'contribution-wrong', 'the seal carries a contribution that was proved wrong')
     const head = chain.head()
     const base = head.ledger.jobs.find(j => equalBytes(j.id, seal.job))
     if (base === undefined) return refused('orphan', 'seal-job-unknown', `no job ${short(seal.job)} on this chain`)
@@ -205,7 +207,7 @@ export class Rounds implements WorkService {
   /** Evidence, by name: members whose valid signatures are under both seals. */
   #conflict (signed: SignedSeal, rival: SignedSeal | undefined): string {
     const { seal } = signed
-    const both = rival === undefined ? [] : this.#signers(signed).filter(key => this.#signers(rival).some(r => equalBytes(r, key)))
+    const both = rival === undefined ? [] : this.signers(signed).filter(key => this.signers(rival).some(r => equalBytes(r, key)))
     const who = both.length === 0 ? 'no member signed both' : `signed by both: ${both.map(short).join(', ')}`
     const detail = `job ${short(seal.job)}, round ${seal.round}; ${who}`
     this.#d.blame.refuse({ what: 'seal', reason: 'two seals for one round', detail, miner: both.length === 0 ? undefined : toHex(both[0]), fatal: false })
@@ -213,7 +215,7 @@ export class Rounds implements WorkService {
   }
 
   /** Keys of the members who signed; empty where the anchor is not known here. */
-  #signers (signed: SignedSeal): Uint8Array[] {
+  signers (signed: SignedSeal): Uint8Array[] {
     const anchor = this.#d.chain.get(signed.seal.anchor)?.meta
     const members = anchor === undefined ? [] : committee(this.#d.params, anchor)
     return signed.signatures.map(s => members[s.member]).filter(key => key !== undefined)
@@ -223,7 +225,7 @@ export class Rounds implements WorkService {
   #shelve (signed: SignedSeal, signatures?: readonly boolean[]): Known | undefined {
     const { params, chain } = this.#d
     const anchor = chain.get(signed.seal.anchor)
-    if (anchor === undefined || this.#isCondemned(signed)) return undefined
+    if (anchor === undefined || this.#carriesCondemned(signed)) return undefined
     const items = signatures === undefined ? sealSignatureItems(params, chain.head(), signed) : undefined
     const valid = signatures ?? (Array.isArray(items) ? items.map(() => true) : undefined)
     if (valid === undefined) return undefined
@@ -305,8 +307,8 @@ export class Rounds implements WorkService {
     }
   }
 
-  #isCondemned (signed: SignedSeal): boolean {
-    return this.#condemned.count > 0 && signed.seal.contributions.some(c => this.#condemned.has(toHex(claimId(c))))
+  #carriesCondemned (signed: SignedSeal): boolean {
+    return this.#condemned.count > 0 && signed.seal.contributions.some(c => this.isCondemned(claimId(c)))
   }
 }
 

@@ -18,6 +18,7 @@ import { anchorOn, replayers, vouchesNeeded } from './duties.ts'
 import type { MinerKey } from './minerKey.ts'
 import type { ChainService, Hex, Log, ReplayService } from './parts.ts'
 import type { Records } from './records.ts'
+import { differs } from './replay.ts'
 import type { Rounds, RoundTip } from './rounds.ts'
 import type { Sealing } from './sealing.ts'
 import type { WorkPublisher } from './workTopics.ts'
@@ -176,11 +177,4 @@ export class Supervisor {
     contributions.changed(job)
     await publisher.publish({ selector: WORK_VOUCH, value: vouch })
   }
-}
-
-/** How what was recomputed differs from what was claimed; undefined where it does not. */
-export function differs (claim: { readonly resultHash: Uint8Array, readonly payloadDigest: Uint8Array }, r: { readonly resultHash: Uint8Array, readonly payloadDigest: Uint8Array }): string | undefined {
-  if (!equalBytes(claim.resultHash, r.resultHash)) return `claims the result ${toHex(claim.resultHash).slice(0, 16)}, replay gives ${toHex(r.resultHash).slice(0, 16)}`
-  if (!equalBytes(claim.payloadDigest, r.payloadDigest)) return `claims the payload ${toHex(claim.payloadDigest).slice(0, 16)}, replay gives ${toHex(r.payloadDigest).slice(0, 16)}`
-  return undefined
 }

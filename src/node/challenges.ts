@@ -1,0 +1,233 @@
+/**
+ * Seals are optimistic: few replay a contribution before it is sealed, anyone may after. The auditor
+ * replays a random share of what is sealed; what it finds wrong it calls out by name, and every
+ * node that hears the challenge replays that one slice and sees for itself. Nothing is believed:
+ * a challenge of a right contribution costs the challenger.
+ */
+import { equalBytes, toHex, ZERO32 } from '../core/codec/ssz.ts'
+import { type Challenge, type Claim, type SignedSeal, WORK_CHALLENGE } from '../core/codec/wire.ts'
+import { claimId, sealHash } from '../core/crypto/ids.ts'
+import { findJob } from '../core/ledger/state.ts'
+import type { ChainParams } from '../core/params.ts'
+import type { Clock, Random } from '../ports/clock.ts'
+import type { Candidate, Contributions, Taken } from './contributions.ts'
+import { Lru } from './lru.ts'
+import type { Blame, ChainService, Log, ReplayService } from './parts.ts'
+import { differs } from './replay.ts'
+import type { Rounds } from './rounds.ts'
+import { TokenBuckets } from './tokenBucket.ts'
+import type { From, WorkPublisher } from './workTopics.ts'
+
+/** Share of sealed contributions this node replays, of 256. */
+export const AUDIT_SHARE = 26
+/** Sealed contributions that wait to be audited; the oldest are forgotten. */
+const QUEUE_MAX = 256
+/** Challenges being replayed at once, and how often one peer may bring one. */
+const CHALLENGES_AT_ONCE = 4
+const CHALLENGES_PER_SECOND = 0.2
+const CHALLENGES_BURST = 4
+
+interface Sealed { readonly claim: Claim, readonly id: Uint8Array, readonly signed: SignedSeal }
+
+export interface ChallengesDeps {
+  readonly params: ChainParams
+  readonly chain: Pick<ChainService, 'head' | 'at' | 'on' | 'condemn'>
+  readonly rounds: Pick<Rounds, 'onTip' | 'pendingSeal' | 'condemn' | 'isCondemned' | 'signers' | 'tips'>
+  readonly contributions: Pick<Contributions, 'find' | 'drop' | 'vouchersOf'>
+  readonly replay: ReplayService
+  readonly publisher: WorkPublisher
+  readonly blame: Blame
+  readonly random: Random
+  readonly clock: Clock
+  readonly log: Log
+  /** Of 256; AUDIT_SHARE where not given. */
+  readonly auditShare?: number
+}
+
+const short = (bytes: Uint8Array): string => toHex(bytes).slice(0, 16)
+const ignore = (reason: string): Taken => ({ verdict: 'ignore', reason })
+
+export class Challenges {
+  readonly #d: ChallengesDeps
+  /** Sealed contributions already drawn for, one way or the other. */
+  readonly #considered = new Lru<boolean>(4096)
+  readonly #rates: TokenBuckets
+  #queue: Sealed[] = []
+  #share: number
+  #running = false
+  #replaying = 0
+  #audited = 0
+  #found = 0
+  #stopped = false
+  #undo: Array<() => void> = []
+
+  constructor (d: ChallengesDeps) {
+    this.#d = d
+    this.#share = d.auditShare ?? AUDIT_SHARE
+    this.#rates = new TokenBuckets(d.clock, CHALLENGES_PER_SECOND, CHALLENGES_BURST)
+  }
+
+  start (): void {
+    const { chain, rounds, params } = this.#d
+    this.#undo.push(
+      rounds.onTip(tip => { for (const signed of tip.pending) this.#consider(signed) }),
+      chain.on('head', ({ head, added }) => {
+        for (const record of added) if (record.meta.height > head.height - params.maturity) for (const signed of record.body.seals) this.#consider(signed)
+      }))
+  }
+
+  stop (): void {
+    this.#stopped = true
+    this.#queue = []
+    for (const undo of this.#undo.splice(0)) undo()
+  }
+
+  /** Sealed contributions replayed by this auditor, and how many of them were wrong. */
+  get counts (): { readonly audited: number, readonly wrong: number } { return { audited: this.#audited, wrong: this.#found } }
+
+  /** Audits everything that can still be challenged, and everything to come. */
+  auditAll (): void {
+    this.#share = 256
+    const { chain, params, rounds } = this.#d
+    const head = chain.head().height
+    for (const [name, drawn] of [...this.#considered.entries()]) if (!drawn) this.#considered.delete(name)
+    for (let h = Math.max(1, head - params.maturity + 1); h <= head; h++) for (const signed of chain.at(h)?.body.seals ?? []) this.#consider(signed)
+    for (const tip of rounds.tips()) for (const signed of tip.pending) this.#consider(signed)
+  }
+
+  /** A member replayed it before it was sealed: everyone should know before it is. */
+  async wrongUnsealed (candidate: Candidate, detail: string): Promise<void> {
+    this.#dropUnsealed(candidate, detail)
+    await this.#publish({ job: candidate.claim.template.job, sealHash: ZERO32, contribution: candidate.id })
+  }
+
+  /** From gossip. */
+  async take (c: Challenge, from: From): Promise<Taken> {
+    if (this.#d.rounds.isCondemned(c.contribution)) return { verdict: 'accept', reason: 'known to be wrong' }
+    if (!this.#rates.take(from.origin)) return ignore('too many challenges')
+    if (this.#replaying >= CHALLENGES_AT_ONCE) return ignore('busy')
+    this.#replaying++
+    try {
+      return equalBytes(c.sealHash, ZERO32) ? await this.#takeUnsealed(c, from) : await this.#takeSealed(c, from)
+    } finally {
+      this.#replaying--
+    }
+  }
+
+  async #takeUnsealed (c: Challenge, from: From): Promise<Taken> {
+    const candidate = this.#d.contributions.find(c.job, c.contribution)
+    if (candidate === undefined) return ignore('challenge of an unknown contribution')
+    const wrong = await this.#replay(candidate.claim, 'background')
+    if (wrong === undefined) return ignore('cannot be replayed here')
+    if (wrong === false) return this.#reject(c, from)
+    this.#dropUnsealed(candidate, wrong)
+    return { verdict: 'accept' }
+  }
+
+  async #takeSealed (c: Challenge, from: From): Promise<Taken> {
+    const sealed = this.#find(c)
+    if (sealed === undefined) return ignore('challenge of an unknown or ripe contribution')
+    const wrong = await this.#replay(sealed.claim, 'replay')
+    if (wrong === undefined) return ignore('cannot be replayed here')
+    if (wrong === false) return this.#reject(c, from)
+    await this.#condemn(sealed, wrong)
+    return { verdict: 'accept' }
+  }
+
+  /** In a pending seal, or in a block whose credits are not ripe. */
+  #find (c: Challenge): Sealed | undefined {
+    const { chain, rounds, params } = this.#d
+    const inSeal = (signed: SignedSeal | undefined): Sealed | undefined => {
+      const claim = signed?.seal.contributions.find(x => equalBytes(claimId(x), c.contribution))
+      return signed === undefined || claim === undefined ? undefined : { claim, id: c.contribution, signed }
+    }
+    const pending = inSeal(rounds.pendingSeal(c.sealHash))
+    if (pending !== undefined) return pending
+    const head = chain.head().height
+    for (let h = head; h > Math.max(0, head - params.maturity); h--) {
+      const signed = chain.at(h)?.body.seals.find(s => equalBytes(s.seal.job, c.job) && equalBytes(sealHash(s.seal), c.sealHash))
+      if (signed !== undefined) return inSeal(signed)
+    }
+    return undefined
+  }
+
+  #reject (c: Challenge, from: From): Taken {
+    const detail = `contribution ${short(c.contribution)} was computed right`
+    this.#d.blame.refuse({ what: 'challenge', reason: 'challenge of a right contribution', detail, peer: from.origin, fatal: false })
+    return { verdict: 'reject', reason: 'challenge of a right contribution' }
+  }
+
+  /** Draws once for every contribution of a seal. */
+  #consider (signed: SignedSeal): void {
+    for (const claim of signed.seal.contributions) {
+      const id = claimId(claim)
+      const name = toHex(id)
+      if (this.#considered.has(name)) continue
+      const drawn = this.#share === 256 || this.#d.random.bytes(1)[0] < this.#share
+      this.#considered.set(name, drawn)
+      // One that was found wrong before it was sealed needs no draw.
+      if (drawn || this.#d.rounds.isCondemned(id)) this.#queue.push({ claim, id, signed })
+    }
+    this.#queue = this.#queue.slice(-QUEUE_MAX)
+    void this.#run()
+  }
+
+  async #run (): Promise<void> {
+    if (this.#running) return
+    this.#running = true
+    try {
+      for (let next = this.#queue.shift(); next !== undefined && !this.#stopped; next = this.#queue.shift()) await this.#audit(next)
+    } catch (e) {
+      this.#d.log.error('auditor', e instanceof Error ? e.stack ?? e.message : String(e))
+    } finally {
+      this.#running = false
+    }
+  }
+
+  async #audit (sealed: Sealed): Promise<void> {
+    const wrong = await this.#replay(sealed.claim, 'background')
+    if (wrong === undefined) return
+    this.#audited++
+    if (wrong === false) return
+    await this.#condemn(sealed, wrong)
+    await this.#publish({ job: sealed.signed.seal.job, sealHash: sealHash(sealed.signed.seal), contribution: sealed.id })
+  }
+
+  /** How it is wrong; false: it is right; undefined: it cannot be told here. */
+  async #replay (claim: Claim, priority: 'replay' | 'background'): Promise<string | false | undefined> {
+    const job = findJob(this.#d.chain.head().ledger, claim.template.job)
+    if (job === undefined) return undefined
+    const r = await this.#d.replay.replay(claim, job.spec, priority)
+    return r.kind === 'unavailable' ? undefined : differs(claim, r) ?? false
+  }
+
+  async #condemn (sealed: Sealed, detail: string): Promise<void> {
+    const { blame, chain, rounds, contributions, log } = this.#d
+    this.#found++
+    const miner = toHex(sealed.claim.template.miner)
+    const signers = rounds.signers(sealed.signed).map(toHex)
+    log.warn('auditor', `contribution ${short(sealed.id)} of round ${sealed.signed.seal.round} is wrong: ${detail}`)
+    blame.refuse({ what: 'contribution', reason: 'wrong slice', detail, miner, fatal: true })
+    // Who vouched said that it had replayed it; who only signed the seal is named, not banned.
+    for (const voucher of contributions.vouchersOf(sealed.id)) {
+      blame.refuse({ what: 'vouch', reason: 'vouched for a wrong slice', detail: `${voucher.slice(0, 16)} vouched for ${short(sealed.id)}`, miner: voucher, fatal: true })
+    }
+    for (const signer of signers) {
+      blame.refuse({ what: 'seal', reason: 'signed a wrong slice', detail: `${signer.slice(0, 16)} signed round ${sealed.signed.seal.round}`, miner: signer, fatal: false })
+    }
+    rounds.condemn(sealed.id)
+    await chain.condemn(sealed.id, detail)
+  }
+
+  #dropUnsealed (candidate: Candidate, detail: string): void {
+    const { blame, contributions, rounds } = this.#d
+    const { job, miner } = candidate.claim.template
+    blame.refuse({ what: 'contribution', reason: 'wrong slice', detail, peer: candidate.origin, miner: toHex(miner), fatal: true })
+    contributions.drop(job, candidate.id)
+    rounds.condemn(candidate.id)
+  }
+
+  async #publish (value: Challenge): Promise<void> {
+    await this.#d.publisher.publish({ selector: WORK_CHALLENGE, value })
+  }
+}

@@ -1,0 +1,138 @@
+/**
+ * Learning curves: every so often the newest sealed state of a job is evaluated on records that no
+ * slice trains on. For people only; nothing in the chain depends on it.
+ */
+import type { CurvePoint } from '../bridge/api.ts'
+import { toHex } from '../core/codec/ssz.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Compute } from '../ports/compute.ts'
+import { StorageError, type Storage } from '../ports/storage.ts'
+import { sleep } from './askPeers.ts'
+import { dataFor } from './datasets.ts'
+import type { DataService, Hex, Log, StatesService } from './parts.ts'
+import type { Rounds, RoundTip } from './rounds.ts'
+
+/** Points kept per job; when there are more, every second of the older half goes. */
+export const POINTS_MAX = 400
+/** Least time between two evaluations of one job. */
+export const EVERY_MS = 4_000
+/** Held-out records one evaluation looks at. */
+export const RECORDS_MAX = 2_000
+/** Points after which a job's curve is written. */
+const SAVE_EVERY = 4
+const KEY = 'curve/'
+
+export interface CurveDeps {
+  readonly rounds: Pick<Rounds, 'tips' | 'onTip'>
+  readonly states: Pick<StatesService, 'state'>
+  readonly data: Pick<DataService, 'held'>
+  readonly compute: Pick<Compute, 'evaluate'>
+  readonly storage: Pick<Storage, 'get' | 'keys' | 'commit'>
+  readonly clock: Clock
+  readonly log: Log
+  readonly everyMs?: number
+}
+
+export class Curve {
+  readonly #d: CurveDeps
+  readonly #points = new Map<Hex, CurvePoint[]>()
+  readonly #unsaved = new Map<Hex, number>()
+  readonly #due = new Map<Hex, RoundTip>()
+  readonly #last = new Map<Hex, { readonly at: number, readonly round: number }>()
+  readonly #listeners = new Set<(point: CurvePoint) => void>()
+  #running = false
+  #stopped = false
+  #off: (() => void) | undefined
+
+  constructor (d: CurveDeps) { this.#d = d }
+
+  async start (): Promise<void> {
+    const { storage, rounds } = this.#d
+    for (const key of await storage.keys('meta', { from: KEY, to: 'curve0' })) {
+      const bytes = await storage.get('meta', key)
+      if (bytes !== undefined) this.#points.set(key.slice(KEY.length), JSON.parse(new TextDecoder().decode(bytes)) as CurvePoint[])
+    }
+    this.#off = rounds.onTip(tip => { this.#want(tip) })
+    for (const tip of rounds.tips()) this.#want(tip)
+  }
+
+  async stop (): Promise<void> {
+    this.#stopped = true
+    this.#off?.()
+    for (const job of [...this.#unsaved.keys()]) await this.#save(job)
+  }
+
+  /** Oldest first. */
+  points (job: Hex): CurvePoint[] { return this.#points.get(job) ?? [] }
+
+  onPoint (listener: (point: CurvePoint) => void): () => void {
+    this.#listeners.add(listener)
+    return () => { this.#listeners.delete(listener) }
+  }
+
+  /** Only the newest round of a job waits. */
+  #want (tip: RoundTip): void {
+    if (tip.job.status === 'waiting' || tip.job.status === 'cancelled') return
+    this.#due.set(toHex(tip.job.id), tip)
+    void this.#run()
+  }
+
+  async #run (): Promise<void> {
+    if (this.#running) return
+    this.#running = true
+    try {
+      while (this.#due.size > 0 && !this.#stopped) {
+        const now = this.#d.clock.now()
+        const every = this.#d.everyMs ?? EVERY_MS
+        const ready = [...this.#due].find(([job]) => (this.#last.get(job)?.at ?? -Infinity) + every <= now)
+        if (ready === undefined) {
+          await sleep(this.#d.clock, every / 4)
+          continue
+        }
+        const [job, tip] = ready
+        this.#due.delete(job)
+        await this.#evaluate(job, tip)
+      }
+    } catch (e) {
+      this.#d.log.warn('curve', `evaluation failed: ${e instanceof Error ? e.message : String(e)}`)
+    } finally {
+      this.#running = false
+    }
+  }
+
+  async #evaluate (job: Hex, tip: RoundTip): Promise<void> {
+    const { data, states, compute, clock } = this.#d
+    const held = dataFor(data, tip.spec)
+    if (this.#last.get(job)?.round === tip.round || held === undefined || tip.spec.data.testRecords === 0) return
+    this.#last.set(job, { at: clock.now(), round: tip.round })
+    const state = await states.state(tip.job.id, tip.round, tip.stateHash)
+    if (state === undefined || this.#stopped) return
+    const count = Math.min(tip.spec.data.testRecords, RECORDS_MAX)
+    const { inputs, labels } = held.gather(Array.from({ length: count }, (_, i) => tip.spec.data.trainRecords + i))
+    const r = await compute.evaluate({ spec: tip.spec, state, inputs, labels })
+    // Nats, as everyone plots them.
+    const loss = r.lossBits16 / 65536 / r.count * Math.LN2
+    await this.#add({ job, round: tip.round, timeMs: clock.now(), samples: r.count, accuracy: r.correct / r.count, loss })
+  }
+
+  async #add (point: CurvePoint): Promise<void> {
+    // After a reorganisation the rounds go back; the curve follows the chain.
+    const points = [...this.points(point.job).filter(p => p.round < point.round), point]
+    const half = points.length >> 1
+    this.#points.set(point.job, points.length <= POINTS_MAX ? points : points.filter((_, i) => i >= half || i % 2 === 0))
+    for (const listener of this.#listeners) listener(point)
+    const unsaved = (this.#unsaved.get(point.job) ?? 0) + 1
+    this.#unsaved.set(point.job, unsaved)
+    if (unsaved >= SAVE_EVERY) await this.#save(point.job)
+  }
+
+  async #save (job: Hex): Promise<void> {
+    this.#unsaved.delete(job)
+    try {
+      await this.#d.storage.commit([{ op: 'put', store: 'meta', key: KEY + job, value: new TextEncoder().encode(JSON.stringify(this.points(job))) }])
+    } catch (e) {
+      if (!(e instanceof StorageError)) throw e
+      this.#d.log.warn('curve', `not stored (${e.kind}): ${e.message}`)
+    }
+  }
+}

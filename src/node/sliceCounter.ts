@@ -1,0 +1,65 @@
+/**
+ * The next unused slice index of every (job, round) this key works on. Two different claims for one
+ * slice look like cheating, so indices are reserved in storage ahead of use: after a crash some are
+ * skipped, none is used again.
+ */
+import { toHex } from '../core/codec/ssz.ts'
+import { StorageError, type Storage } from '../ports/storage.ts'
+import type { Hex, Log } from './parts.ts'
+
+const KEY = 'trainer/slices'
+/** Indices reserved by one write. */
+const RESERVE = 32
+/** Rounds remembered; a reorganisation goes back fewer. */
+const ROUNDS_KEPT = 64
+
+type Stored = Array<readonly [string, number]>
+
+export class SliceCounter {
+  readonly #storage: Pick<Storage, 'get' | 'commit'>
+  readonly #log: Log
+  readonly #miner: Hex
+  /** By job and round: next index, and how far storage has reserved. Oldest first. */
+  readonly #rounds = new Map<string, { next: number, reserved: number }>()
+
+  constructor (storage: Pick<Storage, 'get' | 'commit'>, log: Log, miner: Uint8Array) {
+    this.#storage = storage
+    this.#log = log
+    this.#miner = toHex(miner)
+  }
+
+  async start (): Promise<void> {
+    const bytes = await this.#storage.get('meta', this.#key())
+    if (bytes === undefined) return
+    for (const [name, reserved] of JSON.parse(new TextDecoder().decode(bytes)) as Stored) this.#rounds.set(name, { next: reserved, reserved })
+  }
+
+  async take (job: Uint8Array, round: number): Promise<number> {
+    const name = `${toHex(job)}/${round}`
+    let counter = this.#rounds.get(name)
+    if (counter === undefined) {
+      counter = { next: 0, reserved: 0 }
+      this.#rounds.set(name, counter)
+      if (this.#rounds.size > ROUNDS_KEPT) this.#rounds.delete(this.#rounds.keys().next().value!)
+    }
+    // Taken before the write is awaited: two lanes must not get the same one.
+    const slice = counter.next++
+    if (slice >= counter.reserved) {
+      counter.reserved = slice + RESERVE
+      await this.#write()
+    }
+    return slice
+  }
+
+  #key (): string { return `${KEY}/${this.#miner}` }
+
+  async #write (): Promise<void> {
+    const stored: Stored = [...this.#rounds].map(([name, c]) => [name, c.reserved])
+    try {
+      await this.#storage.commit([{ op: 'put', store: 'meta', key: this.#key(), value: new TextEncoder().encode(JSON.stringify(stored)) }])
+    } catch (e) {
+      if (!(e instanceof StorageError)) throw e
+      this.#log.warn('trainer', `slice indices not stored (${e.kind}): ${e.message}`)
+    }
+  }
+}
