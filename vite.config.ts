@@ -1,9 +1,10 @@
 import { defineConfig } from 'vite'
 import solid from 'vite-plugin-solid'
+import { sszInBrowser } from './scripts/sszInBrowser.ts'
 
 /** The page. Everything it needs is bundled: nothing is fetched at build time or from a CDN later. */
 export default defineConfig({
-  plugins: [solid()],
+  plugins: [solid(), sszInBrowser()],
   build: {
     target: 'es2023',
     outDir: 'dist',
@@ -21,6 +22,6 @@ export default defineConfig({
       }
     }
   },
-  worker: { format: 'es' },
+  worker: { format: 'es', plugins: () => [sszInBrowser()] },
   server: { host: '127.0.0.1' }
 })

@@ -9,6 +9,7 @@ import { extname, join, normalize, resolve } from 'node:path'
 import { chromium, type BrowserContext, type LaunchOptions } from '@playwright/test'
 import { build } from 'vite'
 import { chromiumPath } from '../../scripts/ensure-chromium.mjs'
+import { sszInBrowser } from '../../scripts/sszInBrowser.ts'
 
 const TYPES: Readonly<Record<string, string>> = {
   '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.css': 'text/css', '.wasm': 'application/wasm', '.json': 'application/json'
@@ -29,7 +30,8 @@ export async function serveTestPage (folder: string): Promise<TestPage> {
     configFile: false,
     logLevel: 'warn',
     base: './',
-    worker: { format: 'es' },
+    plugins: [sszInBrowser()],
+    worker: { format: 'es', plugins: () => [sszInBrowser()] },
     build: { outDir, emptyOutDir: true, target: 'es2023', minify: false }
   })
   const server = createServer((request, response) => {
