@@ -80,6 +80,12 @@ export function shortId (id: string, head = 6, tail = 4): string {
   return id.length <= head + tail + 1 ? id : `${id.slice(0, head)}…${id.slice(-tail)}`
 }
 
+/** A fragment of a message as a sentence of its own. */
+export function sentence (s: string): string {
+  const text = s.trim()
+  return text === '' ? '' : `${text[0]!.toUpperCase()}${text.slice(1)}${/[.!?…]$/.test(text) ? '' : '.'}`
+}
+
 export function plural (n: number, one: string, many = `${one}s`): string {
   return `${count(n)} ${n === 1 ? one : many}`
 }

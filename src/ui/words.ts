@@ -1,6 +1,6 @@
 /** Every state of the node and of mining in words a person can act on. */
 import type { BlockView, HistoryEntry, JobView, MiningView, NodePhase } from '../bridge/api.ts'
-import { count, duration, percent, shortId } from './format.ts'
+import { count, duration, percent, sentence, shortId } from './format.ts'
 
 export type Tone = 'good' | 'busy' | 'warn' | 'bad' | 'idle'
 
@@ -20,7 +20,7 @@ const STAGES = { headers: 'fetching block headers', blocks: 'fetching blocks', s
 
 export function phaseWords (phase: NodePhase): Words {
   switch (phase.phase) {
-    case 'starting': return { tone: 'busy', label: 'Starting', title: 'Starting this node', text: `${capital(phase.step)}.` }
+    case 'starting': return { tone: 'busy', label: 'Starting', title: 'Starting this node', text: sentence(phase.step) }
     case 'joining': return { tone: 'busy', label: 'Joining', title: 'Joining the network', text: 'Looking for other tabs. This usually takes a few seconds.' }
     case 'alone': return { tone: 'warn', label: 'Alone', title: 'No other tab is in reach', text: 'You can train and mine alone; your blocks join the network as soon as someone else opens the page. Share the invite link to bring others in.', action: 'invite' }
     case 'syncing': return { tone: 'busy', label: `Syncing ${syncPercent(phase)}`, title: 'Catching up with the chain', text: `Block ${count(phase.height)} of ${count(phase.target)}: ${STAGES[phase.stage]}.`, progress: share(phase.height, phase.target) }
@@ -96,13 +96,4 @@ function share (have: number, want: number): number {
 
 function syncPercent (p: { readonly height: number, readonly target: number }): string {
   return `${Math.floor(share(p.height, p.target) * 100)} %`
-}
-
-function capital (s: string): string {
-  return s === '' ? s : s[0]!.toUpperCase() + s.slice(1)
-}
-
-function sentence (s: string): string {
-  const text = capital(s.trim())
-  return text === '' || /[.!?…]$/.test(text) ? text : `${text}.`
 }

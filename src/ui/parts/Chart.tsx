@@ -24,24 +24,27 @@ export function CurveChart (props: { points: readonly CurvePoint[] | undefined, 
     const last = points().at(-1)
     return first === undefined || last === undefined ? `No measurement of ${props.name} yet` : `${props.name}: accuracy went from ${percent(first.accuracy)} in round ${first.round} to ${percent(last.accuracy)} in round ${last.round}, loss from ${first.loss.toFixed(2)} to ${last.loss.toFixed(2)}`
   }
+  const where = (): string => { const p = shown(); return p === undefined ? '' : `round ${count(p.round)} · ${clock(p.timeMs)} · ${si(p.samples)}samples` }
   return (
     <div class="chart" data-testid="loss-chart" data-points={points().length}>
       <div class="chart-head">
         <div class="chart-values">
           <div class="chart-value"><span class="swatch swatch-accuracy" />Accuracy <strong data-testid="accuracy" data-value={shown()?.accuracy}>{percent(shown()?.accuracy)}</strong></div>
           <div class="chart-value"><span class="swatch swatch-loss" />Loss <strong data-testid="loss">{shown()?.loss.toFixed(3) ?? '–'}</strong></div>
-          <Show when={shown()}>{p => <div class="chart-where">round {count(p().round)} · {clock(p().timeMs)} · {si(p().samples)}samples</div>}</Show>
         </div>
-        <Segments label="Horizontal axis" options={AXES} value={x()} onChange={setX} />
       </div>
       <Show when={props.points !== undefined} fallback={<Skeleton lines={4} />}>
         <Show when={points().length > 0} fallback={<Empty icon="train" title="No measurement yet">The first point appears as soon as this tab has measured the model on records that are not used for training.</Empty>}>
           <div role="img" aria-label={summary()}>
             {/* A canvas cannot take new colours, so a change of theme draws a new one. */}
-            <Show when={app.theme.shown()} keyed>{() => <Plot points={points()} x={x()} height={props.height ?? 240} onHover={setHovered} />}</Show>
+            <Show when={app.theme.shown()} keyed>{_theme => <Plot points={points()} x={x()} height={props.height ?? 240} onHover={setHovered} />}</Show>
           </div>
         </Show>
       </Show>
+      <div class="chart-foot">
+        <span class="chart-where">{where()}</span>
+        <Segments label="Horizontal axis" options={AXES} value={x()} onChange={setX} />
+      </div>
     </div>
   )
 }
@@ -86,7 +89,7 @@ function Plot (props: { points: readonly CurvePoint[], x: XAxis, height: number,
           { scale: 'loss', stroke: colour('--series-loss'), width: 1.5, dash: [5, 3], points: { show: props.points.length < 3 } }
         ],
         axes: [
-          { ...axis, grid: { show: false }, values: props.x === 'time' ? undefined : (_u, ticks) => ticks.map(t => props.x === 'round' ? (Number.isInteger(t) ? count(t) : '') : si(t).trim()) },
+          { ...axis, size: 30, grid: { show: false }, values: props.x === 'time' ? undefined : (_u, ticks) => ticks.map(t => props.x === 'round' ? (Number.isInteger(t) ? count(t) : '') : si(t).trim()) },
           { ...axis, scale: 'pc', size: 46, values: (_u, ticks) => ticks.map(t => `${t} %`) },
           { ...axis, scale: 'loss', side: 1, size: 42, grid: { show: false }, values: (_u, ticks) => ticks.map(t => t.toFixed(1)) }
         ]

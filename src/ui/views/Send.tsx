@@ -4,7 +4,7 @@ import type { FieldError } from '../../bridge/api.ts'
 import { parseAddress } from '../../core/codec/address.ts'
 import { parseAmount } from '../../core/codec/amount.ts'
 import { useApp } from '../context.tsx'
-import { credits } from '../format.ts'
+import { credits, sentence } from '../format.ts'
 import { Button, Note } from '../parts/basics.tsx'
 import { Confirm, Receipt } from '../parts/dialogs.tsx'
 import { Field } from '../parts/fields.tsx'
@@ -25,20 +25,20 @@ export function Send (): JSX.Element {
     const text = to().trim()
     if (text === '') return touched() ? 'Enter the address to send to.' : undefined
     const parsed = parseAddress(text)
-    if (!parsed.ok) return `This is not an address: ${parsed.error}.`
+    if (!parsed.ok) return sentence(parsed.error)
     return text === wallet().address ? 'This is your own address.' : undefined
   })
   const feeValue = createMemo(() => parseAmount(fee().trim()))
   const feeError = createMemo(() => {
     const parsed = feeValue()
-    if (!parsed.ok) return `Expected an amount of credits: ${parsed.error}.`
+    if (!parsed.ok) return sentence(parsed.error)
     return parsed.value < wallet().minFee ? `At least ${credits(wallet().minFee)}.` : undefined
   })
   const amountValue = createMemo(() => parseAmount(amount().trim()))
   const amountError = createMemo(() => {
     if (amount().trim() === '') return touched() ? 'Enter how much to send.' : undefined
     const parsed = amountValue()
-    if (!parsed.ok) return `Expected an amount like 12.5: ${parsed.error}.`
+    if (!parsed.ok) return sentence(parsed.error)
     if (parsed.value <= 0n) return 'Must be more than nothing.'
     const f = feeValue()
     return f.ok && parsed.value + f.value > spendable() ? `You can spend ${credits(spendable())}, the fee included.` : undefined

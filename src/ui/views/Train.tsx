@@ -27,17 +27,17 @@ export function Train (): JSX.Element {
     <>
       <PhaseNote />
       <BackupNudge />
-      <Guide />
-      <div class="train-grid">
+      <div class="train-grid train-head">
         <Control jobName={app.view.jobs.find(j => j.id === app.view.mining.job)?.name} />
-        <Card class="train-chart" title={job()?.name ?? 'Learning'} aside={
-          <Show when={app.view.jobs.length > 1}>
+        <Guide />
+        <Card class="train-chart" title="Learning curve" aside={
+          <Show when={app.view.jobs.length > 1} fallback={<span class="quiet">{job()?.name}</span>}>
             <select class="select" aria-label="Job shown in the chart" value={job()?.id} onChange={e => { setChosen(e.currentTarget.value) }}>
               <For each={app.view.jobs}>{j => <option value={j.id} selected={j.id === job()?.id}>{j.name}</option>}</For>
             </select>
           </Show>
         }>
-          <Show when={job()} fallback={<Skeleton lines={5} />}>{j => <CurveChart points={app.s.curves[j().id]} name={j().name} />}</Show>
+          <Show when={job()} fallback={<Skeleton lines={5} />}>{j => <CurveChart points={app.s.curves[j().id]} name={j().name} height={286} />}</Show>
         </Card>
       </div>
       <Numbers />
@@ -95,7 +95,7 @@ function Guide (): JSX.Element {
           <Button kind="quiet" small icon="cross" aria-label="Dismiss the first steps" data-testid="guide-dismiss" onClick={dismiss} />
         </div>
         <ol class="guide-steps">
-          <li classList={{ done: done()[0] }}><strong>Start training</strong><span>Press the button below. The defaults leave a laptop quiet; you can pause at any time.</span></li>
+          <li classList={{ done: done()[0] }}><strong>Start training</strong><span>One button does it. The defaults leave a laptop quiet; you can pause at any time.</span></li>
           <li classList={{ done: done()[1] }}><strong>Watch it being checked</strong><span>Open any block and replay its work here: same bits or it does not count.</span></li>
           <li classList={{ done: done()[2] }}><strong>Use what you earn</strong><span>Spend credits on training your own data, or send them. Trying a model is free.</span></li>
         </ol>
@@ -149,7 +149,7 @@ function Control (props: { jobName?: string }): JSX.Element {
         <div class="control-label" id="intensity">Intensity</div>
         <Segments label="Intensity" options={PRESETS} value={preset()} onChange={p => { apply(presetSettings(p, workersMax())) }} testid="intensity" />
       </div>
-      <details class="more">
+      <details class="more" open={window.innerWidth > 860}>
         <summary>Fine-tune and when to pause</summary>
         <Range label="Processor cores" min={1} max={workersMax()} step={1} value={Math.min(settings().workers, workersMax())} words={v => `${v} of ${workersMax()}`} onChange={workers => { apply({ workers }) }} testid="workers" />
         <Range label="Share of their time" min={10} max={100} step={5} value={Math.round(settings().duty * 100)} words={v => `${v} %`} onChange={v => { apply({ duty: v / 100 }) }} testid="duty" />
@@ -172,7 +172,7 @@ function Numbers (): JSX.Element {
       <Stat label="Steps" value={`${si(app.view.compute.stepsPerSecond)}/s`} note={`${plural(app.view.mining.slices, 'slice')} done`} tip="Training steps of this tab per second, mining and checking together." testid="steps-rate" />
       <Stat label="Compute" value={`${si(app.view.compute.macsPerSecond)}MAC/s`} note={`${app.view.compute.backend} · ${app.view.compute.busy}/${app.view.compute.workers} busy`} tip="Multiply-accumulates per second, on the backend named below." testid="macs-rate" />
       <Stat label="Next block of yours" value={expected()} note={`${plural(app.view.mining.blocksFound, 'block')} found`} tip="Expected time until a piece of your work wins a block. Luck decides when exactly." testid="expected-block" />
-      <Stat label="Network" value={`${si(app.view.networkSamplesPerSecond)}samples/s`} note={`${app.view.contributionsPerRound.toFixed(1)} parts per round`} tip="Samples that sealed work of the last minute was trained on, all tabs together." testid="network-rate" />
+      <Stat label="Samples, all tabs" value={`${si(app.view.networkSamplesPerSecond)}/s`} note={`${app.view.contributionsPerRound.toFixed(1)} parts per round`} tip="Samples that sealed work of the last minute was trained on, all tabs together." testid="network-rate" />
       <Stat label="Earned this session" value={credits(earned())} note={`${plural(app.view.mining.contributionsSealed, 'part')} sealed`} tip="Credits for blocks and sealed work since this page was opened. They can be spent after a few blocks." testid="earned" />
       <Stat label="Work replayed" value={count(app.view.replays)} note={app.view.replayFailures === 0 ? 'all matched' : `${plural(app.view.replayFailures, 'mismatch', 'mismatches')}`} tip="Blocks of others whose work this tab redid to check it." testid="replays" />
     </dl>

@@ -32,7 +32,7 @@ export function Try (): JSX.Element {
             </select>
           </label>
         </div>
-        <Show when={j().id} keyed>{() => <Playground job={j()} />}</Show>
+        <Show when={j().id} keyed>{_id => <Playground job={j()} />}</Show>
       </>
     )}</Show>
   )

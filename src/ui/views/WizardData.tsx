@@ -3,7 +3,7 @@ import { createSignal, For, Match, Show, Switch, type JSX } from 'solid-js'
 import type { DatasetPreview, FieldError, JobFiles, JobView } from '../../bridge/api.ts'
 import { MAX_DATASET_BYTES } from '../../core/params.ts'
 import { useApp } from '../context.tsx'
-import { bytes, count, plural } from '../format.ts'
+import { bytes, count, plural, sentence } from '../format.ts'
 import { Button, Note, Progress } from '../parts/basics.tsx'
 import { Field, Segments } from '../parts/fields.tsx'
 import { Icon } from '../parts/Icon.tsx'
@@ -129,7 +129,7 @@ export function WizardData (props: { draft: WizardDraft, change: (part: Partial<
 }
 
 function words (e: FieldError): string {
-  return `${e.line === undefined ? '' : `Line ${count(e.line)}: `}${e.message}.`.replace(/\.\.$/, '.')
+  return e.line === undefined ? sentence(e.message) : sentence(`line ${count(e.line)}: ${e.message}`)
 }
 
 function Builtin (props: { job: JobView | undefined }): JSX.Element {

@@ -2,7 +2,7 @@
 import { createMemo, createSignal, For, Show, type JSX } from 'solid-js'
 import type { FieldError } from '../../bridge/api.ts'
 import { MAX_BATCH, MIN_BATCH } from '../../core/params.ts'
-import { count, si } from '../format.ts'
+import { count, sentence, si } from '../format.ts'
 import { Button, Note, saveFile } from '../parts/basics.tsx'
 import { Field, Segments } from '../parts/fields.tsx'
 import type { Checked } from './Wizard.tsx'
@@ -20,7 +20,7 @@ export function WizardModel (props: { json: string, onJson: (json: string) => vo
   const set = (field: keyof ModelFields) => (value: string): void => { const r = root(); if (r !== undefined) props.onJson(print(writeField(r, field, value))) }
   const errorOf = (field: keyof ModelFields): string | undefined => {
     const found = props.errors.filter(e => e.field === PATHS[field])
-    return found.length === 0 ? undefined : found.map(e => `${e.message}.`.replace(/\.\.$/, '.')).join(' ')
+    return found.length === 0 ? undefined : found.map(e => sentence(e.message)).join(' ')
   }
   const inForm = (e: FieldError): boolean => Object.values(PATHS).includes(e.field)
   const listed = (): readonly FieldError[] => mode() === 'json' ? props.errors : props.errors.filter(e => !inForm(e))

@@ -5,6 +5,7 @@
  */
 import type { DatasetPreview, JobDraft } from '../../bridge/api.ts'
 import { parseAmount } from '../../core/codec/amount.ts'
+import { sentence } from '../format.ts'
 
 export interface ModelFields {
   readonly name: string
@@ -146,7 +147,7 @@ export function toJobDraft (json: string, data: string, price: PriceFields): { r
   const amount = (key: keyof PriceFields): bigint => {
     const parsed = parseAmount(price[key].trim())
     if (parsed.ok) return parsed.value
-    errors[key] = `Expected an amount of credits: ${parsed.error}.`
+    errors[key] = sentence(parsed.error)
     return 0n
   }
   const value = {
