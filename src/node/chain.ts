@@ -8,7 +8,7 @@
  * or in being forgotten after RETRIES.
  */
 import { toHex } from '../core/codec/ssz.ts'
-import { type Block, Body } from '../core/codec/wire.ts'
+import { type Block, Body, type Claim } from '../core/codec/wire.ts'
 import { applyBlock, blockSignatureItems } from '../core/consensus/apply.ts'
 import type { BlockMeta } from '../core/consensus/chain.ts'
 import { checkHeader } from '../core/consensus/header.ts'
@@ -119,6 +119,8 @@ export class Chain implements ChainService {
   has (hash: Uint8Array): boolean { return this.#tree.get(toHex(hash)) !== undefined }
   meta (hash: Uint8Array): BlockMeta | undefined { return this.#tree.get(toHex(hash))?.meta }
   metaAt (height: number): BlockMeta | undefined { return this.#tree.at(height)?.meta }
+  /** Refused whatever body and signature it comes with. */
+  isRefused (hash: Uint8Array): boolean { return this.#refused.has(toHex(hash)) }
   isMain (hash: Uint8Array): boolean {
     const n = this.#tree.get(toHex(hash))
     return n !== undefined && this.#tree.isMain(n)
@@ -251,6 +253,11 @@ export class Chain implements ChainService {
     return { status: 'refused', refusal }
   }
 
+  /** A header came whose parent is not here. */
+  announceMissing (header: Claim, via: PeerId): void {
+    this.#events.emit('missing', { parent: header.template.parent, height: header.template.height, via })
+  }
+
   #noParent (block: Block, how: SubmitOptions, name: Name, size: number): SubmitResult {
     const { height, parent } = block.header.template
     if (height <= this.baseHeight()) return { status: 'refused', refusal: refusal('stale', 'header-height', `height ${height}, nothing below ${this.baseHeight() + 1} can be built any more`) }
@@ -307,21 +314,25 @@ export class Chain implements ChainService {
     }
   }
 
-  /** A replay done later proved the block wrong: it goes, and all after it. */
+  /**
+   * A replay done later proved the block wrong: it goes, and all after it. So does the work taken on
+   * trust below it: it came with it.
+   */
   refute (hash: Uint8Array, refusal: Refusal): void {
     const n = this.#tree.get(toHex(hash))
     if (n === undefined) return
     const { miner } = n.meta.header.template
     this.#blame.refuse({ what: `block ${n.meta.height} ${n.key.slice(0, 8)}`, reason: refusal.reason, detail: refusal.detail, miner: toHex(miner), fatal: true })
+    let lowest: TreeNode | undefined
+    for (let p = this.#tree.get(n.parent); p !== undefined && p.checked === 'ledger' && p.children.size === 1; p = this.#tree.get(p.parent)) lowest = p
     this.#remove(n, refusal)
+    if (lowest !== undefined) this.#remove(lowest)
   }
 
-  /** The blocks up to this one that were taken on trust, and what stands on them, are not believed any more. */
+  /** This block and what stands on it is not believed any more; it may come again. */
   distrust (hash: Uint8Array): void {
-    let n = this.#tree.get(toHex(hash))
-    if (n === undefined || n.checked !== 'ledger') return
-    for (let p = this.#tree.get(n.parent); p !== undefined && p.checked === 'ledger' && p.children.size === 1; p = this.#tree.get(n.parent)) n = p
-    this.#remove(n)
+    const n = this.#tree.get(toHex(hash))
+    if (n !== undefined) this.#remove(n)
   }
 
   markReplayed (hash: Uint8Array): void {

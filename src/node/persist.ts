@@ -92,8 +92,10 @@ export class ChainStore {
   // --- writing
 
   put (n: TreeNode): void {
-    const snapshot = n.meta.height % SNAPSHOT_BLOCKS === 0
-    this.#enqueue({ put: n, bytes: n.body === undefined ? 0 : Body.value_serializedSize(n.body), ops: () => this.#putOps(n, snapshot) })
+    const { body } = n
+    if (body === undefined) return
+    // The body is named here: the tree may let go of it before its turn comes.
+    this.#enqueue({ put: n, bytes: Body.value_serializedSize(body), ops: () => this.#putOps(n, body) })
   }
 
   /** The block is checked by replay now. */
@@ -205,10 +207,10 @@ export class ChainStore {
     this.#onState(s)
   }
 
-  #putOps (n: TreeNode, snapshot: boolean): StorageOp[] {
-    if (n.removed || n.body === undefined) return []
-    const ops: StorageOp[] = [headerOp(n), { op: 'put', store: 'bodies', key: blockKey(n.meta.height, n.key), value: Body.serialize(n.body) }]
-    if (snapshot) {
+  #putOps (n: TreeNode, body: Body): StorageOp[] {
+    if (n.removed) return []
+    const ops: StorageOp[] = [headerOp(n), { op: 'put', store: 'bodies', key: blockKey(n.meta.height, n.key), value: Body.serialize(body) }]
+    if (n.meta.height % SNAPSHOT_BLOCKS === 0) {
       const before: Uint8Array[] = []
       for (let m = n.meta.parent; m !== undefined && before.length < this.#lookBack; m = m.parent) before.push(encodeLedger(this.#jobTable(m.ledger)))
       ops.push({ op: 'put', store: 'ledger', key: blockKey(n.meta.height, n.key), value: SnapshotRecord.serialize({ ledger: encodeLedger(n.meta.ledger), before }) })

@@ -1,0 +1,76 @@
+/**
+ * Redoes, newest first, the blocks that were taken on trust while catching up, as far as their data is
+ * still to be had. What cannot be redone any more is `pruned`, and says so.
+ */
+import { equalBytes, toHex } from '../core/codec/ssz.ts'
+import { invalid } from '../core/consensus/refusal.ts'
+import { findJob } from '../core/ledger/state.ts'
+import type { Chain } from './chain.ts'
+import type { BlockRecord, Log, ReplayService } from './parts.ts'
+
+/** Blocks in a row whose data nobody has: those before them are older still. */
+const MISSING_IN_A_ROW = 3
+
+export type Redone = 'right' | 'wrong' | 'unavailable'
+
+export class Backfill {
+  readonly #chain: Chain
+  readonly #replay: ReplayService
+  readonly #log: Log
+  #running: Promise<void> | undefined
+  #pruned: number | undefined
+  #stopped = false
+
+  constructor (d: { readonly chain: Chain, readonly replay: ReplayService, readonly log: Log }) {
+    this.#chain = d.chain
+    this.#replay = d.replay
+    this.#log = d.log
+  }
+
+  /** Newest height that could not be redone; nothing at or below it was. */
+  get pruned (): number | undefined { return this.#pruned }
+
+  stop (): void { this.#stopped = true }
+
+  /** Starts unless it runs. */
+  run (): void {
+    this.#running ??= this.#run()
+      .catch((e: unknown) => { this.#log.error('backfill', e instanceof Error ? e.message : String(e)) })
+      .finally(() => { this.#running = undefined })
+  }
+
+  async idle (): Promise<void> { await this.#running }
+
+  async #run (): Promise<void> {
+    let missing = 0
+    let height = this.#chain.head().height
+    while (!this.#stopped && height > (this.#pruned ?? 0)) {
+      const record = this.#chain.at(height)
+      if (record === undefined) return
+      height--
+      if (record.checked !== 'ledger') continue
+      const redone = await this.redo(record, 'background')
+      if (redone === 'wrong') return
+      missing = redone === 'unavailable' ? missing + 1 : 0
+      if (missing < MISSING_IN_A_ROW) continue
+      this.#pruned = height + missing
+      this.#log.info('backfill', `blocks up to ${this.#pruned} are pruned: their rules and ledger were checked, their work cannot be redone any more`)
+      return
+    }
+  }
+
+  /** A wrong block is dropped with all that stands on it. */
+  async redo (record: BlockRecord, priority: 'replay' | 'background'): Promise<Redone> {
+    const { header, ledger, hash, height } = record.meta
+    const job = findJob(ledger, header.template.job)
+    const fact = job === undefined ? undefined : await this.#replay.replay(header, job.spec, priority)
+    if (this.#stopped || fact === undefined || fact.kind === 'unavailable') return 'unavailable'
+    if (equalBytes(fact.resultHash, header.resultHash) && equalBytes(fact.payloadDigest, header.payloadDigest)) {
+      this.#chain.markReplayed(hash)
+      this.#log.debug('backfill', `block ${height} ${toHex(hash).slice(0, 8)} redone`)
+      return 'right'
+    }
+    this.#chain.refute(hash, invalid('result-hash', 'redoing the slice gave another result'))
+    return 'wrong'
+  }
+}

@@ -1,0 +1,211 @@
+/**
+ * Blocks and transactions as they travel: what this node announces, and what it lets pass. A message
+ * is forwarded only after its content was taken, so whoever hands one over answers for it.
+ *
+ * Block message: one byte 0 and the block, or one byte 1 and the header alone where the block is too
+ * large for gossip; the body is then asked of whoever handed it over.
+ */
+import { decode, equalBytes, toHex } from '../core/codec/ssz.ts'
+import { Block, BodiesRequest, BodiesResponse, Body, Claim, SignedTransaction } from '../core/codec/wire.ts'
+import { type BlockMeta, chainId } from '../core/consensus/chain.ts'
+import { checkHeader } from '../core/consensus/header.ts'
+import type { ReasonCode } from '../core/consensus/refusal.ts'
+import { claimId } from '../core/crypto/ids.ts'
+import { type ChainParams, MAX_BODY_BYTES, MAX_GOSSIP_BYTES, PROTOCOL_VERSION } from '../core/params.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { GossipMessage, Network, PeerId, Verdict } from '../ports/network.ts'
+import { ask } from './askPeers.ts'
+import type { Chain } from './chain.ts'
+import { MAX_TRANSACTION_BYTES } from './mempool.ts'
+import type { Blame, Log, PoolService, SubmitResult } from './parts.ts'
+import type { Sync } from './sync.ts'
+import { BODIES_PROTOCOL, BODIES_TIMEOUT_MS, MAX_BODIES_RESPONSE_BYTES } from './syncServer.ts'
+import { TokenBuckets } from './tokenBucket.ts'
+
+const KIND_BLOCK = 0
+const KIND_HEADER = 1
+/** Larger blocks are announced by header: gossip repeats every byte to every neighbour. */
+export const MAX_GOSSIP_BLOCK_BYTES = 60 * 1024
+/** What one peer may hand over: blocks and transactions per second, and at once. */
+const BLOCKS_PER_SECOND = 4
+const BLOCKS_BURST = 48
+const TRANSACTIONS_PER_SECOND = 40
+const TRANSACTIONS_BURST = 400
+/** An own block is announced this often while it is the head; gossip may have missed it. */
+const ANNOUNCEMENTS = 3
+
+export const blocksTopic = (chain: Uint8Array): string => `/cw/${toHex(chain).slice(0, 8)}/blocks`
+export const transactionsTopic = (chain: Uint8Array): string => `/cw/${toHex(chain).slice(0, 8)}/tx`
+
+/** Wrong on every chain and at every height: whoever forwards such a transaction did not look. */
+const NEVER_RIGHT: ReadonlySet<ReasonCode> = new Set<ReasonCode>([
+  'transaction-signature', 'transaction-chain', 'transaction-action', 'transaction-fee', 'transaction-nonce-exhausted',
+  'transfer-amount', 'transfer-self', 'post-spec-encoding', 'post-spec-rules', 'post-price', 'post-escrow', 'post-burn'
+])
+
+export class BlocksGossip {
+  readonly #params: ChainParams
+  readonly #clock: Clock
+  readonly #network: Pick<Network, 'publish' | 'subscribe' | 'request'>
+  readonly #chain: Chain
+  readonly #sync: Pick<Sync, 'sawVersion'>
+  readonly #pool: Pick<PoolService, 'add'>
+  readonly #blame: Pick<Blame, 'refuse'>
+  readonly #log: Log
+  readonly #blocks: TokenBuckets
+  readonly #transactions: TokenBuckets
+  readonly #chainId: Uint8Array
+  #stopped = false
+
+  constructor (d: {
+    readonly params: ChainParams
+    readonly clock: Clock
+    readonly network: Pick<Network, 'publish' | 'subscribe' | 'request'>
+    readonly chain: Chain
+    readonly sync: Pick<Sync, 'sawVersion'>
+    readonly pool: Pick<PoolService, 'add'>
+    readonly blame: Pick<Blame, 'refuse'>
+    readonly log: Log
+  }) {
+    this.#params = d.params
+    this.#clock = d.clock
+    this.#network = d.network
+    this.#chain = d.chain
+    this.#sync = d.sync
+    this.#pool = d.pool
+    this.#blame = d.blame
+    this.#log = d.log
+    this.#blocks = new TokenBuckets(d.clock, BLOCKS_PER_SECOND, BLOCKS_BURST)
+    this.#transactions = new TokenBuckets(d.clock, TRANSACTIONS_PER_SECOND, TRANSACTIONS_BURST)
+    this.#chainId = chainId(d.chain.head())
+  }
+
+  async start (): Promise<() => void> {
+    const offs = [
+      await this.#network.subscribe(blocksTopic(this.#chainId), async (m) => await this.#onBlock(m)),
+      await this.#network.subscribe(transactionsTopic(this.#chainId), async (m) => await this.#onTransaction(m))
+    ]
+    return () => {
+      this.#stopped = true
+      for (const off of offs) off()
+    }
+  }
+
+  /** Announces an own block, again while it stays the head. */
+  async announce (block: Block, times = ANNOUNCEMENTS): Promise<void> {
+    const bytes = Block.serialize(block)
+    const whole = bytes.length <= MAX_GOSSIP_BLOCK_BYTES
+    await this.#publish(blocksTopic(this.#chainId), whole ? message(KIND_BLOCK, bytes) : message(KIND_HEADER, Claim.serialize(block.header)))
+    if (times <= 1) return
+    const hash = claimId(block.header)
+    this.#clock.after(this.#params.blockIntervalMs, () => {
+      if (!this.#stopped && equalBytes(this.#chain.head().hash, hash)) void this.announce(block, times - 1)
+    })
+  }
+
+  async announceTransaction (tx: SignedTransaction): Promise<void> {
+    await this.#publish(transactionsTopic(this.#chainId), SignedTransaction.serialize(tx))
+  }
+
+  async #publish (topic: string, bytes: Uint8Array): Promise<void> {
+    try {
+      await this.#network.publish(topic, bytes)
+    } catch (e) {
+      // Alone or stopping: nobody to tell, and the next announcement or status will.
+      this.#log.debug('gossip', `not published on ${topic}: ${e instanceof Error ? e.message : String(e)}`)
+    }
+  }
+
+  // --- blocks
+
+  async #onBlock (m: GossipMessage): Promise<Verdict> {
+    if (!this.#blocks.take(m.via)) return this.#tooMany('blocks', m.via)
+    if (m.bytes.length < 3 || m.bytes.length > MAX_GOSSIP_BYTES) return this.#garbage('block message', `${m.bytes.length} bytes`, m.via)
+    // A header begins with its version, whatever later versions add behind it.
+    const version = m.bytes[1] | (m.bytes[2] << 8)
+    if (version > PROTOCOL_VERSION) {
+      this.#sync.sawVersion(version)
+      return 'ignore'
+    }
+    const content = m.bytes.subarray(1)
+    switch (m.bytes[0]) {
+      case KIND_BLOCK: {
+        const d = decode(Block, content, MAX_GOSSIP_BYTES)
+        if (!d.ok) return this.#garbage('block message', `${d.error.reason}: ${d.error.detail}`, m.via)
+        return verdictOf(await this.#chain.submit(d.value, m.origin, m.via))
+      }
+      case KIND_HEADER: {
+        const d = decode(Claim, content, MAX_GOSSIP_BYTES)
+        if (!d.ok) return this.#garbage('block message', `${d.error.reason}: ${d.error.detail}`, m.via)
+        return await this.#onHeader(d.value, m)
+      }
+      default:
+        return this.#garbage('block message', `kind ${m.bytes[0]}`, m.via)
+    }
+  }
+
+  async #onHeader (header: Claim, m: GossipMessage): Promise<Verdict> {
+    const hash = claimId(header)
+    if (this.#chain.has(hash)) return 'ignore'
+    const parent: BlockMeta | undefined = this.#chain.meta(header.template.parent)
+    if (parent === undefined) {
+      this.#chain.announceMissing(header, m.via)
+      return 'ignore'
+    }
+    const wrong = checkHeader(this.#params, parent, header, this.#clock.now())
+    if (wrong?.verdict === 'invalid') {
+      this.#blame.refuse({ what: `header ${header.template.height} ${toHex(hash).slice(0, 8)}`, reason: wrong.reason, detail: wrong.detail, peer: m.via, fatal: true })
+      return 'reject'
+    }
+    const body = wrong === undefined ? await this.#fetchBody(hash, m.via) : undefined
+    return body === undefined ? 'ignore' : verdictOf(await this.#chain.submit({ header, body }, m.origin, m.via))
+  }
+
+  async #fetchBody (hash: Uint8Array, via: PeerId): Promise<Body | undefined> {
+    const answer = await ask(this.#network, via, BODIES_PROTOCOL, BodiesRequest.serialize({ hashes: [hash] }), BODIES_TIMEOUT_MS, MAX_BODIES_RESPONSE_BYTES)
+    const d = answer === undefined ? undefined : decode(BodiesResponse, answer, MAX_BODIES_RESPONSE_BYTES)
+    const body = d?.ok === true && d.value.bodies.length === 1 ? decode(Body, d.value.bodies[0], MAX_BODY_BYTES) : undefined
+    return body?.ok === true ? body.value : undefined
+  }
+
+  // --- transactions
+
+  async #onTransaction (m: GossipMessage): Promise<Verdict> {
+    if (!this.#transactions.take(m.via)) return this.#tooMany('transactions', m.via)
+    const d = decode(SignedTransaction, m.bytes, MAX_TRANSACTION_BYTES)
+    if (!d.ok) return this.#garbage('transaction message', `${d.error.reason}: ${d.error.detail}`, m.via)
+    const refused = await this.#pool.add(d.value, m.via)
+    if (refused === undefined) return 'accept'
+    if (!NEVER_RIGHT.has(refused.reason) || refused.verdict !== 'invalid') return 'ignore'
+    this.#blame.refuse({ what: 'transaction', reason: refused.reason, detail: refused.detail, peer: m.via, fatal: true })
+    return 'reject'
+  }
+
+  #garbage (what: string, detail: string, peer: PeerId): Verdict {
+    this.#blame.refuse({ what, reason: 'malformed', detail, peer, fatal: true })
+    return 'reject'
+  }
+
+  #tooMany (what: string, peer: PeerId): Verdict {
+    this.#blame.refuse({ what, reason: 'too-many', detail: 'more per second than one peer may hand over', peer, fatal: false })
+    return 'ignore'
+  }
+}
+
+function message (kind: number, content: Uint8Array): Uint8Array {
+  const out = new Uint8Array(1 + content.length)
+  out[0] = kind
+  out.set(content, 1)
+  return out
+}
+
+/** Held blocks are not forwarded: this node cannot answer for them yet. */
+function verdictOf (r: SubmitResult): Verdict {
+  switch (r.status) {
+    case 'added': return 'accept'
+    case 'known':
+    case 'held': return 'ignore'
+    case 'refused': return r.refusal.verdict === 'invalid' ? 'reject' : 'ignore'
+    default: return r satisfies never
+  }
+}

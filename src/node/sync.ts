@@ -1,0 +1,509 @@
+/**
+ * Catching up. Every peer is asked for its status now and then; while one has a heavier chain than
+ * this node, that chain is followed:
+ *
+ *   headers   the peer's headers from our last common block, checked as far as headers can be
+ *   blocks    bodies from whoever has them; rules and ledger checked, old work taken on trust
+ *   states    waiting for the model state that the first replay starts from
+ *   replay    the last joinReplayBlocks are redone before they are believed
+ *
+ * A plan ends in success, or is given up: then the peer that named the chain is left alone for a while
+ * that doubles. What was taken on trust is dropped if a block above it proves wrong, or if nobody is
+ * left who can show the blocks that would vouch for it. Whoever breaks a rule is banned by name;
+ * whoever is only slow or does not have it is passed over.
+ */
+import { decode, equalBytes, toHex } from '../core/codec/ssz.ts'
+import { BodiesRequest, BodiesResponse, type Block, Body, type Claim, HeadersRequest, HeadersResponse, Status } from '../core/codec/wire.ts'
+import { chainId, type HeaderMeta } from '../core/consensus/chain.ts'
+import { checkHeaderLink, extendHeader } from '../core/consensus/header.ts'
+import { bodyRoot } from '../core/crypto/ids.ts'
+import { type ChainParams, MAX_BODIES_PER_REQUEST, MAX_BODY_BYTES, MAX_HEADERS_PER_REQUEST, PROTOCOL_VERSION } from '../core/params.ts'
+import type { Clock, Random } from '../ports/clock.ts'
+import { type Network, type NetworkStatus, type PeerId } from '../ports/network.ts'
+import { ask, sleep } from './askPeers.ts'
+import type { Backfill } from './backfill.ts'
+import type { Chain, SubmitOptions } from './chain.ts'
+import type { Blame, Log } from './parts.ts'
+import type { ChainStore } from './persist.ts'
+import { BODIES_PROTOCOL, BODIES_TIMEOUT_MS, HEADERS_PROTOCOL, MAX_BODIES_RESPONSE_BYTES, MAX_HEADERS_RESPONSE_BYTES, MAX_LOCATOR, MAX_STATUS_BYTES, STATUS_PROTOCOL, SyncServer } from './syncServer.ts'
+
+/** Statuses are exchanged this often, give or take a quarter. */
+export const STATUS_EVERY_MS = 4_000
+/** Peers asked in one go. */
+const STATUS_PEERS = 16
+/** One peer is not asked again sooner than this, whatever happens. */
+const STATUS_LEAST_MS = 1_000
+const STATUS_TIMEOUT_MS = 5_000
+const HEADERS_TIMEOUT_MS = 10_000
+/** Headers of one plan; a longer chain is followed in several. */
+export const PLAN_HEADERS = 16_384
+/** Bodies fetched ahead of the block being applied, and requests for them at once. */
+const BODIES_AHEAD = 48
+const BODY_REQUESTS = 3
+/** Requests for bodies a peer may leave unanswered before a plan does without it. */
+const MISSES = 2
+/** How long a plan waits for a block that lacks data. */
+export const UNAVAILABLE_MS = 90_000
+const UNAVAILABLE_POLL_MS = 1_000
+/** A peer whose plan was given up is left alone, doubling. */
+export const SHUN_FIRST_MS = 10_000
+export const SHUN_LAST_MS = 10 * 60_000
+
+export interface SyncProgress { readonly stage: 'headers' | 'blocks' | 'states' | 'replay', readonly height: number, readonly target: number }
+
+interface Peer {
+  status?: Status
+  askedAt: number
+  failures: number
+  shunnedUntil: number
+  /** Of another network: never to be followed. */
+  foreign: boolean
+}
+
+/** Headers of a chain better than ours, from its fork off ours; the fork block itself is known. */
+interface Plan {
+  readonly fork: HeaderMeta
+  readonly headers: readonly HeaderMeta[]
+  /** The headers reach the end of the peer's chain. */
+  readonly whole: boolean
+}
+
+/** `wrong`: a block of the chain breaks a rule; otherwise something could not be had. */
+type Followed = { readonly ok: true } | { readonly ok: false, readonly wrong: boolean, readonly why: string }
+const givenUp = (why: string): Followed => ({ ok: false, wrong: false, why })
+
+export class Sync {
+  readonly #params: ChainParams
+  readonly #clock: Clock
+  readonly #random: Random
+  readonly #network: Pick<Network, 'status' | 'onStatus' | 'request' | 'handle'>
+  readonly #chain: Chain
+  readonly #store: ChainStore
+  readonly #blame: Pick<Blame, 'refuse'>
+  readonly #log: Log
+  readonly #server: SyncServer
+  readonly #backfill: Backfill
+  readonly #peers = new Map<PeerId, Peer>()
+  readonly #listeners = new Set<(p: SyncProgress | undefined) => void>()
+  readonly #offs: Array<() => void> = []
+  #progress: SyncProgress | undefined
+  #following = false
+  /** First block taken on trust since the last chain that was proved: hash and height. */
+  #trusted: { readonly hash: Uint8Array, readonly height: number } | undefined
+  #newestVersion = PROTOCOL_VERSION
+  #stopped = false
+
+  constructor (d: {
+    readonly params: ChainParams
+    readonly clock: Clock
+    readonly random: Random
+    readonly network: Pick<Network, 'status' | 'onStatus' | 'request' | 'handle'>
+    readonly chain: Chain
+    readonly store: ChainStore
+    readonly blame: Pick<Blame, 'refuse'>
+    readonly log: Log
+    readonly backfill: Backfill
+    /** Oldest height of which this node keeps payloads and states. */
+    readonly historyFrom: () => number
+  }) {
+    this.#params = d.params
+    this.#clock = d.clock
+    this.#random = d.random
+    this.#network = d.network
+    this.#chain = d.chain
+    this.#store = d.store
+    this.#blame = d.blame
+    this.#log = d.log
+    this.#backfill = d.backfill
+    this.#server = new SyncServer({ network: d.network, chain: d.chain, store: d.store, historyFrom: d.historyFrom, onStatus: (peer, s) => { this.#heard(peer, s) } })
+  }
+
+  async start (): Promise<void> {
+    this.#offs.push(
+      await this.#server.start(),
+      this.#chain.on('missing', (e) => { if (e.via !== undefined) this.askSoon(e.via) }),
+      await this.#network.onStatus((s) => { this.#peersMoved(s) })
+    )
+    this.#peersMoved(await this.#network.status())
+    this.#pollLater()
+  }
+
+  async stop (): Promise<void> {
+    this.#stopped = true
+    for (const off of this.#offs) off()
+  }
+
+  /** Undefined: not catching up. */
+  progress (): SyncProgress | undefined { return this.#progress }
+  onProgress (listener: (p: SyncProgress | undefined) => void): () => void {
+    this.#listeners.add(listener)
+    return () => { this.#listeners.delete(listener) }
+  }
+
+  /** The chain rests on work that was taken on trust and nobody has shown the end of it yet. */
+  unproved (): boolean { return this.#trusted !== undefined }
+
+  /** What peers say of themselves. */
+  statuses (): ReadonlyMap<PeerId, Status> {
+    return new Map([...this.#peers].flatMap(([id, p]) => p.status === undefined || p.foreign ? [] : [[id, p.status] as const]))
+  }
+
+  /** Greatest height a peer that is worth following claims. */
+  targetHeight (): number {
+    return [...this.#peers.values()].reduce((h, p) => this.#worthFollowing(p) ? Math.max(h, p.status!.height) : h, this.#chain.head().height)
+  }
+
+  /** Greatest protocol version seen; larger than ours: a newer version is out there. */
+  newestVersion (): number { return this.#newestVersion }
+  sawVersion (version: number): void { this.#newestVersion = Math.max(this.#newestVersion, version) }
+
+  /** A peer referred to something we lack: it has more than we thought. */
+  askSoon (peer: PeerId): void { void this.#askStatus(peer) }
+
+  // --- who has what
+
+  #peersMoved (s: NetworkStatus): void {
+    const present = new Set(s.peers.filter((p) => p.link !== 'server').map((p) => p.id))
+    for (const id of this.#peers.keys()) if (!present.has(id)) this.#peers.delete(id)
+    const fresh = [...present].filter((id) => !this.#peers.has(id))
+    for (const id of fresh) {
+      this.#peers.set(id, { askedAt: -Infinity, failures: 0, shunnedUntil: 0, foreign: false })
+      void this.#askStatus(id)
+    }
+    if (fresh.length > 0) this.#chain.retryUnavailable()
+  }
+
+  #pollLater (): void {
+    const jitter = this.#random.bytes(1)[0] / 256
+    this.#offs.push(this.#clock.after(STATUS_EVERY_MS * (0.75 + jitter / 2), () => {
+      this.#offs.pop()
+      // Those not asked for the longest first.
+      const ids = [...this.#peers].sort((a, b) => a[1].askedAt - b[1].askedAt).slice(0, STATUS_PEERS).map(([id]) => id)
+      for (const id of ids) void this.#askStatus(id)
+      this.#pollLater()
+    }))
+  }
+
+  async #askStatus (id: PeerId): Promise<void> {
+    const peer = this.#peers.get(id)
+    if (peer === undefined || peer.foreign || this.#stopped || this.#clock.now() - peer.askedAt < STATUS_LEAST_MS) return
+    peer.askedAt = this.#clock.now()
+    const answer = await ask(this.#network, id, STATUS_PROTOCOL, Status.serialize(this.#server.status()), STATUS_TIMEOUT_MS, MAX_STATUS_BYTES)
+    if (answer === undefined || this.#stopped) return
+    const d = decode(Status, answer, MAX_STATUS_BYTES)
+    if (d.ok) this.#heard(id, d.value)
+    else this.#blame.refuse({ what: 'status', reason: d.error.reason, detail: d.error.detail, peer: id, fatal: true })
+  }
+
+  #heard (id: PeerId, status: Status): void {
+    const peer = this.#peers.get(id)
+    if (peer === undefined) return
+    if (!equalBytes(status.chain, chainId(this.#chain.head()))) {
+      if (!peer.foreign) this.#blame.refuse({ what: 'status', reason: 'header-chain', detail: `of the network ${toHex(status.chain).slice(0, 16)}`, peer: id, fatal: false })
+      peer.foreign = true
+      return
+    }
+    this.sawVersion(status.version)
+    peer.status = status
+    this.#follow()
+  }
+
+  #reachable (p: Peer): boolean {
+    return p.status !== undefined && !p.foreign && p.status.version === PROTOCOL_VERSION && p.shunnedUntil <= this.#clock.now()
+  }
+
+  #worthFollowing (p: Peer): boolean { return this.#reachable(p) && p.status!.work > this.#chain.head().work }
+
+  #best (): PeerId | undefined {
+    let best: PeerId | undefined
+    for (const [id, p] of this.#peers) {
+      if (this.#worthFollowing(p) && (best === undefined || p.status!.work > this.#peers.get(best)!.status!.work)) best = id
+    }
+    return best
+  }
+
+  // --- following
+
+  #follow (): void {
+    if (this.#following || this.#stopped || (this.#best() === undefined && !this.#mustDrop())) return
+    this.#following = true
+    this.#followAll()
+      .catch((e: unknown) => { this.#log.error('sync', e instanceof Error ? e.message : String(e)) })
+      .finally(() => {
+        this.#following = false
+        this.#report(undefined)
+        if (!this.#stopped) this.#backfill.run()
+      })
+  }
+
+  /** One plan after another while somebody has more than we do. */
+  async #followAll (): Promise<void> {
+    for (;;) {
+      for (let id = this.#best(); id !== undefined && !this.#stopped; id = this.#best()) {
+        const claimed = this.#peers.get(id)!.status!
+        const followed = await this.#followPeer(id)
+        if (!followed.ok && followed.wrong) this.#dropTrusted(followed.why)
+        const peer = this.#peers.get(id)
+        if (peer === undefined) continue
+        if (followed.ok) { peer.failures = 0; continue }
+        const ms = Math.min(SHUN_LAST_MS, SHUN_FIRST_MS * 2 ** peer.failures)
+        peer.failures++
+        peer.shunnedUntil = this.#clock.now() + ms
+        this.#log.info('sync', `chain of ${id} to block ${claimed.height} given up for ${ms / 1000} s: ${followed.why}`)
+      }
+      if (this.#stopped || !this.#mustDrop()) return
+      this.#dropTrusted('nobody shows the blocks above it, and there is another chain')
+    }
+  }
+
+  /** Work taken on trust stands in the way of a chain that somebody can show. */
+  #mustDrop (): boolean {
+    if (this.#trusted === undefined) return false
+    const { work } = this.#server.head()
+    return [...this.#peers.values()].some((p) => this.#reachable(p) && p.status!.work > work)
+  }
+
+  #dropTrusted (why: string): void {
+    if (this.#trusted === undefined) return
+    this.#log.warn('sync', `work taken on trust from block ${this.#trusted.height} is dropped: ${why}`)
+    this.#chain.distrust(this.#trusted.hash)
+    this.#proved()
+  }
+
+  #proved (): void {
+    this.#trusted = undefined
+    this.#server.takingOverAbove(Infinity)
+  }
+
+  async #followPeer (id: PeerId): Promise<Followed> {
+    const plan = await this.#plan(id)
+    if ('why' in plan) return givenUp(plan.why)
+    const { headers, fork } = plan
+    const tip = headers[headers.length - 1]
+    // Older work is taken on trust, but only under a chain whose newest blocks are redone.
+    const window = this.#params.joinReplayBlocks
+    const trusted = !plan.whole ? tip.height : headers.length > window ? tip.height - window : 0
+    if (trusted > 0 && this.#trusted === undefined) {
+      this.#trusted = { hash: headers[0].hash, height: headers[0].height }
+      this.#server.takingOverAbove(fork.height)
+    }
+    this.#log.info('sync', `following ${id}: ${headers.length} blocks from ${fork.height + 1} to ${tip.height}`)
+    const bodies = new BodyFetcher(this.#network, this.#blame, headers, () => this.#sources(id))
+    try {
+      for (const h of headers) {
+        if (this.#stopped) return givenUp('the node stops')
+        const mode = h.height <= trusted ? 'ledger' : 'full'
+        this.#report({ stage: mode === 'ledger' ? 'blocks' : 'replay', height: h.height, target: tip.height })
+        if (this.#chain.has(h.hash)) continue
+        const body = await bodies.next(h)
+        if (body === undefined) return givenUp(`nobody hands out the body of block ${h.height}`)
+        const failed = await this.#submit({ header: h.header, body: body.body }, h, tip, { mode, origin: id, via: body.from, blame: id })
+        if (failed !== undefined) return failed
+      }
+    } finally {
+      bodies.stop()
+    }
+    return plan.whole ? await this.#prove(tip) : { ok: true }
+  }
+
+  /** What is wrong with it, if anything, once its data had time to come. */
+  async #submit (block: Block, h: HeaderMeta, tip: HeaderMeta, how: SubmitOptions): Promise<Followed | undefined> {
+    const until = this.#clock.now() + UNAVAILABLE_MS
+    for (;;) {
+      const result = await this.#chain.submitAs(block, how)
+      if (result.status === 'added' || result.status === 'known') return undefined
+      const { verdict, reason, detail } = result.refusal
+      if (verdict === 'invalid') return { ok: false, wrong: true, why: `block ${h.height}: ${reason}, ${detail}` }
+      if (verdict !== 'unavailable' || this.#stopped || this.#clock.now() >= until) return givenUp(`block ${h.height} ${verdict}: ${detail}`)
+      this.#report({ stage: 'states', height: h.height, target: tip.height })
+      await sleep(this.#clock, UNAVAILABLE_POLL_MS)
+    }
+  }
+
+  /** Several plans may have brought the chain here: its newest blocks must be redone all the same. */
+  async #prove (tip: HeaderMeta): Promise<Followed> {
+    if (this.#trusted === undefined) return { ok: true }
+    for (let h = tip.height; h > tip.height - this.#params.joinReplayBlocks; h--) {
+      const record = this.#chain.at(h)
+      if (record?.checked !== 'ledger') continue
+      const redone = await this.#backfill.redo(record, 'replay')
+      if (redone === 'wrong') return { ok: false, wrong: true, why: `block ${h}: redoing its slice gave another result` }
+      if (redone === 'unavailable') return givenUp(`block ${h} cannot be redone`)
+    }
+    this.#proved()
+    return { ok: true }
+  }
+
+  /** Peers that may have the bodies of a plan, its own first. */
+  #sources (planPeer: PeerId): PeerId[] {
+    const others = [...this.#peers].filter(([id, p]) => id !== planPeer && p.status !== undefined && !p.foreign).map(([id]) => id)
+    return this.#peers.has(planPeer) ? [planPeer, ...others] : others
+  }
+
+  // --- headers
+
+  async #plan (id: PeerId): Promise<Plan | { readonly why: string }> {
+    const headers: HeaderMeta[] = []
+    let fork: HeaderMeta | undefined
+    let whole = true
+    const locator = await this.#locator()
+    for (;;) {
+      const last: HeaderMeta | undefined = headers.at(-1)
+      const status = this.#peers.get(id)?.status
+      if (status === undefined) return { why: 'it left' }
+      this.#report({ stage: 'headers', height: last?.height ?? this.#chain.head().height, target: status.height })
+      const request = HeadersRequest.serialize({ locator: last === undefined ? locator : [last.hash], count: MAX_HEADERS_PER_REQUEST })
+      const answer = await ask(this.#network, id, HEADERS_PROTOCOL, request, HEADERS_TIMEOUT_MS, MAX_HEADERS_RESPONSE_BYTES)
+      if (this.#stopped) return { why: 'the node stops' }
+      if (answer === undefined) break
+      const d = decode(HeadersResponse, answer, MAX_HEADERS_RESPONSE_BYTES)
+      if (!d.ok) return this.#lied(id, d.error.reason, d.error.detail)
+      const batch = d.value.headers
+      if (batch.length === 0) break
+      if (last === undefined) {
+        fork = this.#chain.meta(batch[0].template.parent)
+        if (fork === undefined) {
+          const known = locator.some((hash) => equalBytes(hash, batch[0].template.parent))
+          return known ? { why: `it forks off below block ${this.#chain.baseHeight()}` } : this.#lied(id, 'header-parent', 'its headers stand on no block that was asked about')
+        }
+      }
+      const wrong = extend(this.#params, headers, fork!, batch, this.#clock.now())
+      if (wrong?.verdict === 'invalid') return this.#lied(id, wrong.reason, wrong.detail)
+      whole = headers.length < PLAN_HEADERS
+      if (wrong !== undefined || batch.length < MAX_HEADERS_PER_REQUEST || !whole) break
+    }
+    const tip = headers.at(-1)
+    if (tip === undefined) return { why: 'it has no headers for us' }
+    if (tip.work <= this.#chain.head().work) return { why: `its headers end at block ${tip.height} with no more work than ours` }
+    return { fork: fork!, headers, whole }
+  }
+
+  #lied (peer: PeerId, reason: string, detail: string): { readonly why: string } {
+    this.#blame.refuse({ what: 'headers', reason, detail, peer, fatal: true })
+    return { why: `${reason}: ${detail}` }
+  }
+
+  /** Our main chain, newest first, with growing gaps, down to genesis. */
+  async #locator (): Promise<Uint8Array[]> {
+    const hashes: Uint8Array[] = []
+    let gap = 1
+    for (let h = this.#chain.head().height; h > 0 && hashes.length < MAX_LOCATOR - 1; h -= gap) {
+      const hash = this.#chain.metaAt(h)?.hash ?? await this.#store.settledHash(h)
+      if (hash !== undefined) hashes.push(hash)
+      if (hashes.length >= 8) gap *= 2
+    }
+    return [...hashes, chainId(this.#chain.head())]
+  }
+
+  #report (p: SyncProgress | undefined): void {
+    const was = this.#progress
+    if (was?.stage === p?.stage && was?.height === p?.height && was?.target === p?.target) return
+    this.#progress = p
+    for (const l of this.#listeners) l(p)
+  }
+}
+
+/** Appends the batch; stops at the first header that the headers before it contradict. */
+function extend (params: ChainParams, headers: HeaderMeta[], fork: HeaderMeta, batch: readonly Claim[], nowMs: number): ReturnType<typeof checkHeaderLink> {
+  for (const claim of batch) {
+    const parent = headers.at(-1) ?? fork
+    const wrong = checkHeaderLink(params, parent, claim, nowMs)
+    if (wrong !== undefined) return wrong
+    headers.push(extendHeader(parent, claim))
+  }
+  return undefined
+}
+
+interface Fetched { readonly body: Body, readonly from: PeerId }
+
+/** The bodies of a plan, in order, fetched ahead from several peers at once. */
+class BodyFetcher {
+  readonly #network: Pick<Network, 'request'>
+  readonly #blame: Pick<Blame, 'refuse'>
+  readonly #headers: readonly HeaderMeta[]
+  readonly #sources: () => PeerId[]
+  readonly #ready = new Map<number, Fetched>()
+  readonly #asked = new Set<number>()
+  readonly #misses = new Map<PeerId, number>()
+  readonly #busy = new Set<PeerId>()
+  #running = 0
+  #at = 0
+  #wake: () => void = () => {}
+  #stopped = false
+
+  constructor (network: Pick<Network, 'request'>, blame: Pick<Blame, 'refuse'>, headers: readonly HeaderMeta[], sources: () => PeerId[]) {
+    this.#network = network
+    this.#blame = blame
+    this.#headers = headers
+    this.#sources = sources
+  }
+
+  stop (): void { this.#stopped = true }
+
+  /** Undefined if no peer is left that might have it. */
+  async next (h: HeaderMeta): Promise<Fetched | undefined> {
+    this.#at = h.height - this.#headers[0].height
+    for (;;) {
+      this.#fill()
+      const got = this.#ready.get(this.#at)
+      if (got !== undefined) {
+        this.#ready.delete(this.#at)
+        return got
+      }
+      if (this.#running === 0) return undefined
+      await new Promise<void>((resolve) => { this.#wake = resolve })
+    }
+  }
+
+  #fill (): void {
+    while (this.#running < BODY_REQUESTS) {
+      const free = this.#sources().filter((id) => !this.#busy.has(id) && this.#missed(id) < MISSES)
+      if (free.length === 0) return
+      const peer = free.reduce((a, b) => this.#missed(b) < this.#missed(a) ? b : a)
+      const batch: number[] = []
+      for (let i = this.#at; i < this.#headers.length && i < this.#at + BODIES_AHEAD && batch.length < MAX_BODIES_PER_REQUEST; i++) {
+        if (!this.#asked.has(i) && !this.#ready.has(i)) batch.push(i)
+      }
+      if (batch.length === 0) return
+      void this.#fetch(peer, batch)
+    }
+  }
+
+  #missed (peer: PeerId): number { return this.#misses.get(peer) ?? 0 }
+
+  async #fetch (peer: PeerId, batch: readonly number[]): Promise<void> {
+    this.#running++
+    this.#busy.add(peer)
+    for (const i of batch) this.#asked.add(i)
+    const request = BodiesRequest.serialize({ hashes: batch.map((i) => this.#headers[i].hash) })
+    const answer = await ask(this.#network, peer, BODIES_PROTOCOL, request, BODIES_TIMEOUT_MS, MAX_BODIES_RESPONSE_BYTES)
+    this.#running--
+    this.#busy.delete(peer)
+    for (const i of batch) this.#asked.delete(i)
+    if (!this.#stopped && !this.#take(peer, batch, answer)) this.#misses.set(peer, this.#missed(peer) + 1)
+    this.#wake()
+  }
+
+  /** False if the first body that was asked for did not come. */
+  #take (peer: PeerId, batch: readonly number[], answer: Uint8Array | undefined): boolean {
+    if (answer === undefined) return false
+    const d = decode(BodiesResponse, answer, MAX_BODIES_RESPONSE_BYTES)
+    if (!d.ok) return this.#lied(peer, d.error.reason, d.error.detail)
+    for (let k = 0; k < Math.min(batch.length, d.value.bodies.length); k++) {
+      const bytes = d.value.bodies[k]
+      if (bytes.length === 0) continue
+      const body = decode(Body, bytes, MAX_BODY_BYTES)
+      if (!body.ok) return this.#lied(peer, body.error.reason, body.error.detail)
+      const { template } = this.#headers[batch[k]].header
+      if (!equalBytes(bodyRoot(body.value), template.bodyRoot)) return this.#lied(peer, 'body-root', `body of block ${template.height} is another one`)
+      this.#ready.set(batch[k], { body: body.value, from: peer })
+    }
+    return this.#ready.has(batch[0])
+  }
+
+  #lied (peer: PeerId, reason: string, detail: string): false {
+    this.#misses.set(peer, MISSES)
+    this.#blame.refuse({ what: 'bodies', reason, detail, peer, fatal: true })
+    return false
+  }
+}
