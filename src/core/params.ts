@@ -172,6 +172,7 @@ export function paramErrors (p: ChainParams): string[] {
   must(p.historyBlocks >= p.joinReplayBlocks + p.anchorAgeMax + p.maturity, 'what a joiner replays must be kept')
   must(p.historyBlocks > p.maturity + p.randomnessAgeMax, 'a challenge needs the state it names')
   must(p.genesisTarget <= p.maxTarget, 'the first target is a legal one')
+  must(p.minFee >= 1n, 'a burn of nothing would weigh nothing in the draw')
   must(p.futureMs >= p.blockIntervalMs, 'clocks may differ by at least a block')
   must(MAX_PENDING_SEALS * 2 <= MAX_SEALS_PER_BLOCK, 'pending seals must fit one block, with room for a second job')
   must(BigInt(MAX_SLICE_COST) * 20n >= REFERENCE_COST_PER_SECOND, 'MAX_SLICE_COST is in reach of the reference device')

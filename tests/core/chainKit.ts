@@ -73,9 +73,13 @@ export interface Post {
 export class ChainKit {
   readonly params: ChainParams
   readonly genesis: BlockMeta
+  private readonly trusting: boolean
 
-  constructor (params: ChainParams = EASY, benchmark: JobSpec = tinyBenchmark) {
+  /** `trusting` takes every signature for right: for long runs of honest blocks. */
+  constructor (params: ChainParams = EASY, o: { readonly benchmark?: JobSpec, readonly trusting?: boolean } = {}) {
+    const { benchmark = tinyBenchmark, trusting = false } = o
     this.params = params
+    this.trusting = trusting
     this.genesis = genesis(params, benchmark)
   }
 
@@ -118,11 +122,11 @@ export class ChainKit {
     return { header: this.claim(made.template, made.job.spec, o.miner ?? keyPair(1), o.slice), body: made.body }
   }
 
-  /** What an honest checker with all data finds; signatures are really verified. */
+  /** What an honest checker with all data finds. */
   facts (parent: BlockMeta, block: Block): BlockFacts {
     return {
       nowMs: block.header.template.time,
-      signatures: blockSignatureItems(this.params, parent, block).map(i => verifyZip215(i.key, i.message, i.signature)),
+      signatures: blockSignatureItems(this.params, parent, block).map(i => this.trusting || verifyZip215(i.key, i.message, i.signature)),
       replay: { kind: 'done', resultHash: block.header.resultHash, payloadDigest: block.header.payloadDigest },
       seals: block.body.seals.map(s => ({ kind: 'done', stateHash: s.seal.stateHash })),
       wrongContributions: new Set()
