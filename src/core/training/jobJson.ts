@@ -1,6 +1,6 @@
 /**
  * Job files: the JSON of PoUW's task examples (model_type, architecture, optimizer, ...) with
- * optional keys of our own, read strictly and exactly. docs/jobs.md lists the keys. Two files
+ * optional keys of our own, read strictly and exactly; examples/ has some. Two files
  * that say the same, in whatever order and spacing, give the same spec and so the same hash.
  */
 import { MODEL_MLP, OPTIMISER_L1_ADAM, SCHEDULE_CONSTANT, SCHEDULE_LINEAR, type DataRef, type JobSpec } from '../codec/jobSpec.ts'
