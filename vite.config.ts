@@ -11,6 +11,7 @@ export default defineConfig({
     // The node worker carries the kernels and the page carries libp2p: both are large on purpose.
     chunkSizeWarningLimit: 1500,
     rolldownOptions: {
+      checks: { pluginTimings: false },
       output: {
         // Three pieces that change at different speeds, so that an update re-fetches the small one.
         codeSplitting: {

@@ -4,6 +4,17 @@ import { spawn } from 'node:child_process'
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP']
 
 /**
+ * npm runs a script through a shell, and a signal sent to npm ends that shell but not what it runs.
+ * So a program that npm started ends when its parent does. The returned function stops watching.
+ */
+function endWithShell (end) {
+  if (process.env.npm_lifecycle_event === undefined) return () => {}
+  const shell = process.ppid
+  const timer = setInterval(() => { if (process.ppid !== shell) end() }, 500)
+  return () => { clearInterval(timer) }
+}
+
+/**
  * Runs a program to its end and gives its exit code (128 + n for signal n, as shells do).
  * options: cwd, env, stdio (default: all inherited), timeoutMs.
  */
@@ -18,9 +29,11 @@ export function runProgram (command, args, options = {}) {
     // A terminal sends Ctrl-C to the whole group; a supervisor's signal reaches this process alone.
     const forward = signal => { child.kill(signal) }
     for (const signal of SIGNALS) process.on(signal, forward)
+    const unwatch = endWithShell(() => { child.kill('SIGTERM') })
     const timer = options.timeoutMs === undefined ? undefined : setTimeout(() => { child.kill('SIGKILL') }, options.timeoutMs)
     const settle = () => {
       clearTimeout(timer)
+      unwatch()
       for (const signal of SIGNALS) process.off(signal, forward)
     }
     child.on('error', error => { settle(); reject(error) })
