@@ -11,7 +11,7 @@ export default defineConfig({
     // The node worker carries the kernels and the page carries libp2p: both are large on purpose.
     chunkSizeWarningLimit: 1500,
     rolldownOptions: {
-      checks: { pluginTimings: false },
+      checks: { bundlerTimings: false },
       output: {
         // Three pieces that change at different speeds, so that an update re-fetches the small one.
         codeSplitting: {
@@ -23,6 +23,5 @@ export default defineConfig({
       }
     }
   },
-  worker: { format: 'es', plugins: () => [sszInBrowser()] },
-  server: { host: '127.0.0.1' }
+  worker: { format: 'es', plugins: () => [sszInBrowser()] }
 })
