@@ -3,9 +3,10 @@
  * the seals, the block's own credits. Every step takes a ledger and gives one back together with
  * a line per account it touched. No step makes or loses a grain except where it says so.
  */
+import type { ValueOf } from '@chainsafe/ssz'
 import { decodeJobSpec } from '../codec/jobSpec.ts'
 import { equalBytes, ZERO32 } from '../codec/ssz.ts'
-import { ACTION_CANCEL_JOB, ACTION_POST_JOB, ACTION_TRANSFER, type Transaction } from '../codec/wire.ts'
+import { ACTION_CANCEL_JOB, ACTION_POST_JOB, ACTION_TRANSFER, type CancelJob, type PostJob, type Transaction, type Transfer } from '../codec/wire.ts'
 import { jobId, specHash, transactionId } from '../crypto/ids.ts'
 import { type ChainParams, CONTRIBUTION_SUBSIDY_SHARE, MAX_ACTIVE_JOBS, MAX_WAITING_BLOCKS } from '../params.ts'
 import { account, findJob, isEnded, type JobRecord, type JobStatus, type LedgerState, type Maturing, MAX_ENDED_JOBS, withAccount } from './state.ts'
@@ -104,92 +105,100 @@ export function openBlock (state: LedgerState, height: number): Applied {
 
 const MAX_NONCE = 0xffffffff
 
+type Spend = (amount: bigint) => { readonly ok: true, readonly ledger: LedgerState } | TransactionRefused
+type Line = Pick<LedgerEvent, 'account' | 'txId' | 'fee'>
+
+function transfer (tx: Transaction, action: ValueOf<typeof Transfer>, spend: Spend, line: Line): Applied | TransactionRefused {
+  if (action.amount < 1n) return refused('transfer-amount', 'nothing is sent')
+  if (equalBytes(action.to, tx.from)) return refused('transfer-self', 'sender and receiver are the same')
+  const paid = spend(action.amount)
+  if (!paid.ok) return paid
+  return {
+    ok: true,
+    ledger: credit(paid.ledger, action.to, action.amount),
+    events: [
+      { ...line, kind: 'sent', amount: -(action.amount + tx.fee), counterparty: action.to },
+      { kind: 'received', account: action.to, amount: action.amount, counterparty: tx.from, txId: line.txId }
+    ]
+  }
+}
+
+function postJob (params: ChainParams, ledger: LedgerState, tx: Transaction, action: ValueOf<typeof PostJob>, spend: Spend, line: Line): Applied | TransactionRefused {
+  const { escrow, pricePerContribution, burn, deadline } = action
+  const spec = decodeJobSpec(action.spec)
+  if (!spec.ok) return refused('post-spec-encoding', spec.error.detail)
+  if (pricePerContribution < 1n) return refused('post-price', 'a contribution must be paid something')
+  if (escrow < pricePerContribution) return refused('post-escrow', `escrow ${escrow} does not pay one contribution at ${pricePerContribution}`)
+  if (burn < params.minFee) return refused('post-burn', `burn ${burn}, at least ${params.minFee}`)
+  const ahead = deadline - ledger.height
+  if (ahead <= MIN_DEADLINE_BLOCKS || ahead > MAX_DEADLINE_BLOCKS) return refused('post-deadline', `${ahead} blocks ahead, ${MIN_DEADLINE_BLOCKS + 1} to ${MAX_DEADLINE_BLOCKS}`)
+  const open = ledger.jobs.filter(j => j.status === 'waiting' || j.status === 'active').length
+  if (open >= MAX_ACTIVE_JOBS) return refused('post-table-full', `${open} jobs are open, at most ${MAX_ACTIVE_JOBS}`)
+  const id = jobId(specHash(spec.value), tx.from, tx.nonce)
+  // The benchmark's id has the zero key as owner, and under ZIP-215 anyone can sign for that key.
+  if (findJob(ledger, id) !== undefined) return refused('post-duplicate', 'a job of this id is in the table')
+  const paid = spend(escrow + burn)
+  if (!paid.ok) return paid
+  const job: JobRecord = {
+    id,
+    spec: spec.value,
+    owner: tx.from,
+    status: 'waiting',
+    round: 0,
+    seal: ZERO32,
+    stateHash: ZERO32,
+    sealAnchorHeight: 0,
+    escrow,
+    escrowLeft: escrow,
+    pricePerContribution,
+    burn,
+    postedAt: ledger.height,
+    deadline,
+    endedAt: 0
+  }
+  return {
+    ok: true,
+    ledger: { ...paid.ledger, jobs: [...paid.ledger.jobs, job], burned: paid.ledger.burned + burn },
+    events: [{ ...line, kind: 'job-posted', amount: -(escrow + burn + tx.fee), job: id }]
+  }
+}
+
+function cancelJob (ledger: LedgerState, tx: Transaction, action: ValueOf<typeof CancelJob>, spend: Spend, line: Line): Applied | TransactionRefused {
+  const job = findJob(ledger, action.job)
+  if (job === undefined) return refused('cancel-unknown', 'no such job')
+  // The benchmark has no owner: its zero key is one for which anyone can sign.
+  if (job.status === 'benchmark' || !equalBytes(job.owner, tx.from)) return refused('cancel-owner', 'only the owner of a paid job may cancel it')
+  if (isEnded(job)) return refused('cancel-ended', `the job is ${job.status}`)
+  const paid = spend(0n)
+  if (!paid.ok) return paid
+  const ended = endJob(paid.ledger, job, 'cancelled', ledger.height)
+  return { ...ended, events: [{ ...line, kind: 'sent', amount: -tx.fee, job: job.id }, ...ended.events] }
+}
+
 /**
  * One transaction in block `ledger.height`. Signature, chain and the spec's own rules are the
  * caller's to check. The fee leaves the sender here; `payBlock` hands it on.
  */
 export function applyTransaction (params: ChainParams, ledger: LedgerState, tx: Transaction): Applied | TransactionRefused {
-  const { selector, value: action } = tx.action
   const from = account(ledger, tx.from)
   if (tx.fee < params.minFee) return refused('transaction-fee', `fee ${tx.fee}, at least ${params.minFee}`)
   if (tx.nonce < from.nonce) return refused('transaction-nonce-reused', `nonce ${tx.nonce}, the account is at ${from.nonce}`)
   if (tx.nonce > from.nonce) return refused('transaction-nonce-gap', `nonce ${tx.nonce}, the account is at ${from.nonce}`)
   if (tx.nonce === MAX_NONCE) return refused('transaction-nonce-exhausted', 'the account has used its last nonce')
-  const spend = (amount: bigint): LedgerState | TransactionRefused => {
+  const spend: Spend = amount => {
     const total = amount + tx.fee
     if (from.balance < total) return refused('transaction-balance', `needs ${total}, has ${from.balance}`)
-    return withAccount(ledger, tx.from, { balance: from.balance - total, nonce: from.nonce + 1 })
+    return { ok: true, ledger: withAccount(ledger, tx.from, { balance: from.balance - total, nonce: from.nonce + 1 }) }
   }
-  const line = { account: tx.from, txId: transactionId(tx), fee: tx.fee }
-
-  if (selector === ACTION_TRANSFER && 'to' in action!) {
-    if (action.amount < 1n) return refused('transfer-amount', 'nothing is sent')
-    if (equalBytes(action.to, tx.from)) return refused('transfer-self', 'sender and receiver are the same')
-    const paid = spend(action.amount)
-    if ('ok' in paid) return paid
-    return {
-      ok: true,
-      ledger: credit(paid, action.to, action.amount),
-      events: [
-        { ...line, kind: 'sent', amount: -(action.amount + tx.fee), counterparty: action.to },
-        { kind: 'received', account: action.to, amount: action.amount, counterparty: tx.from, txId: line.txId }
-      ]
-    }
+  const line: Line = { account: tx.from, txId: transactionId(tx), fee: tx.fee }
+  const { selector, value } = tx.action
+  // The codec gives each selector its own type of value.
+  switch (selector) {
+    case ACTION_TRANSFER: return transfer(tx, value as ValueOf<typeof Transfer>, spend, line)
+    case ACTION_POST_JOB: return postJob(params, ledger, tx, value as ValueOf<typeof PostJob>, spend, line)
+    case ACTION_CANCEL_JOB: return cancelJob(ledger, tx, value as ValueOf<typeof CancelJob>, spend, line)
+    default: return refused('transaction-action', `selector ${selector} is no action`)
   }
-
-  if (selector === ACTION_POST_JOB && 'spec' in action!) {
-    const spec = decodeJobSpec(action.spec)
-    if (!spec.ok) return refused('post-spec-encoding', spec.error.detail)
-    if (action.pricePerContribution < 1n) return refused('post-price', 'a contribution must be paid something')
-    if (action.escrow < action.pricePerContribution) return refused('post-escrow', `escrow ${action.escrow} does not pay one contribution at ${action.pricePerContribution}`)
-    if (action.burn < params.minFee) return refused('post-burn', `burn ${action.burn}, at least ${params.minFee}`)
-    const ahead = action.deadline - ledger.height
-    if (ahead <= MIN_DEADLINE_BLOCKS || ahead > MAX_DEADLINE_BLOCKS) return refused('post-deadline', `${ahead} blocks ahead, ${MIN_DEADLINE_BLOCKS + 1} to ${MAX_DEADLINE_BLOCKS}`)
-    const open = ledger.jobs.filter(j => j.status === 'waiting' || j.status === 'active').length
-    if (open >= MAX_ACTIVE_JOBS) return refused('post-table-full', `${open} jobs are open, at most ${MAX_ACTIVE_JOBS}`)
-    const id = jobId(specHash(spec.value), tx.from, tx.nonce)
-    // The benchmark's id has the zero key as owner, and under ZIP-215 anyone can sign for that key.
-    if (findJob(ledger, id) !== undefined) return refused('post-duplicate', 'a job of this id is in the table')
-    const total = action.escrow + action.burn
-    const paid = spend(total)
-    if ('ok' in paid) return paid
-    const job: JobRecord = {
-      id,
-      spec: spec.value,
-      owner: tx.from,
-      status: 'waiting',
-      round: 0,
-      seal: ZERO32,
-      stateHash: ZERO32,
-      sealAnchorHeight: 0,
-      escrow: action.escrow,
-      escrowLeft: action.escrow,
-      pricePerContribution: action.pricePerContribution,
-      burn: action.burn,
-      postedAt: ledger.height,
-      deadline: action.deadline,
-      endedAt: 0
-    }
-    return {
-      ok: true,
-      ledger: { ...paid, jobs: [...paid.jobs, job], burned: paid.burned + action.burn },
-      events: [{ ...line, kind: 'job-posted', amount: -(total + tx.fee), job: id }]
-    }
-  }
-
-  if (selector === ACTION_CANCEL_JOB && 'job' in action!) {
-    const job = findJob(ledger, action.job)
-    if (job === undefined) return refused('cancel-unknown', 'no such job')
-    // The benchmark has no owner: its zero key is one for which anyone can sign.
-    if (job.status === 'benchmark' || !equalBytes(job.owner, tx.from)) return refused('cancel-owner', 'only the owner of a paid job may cancel it')
-    if (isEnded(job)) return refused('cancel-ended', `the job is ${job.status}`)
-    const paid = spend(0n)
-    if ('ok' in paid) return paid
-    const ended = endJob(paid, job, 'cancelled', ledger.height)
-    return { ...ended, events: [{ ...line, kind: 'sent', amount: -tx.fee, job: job.id }, ...ended.events] }
-  }
-
-  return refused('transaction-action', `selector ${selector} is no action`)
 }
 
 /** What a valid seal tells the ledger. */
@@ -226,8 +235,8 @@ const addMaturing = (state: LedgerState, credits: readonly Maturing[]): LedgerSt
   credits.length === 0 ? state : { ...state, maturing: [...state.maturing, ...credits] }
 
 /** One seal in block `ledger.height`: pays its contributions from escrow, may end the job. */
-export function applySeal (params: ChainParams, ledger: LedgerState, jobId: Uint8Array, seal: SealEffect): Applied {
-  const job = findJob(ledger, jobId)
+export function applySeal (params: ChainParams, ledger: LedgerState, id: Uint8Array, seal: SealEffect): Applied {
+  const job = findJob(ledger, id)
   if (job === undefined) throw new Error('seal of a job that is not in the ledger')
   const maturesAt = ledger.height + params.maturity
   const after = jobAfterSeal(job, seal, ledger.height)
