@@ -207,7 +207,7 @@ export class NodeService implements NodeApi {
     }
     const spanned = recent.filter((r) => r.meta.header.template.time >= head.header.template.time - SAMPLES_WINDOW_MS)
     const main = recent.length < 2 ? undefined : (head.header.template.time - recent[0].meta.header.template.time) / (recent.length - 1)
-    const heights = n.sync.heights()
+    const statuses = n.sync.statuses()
     await this.#readStorage()
     const jobs = head.ledger.jobs.map((j) => this.#jobView(j))
     return {
@@ -226,7 +226,7 @@ export class NodeService implements NodeApi {
       issued: head.ledger.issued,
       burned: head.ledger.burned,
       paidShare: paidShare(recent),
-      peers: n.net.peers.map((p) => ({ id: p.id, link: p.link, score: p.score, rttMs: p.rttMs, height: heights.get(p.id) })),
+      peers: n.net.peers.map((p) => ({ id: p.id, link: p.link, score: p.score, rttMs: p.rttMs, height: statuses.get(p.id)?.height })),
       net: n.net,
       compute: n.computeStatus,
       mining: n.miningView(),

@@ -96,7 +96,7 @@ export class Chain implements ChainService {
     this.#waiting = new HeldBlocks(limits.waiting)
     this.#depths = treeDepths(d.params)
     this.#genesis = d.genesis
-    this.#tree = new BlockTree(this.#genesisNode())
+    this.#tree = new BlockTree(this.#genesisNode(), d.params.joinReplayBlocks)
     this.#store.onState((s) => { this.#events.emit('storage', s) })
   }
 
@@ -340,7 +340,7 @@ export class Chain implements ChainService {
     if (n === undefined || n.checked !== 'ledger') return
     n.checked = 'replayed'
     this.#store.update(n)
-    const change = this.#tree.reconsider(n)
+    const change = this.#tree.reconsider()
     if (change !== undefined) this.#headMoved(change)
     const r = record(n)
     if (r !== undefined) this.#events.emit('checked', r)
@@ -365,7 +365,7 @@ export class Chain implements ChainService {
     this.#condemned = await this.#store.loadCondemned()
     const top = await this.#store.topHeight()
     if (top === undefined) return { height: 0 }
-    this.#tree = new BlockTree(await this.#loadBase(Math.max(0, top - this.#params.historyBlocks)))
+    this.#tree = new BlockTree(await this.#loadBase(Math.max(0, top - this.#params.historyBlocks)), this.#params.joinReplayBlocks)
     const base = this.#tree.base.meta.height
     const bad: Array<{ height: number, key: Hex }> = []
     let problem: string | undefined

@@ -16,7 +16,7 @@ import { lr20At } from '../core/training/schedule.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { PeerId, Verdict } from '../ports/network.ts'
 import type { Signatures } from '../ports/signatures.ts'
-import { anchorOn, committeesAround } from './duties.ts'
+import { anchorOn, committeesAround, RENEW_BLOCKS } from './duties.ts'
 import { Lru } from './lru.ts'
 import type { Blame, ChainService, Hex, Log, PayloadService } from './parts.ts'
 import { isProof } from './proof.ts'
@@ -48,6 +48,8 @@ export interface Candidate {
   readonly vouches: Map<Hex, Vouch>
 }
 
+interface Slot { readonly name: Hex, readonly origin?: PeerId, readonly height: number }
+
 /** What became of a message, and why it was not taken. */
 export interface Taken { readonly verdict: Verdict, readonly reason?: string }
 
@@ -69,7 +71,7 @@ export class Contributions {
   readonly #d: ContributionsDeps
   readonly #jobs = new Map<Hex, Map<Hex, Candidate>>()
   /** Slices of a job's round that are taken or being looked at, by `miner/slice`. */
-  readonly #slices = new Map<Hex, Map<string, { readonly name: Hex, readonly origin?: PeerId }>>()
+  readonly #slices = new Map<Hex, Map<string, Slot>>()
   readonly #vouchers = new Lru<Hex[]>(VOUCHERS_KEPT)
   readonly #listeners = new Set<(job: Uint8Array) => void>()
   readonly #waiters: Waiters
@@ -209,10 +211,16 @@ export class Contributions {
     this.#slices.set(job, slices)
     const slice = sliceName(claim)
     const holder = slices.get(slice)
-    if (holder !== undefined) return holder.name === name ? 'known' : 'duplicate slice'
+    const { height } = claim.template
+    if (holder !== undefined) {
+      if (holder.name === name) return 'known'
+      if (height < holder.height + RENEW_BLOCKS) return 'duplicate slice'
+      this.#jobs.get(job)?.delete(holder.name)
+      slices.delete(slice)
+    }
     const ofOrigin = origin === undefined ? 0 : [...slices.values()].filter(s => s.origin === origin).length
     if (slices.size >= CONTRIBUTIONS_PER_JOB || ofOrigin >= CONTRIBUTIONS_PER_ORIGIN) return 'full'
-    slices.set(slice, { name, origin })
+    slices.set(slice, { name, origin, height })
     return undefined
   }
 
@@ -244,7 +252,7 @@ export class Contributions {
       if (c.vouches.size > 0) this.#vouchers.set(name, [...c.vouches.keys()])
     }
     // Those still being looked at find out at the end.
-    this.#slices.set(job, new Map([...pool?.values() ?? []].map(c => [sliceName(c.claim), { name: c.name, origin: c.origin }])))
+    this.#slices.set(job, new Map([...pool?.values() ?? []].map(c => [sliceName(c.claim), { name: c.name, origin: c.origin, height: c.claim.template.height }])))
     if (isEnded(tip.job)) {
       this.#jobs.delete(job)
       this.#slices.delete(job)

@@ -13,6 +13,13 @@ import type { ChainParams } from '../core/params.ts'
 /** A draw at one anchor still counts at this many blocks later: the chain moves while one replays. */
 export const DRAW_BLOCKS = 4
 
+/**
+ * Blocks after which a miner may work a slice of an unsealed round again, and the new contribution
+ * takes the old one's place: the old one's draw ages, and without this a round whose contributions
+ * were lost (a lone tab that was reloaded) could never be sealed.
+ */
+export const RENEW_BLOCKS = 3
+
 /** Keys in the order of their scores, lowest first: one key more or less moves nobody else's rank. */
 function ranked (keys: readonly Uint8Array[], score: (key: Uint8Array) => Uint8Array): Uint8Array[] {
   return keys.map(key => ({ key, score: score(key) })).sort((a, b) => compareBytes(a.score, b.score)).map(s => s.key)

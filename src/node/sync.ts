@@ -115,7 +115,7 @@ export class Sync {
     this.#blame = d.blame
     this.#log = d.log
     this.#backfill = d.backfill
-    this.#server = new SyncServer({ network: d.network, chain: d.chain, store: d.store, historyFrom: d.historyFrom, onStatus: (peer, s) => { this.#heard(peer, s) } })
+    this.#server = new SyncServer({ network: d.network, chain: d.chain, store: d.store, historyFrom: d.historyFrom, servedUpTo: () => this.#provedUpTo(), onStatus: (peer, s) => { this.#heard(peer, s) } })
   }
 
   async start (): Promise<void> {
@@ -141,7 +141,9 @@ export class Sync {
   }
 
   /** The chain rests on work that was taken on trust and nobody has shown the end of it yet. */
-  unproved (): boolean { return this.#trusted !== undefined }
+  unproved (): boolean { return this.#trusted !== undefined && this.#chain.isMain(this.#trusted.hash) }
+
+  #provedUpTo (): number { return this.#trusted !== undefined && this.unproved() ? this.#trusted.height - 1 : Infinity }
 
   /** What peers say of themselves. */
   statuses (): ReadonlyMap<PeerId, Status> {
@@ -258,7 +260,7 @@ export class Sync {
 
   /** Work taken on trust stands in the way of a chain that somebody can show. */
   #mustDrop (): boolean {
-    if (this.#trusted === undefined) return false
+    if (!this.unproved()) return false
     const { work } = this.#server.head()
     return [...this.#peers.values()].some((p) => this.#reachable(p) && p.status!.work > work)
   }
@@ -267,12 +269,7 @@ export class Sync {
     if (this.#trusted === undefined) return
     this.#log.warn('sync', `work taken on trust from block ${this.#trusted.height} is dropped: ${why}`)
     this.#chain.distrust(this.#trusted.hash)
-    this.#proved()
-  }
-
-  #proved (): void {
     this.#trusted = undefined
-    this.#server.takingOverAbove(Infinity)
   }
 
   async #followPeer (id: PeerId): Promise<Followed> {
@@ -285,7 +282,6 @@ export class Sync {
     const trusted = !plan.whole ? tip.height : headers.length > window ? tip.height - window : 0
     if (trusted > 0 && this.#trusted === undefined) {
       this.#trusted = { hash: headers[0].hash, height: headers[0].height }
-      this.#server.takingOverAbove(fork.height)
     }
     this.#log.info('sync', `following ${id}: ${headers.length} blocks from ${fork.height + 1} to ${tip.height}`)
     const bodies = new BodyFetcher(this.#network, this.#blame, headers, () => this.#sources(id))
@@ -330,7 +326,7 @@ export class Sync {
       if (redone === 'wrong') return { ok: false, wrong: true, why: `block ${h}: redoing its slice gave another result` }
       if (redone === 'unavailable') return givenUp(`block ${h} cannot be redone`)
     }
-    this.#proved()
+    this.#trusted = undefined
     return { ok: true }
   }
 

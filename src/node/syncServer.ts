@@ -38,8 +38,7 @@ export class SyncServer {
   readonly #store: ChainStore
   readonly #historyFrom: () => number
   readonly #onStatus: (peer: PeerId, status: Status) => void
-  /** Height above which blocks are being taken over from others. */
-  #takenOverAbove = Infinity
+  readonly #servedUpTo: () => number
 
   constructor (d: {
     readonly network: Pick<Network, 'handle'>
@@ -47,12 +46,15 @@ export class SyncServer {
     readonly store: ChainStore
     /** Oldest height of which this node keeps payloads and states. */
     readonly historyFrom: () => number
+    /** Above this height blocks are being taken over from others and are not proved yet. */
+    readonly servedUpTo: () => number
     readonly onStatus: (peer: PeerId, status: Status) => void
   }) {
     this.#network = d.network
     this.#chain = d.chain
     this.#store = d.store
     this.#historyFrom = d.historyFrom
+    this.#servedUpTo = d.servedUpTo
     this.#onStatus = d.onStatus
   }
 
@@ -73,12 +75,11 @@ export class SyncServer {
     return () => { for (const off of offs) off() }
   }
 
-  takingOverAbove (height: number): void { this.#takenOverAbove = height }
-
   /** The block up to which this node serves. */
   head (): BlockMeta {
     const redone = this.#chain.redone()
-    return redone.height > this.#takenOverAbove ? this.#chain.metaAt(this.#takenOverAbove) ?? redone : redone
+    const bound = this.#servedUpTo()
+    return redone.height > bound ? this.#chain.metaAt(bound) ?? redone : redone
   }
 
   status (): Status {

@@ -179,7 +179,7 @@ export class Trainer {
     try {
       const work = await this.#current()
       if (work === undefined || !this.#active()) return false
-      const slice = await this.#d.slices.take(work.job.id, work.job.round)
+      const slice = await this.#d.slices.take(work.job.id, work.job.round, work.template.height)
       const result = await this.#d.compute.runSlice(sliceTask(work.job.spec, work.template, slice, work.state, work.data), 'slice')
       if (!this.#stopped) await this.#finish(work, slice, result)
       return true

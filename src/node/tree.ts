@@ -48,10 +48,13 @@ export function treeNode (n: Pick<TreeNode, 'meta' | 'body' | 'events' | 'checke
 export class BlockTree {
   readonly #nodes = new Map<Hex, TreeNode>()
   readonly #main = new Map<number, TreeNode>()
+  readonly #proof: number
   #base: TreeNode
   #head: TreeNode
 
-  constructor (base: TreeNode) {
+  /** `proof`: blocks that must have been redone above work taken on trust, for a branch to win. */
+  constructor (base: TreeNode, proof: number) {
+    this.#proof = proof
     this.#base = base
     this.#head = base
     this.#nodes.set(base.key, base)
@@ -85,15 +88,26 @@ export class BlockTree {
   }
 
   /**
-   * Work that was not redone here may lengthen the chain this node follows but never replace it:
-   * tickets are free to forge until a replay looks at them.
+   * Work that was not redone here may lengthen the chain this node follows. It replaces that chain
+   * only under enough blocks that were redone: tickets are free to forge until a replay looks at them.
    */
-  #mayLead (n: TreeNode): boolean { return n.checked !== 'ledger' || n.parent === this.#head.key }
+  #mayLead (n: TreeNode): boolean {
+    if (n.parent === this.#head.key) return true
+    let redone = 0
+    for (let x = n; !this.isMain(x); x = this.#nodes.get(x.parent)!) {
+      if (x.checked === 'ledger') return redone >= this.#proof
+      redone++
+    }
+    return true
+  }
 
-  /** Lets a block whose work has been redone since compete for the head. */
-  reconsider (n: TreeNode): HeadChange | undefined {
-    if (n.removed || !this.#mayLead(n) || compareChains(n.meta, this.#head.meta) <= 0) return undefined
-    return this.#moveHead(n)
+  /** Moves the head if a block has become a better tip by having been redone. */
+  reconsider (): HeadChange | undefined {
+    let best = this.#head
+    for (const n of this.#nodes.values()) {
+      if (compareChains(n.meta, best.meta) > 0 && this.#mayLead(n)) best = n
+    }
+    return best === this.#head ? undefined : this.#moveHead(best)
   }
 
   /** Takes the block and everything after it out; the base stays. Returns what left, parents first. */
@@ -109,12 +123,9 @@ export class BlockTree {
     for (const n of gone) { n.removed = true; this.#nodes.delete(n.key) }
     gone.sort((a, b) => a.meta.height - b.meta.height)
     if (!this.#head.removed) return { gone }
-    // What is left of the main chain may lead again, work redone here or not: it did before.
-    let best = this.#main.get(root.meta.height - 1)!
-    for (const n of this.#nodes.values()) {
-      if (n.checked !== 'ledger' && compareChains(n.meta, best.meta) > 0) best = n
-    }
-    return { gone, change: this.#moveHead(best) }
+    const back = this.#moveHead(this.#main.get(root.meta.height - 1)!)
+    const on = this.reconsider()
+    return { gone, change: { removed: [...on?.removed ?? [], ...back.removed], added: on?.added ?? [] } }
   }
 
   /** Branch of `n` down to the main chain, oldest first, the fork block excluded. */
