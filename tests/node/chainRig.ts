@@ -9,7 +9,7 @@ import { claimId } from '../../src/core/crypto/ids.ts'
 import { verifyZip215 } from '../../src/core/crypto/keys.ts'
 import { Chain, type ChainLimits, ledgerLookBack } from '../../src/node/chain.ts'
 import { RingLog } from '../../src/node/log.ts'
-import type { ReplayService, StatesService } from '../../src/node/parts.ts'
+import type { Blame, ReplayService, StatesService } from '../../src/node/parts.ts'
 import { ChainStore } from '../../src/node/persist.ts'
 import { type Refused } from '../../src/node/refusals.ts'
 import { Verifier, type VerifyLimits } from '../../src/node/verify.ts'
@@ -20,7 +20,7 @@ import { MemoryDisk, MemoryStorage } from '../../src/storage/memory.ts'
 import { ChainKit } from '../core/chainKit.ts'
 
 /** Lets everything that is not a timer run. */
-export async function settle (): Promise<void> { for (let i = 0; i < 20; i++) await new Promise((resolve) => { setImmediate(resolve) }) }
+export async function settle (): Promise<void> { for (let i = 0; i < 6; i++) await new Promise((resolve) => { setImmediate(resolve) }) }
 
 export class ManualClock implements Clock {
   #now: number
@@ -100,17 +100,18 @@ export interface Rig {
   readonly states: TestStates
   readonly signatures: TestSignatures
   readonly log: RingLog
+  readonly blame: Pick<Blame, 'refuse'>
+  /** What was refused, where the test brings no blame of its own. */
   readonly refused: Refused[]
 }
 
 export interface RigOptions {
+  readonly blame?: (log: RingLog) => Pick<Blame, 'refuse'>
   readonly kit?: ChainKit
   readonly clock?: ManualClock
   readonly storage?: Storage
   readonly limits?: ChainLimits
   readonly verifyLimits?: VerifyLimits
-  /** Before the verifier is there. */
-  readonly load?: boolean
 }
 
 /** Just after the last block of a kit chain of this length is due. */
@@ -122,11 +123,12 @@ export function rig (o: RigOptions = {}): Rig {
   const log = new RingLog(clock)
   log.setLevel('debug')
   const refused: Refused[] = []
+  const blame = o.blame?.(log) ?? { refuse: (r: Refused) => { refused.push(r) } }
   const store = new ChainStore({ storage: o.storage ?? new MemoryStorage(new MemoryDisk()), clock, log, lookBack: ledgerLookBack(kit.params), empty: kit.genesis.ledger })
-  const chain = new Chain({ params: kit.params, genesis: kit.genesis, clock, store, log, blame: { refuse: (r) => { refused.push(r) } }, limits: o.limits })
+  const chain = new Chain({ params: kit.params, genesis: kit.genesis, clock, store, log, blame, limits: o.limits })
   const replay = new TestReplay()
   const states = new TestStates()
   const signatures = new TestSignatures()
   chain.start(new Verifier({ params: kit.params, clock, signatures, replay, states, limits: o.verifyLimits }))
-  return { kit, clock, chain, store, replay, states, signatures, log, refused }
+  return { kit, clock, chain, store, replay, states, signatures, log, blame, refused }
 }

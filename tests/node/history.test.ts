@@ -1,0 +1,102 @@
+import { describe, expect, it } from 'vitest'
+import { formatAddress } from '../../src/core/codec/address.ts'
+import { account, benchmarkJob } from '../../src/core/ledger/state.ts'
+import { entriesOf, History } from '../../src/node/history.ts'
+import { MemoryDisk, MemoryStorage } from '../../src/storage/memory.ts'
+import { ChainKit, keyPair, type Mined } from '../core/chainKit.ts'
+import { rig } from './chainRig.ts'
+
+const kit = new ChainKit()
+const me = keyPair(1)
+
+function line (m: Mined, kind: string, who = me.key): { readonly reason: string, readonly amount: bigint, readonly maturesAt?: number } {
+  const found = entriesOf({ meta: m.meta, body: m.block.body, events: m.events, checked: 'own' }, [who]).find((e) => e.kind === kind)
+  if (found === undefined) throw new Error(`no ${kind}`)
+  return found
+}
+
+describe('why did I earn this', () => {
+  const grown = kit.grown()
+  const h = grown.height + 1
+  const other = formatAddress(keyPair(2).key)
+
+  it('a block', () => {
+    const m = kit.mine(grown)
+    expect(line(m, 'block-reward').reason).toBe(`Block ${h}: you trained round 1 of digits benchmark and your slice won the draw.`)
+    expect(line(m, 'block-reward').maturesAt).toBe(h + kit.params.maturity)
+  })
+
+  it('payments and their fees', () => {
+    const m = kit.mine(grown, { transactions: [kit.transfer(grown, keyPair(2), me.key, 5n), kit.transfer(grown, me, keyPair(2).key, 7n)] })
+    expect(line(m, 'received')).toMatchObject({ amount: 5n, reason: `Block ${h}: sent to you by ${other}.` })
+    expect(line(m, 'sent')).toMatchObject({ amount: -7n - kit.params.minFee, reason: `Block ${h}: you sent it to ${other}, fee 0.001 included.` })
+    expect(line(m, 'fees')).toMatchObject({ amount: 2n * kit.params.minFee, reason: `Block ${h}: the fees of the 2 transactions in the block you found.` })
+  })
+
+  it('a sealed contribution, the share of it, and what a job costs and returns', () => {
+    const posted = kit.mine(grown, { transactions: [kit.post(grown, keyPair(2), { escrow: 1_000n, price: 1_000n })], miner: keyPair(3) })
+    expect(line(posted, 'job-posted', keyPair(2).key).reason).toBe(`Block ${h}: you posted the job digits benchmark: escrow for its contributions and its burned weight, fee 0.001 included.`)
+    const sealed = kit.sealRound(grown, [me], benchmarkJob(grown.ledger))
+    expect(line(sealed, 'contribution-subsidy').reason).toBe(`Block ${h}: a slice you trained was sealed into round 1 of digits benchmark; your share of the block's issuance for sealed work.`)
+    const job = posted.meta.ledger.jobs[1]
+    const cancelled = kit.mine(posted.meta, { transactions: [kit.cancel(posted.meta, keyPair(2), job.id)], miner: keyPair(3) })
+    expect(line(cancelled, 'sent', keyPair(2).key).reason).toBe(`Block ${h + 1}: the fee for cancelling your job digits benchmark.`)
+    expect(line(cancelled, 'job-refund', keyPair(2).key)).toMatchObject({ amount: 1_000n, reason: `Block ${h + 1}: what was left of the escrow of your job digits benchmark came back: you cancelled it.` })
+  })
+
+  it('adds up to the balance', () => {
+    let tip = grown
+    const chain: Mined[] = []
+    for (let i = 0; i < 8; i++) {
+      chain.push(kit.mine(tip, { miner: keyPair(3), transactions: i % 2 === 0 ? [kit.transfer(tip, me, keyPair(2).key, 11n)] : [kit.transfer(tip, keyPair(2), me.key, 4n)] }))
+      tip = chain[i].meta
+    }
+    const sum = chain.flatMap((m) => entriesOf({ meta: m.meta, body: m.block.body, events: m.events, checked: 'own' }, [me.key])).reduce((s, e) => s + e.amount, 0n)
+    const ripened = grown.ledger.maturing.filter((m) => m.height <= tip.height && Buffer.from(m.account).equals(Buffer.from(me.key))).reduce((s, m) => s + m.amount, 0n)
+    expect(account(grown.ledger, me.key).balance + ripened + sum).toBe(account(tip.ledger, me.key).balance)
+  })
+})
+
+describe('history and the chain', () => {
+  it('drops the lines of a lost branch, also those stored', async () => {
+    const disk = new MemoryDisk()
+    const r = rig({ kit })
+    const history = new History({ storage: new MemoryStorage(disk), log: r.log, accounts: [me.key] })
+    await history.start(r.chain)
+    const common = kit.mine(kit.genesis)
+    const lost = [kit.mine(common.meta), kit.mine(kit.mine(common.meta).meta)]
+    const won = [kit.mine(common.meta, { miner: keyPair(2) })]
+    for (let i = 1; i < 4; i++) won.push(kit.mine(won[i - 1].meta, { miner: keyPair(2) }))
+    for (const m of [common, ...lost]) await r.chain.submit(m.block)
+    expect(history.list(10).map((e) => e.height)).toEqual([3, 2, 1])
+    for (const m of won) await r.chain.submit(m.block)
+    expect(r.chain.head().height).toBe(5)
+    expect(history.list(10).map((e) => e.height)).toEqual([1])
+    await history.idle()
+    expect(await new MemoryStorage(disk).keys('history')).toEqual(['00000001'])
+  })
+
+  it('is the same after a restart, and heals what was not stored', async () => {
+    const disk = new MemoryDisk()
+    const r = rig({ kit })
+    const history = new History({ storage: new MemoryStorage(disk), log: r.log, accounts: [me.key, keyPair(2).key] })
+    await history.start(r.chain)
+    let tip = kit.genesis
+    for (let i = 0; i < 9; i++) {
+      if (i === 6) disk.fail('full')
+      const m = kit.mine(tip, { miner: keyPair(1 + i % 2) })
+      await r.chain.submit(m.block)
+      tip = m.meta
+      await history.idle()
+    }
+    disk.fail(undefined)
+    const again = new History({ storage: new MemoryStorage(disk), log: r.log, accounts: [me.key, keyPair(2).key] })
+    await again.start(r.chain)
+    expect(again.list(100)).toEqual(history.list(100))
+    expect(again.list(2).map((e) => e.height)).toEqual([9, 8])
+    await again.idle()
+    const bare = new History({ storage: new MemoryStorage(disk), log: r.log, accounts: [me.key] })
+    await bare.start({ head: () => r.chain.head(), at: () => undefined, on: () => () => {}, baseHeight: () => 9 })
+    expect(bare.list(100)).toEqual(history.list(100))
+  })
+})

@@ -1,0 +1,208 @@
+import { describe, expect, it } from 'vitest'
+import type { SignedTransaction } from '../../src/core/codec/wire.ts'
+import type { BlockMeta } from '../../src/core/consensus/chain.ts'
+import { openBlock } from '../../src/core/ledger/apply.ts'
+import { account } from '../../src/core/ledger/state.ts'
+import { RingLog } from '../../src/node/log.ts'
+import { Mempool, POOL_LIMITS, type PoolLimits, REBROADCAST_MS } from '../../src/node/mempool.ts'
+import type { BlockRecord, ChainEvents } from '../../src/node/parts.ts'
+import { MemoryDisk, MemoryStorage } from '../../src/storage/memory.ts'
+import { ChainKit, keyPair, type Mined } from '../core/chainKit.ts'
+import { kitTime, ManualClock, TestSignatures } from './chainRig.ts'
+
+const kit = new ChainKit()
+/** Keys 1 to 3 can spend here. */
+const grown = kit.grown()
+const fee = kit.params.minFee
+
+/** A chain that is wherever the test says. */
+class StubChain {
+  tip: BlockMeta
+  #listener: ChainEvents['head'] = () => {}
+  constructor (tip: BlockMeta) { this.tip = tip }
+  head (): BlockMeta { return this.tip }
+  on<K extends keyof ChainEvents> (_: K, listener: ChainEvents[K]): () => void {
+    this.#listener = listener
+    return () => {}
+  }
+
+  move (to: BlockMeta, removed: readonly Mined[], added: readonly Mined[]): void {
+    this.tip = to
+    this.#listener({ head: to, removed: removed.map(record), added: added.map(record) })
+  }
+}
+
+const record = (m: Mined): BlockRecord => ({ meta: m.meta, body: m.block.body, events: m.events, checked: 'replayed' })
+
+interface Pool { readonly pool: Mempool, readonly chain: StubChain, readonly clock: ManualClock, readonly published: SignedTransaction[], readonly disk: MemoryDisk }
+
+function make (o: { readonly limits?: PoolLimits, readonly disk?: MemoryDisk, readonly own?: Uint8Array[] } = {}): Pool {
+  const clock = new ManualClock(kitTime(kit, 100))
+  const chain = new StubChain(grown)
+  const disk = o.disk ?? new MemoryDisk()
+  const published: SignedTransaction[] = []
+  const pool = new Mempool({ params: kit.params, clock, signatures: new TestSignatures(), chain, storage: new MemoryStorage(disk), log: new RingLog(clock), own: o.own ?? [], publish: (t) => { published.push(t) }, limits: o.limits })
+  return { pool, chain, clock, published, disk }
+}
+
+const pay = (from: number, o: { readonly fee?: bigint, readonly nonce?: number, readonly amount?: bigint } = {}): SignedTransaction =>
+  kit.transfer(grown, keyPair(from), keyPair(9).key, o.amount ?? 1n, o)
+
+describe('what the pool takes', () => {
+  const rows: ReadonlyArray<readonly [string, () => SignedTransaction, string | undefined]> = [
+    ['a payment', () => pay(1), undefined],
+    ['the next nonce after a gap, if it could pay alone', () => pay(1, { nonce: 2 }), undefined],
+    ['too low a fee', () => pay(1, { fee: fee - 1n }), 'transaction-fee'],
+    ['more than there is', () => pay(1, { amount: 10n ** 15n }), 'transaction-balance'],
+    ['an account with nothing', () => pay(42), 'transaction-balance'],
+    ['a nonce far ahead', () => pay(1, { nonce: POOL_LIMITS.perSender }), 'transaction-nonce-gap'],
+    ['nothing to nobody', () => pay(1, { amount: 0n }), 'transfer-amount'],
+    ['another network', () => kit.signTransaction({ ...pay(1).transaction, chain: new Uint8Array(32) }, keyPair(1)), 'transaction-chain'],
+    ['a forged signature', () => ({ ...pay(1), signature: pay(2).signature }), 'transaction-signature'],
+    ['a job whose spec breaks a rule', () => kit.post(grown, keyPair(1), { spec: new Uint8Array(7) }), 'post-spec-encoding'],
+    ['a job', () => kit.post(grown, keyPair(1)), undefined]
+  ]
+  it.each(rows)('%s', async (_, tx, reason) => {
+    const { pool } = make()
+    expect((await pool.add(tx()))?.reason).toBe(reason)
+    expect(pool.size).toBe(reason === undefined ? 1 : 0)
+  })
+
+  it('refuses a nonce the chain has used', async () => {
+    const { pool, chain } = make()
+    const mined = kit.mine(grown, { transactions: [pay(1)] })
+    chain.tip = mined.meta
+    expect(await pool.add(pay(1, { amount: 2n }))).toMatchObject({ verdict: 'stale', reason: 'transaction-nonce-reused' })
+  })
+
+  it('sees what earlier waiting transactions leave of the balance', async () => {
+    const { pool } = make()
+    const { balance } = account(openBlock(grown.ledger, grown.height + 1).ledger, keyPair(1).key)
+    expect(await pool.add(pay(1, { amount: balance - 3n * fee }))).toBeUndefined()
+    expect((await pool.add(pay(1, { nonce: 1, amount: 3n * fee })))?.reason).toBe('transaction-balance')
+    expect(await pool.add(pay(1, { nonce: 1, amount: fee }))).toBeUndefined()
+  })
+
+  it('replaces a waiting one for a tenth more in fee, not for less', async () => {
+    const { pool } = make()
+    await pool.add(pay(1, { fee: 10_000n }))
+    expect((await pool.add(pay(1, { fee: 10_999n, amount: 2n })))?.reason).toBe('transaction-fee')
+    const better = pay(1, { fee: 11_000n, amount: 2n })
+    expect(await pool.add(better)).toBeUndefined()
+    expect(pool.pending(keyPair(1).key)).toEqual([better])
+    expect(pool.size).toBe(1)
+  })
+})
+
+describe('bounds', () => {
+  it('lets go of the lowest fee when full, the sender\'s last one first, and refuses what pays less', async () => {
+    const { pool } = make({ limits: { ...POOL_LIMITS, count: 3 } })
+    await pool.add(pay(1, { fee: 2_000n }))
+    await pool.add(pay(1, { fee: 9_000n, nonce: 1 }))
+    await pool.add(pay(2, { fee: 5_000n }))
+    expect((await pool.add(pay(3, { fee: 2_000n })))?.reason).toBe('transaction-fee')
+    expect(await pool.add(pay(3, { fee: 3_000n }))).toBeUndefined()
+    expect(pool.size).toBe(3)
+    expect(pool.pending(keyPair(1).key).map((t) => t.transaction.nonce)).toEqual([0])
+  })
+
+  it('counts bytes', async () => {
+    const one = make()
+    await one.pool.add(pay(1))
+    const { pool } = make({ limits: { ...POOL_LIMITS, bytes: one.pool.bytes * 2 } })
+    await pool.add(pay(1))
+    await pool.add(pay(2))
+    expect((await pool.add(pay(3)))?.reason).toBe('transaction-fee')
+    expect(pool.bytes).toBe(one.pool.bytes * 2)
+  })
+
+  it('never evicts own ones for a stranger\'s', async () => {
+    const { pool } = make({ limits: { ...POOL_LIMITS, count: 1 }, own: [keyPair(1).key] })
+    await pool.add(pay(1))
+    expect((await pool.add(pay(2, { fee: 10n ** 6n })))?.reason).toBe('transaction-fee')
+    expect(pool.pending(keyPair(1).key)).toHaveLength(1)
+  })
+
+  it('forgets what nobody mined for hours', async () => {
+    const { pool, chain, clock } = make()
+    await pool.start()
+    await pool.add(pay(1))
+    await clock.advance(POOL_LIMITS.ageMs + 1)
+    const next = kit.mine(grown)
+    chain.move(next.meta, [], [next])
+    expect(pool.size).toBe(0)
+  })
+})
+
+describe('what a block gets', () => {
+  it('best fee first, each sender in the order of its nonces', async () => {
+    const { pool } = make()
+    await pool.add(pay(1, { fee: 2_000n }))
+    await pool.add(pay(1, { fee: 50_000n, nonce: 1 }))
+    await pool.add(pay(2, { fee: 7_000n }))
+    await pool.add(pay(3, { fee: 1_000n }))
+    await pool.add(pay(3, { fee: 1_000n, nonce: 2 }))
+    const chosen = pool.select(grown)
+    expect(chosen.map((t) => t.transaction.fee)).toEqual([7_000n, 2_000n, 50_000n, 1_000n])
+    kit.mine(grown, { transactions: chosen })
+  })
+})
+
+describe('as the chain moves', () => {
+  it('drops what a block has, and what it has made impossible', async () => {
+    const { pool, chain } = make()
+    await pool.start()
+    const mine = pay(1)
+    await pool.add(mine)
+    const other = kit.post(grown, keyPair(2), { escrow: 70_000_000n })
+    const poor = pay(2, { nonce: 1, amount: 10n })
+    await pool.add(pay(2, { amount: 5n }))
+    await pool.add(poor)
+    expect(await pool.add(pay(2, { nonce: 2, amount: 74_000_000n }))).toBeUndefined()
+    const block = kit.mine(grown, { transactions: [mine, other] })
+    chain.move(block.meta, [], [block])
+    expect(pool.pending(keyPair(1).key)).toEqual([])
+    expect(pool.pending(keyPair(2).key)).toEqual([poor])
+  })
+
+  it('takes back what a lost block had, unless the new chain has it', async () => {
+    const { pool, chain } = make()
+    await pool.start()
+    const [a, b] = [pay(1), pay(2)]
+    const lost = kit.mine(grown, { transactions: [a, b] })
+    chain.move(lost.meta, [], [lost])
+    const won = [kit.mine(grown, { transactions: [b], miner: keyPair(2) })]
+    chain.move(won[0].meta, [lost], won)
+    expect(pool.pending(keyPair(1).key)).toEqual([a])
+    expect(pool.pending(keyPair(2).key)).toEqual([])
+  })
+})
+
+describe('own transactions', () => {
+  it('survive a restart, are sent again until mined, and are then forgotten', async () => {
+    const own = [keyPair(1).key]
+    const first = make({ own })
+    await first.pool.add(pay(1))
+    await first.pool.add(pay(2))
+    await first.pool.idle()
+    const second = make({ own, disk: first.disk })
+    await second.pool.start()
+    expect(second.pool.size).toBe(1)
+    await second.clock.advance(2 * REBROADCAST_MS)
+    expect(second.published).toEqual([pay(1), pay(1)])
+    const block = kit.mine(grown, { transactions: [pay(1)] })
+    second.chain.move(block.meta, [], [block])
+    await second.pool.idle()
+    const third = make({ own, disk: first.disk })
+    await third.pool.start()
+    expect(third.pool.size).toBe(0)
+  })
+
+  it('are kept in memory when the disk is full', async () => {
+    const { pool, disk } = make({ own: [keyPair(1).key] })
+    disk.fail('full')
+    expect(await pool.add(pay(1))).toBeUndefined()
+    await pool.idle()
+    expect(pool.size).toBe(1)
+  })
+})

@@ -1,0 +1,353 @@
+import { describe, expect, it } from 'vitest'
+import { toHex } from '../../src/core/codec/ssz.ts'
+import { BodiesRequest, BodiesResponse, Block, Body, HeadersRequest, HeadersResponse, Status } from '../../src/core/codec/wire.ts'
+import type { BlockMeta } from '../../src/core/consensus/chain.ts'
+import { claimId } from '../../src/core/crypto/ids.ts'
+import { Backfill } from '../../src/node/backfill.ts'
+import { BlocksGossip, blocksTopic, MAX_GOSSIP_BLOCK_BYTES } from '../../src/node/blocksGossip.ts'
+import { Refusals } from '../../src/node/refusals.ts'
+import { BODIES_PROTOCOL, HEADERS_PROTOCOL, STATUS_PROTOCOL } from '../../src/node/syncServer.ts'
+import { Sync, type SyncProgress } from '../../src/node/sync.ts'
+import { createMemoryHub, type MemoryHub } from '../../src/net/memory.ts'
+import type { Network } from '../../src/ports/network.ts'
+import { MemoryDisk, MemoryStorage } from '../../src/storage/memory.ts'
+import { ChainKit, keyPair, type Mined } from '../core/chainKit.ts'
+import { kitTime, ManualClock, rig, type Rig } from './chainRig.ts'
+
+const hex = (m: BlockMeta): string => toHex(m.hash)
+const random = { bytes: (n: number): Uint8Array => Uint8Array.from({ length: n }, (_, i) => (i * 91 + 17) & 255) }
+
+interface TestNode extends Rig { readonly id: string, readonly network: Network, readonly sync: Sync, readonly gossip: BlocksGossip, readonly backfill: Backfill, readonly blame: Refusals, readonly progress: SyncProgress[] }
+
+interface World { readonly kit: ChainKit, readonly clock: ManualClock, readonly hub: MemoryHub }
+
+const kit = new ChainKit({ ...new ChainKit().params, historyBlocks: 30, joinReplayBlocks: 8 })
+
+function world (): World {
+  const clock = new ManualClock(kitTime(kit, 500))
+  return { kit, clock, hub: createMemoryHub({ clock, latencyMs: 5 }) }
+}
+
+async function node (w: World, id: string, disk = new MemoryDisk()): Promise<TestNode> {
+  const network = w.hub.join(id)
+  // Blame reaches the network of this node only once it exists, so the rig's is replaced by a real one.
+  const r = rig({ kit: w.kit, clock: w.clock, storage: new MemoryStorage(disk), blame: (log) => new Refusals({ clock: w.clock, network, log }) })
+  const blame = r.blame as Refusals
+  await r.chain.loadFromStorage()
+  const backfill = new Backfill({ chain: r.chain, replay: r.replay, log: r.log })
+  const sync = new Sync({ params: w.kit.params, clock: w.clock, random, network, chain: r.chain, store: r.store, blame, log: r.log, backfill, historyFrom: () => 0 })
+  const gossip = new BlocksGossip({ params: w.kit.params, clock: w.clock, network, chain: r.chain, sync, pool: { add: async () => undefined }, blame, log: r.log })
+  const progress: SyncProgress[] = []
+  sync.onProgress((p) => { if (p !== undefined) progress.push(p) })
+  return { ...r, id, network, sync, gossip, backfill, blame, progress }
+}
+
+const run = async (n: TestNode): Promise<TestNode> => {
+  await n.sync.start()
+  await n.gossip.start()
+  return n
+}
+
+const chains = new Map<string, Mined[]>()
+
+/** The first `count` blocks that a miner alone makes on `parent`; made once for all tests. */
+function branch (of: ChainKit, parent: BlockMeta, count: number, miner = 1): Mined[] {
+  const name = `${hex(parent)}/${miner}`
+  const out = chains.get(name) ?? []
+  chains.set(name, out)
+  while (out.length < count) {
+    const tip = out.at(-1)?.meta ?? parent
+    const block = of.block(tip, { miner: keyPair(miner) })
+    const applied = of.apply(tip, block, { signatures: [true] })
+    if (!applied.ok) throw new Error(applied.refusal.detail)
+    out.push({ block, meta: applied.meta, events: applied.events })
+  }
+  return out.slice(0, count)
+}
+
+async function feed (n: Rig, blocks: readonly Mined[]): Promise<void> {
+  for (const b of blocks) {
+    const r = await n.chain.submitAs(b.block, { mode: 'own' })
+    if (r.status !== 'added') throw new Error(JSON.stringify(r))
+  }
+}
+
+/** A peer that says what the test wants. `work` is what it claims. */
+async function stranger (w: World, id: string, blocks: readonly Mined[], o: { readonly bodies?: 'none' | 'silent' | 'other', readonly work?: bigint, readonly headers?: (h: Mined[]) => Mined[] } = {}): Promise<Network> {
+  const network = w.hub.join(id)
+  const limits = { maxRequestBytes: 1 << 16, maxResponseBytes: 1 << 22, perPeerPerSecond: 100 }
+  const tip = blocks[blocks.length - 1].meta
+  await network.handle(STATUS_PROTOCOL, limits, async () => Status.serialize({ chain: w.kit.genesis.hash, version: 1, head: tip.hash, height: tip.height, work: o.work ?? tip.work, historyFrom: 0 }))
+  await network.handle(HEADERS_PROTOCOL, limits, async (_, body) => {
+    const request = HeadersRequest.deserialize(body)
+    const from = request.locator.map((h) => blocks.findIndex((b) => hex(b.meta) === toHex(h))).find((i) => i >= 0) ?? -1
+    const served = (o.headers ?? ((h) => h))(blocks.slice(from + 1, from + 1 + request.count))
+    return served.length === 0 ? new Uint8Array(0) : HeadersResponse.serialize({ headers: served.map((b) => b.block.header) })
+  })
+  await network.handle(BODIES_PROTOCOL, limits, async (_, body) => {
+    if (o.bodies === 'silent') await new Promise(() => {})
+    if (o.bodies === 'none') return new Uint8Array(0)
+    const request = BodiesRequest.deserialize(body)
+    return BodiesResponse.serialize({
+      bodies: request.hashes.map((h) => {
+        if (o.bodies === 'other') return Body.serialize({ transactions: [w.kit.transfer(w.kit.genesis, keyPair(1), keyPair(2).key, 1n)], seals: [] })
+        const b = blocks.find((x) => hex(x.meta) === toHex(h))
+        return b === undefined ? new Uint8Array(0) : Body.serialize(b.block.body)
+      })
+    })
+  })
+  return network
+}
+
+describe('a late node', () => {
+  it('takes over old blocks by their rules, redoes the last ones, then the older ones backwards', async () => {
+    const w = world()
+    const blocks = branch(w.kit, w.kit.genesis, 60)
+    const a = await run(await node(w, 'a'))
+    await feed(a, blocks)
+    const late = await run(await node(w, 'late'))
+    const upgraded: number[] = []
+    late.chain.on('checked', (r) => { upgraded.push(r.meta.height) })
+    await w.clock.advance(10_000)
+    expect(hex(late.chain.head())).toBe(hex(a.chain.head()))
+    expect(late.replay.replayed.slice(0, 8)).toEqual(blocks.slice(52).map((b) => hex(b.meta)))
+    await late.backfill.idle()
+    // Bodies are kept for 30 blocks: 30..52 are redone afterwards, newest first.
+    expect(upgraded).toEqual(Array.from({ length: 23 }, (_, i) => 52 - i))
+    expect(late.chain.at(31)?.checked).toBe('replayed')
+    expect(new Set(late.progress.map((p) => p.stage))).toEqual(new Set(['headers', 'blocks', 'replay']))
+    expect(late.sync.progress()).toBeUndefined()
+    expect(late.blame.list()).toEqual([])
+  })
+
+  it('says which blocks cannot be redone any more', async () => {
+    const w = world()
+    const blocks = branch(w.kit, w.kit.genesis, 40)
+    const a = await run(await node(w, 'a'))
+    await feed(a, blocks)
+    const late = await node(w, 'late')
+    for (const b of blocks.slice(0, 25)) late.replay.unavailable.add(hex(b.meta))
+    await run(late)
+    await w.clock.advance(10_000)
+    await late.backfill.idle()
+    expect(late.chain.head().height).toBe(40)
+    expect(late.backfill.pruned).toBe(25)
+    expect(late.chain.at(25)?.checked).toBe('ledger')
+    expect(late.chain.at(26)?.checked).toBe('replayed')
+  })
+
+  it('finds the fork and reorganises to the heavier branch', async () => {
+    const w = world()
+    const common = branch(w.kit, w.kit.genesis, 12)
+    const [mine, theirs] = [branch(w.kit, common[11].meta, 4, 2), branch(w.kit, common[11].meta, 6, 3)]
+    const a = await run(await node(w, 'a'))
+    await feed(a, [...common, ...theirs])
+    const b = await node(w, 'b')
+    await feed(b, [...common, ...mine])
+    await run(b)
+    await w.clock.advance(10_000)
+    expect(hex(b.chain.head())).toBe(hex(theirs[5].meta))
+    expect(b.replay.replayed).toEqual(theirs.map((x) => hex(x.meta)))
+  })
+
+  it('is served settled blocks from storage by a node that has restarted', async () => {
+    const w = world()
+    const disk = new MemoryDisk()
+    const blocks = branch(w.kit, w.kit.genesis, 150)
+    const before = rig({ kit: w.kit, clock: w.clock, storage: new MemoryStorage(disk) })
+    await feed(before, blocks)
+    await before.chain.stop()
+    const a = await run(await node(w, 'a', disk))
+    expect(a.chain.baseHeight()).toBeGreaterThan(100)
+    const late = await run(await node(w, 'late'))
+    await w.clock.advance(30_000)
+    expect(hex(late.chain.head())).toBe(hex(blocks[149].meta))
+  })
+
+  it('goes on where it stopped after a restart in the middle', async () => {
+    const w = world()
+    const blocks = branch(w.kit, w.kit.genesis, 60)
+    const a = await run(await node(w, 'a'))
+    await feed(a, blocks)
+    const disk = new MemoryDisk()
+    const half = rig({ kit: w.kit, clock: w.clock, storage: new MemoryStorage(disk) })
+    for (const b of blocks.slice(0, 40)) await half.chain.submitAs(b.block, { mode: 'ledger' })
+    await half.chain.stop()
+    const late = await run(await node(w, 'late', disk))
+    expect(late.chain.head().height).toBe(40)
+    await w.clock.advance(10_000)
+    expect(hex(late.chain.head())).toBe(hex(blocks[59].meta))
+  })
+})
+
+describe('peers that lie or withhold', () => {
+  it('bans by name who serves a forged chain, drops what was taken on trust, and follows the honest one', async () => {
+    const w = world()
+    const honest = branch(w.kit, w.kit.genesis, 30, 1)
+    const forged = branch(w.kit, w.kit.genesis, 50, 2)
+    const a = await run(await node(w, 'a'))
+    await feed(a, honest)
+    await stranger(w, 'liar', forged)
+    const late = await node(w, 'late')
+    // The liar did the work of one block in the window, to get past the first replay.
+    for (const b of forged.slice(44)) late.replay.wrong.add(hex(b.meta))
+    await run(late)
+    await w.clock.advance(20_000)
+    expect(hex(late.chain.head())).toBe(hex(honest[29].meta))
+    for (const b of forged) expect(late.chain.has(b.meta.hash)).toBe(false)
+    expect(late.blame.list()).toMatchObject([{ reason: 'result-hash', peer: 'liar' }])
+    expect((await late.network.status()).banned.map((b) => b.id)).toEqual(['liar'])
+    expect(late.blame.isBannedMiner(keyPair(2).key)).toBe(true)
+  })
+
+  it.each(['none', 'silent'] as const)('passes over a peer that names a heavier chain and hands out no bodies (%s)', async (bodies) => {
+    const w = world()
+    const honest = branch(w.kit, w.kit.genesis, 30, 1)
+    const a = await run(await node(w, 'a'))
+    await feed(a, honest)
+    await stranger(w, 'miser', branch(w.kit, w.kit.genesis, 50, 2), { bodies })
+    const late = await run(await node(w, 'late'))
+    await w.clock.advance(60_000)
+    expect(hex(late.chain.head())).toBe(hex(honest[29].meta))
+    expect(late.blame.list()).toEqual([])
+  })
+
+  it('leaves trusted work whose newest blocks cannot be redone, and does not pass it on meanwhile', async () => {
+    const w = world()
+    const honest = branch(w.kit, w.kit.genesis, 30, 1)
+    const forged = branch(w.kit, w.kit.genesis, 50, 2)
+    await stranger(w, 'miser', forged)
+    const late = await node(w, 'late')
+    for (const b of forged.slice(44)) late.replay.unavailable.add(hex(b.meta))
+    await run(late)
+    await w.clock.advance(5_000)
+    expect(late.chain.head().height).toBe(44)
+    expect(late.sync.unproved()).toBe(true)
+    expect(late.sync.progress()).toMatchObject({ stage: 'states', target: 50 })
+    const other = await run(await node(w, 'other'))
+    w.hub.cut('other', 'miser')
+    await w.clock.advance(10_000)
+    expect(other.chain.head().height).toBe(0)
+    const a = await run(await node(w, 'a'))
+    await feed(a, honest)
+    await w.clock.advance(120_000)
+    expect(hex(late.chain.head())).toBe(hex(honest[29].meta))
+    expect(late.sync.unproved()).toBe(false)
+    expect(late.blame.list()).toEqual([])
+  })
+
+  it('bans who serves another body than the header names, and gets it elsewhere', async () => {
+    const w = world()
+    const blocks = branch(w.kit, w.kit.genesis, 6)
+    await stranger(w, 'forger', blocks, { bodies: 'other' })
+    const late = await run(await node(w, 'late'))
+    await w.clock.advance(5_000)
+    expect(late.blame.list()).toMatchObject([{ what: 'bodies', reason: 'body-root', peer: 'forger' }])
+    expect(late.chain.head().height).toBe(0)
+    const a = await run(await node(w, 'a'))
+    await feed(a, blocks)
+    await w.clock.advance(20_000)
+    expect(hex(late.chain.head())).toBe(hex(blocks[5].meta))
+  })
+
+  it('bans who serves headers that break a rule', async () => {
+    const w = world()
+    const blocks = branch(w.kit, w.kit.genesis, 6)
+    await stranger(w, 'forger', blocks, {
+      headers: (h) => h.map((b, i) => i !== 3 ? b : { ...b, block: { ...b.block, header: { ...b.block.header, template: { ...b.block.header.template, target: 1n } } } })
+    })
+    const late = await run(await node(w, 'late'))
+    await w.clock.advance(5_000)
+    expect(late.blame.list()).toMatchObject([{ what: 'headers', reason: 'header-target', peer: 'forger' }])
+    expect(late.chain.head().height).toBe(0)
+  })
+
+  it('ignores peers of another network, by name', async () => {
+    const w = world()
+    const other = { ...w, kit: new ChainKit({ ...w.kit.params, name: 'other' }) }
+    await stranger(other, 'foreign', branch(other.kit, other.kit.genesis, 5))
+    const late = await run(await node(w, 'late'))
+    await w.clock.advance(20_000)
+    expect(late.blame.list()).toMatchObject([{ reason: 'header-chain', peer: 'foreign' }])
+    expect(late.sync.statuses().size).toBe(0)
+  })
+})
+
+describe('gossip', () => {
+  it('spreads a block through nodes that have replayed it, and catches up who missed some', async () => {
+    const w = world()
+    const [a, b] = [await run(await node(w, 'a')), await run(await node(w, 'b'))]
+    const c = await run(await node(w, 'c'))
+    w.hub.cut('a', 'c')
+    const blocks = branch(w.kit, w.kit.genesis, 5)
+    await a.chain.submitOwn(blocks[0].block)
+    await a.gossip.announce(blocks[0].block)
+    await w.clock.advance(100)
+    expect([b, c].map((n) => n.chain.head().height)).toEqual([1, 1])
+    expect(c.replay.replayed).toHaveLength(1)
+    for (const m of blocks.slice(1)) await a.chain.submitOwn(m.block)
+    await a.gossip.announce(blocks[4].block)
+    await w.clock.advance(8_000)
+    expect([b, c].map((n) => n.chain.head().height)).toEqual([5, 5])
+  })
+
+  it('does not forward a wrong block; only its sender is banned', async () => {
+    const w = world()
+    const evil = w.hub.join('evil')
+    const [a, b] = [await run(await node(w, 'a')), await run(await node(w, 'b'))]
+    w.hub.cut('evil', 'b')
+    const bad = w.kit.mine(w.kit.genesis)
+    for (const n of [a, b]) n.replay.wrong.add(hex(bad.meta))
+    const bytes = Block.serialize(bad.block)
+    await evil.publish(blocksTopic(w.kit.genesis.hash), Uint8Array.of(0, ...bytes))
+    await w.clock.advance(1_000)
+    expect((await a.network.status()).banned.map((x) => x.id)).toEqual(['evil'])
+    expect(b.replay.replayed).toEqual([])
+    expect(b.blame.list()).toEqual([])
+  })
+
+  it('names garbage, and takes an unknown newer version as news, not as an offence', async () => {
+    const w = world()
+    const [x, y] = [w.hub.join('x'), w.hub.join('y')]
+    const a = await run(await node(w, 'a'))
+    const topic = blocksTopic(w.kit.genesis.hash)
+    await y.publish(topic, Uint8Array.of(0, 7, 0, 1, 2, 3))
+    await w.clock.advance(100)
+    expect(a.sync.newestVersion()).toBe(7)
+    expect(a.blame.list()).toEqual([])
+    await x.publish(topic, Uint8Array.of(0, 1, 0, 1, 2, 3))
+    await w.clock.advance(100)
+    expect(a.blame.list()).toMatchObject([{ what: 'block message', reason: 'malformed', peer: 'x' }])
+  })
+
+  it('bounds how many blocks one peer may hand over', async () => {
+    const w = world()
+    const flooder = w.hub.join('flooder')
+    const a = await run(await node(w, 'a'))
+    const orphan = Block.serialize(branch(w.kit, w.kit.genesis, 3)[2].block)
+    for (let i = 0; i < 60; i++) await flooder.publish(blocksTopic(w.kit.genesis.hash), Uint8Array.of(0, ...orphan))
+    await w.clock.advance(100)
+    expect(a.chain.held().orphans).toBe(1)
+    expect(a.blame.list()[0]).toMatchObject({ reason: 'too-many', peer: 'flooder' })
+  })
+
+  it('announces a large block by its header; the body is pulled', async () => {
+    const w = world()
+    const [a, b] = [await run(await node(w, 'a')), await run(await node(w, 'b'))]
+    const base = branch(w.kit, w.kit.genesis, w.kit.params.committeeBlocks + w.kit.params.maturity + 2)
+    await feed(a, base)
+    await w.clock.advance(6_000)
+    const tip = base[base.length - 1].meta
+    const contributions = Array.from({ length: 32 }, (_, i) => w.kit.contribution(tip, tip.ledger.jobs[0], keyPair(1 + (i >> 2)), i & 3))
+    const block = w.kit.block(tip, {
+      transactions: Array.from({ length: 240 }, (_, i) => w.kit.transfer(tip, keyPair(1), keyPair(2).key, 1n, { nonce: i })),
+      seals: [w.kit.seal(tip, tip.ledger.jobs[0], contributions)]
+    })
+    expect(Block.serialize(block).length).toBeGreaterThan(MAX_GOSSIP_BLOCK_BYTES)
+    await a.chain.submitOwn(block)
+    await a.gossip.announce(block)
+    await w.clock.advance(1_000)
+    expect(b.chain.head().height).toBe(tip.height + 1)
+    expect(toHex(b.chain.head().hash)).toBe(toHex(claimId(block.header)))
+  })
+})
