@@ -66,7 +66,7 @@ export async function startRelay (options: { readonly dataDir: string, readonly 
     connectionEncrypters: [noise()],
     streamMuxers: [yamux()],
     // The defaults admit five tabs a second and fifteen in all; behind a proxy all share one address.
-    connectionManager: { maxConnections: options.maxConnections, inboundConnectionThreshold: options.maxConnections, maxIncomingPendingConnections: 500 },
+    connectionManager: { maxConnections: options.maxConnections, inboundConnectionThreshold: options.maxConnections, maxIncomingPendingConnections: 500, inboundUpgradeTimeout: 20_000 },
     connectionMonitor: { pingInterval: 30_000, pingTimeout: { minTimeout: 30_000 } },
     services: {
       identify: identify(),

@@ -15,7 +15,7 @@ import { createLibp2p } from 'libp2p'
 import { type GossipMessage, type Network, type NetworkStatus, type PeerId, type ProtocolLimits, RequestError, type RequestOptions, type Verdict } from '../ports/network.ts'
 import { SCORE_BAN_MS } from './bounds.ts'
 import { Gossip, type GossipService, gossipService } from './gossip.ts'
-import { Mesh, MESH, type MeshNumbers, TAB_RELAY } from './mesh.ts'
+import { DIAL_MS, Mesh, MESH, type MeshNumbers, TAB_RELAY } from './mesh.ts'
 import { BanList, isUnbearable, Penalties } from './peerBook.ts'
 import { Requests } from './requests.ts'
 import { StreamBytes } from './streamBytes.ts'
@@ -24,8 +24,8 @@ import type { Carriers } from './webTransports.ts'
 export interface Libp2pNetworkOptions {
   /** Multiaddrs ending in /p2p/<id>. None, or none reachable: the node waits and keeps trying. */
   readonly bootstraps: readonly string[]
-  /** Peers of another namespace are not introduced to us. */
-  readonly namespace: string
+  /** The network's name: peers of another are not introduced to us. */
+  readonly namespace?: string
   /** STUN and TURN for WebRTC; none are asked unless they are named. */
   readonly iceServers?: readonly RTCIceServer[]
   /** Instead of what a tab uses. */
@@ -56,7 +56,16 @@ export async function createLibp2pNetwork (options: Libp2pNetworkOptions): Promi
     connectionEncrypters: [noise()],
     streamMuxers: [yamux()],
     connectionGater: gater(bans),
-    connectionManager: { maxConnections: MAX_CONNECTIONS, inboundConnectionThreshold: 100, maxIncomingPendingConnections: 50 },
+    connectionManager: {
+      maxConnections: MAX_CONNECTIONS,
+      inboundConnectionThreshold: 100,
+      maxIncomingPendingConnections: 50,
+      dialTimeout: DIAL_MS,
+      addressDialTimeout: DIAL_MS,
+      inboundUpgradeTimeout: DIAL_MS,
+      inboundStreamProtocolNegotiationTimeout: DIAL_MS,
+      outboundStreamProtocolNegotiationTimeout: DIAL_MS
+    },
     // A starved tab answers late: closing its link for that would cut the healthy ones first.
     connectionMonitor: { pingInterval: PING_EVERY_MS, abortConnectionOnPingFailure: false },
     metrics: bytes.metrics,
@@ -113,7 +122,7 @@ class Libp2pNetwork implements Network {
     this.#mesh = new Mesh({
       node,
       bootstraps: options.bootstraps,
-      namespace: options.namespace,
+      namespace: options.namespace ?? 'commonweight',
       numbers: { ...MESH, ...options.mesh },
       isBanned: id => bans.has(id),
       onChange: () => { this.#announce() },

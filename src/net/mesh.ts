@@ -23,24 +23,31 @@ export interface MeshNumbers {
   readonly exploreMs: number
 }
 
-export const MESH: MeshNumbers = { target: 5, enough: 4, soft: 10, tickMs: 2_000, exploreMs: 45_000 }
+export const MESH: MeshNumbers = { target: 5, enough: 4, soft: 10, tickMs: 1_000, exploreMs: 45_000 }
 
 /** A tab passes signalling on for its neighbours within these bounds. */
 export const TAB_RELAY = { maxReservations: 64, defaultDurationLimit: 60_000, defaultDataLimit: BigInt(128 * 1024) }
 
-const DIAL_MS = 15_000
+/** A busy machine needs seconds for a handshake; libp2p's own 6 s would fail there for good. */
+export const DIAL_MS = 20_000
 const ASK_MS = 5_000
 const BOOTSTRAP_DIAL_MS = 8_000
 /** Between two dials of a dead bootstrap: doubles from the first to the second, ms. */
-const REDIAL_MS = [1_000, 10_000] as const
+const REDIAL_MS = [1_000, 5_000] as const
+/** Between two searches for neighbours: doubles likewise as long as nobody new is found. */
+const SEARCH_MS = [1_000, 8_000] as const
 /** After a dial failed, that peer is left alone. */
-const FAILED_DIAL_MS = 20_000
+const FAILED_DIAL_MS = 8_000
 /** A signalling circuit has done its job by then; a simultaneous dial may still need it before. */
 const CIRCUIT_MS = 4_000
 /** An open connection nobody identified himself on is a phantom. */
 const PHANTOM_MS = 30_000
 /** Ticks without a gossip stream to a neighbour until the link is dropped to be made anew. */
-const SILENT_TICKS = 4
+const SILENT_TICKS = 6
+/** Ticks without any stream: the other side has gone, which WebRTC says only 10 to 30 s later. */
+const EMPTY_TICKS = 2
+/** Two links made within this time come of both sides dialling at once. */
+const SIMULTANEOUS_MS = 10_000
 const RESERVATION_MS = 24 * 3600_000
 const MAX_FAILED_KEPT = 512
 
@@ -71,6 +78,9 @@ function peerOf (address: Multiaddr): PeerId {
   return peerIdFromString(id).toString()
 }
 
+/** WebSocket and WebRTC fail with bare events. */
+const reasonOf = (e: unknown): string => e instanceof Error ? e.message : e instanceof Event ? e.type : String(e)
+
 function shuffled<T> (list: Iterable<T>): T[] {
   return [...list].map(v => ({ v, at: Math.random() })).sort((a, b) => a.at - b.at).map(x => x.v)
 }
@@ -84,10 +94,11 @@ export class Mesh {
   readonly #identified = new Set<string>()
   readonly #dialling = new Set<PeerId>()
   readonly #failed = new Map<PeerId, number>()
-  readonly #silent = new Map<PeerId, number>()
+  readonly #silent = new Map<PeerId, { ticks: number, empty: number }>()
   #timer: ReturnType<typeof setInterval> | undefined
   #ticking = false
-  #lowTicks = 0
+  #searchAt = 0
+  #searchWaitMs: number = SEARCH_MS[0]
   #exploreAt: number
 
   constructor (options: MeshOptions) {
@@ -104,7 +115,7 @@ export class Mesh {
   async start (): Promise<void> {
     this.#node.addEventListener('peer:identify', e => { this.#onIdentify(e.detail) })
     this.#node.addEventListener('connection:close', e => {
-      if (this.#identified.delete(e.detail.id)) this.#o.onChange()
+      if (this.#identified.delete(e.detail.id)) this.#changed()
     })
     this.#node.addEventListener('peer:disconnect', e => { this.#forgetReservation(e.detail) })
     await this.#node.handle(NEIGHBOURS, async stream => {
@@ -171,6 +182,7 @@ export class Mesh {
   #onIdentify ({ connection }: IdentifyResult): void {
     if (connection.status !== 'open') return
     this.#identified.add(connection.id)
+    if (!this.#settle(connection)) return
     if (this.#linkOf(connection) === 'webrtc') {
       // Neighbours may be reached through us without asking: explicit reservations over WebRTC throw.
       this.#forgetReservation(connection.remotePeer)
@@ -183,7 +195,26 @@ export class Mesh {
         })
       }
     }
-    this.#o.onChange()
+    this.#changed()
+  }
+
+  /**
+   * One link per neighbour. An older one is dead at the other end, unless both have dialled at
+   * once: then both keep what the lesser name has dialled. Gossipsub, told of the new link after
+   * this, opens its streams there; it would never leave the old one by itself.
+   */
+  #settle (made: Connection): boolean {
+    if (this.#linkOf(made) !== 'webrtc') return true
+    const peer = made.remotePeer.toString()
+    const lesser = this.#self < peer ? 'outbound' : 'inbound'
+    for (const other of this.#connections(peer)) {
+      if (other.id === made.id || !this.#isDirect(other)) continue
+      const simultaneous = Math.abs(made.timeline.open - other.timeline.open) < SIMULTANEOUS_MS && made.direction !== other.direction
+      const loser = simultaneous && other.direction === lesser ? made : other
+      loser.abort(new Error('one link is enough'))
+      if (loser === made) return false
+    }
+    return true
   }
 
   #forgetReservation (peer: LibPeerId): void {
@@ -199,17 +230,19 @@ export class Mesh {
       for (const b of this.#bootstraps) void this.#redial(b)
       this.#clean()
       const have = this.#neighbours().length
-      if (have < enough) {
-        // A newcomer may be about to dial us: a round of patience spares double links.
-        if (++this.#lowTicks >= 2) await this.#grow(target - have)
-      } else this.#lowTicks = 0
+      if (have < enough && Date.now() >= this.#searchAt) {
+        const found = await this.#grow(target - have)
+        this.#searchWaitMs = found ? SEARCH_MS[0] : Math.min(SEARCH_MS[1], this.#searchWaitMs * 2)
+        // Two tabs that lost each other would dial at once: the jitter spares double links.
+        this.#searchAt = Date.now() + this.#searchWaitMs * (0.5 + Math.random())
+      }
       if (Date.now() >= this.#exploreAt) {
         this.#exploreAt = Date.now() + exploreMs * (0.75 + Math.random() / 2)
         await this.#grow(1)
-        if (this.#neighbours().length > soft) await this.#dropOne()
+        if (this.#neighbours().length > soft) this.#dropOne()
       }
     } catch (e) {
-      this.#o.onDebug(`mesh: ${e instanceof Error ? e.message : String(e)}`)
+      this.#o.onDebug(`mesh: ${reasonOf(e)}`)
     } finally {
       this.#ticking = false
     }
@@ -226,10 +259,11 @@ export class Mesh {
       const have = this.#neighbours().length
       // Also without a need: the bootstrap must know that we are here.
       await this.#grow(Math.max(1, this.#o.numbers.target - have), [b])
+      this.#changed()
     } catch (e) {
       b.waitMs = Math.min(REDIAL_MS[1], b.waitMs * 2)
       b.nextDialAt = Date.now() + b.waitMs * (0.5 + Math.random())
-      this.#o.onDebug(`bootstrap ${b.address} is down: ${e instanceof Error ? e.message : String(e)}`)
+      this.#o.onDebug(`bootstrap ${b.address} is down: ${reasonOf(e)}`)
     } finally {
       b.dialling = false
     }
@@ -247,24 +281,32 @@ export class Mesh {
     const neighbours = new Set(this.#neighbours())
     for (const id of this.#silent.keys()) if (!neighbours.has(id)) this.#silent.delete(id)
     for (const id of neighbours) {
-      const speaks = this.#connections(id).some(c => c.streams.some(s => s.direction === 'outbound' && s.protocol.includes('meshsub')))
-      const ticks = speaks ? 0 : (this.#silent.get(id) ?? 0) + 1
-      this.#silent.set(id, ticks)
+      const streams = this.#connections(id).flatMap(c => c.streams)
+      const old = this.#silent.get(id) ?? { ticks: 0, empty: 0 }
+      const speaks = streams.some(s => s.direction === 'outbound' && s.protocol.includes('meshsub'))
+      const silence = { ticks: speaks ? 0 : old.ticks + 1, empty: streams.length > 0 ? 0 : old.empty + 1 }
+      this.#silent.set(id, silence)
       // Gossipsub does not reopen its stream while another connection to the peer stays open.
-      if (ticks >= SILENT_TICKS) {
+      if (silence.ticks >= SILENT_TICKS || silence.empty >= EMPTY_TICKS) {
         this.#silent.delete(id)
-        this.#o.onDebug(`${id} has gone silent: linking anew`)
-        void this.#hangUp(id)
+        this.#o.onDebug(`${id} has gone silent`)
+        this.#drop(id, 'silent')
       }
     }
     for (const [id, until] of this.#failed) if (until <= now) this.#failed.delete(id)
   }
 
-  /** Dials up to `count` peers that are not neighbours yet. */
-  async #grow (count: number, bootstraps: readonly Bootstrap[] = this.#bootstraps): Promise<void> {
-    if (count <= 0) return
+  /** Dials up to `count` peers that are not neighbours yet; was there anybody to dial? */
+  async #grow (count: number, bootstraps: readonly Bootstrap[] = this.#bootstraps): Promise<boolean> {
     const found = await this.#candidates(bootstraps)
     await Promise.all(shuffled(found).slice(0, count).map(async ([id, address]) => this.#dial(id, address)))
+    return found.size > 0
+  }
+
+  #changed (): void {
+    this.#searchWaitMs = SEARCH_MS[0]
+    this.#searchAt = Math.min(this.#searchAt, Date.now() + SEARCH_MS[0] * (0.5 + Math.random()))
+    this.#o.onChange()
   }
 
   async #candidates (bootstraps: readonly Bootstrap[]): Promise<Map<PeerId, Multiaddr>> {
@@ -272,7 +314,7 @@ export class Mesh {
     const neighbours = this.#neighbours()
     const skip = new Set([this.#self, ...neighbours, ...this.#dialling, ...this.#failed.keys()])
     const offer = (id: PeerId, address: string): void => {
-      if (!skip.has(id) && !this.#o.isBanned(id) && !found.has(id)) found.set(id, multiaddr(address))
+      if (!skip.has(id) && !this.#o.isBanned(id) && !found.has(id) && !this.#isCalling(id)) found.set(id, multiaddr(address))
     }
     const namespace = new TextEncoder().encode(this.#o.namespace)
     await Promise.all(bootstraps.filter(b => this.#isUp(b)).map(async b => {
@@ -286,8 +328,14 @@ export class Mesh {
     return found
   }
 
+  /** Is the peer signalling to us just now? Dialling it as well would make two links. */
+  #isCalling (id: PeerId): boolean {
+    return this.#connections(id).some(c => c.status === 'open' && c.direction === 'inbound' && Date.now() - c.timeline.open < DIAL_MS)
+  }
+
   async #ask (peer: PeerId, protocol: string, body?: Uint8Array): Promise<PeerId[]> {
-    const connection = this.#connections(peer).find(c => c.status === 'open' && c.limits === undefined)
+    // A bootstrap just dialled has not identified itself yet.
+    const connection = this.connectionTo(peer) ?? this.#connections(peer).find(c => c.status === 'open' && c.limits === undefined)
     if (connection === undefined) return []
     const signal = AbortSignal.timeout(ASK_MS)
     try {
@@ -299,7 +347,7 @@ export class Mesh {
         stream.close().catch(() => {})
       }
     } catch (e) {
-      this.#o.onDebug(`${protocol} of ${peer}: ${e instanceof Error ? e.message : String(e)}`)
+      this.#o.onDebug(`${protocol} of ${peer}: ${reasonOf(e)}`)
       return []
     }
   }
@@ -311,20 +359,21 @@ export class Mesh {
       await this.#node.dial(address, { signal: AbortSignal.timeout(DIAL_MS) })
     } catch (e) {
       if (this.#failed.size < MAX_FAILED_KEPT) this.#failed.set(id, Date.now() + FAILED_DIAL_MS)
-      this.#o.onDebug(`dial of ${id} failed: ${e instanceof Error ? e.message : String(e)}`)
+      this.#o.onDebug(`dial of ${id} failed: ${reasonOf(e)}`)
     } finally {
       this.#dialling.delete(id)
     }
   }
 
   /** Makes room: a random neighbour that nothing is being fetched from. */
-  async #dropOne (): Promise<void> {
+  #dropOne (): void {
     const idle = this.#neighbours().filter(id => this.#connections(id).every(c => c.streams.every(s => !s.protocol.startsWith('/cw/'))))
     const [id] = shuffled(idle)
-    if (id !== undefined) await this.#hangUp(id)
+    if (id !== undefined) this.#drop(id, 'making room')
   }
 
-  async #hangUp (id: PeerId): Promise<void> {
-    await this.#node.hangUp(peerIdFromString(id)).catch(() => {})
+  /** Aborts, so that the other side sees its streams reset at once. */
+  #drop (id: PeerId, why: string): void {
+    for (const c of this.#connections(id)) c.abort(new Error(why))
   }
 }

@@ -134,6 +134,7 @@ class PortNetwork implements Network {
   readonly #handlers = new Map<number, (peer: PeerId, body: Uint8Array) => Promise<Uint8Array>>()
   readonly #listeners = new Map<number, (s: NetworkStatus) => void>()
   #next = 0
+  #stopped = false
 
   constructor (port: Port) {
     this.#calls = new Calls(port, {
@@ -157,6 +158,8 @@ class PortNetwork implements Network {
   async handle (protocol: string, limits: ProtocolLimits, handler: (peer: PeerId, body: Uint8Array) => Promise<Uint8Array>): Promise<() => void> { return this.#register(this.#handlers, handler, id => ['handle', [id, protocol, limits]]) }
 
   async stop (): Promise<void> {
+    if (this.#stopped) return
+    this.#stopped = true
     try { await this.#calls.call('stop', []) } finally { this.#calls.close() }
   }
 
