@@ -8,6 +8,7 @@ import type { BlockView, CurvePoint, Hex, HistoryEntry, LogEntry, NodeApi, NodeE
 
 export const BLOCKS_MAX = 400
 export const LOGS_MAX = 1000
+const LOG_FLUSH_MS = 200
 export const CURVE_MAX = 1200
 export const HISTORY_MAX = 500
 export const TOASTS_MAX = 4
@@ -25,7 +26,6 @@ interface Shape {
   curves: Record<Hex, CurvePoint[]>
   history: HistoryEntry[]
   historyLoaded: boolean
-  logs: LogEntry[]
   toasts: Toast[]
 }
 
@@ -33,6 +33,8 @@ export interface AppState {
   readonly s: Shape
   readonly node: NodeApi
   readonly now: Accessor<number>
+  /** Oldest first. */
+  readonly logs: Accessor<readonly LogEntry[]>
   readonly openedAt: number
   /** Loads the curve of a job once; later points come by themselves. */
   watchCurve (job: Hex): void
@@ -45,9 +47,12 @@ export interface AppState {
 }
 
 export function createAppState (node: NodeApi): AppState {
-  const [s, set] = createStore<Shape>({ blocks: [], blocksLoaded: false, blocksEnd: false, curves: {}, history: [], historyLoaded: false, logs: [], toasts: [] })
+  const [s, set] = createStore<Shape>({ blocks: [], blocksLoaded: false, blocksEnd: false, curves: {}, history: [], historyLoaded: false, toasts: [] })
   const [now, setNow] = createSignal(Date.now())
   const openedAt = Date.now()
+  const [logs, setLogs] = createSignal<readonly LogEntry[]>([])
+  const unseen: LogEntry[] = []
+  let flush: ReturnType<typeof setTimeout> | undefined
   const watched = new Set<Hex>()
   let nextToast = 1
   let live = true
@@ -104,13 +109,23 @@ export function createAppState (node: NodeApi): AppState {
     set('curves', point.job, bounded)
   }
 
+  // At DEBUG a node logs hundreds of lines a second: they come in as batches.
+  const addLog = (entry: LogEntry): void => {
+    unseen.push(entry)
+    if (unseen.length > LOGS_MAX) unseen.shift()
+    flush ??= setTimeout(() => {
+      flush = undefined
+      setLogs(list => [...list, ...unseen.splice(0)].slice(-LOGS_MAX))
+    }, LOG_FLUSH_MS)
+  }
+
   const onEvent = (e: NodeEvent): void => {
     if (!live) return
     switch (e.type) {
       case 'view': setView(e.view); break
       case 'block': addBlock({ ...e.block }); break
       case 'curve': addPoint(e.point); break
-      case 'log': set('logs', list => [...list, e.entry].slice(-LOGS_MAX)); break
+      case 'log': addLog(e.entry); break
       case 'notice': toast(e.level, e.text); break
     }
   }
@@ -151,11 +166,11 @@ export function createAppState (node: NodeApi): AppState {
     if (view !== undefined && live) setView(view)
     await loadOlder()
     set('blocksLoaded', true)
-    const logs = await attempt('Reading the logs', async () => await node.logs(LOGS_MAX))
-    if (logs !== undefined && live) set('logs', [...logs].sort((a, b) => a.timeMs - b.timeMs).slice(-LOGS_MAX))
+    const kept = await attempt('Reading the logs', async () => await node.logs(LOGS_MAX))
+    if (kept !== undefined && live) setLogs([...kept].sort((a, b) => a.timeMs - b.timeMs).slice(-LOGS_MAX))
     if (!live) stopListening?.()
   })()
 
-  onCleanup(() => { live = false; clearInterval(ticker); stopListening?.() })
-  return { s, node, now, openedAt, watchCurve, loadOlder, refreshHistory, toast, dismiss, attempt }
+  onCleanup(() => { live = false; clearInterval(ticker); clearTimeout(flush); stopListening?.() })
+  return { s, node, now, logs, openedAt, watchCurve, loadOlder, refreshHistory, toast, dismiss, attempt }
 }

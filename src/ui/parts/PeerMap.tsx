@@ -34,6 +34,10 @@ export function scoreTone (score: number): 'good' | 'idle' | 'bad' {
 
 export function PeerMap (props: { peers: readonly PeerNode[], height: number, slot: number }): JSX.Element {
   const spots = createMemo(() => layout(props.peers))
+  /** Beyond one ring names would cover one another; they are in the table and on hover. */
+  const named = (): boolean => spots().filter(s => s.peer.link !== 'server').length <= INNER_MAX
+  /** Away from the middle, so that no line runs through a name. */
+  const labelY = (s: Spot): number => s.peer.link === 'server' ? s.y + 4 : s.y < CY - 20 ? s.y - radius(s.peer) - 17 : s.y + radius(s.peer) + 13
   const hidden = (): number => props.peers.length - spots().length
   const radius = (p: PeerNode): number => p.link === 'server' ? 9 : 9 + Math.max(-3, Math.min(5, p.score / 10))
   return (
@@ -47,8 +51,10 @@ export function PeerMap (props: { peers: readonly PeerNode[], height: number, sl
               <rect x={s.x - 11} y={s.y - 9} width="22" height="18" rx="4" />
               <path d={`M${s.x - 6} ${s.y - 3}h12M${s.x - 6} ${s.y + 3}h12`} class="server-lines" />
             </Show>
-            <text x={s.x} y={s.y + (s.peer.link === 'server' ? 24 : radius(s.peer) + 13)} text-anchor="middle">{s.peer.link === 'server' ? 'server' : shortId(s.peer.miner ?? s.peer.id.slice(-8), 4, 3)}</text>
-            <Show when={s.peer.height}>{h => <text x={s.x} y={s.y + radius(s.peer) + 25} text-anchor="middle" class="peer-height">{count(h())}</text>}</Show>
+            <Show when={s.peer.link === 'server' || named()}>
+              <text x={s.x + (s.peer.link === 'server' ? 18 : 0)} y={labelY(s)} text-anchor={s.peer.link === 'server' ? 'start' : 'middle'}>{s.peer.link === 'server' ? 'server' : shortId(s.peer.miner ?? s.peer.id.slice(-8), 4, 3)}</text>
+              <Show when={s.peer.height}>{h => <text x={s.x} y={labelY(s) + 12} text-anchor="middle" class="peer-height">{count(h())}</text>}</Show>
+            </Show>
           </g>
         )}</For>
         <g class="peer peer-self">

@@ -18,7 +18,7 @@ export function Logs (): JSX.Element {
   const [follow, setFollow] = createSignal(true)
   const shown = createMemo(() => {
     const words = filter().trim().toLowerCase()
-    return app.s.logs.filter(e => (level() === 'debug' || e.level !== 'debug') && (words === '' || `${e.level} ${e.area} ${e.text}`.toLowerCase().includes(words)))
+    return app.logs().filter(e => (level() === 'debug' || e.level !== 'debug') && (words === '' || `${e.level} ${e.area} ${e.text}`.toLowerCase().includes(words)))
   })
   const choose = (l: 'info' | 'debug'): void => {
     setLevel(l)
@@ -34,7 +34,7 @@ export function Logs (): JSX.Element {
         <CopyButton text={shown().map(line).join('\n')} label="Copy the lines shown" testid="log-copy">Copy</CopyButton>
       </div>
       <div class="log-box" ref={box} tabIndex={0} role="log" aria-live="off" aria-label="Log lines">
-        <Show when={shown().length > 0} fallback={<Empty icon="logs" title={app.s.logs.length === 0 ? 'Nothing logged yet' : 'No line matches'} />}>
+        <Show when={shown().length > 0} fallback={<Empty icon="logs" title={app.logs().length === 0 ? 'Nothing logged yet' : 'No line matches'} />}>
           <For each={shown()}>{e => <div class={`log-line log-${e.level}`} data-testid="log-row"><time>{clock(e.timeMs)}</time><b>{e.level}</b><i>{e.area}</i><span>{e.text}</span></div>}</For>
         </Show>
       </div>

@@ -46,7 +46,7 @@ function PeerTable (): JSX.Element {
   return (
     <Card title="Connections" aside={<span class="quiet">this tab: <Hash value={app.view.self} label="peer id of this tab" /></span>}>
       <Show when={sorted().length > 0} fallback={<p class="quiet">Nobody is connected.</p>}>
-        <div class="table-scroll" tabIndex={0} role="region" aria-label="Connections">
+        <div class="table-scroll table-tall" tabIndex={0} role="region" aria-label="Connections">
           <table class="table" data-testid="peer-table">
             <thead><tr><th scope="col">Peer</th><th scope="col">Link</th><th scope="col" class="num">Block</th><th scope="col" class="num">Round trip</th><th scope="col" class="num">Score</th></tr></thead>
             <tbody>
@@ -78,7 +78,7 @@ function Refusals (): JSX.Element {
         </ul>
       </Show>
       <Show when={newest().length > 0} fallback={<p class="quiet">Nothing was refused. What breaks a rule shows up here with the name of the rule and who sent it.</p>}>
-        <div class="table-scroll" tabIndex={0} role="region" aria-label="Refusals">
+        <div class="table-scroll table-tall" tabIndex={0} role="region" aria-label="Refusals">
           <table class="table">
             <thead><tr><th scope="col">When</th><th scope="col">What</th><th scope="col">Rule</th><th scope="col">Detail</th><th scope="col">From</th></tr></thead>
             <tbody>

@@ -37,9 +37,9 @@ export function Wizard (): JSX.Element {
 
   const chosen = (d: DatasetPreview | undefined): void => { setData(d) }
   // Only data that was just read refits the model: nobody's own edits are touched later.
-  createEffect(on([data, () => draft().source], ([d, source]) => {
-    const b = builtin()
-    const shape = source === 'builtin' ? b : d
+  const source = createMemo(() => draft().source)
+  createEffect(on([data, source], ([d, kind]) => {
+    const shape = kind === 'builtin' ? builtin() : d
     const root = parseObject(draft().json)
     if (shape !== undefined && root !== undefined) change({ json: print(fitToData(root, shape)) })
   }))

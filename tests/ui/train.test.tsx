@@ -1,0 +1,137 @@
+import { describe, expect, test } from 'vitest'
+import type { MiningView } from '../../src/bridge/api.ts'
+import { presetSettings } from '../../src/ui/views/Train.tsx'
+import { makeView } from './fakeNode.ts'
+import { all, click, find, get, open, text, waitFor } from './support.tsx'
+
+describe('mining', () => {
+  test('the button starts and pauses', async () => {
+    const { node } = await open('train', { mining: false })
+    expect(text('mine-toggle')).toBe('Start training & mining')
+    click('mine-toggle')
+    await waitFor(() => { expect(text('mine-toggle')).toBe('Pause'); expect(get('mine-toggle').hasAttribute('disabled')).toBe(false) })
+    click('mine-toggle')
+    await waitFor(() => { expect(text('mine-toggle')).toBe('Start training & mining') })
+    expect(node.called('setMining')).toEqual([[{ on: true }], [{ on: false }]])
+  })
+
+  const states: ReadonlyArray<readonly [MiningView['state'], string, RegExp]> = [
+    ['off', '', /Not training.*Start to train/],
+    ['waiting', 'the kernel is testing itself', /Waiting to work.*The kernel is testing itself\./],
+    ['working', '', /Training Handwritten letters.*Round 61/],
+    ['paused-hidden', '', /background.*When to pause/],
+    ['paused-battery', '', /battery.*charging/]
+  ]
+  for (const [state, detail, words] of states) {
+    test(`${state} is said in words`, async () => {
+      await open('train', {}, {}, node => { node.answer('view', async () => ({ ...makeView(), mining: { ...makeView().mining, state, detail } })) })
+      expect(get('mining-state').dataset['state']).toBe(state)
+      expect(text('mining-state')).toMatch(words)
+    })
+  }
+
+  test('an intensity sets workers and duty', async () => {
+    const { node } = await open('train')
+    get('intensity-gentle').click()
+    await waitFor(() => { expect(node.called('setMining')).toHaveLength(1) })
+    expect(node.called('setMining')[0]).toEqual([presetSettings('gentle', 8)])
+    expect(presetSettings('full', 8)).toEqual({ workers: 8, duty: 1 })
+    expect(presetSettings('balanced', 1).workers).toBe(1)
+  })
+
+  test('pausing rules are switches', async () => {
+    const { node } = await open('train')
+    get('pause-hidden').click()
+    await waitFor(() => { expect(node.called('setMining')).toEqual([[{ pauseWhenHidden: true }]]) })
+  })
+
+  test('a failed call is a notice, not a crash', async () => {
+    const { node } = await open('train', { mining: false })
+    node.answer('setMining', async () => { throw new Error('the worker is gone') })
+    click('mine-toggle')
+    expect((await find('toast')).textContent).toContain('the worker is gone')
+    expect(text('mine-toggle')).toBe('Start training & mining')
+  })
+
+  test('a kernel that fails its self-test is named', async () => {
+    await open('train', {}, {}, node => { node.answer('view', async () => ({ ...makeView(), compute: { ...makeView().compute, backend: 'reference', selfTest: 'failed', failure: 'wasm: vector 3 differs' } })) })
+    expect(text('selftest-failed')).toMatch(/wasm: vector 3 differs.*reference/)
+  })
+
+  test('the paid share is in sight on every view', async () => {
+    const { go } = await open('train')
+    for (const view of ['network', 'blocks', 'wallet', 'jobs', 'try', 'logs', 'settings']) {
+      await go(view)
+      expect(text('paid-share')).toBe('38 %')
+    }
+  })
+
+  test('the guide stays away once dismissed', async () => {
+    await open('train', { balance: 0n })
+    click('guide-dismiss')
+    expect(all('guide')).toHaveLength(0)
+    expect(window.localStorage.getItem('commonweight.guide')).toBe('done')
+  })
+
+  test('a backup is asked for once there is something to lose', async () => {
+    const { node } = await open('train', { balance: 0n })
+    expect(all('backup-nudge')).toHaveLength(0)
+    node.show({ wallet: { ...node.current().wallet, maturing: 5n } })
+    await find('backup-nudge')
+    node.show({ wallet: { ...node.current().wallet, backedUp: true } })
+    await waitFor(() => { expect(all('backup-nudge')).toHaveLength(0) })
+  })
+})
+
+describe('the page around it', () => {
+  test('every view has a title and its heading', async () => {
+    const { go, root } = await open('train')
+    for (const [view, title] of [['network', 'Network'], ['blocks', 'Blocks'], ['wallet', 'Wallet'], ['jobs', 'Jobs'], ['try', 'Try a model'], ['logs', 'Logs'], ['settings', 'Settings']] as const) {
+      await go(view)
+      await waitFor(() => { expect(document.title).toBe(`${title} · Commonweight`) })
+      expect(root.querySelector('h1')?.textContent).toBe(title)
+      expect(document.activeElement).toBe(root.querySelector('h1'))
+      expect(get(`nav-${view}`).getAttribute('aria-current')).toBe('page')
+    }
+  })
+
+  test('the skip link leads to the content, and every control has a name', async () => {
+    const { root, go } = await open('train')
+    root.querySelector<HTMLElement>('.skip')?.click()
+    expect(document.activeElement?.id).toBe('content')
+    for (const view of ['train', 'network', 'blocks', 'wallet', 'jobs', 'try', 'logs', 'settings']) {
+      await go(view)
+      await waitFor(() => { expect(root.querySelectorAll('main .card').length).toBeGreaterThan(0) })
+      for (const control of root.querySelectorAll<HTMLElement>('button, a[href], input, select, textarea')) {
+        const labelled = control.getAttribute('aria-label') ?? control.getAttribute('aria-labelledby') ?? control.textContent?.trim() ?? ''
+        const label = control.id === '' ? null : root.querySelector(`label[for="${control.id}"]`)
+        expect(labelled !== '' || label !== null || control.closest('label') !== null, `${view}: ${control.outerHTML.slice(0, 160)}`).toBe(true)
+        expect(control.tabIndex, `${view}: ${control.outerHTML.slice(0, 120)}`).toBeLessThanOrEqual(0)
+      }
+    }
+  })
+
+  test('the theme goes round and is remembered', async () => {
+    await open('train')
+    expect(document.documentElement.dataset['theme']).toBe('system')
+    click('theme-toggle')
+    expect(document.documentElement.dataset['theme']).toBe('light')
+    click('theme-toggle')
+    expect(document.documentElement.dataset['theme']).toBe('dark')
+    expect(window.localStorage.getItem('commonweight.theme')).toBe('dark')
+  })
+
+  test('the node is told whether the page is hidden', async () => {
+    const { node } = await open('train')
+    await waitFor(() => { expect(node.called('setEnvironment')[0]).toEqual([{ hidden: false, onBattery: false }]) })
+    Object.defineProperty(document, 'visibilityState', { value: 'hidden', configurable: true })
+    document.dispatchEvent(new Event('visibilitychange'))
+    expect(node.called('setEnvironment').at(-1)).toEqual([{ hidden: true, onBattery: false }])
+    Object.defineProperty(document, 'visibilityState', { value: 'visible', configurable: true })
+  })
+
+  test('parameters of the first address stay on every later one', async () => {
+    await open('train?relay=abc')
+    expect(get('nav-wallet').getAttribute('href')).toBe('#/wallet?relay=abc')
+  })
+})
