@@ -56,7 +56,7 @@ async function startNode (boot: NodeBoot, port: MessagePort): Promise<NodeApi> {
 async function erase (node: NodeApi, network: 'main' | 'test'): Promise<void> {
   await node.stop()
   const known = await indexedDB.databases?.() ?? []
-  const names = new Set([...known.map((d) => d.name ?? ''), ...Array.from({ length: MAX_SLOTS }, (_, i) => databaseName(network, i))].filter((n) => n.startsWith('commonweight-')))
+  const names = new Set([...known.map((d) => d.name ?? ''), ...Array.from({ length: MAX_SLOTS }, (_, i) => databaseName(NETWORKS[network].name, i))].filter((n) => n.startsWith('commonweight-')))
   await Promise.all([...names].map(async (name) => new Promise<void>((resolve) => {
     const request = indexedDB.deleteDatabase(name)
     request.onsuccess = request.onerror = request.onblocked = () => { resolve() }

@@ -1,0 +1,280 @@
+/**
+ * The node: its parts, built once and wired to one another, and the order in which they start and
+ * stop. What it needs of the outside comes in as ports; api.ts shows it to the page.
+ */
+import type { MiningSettings, MiningView, NodePhase } from '../bridge/api.ts'
+import { genesis } from '../core/consensus/chain.ts'
+import { publicKey, sign } from '../core/crypto/keys.ts'
+import { type ChainParams, NETWORKS } from '../core/params.ts'
+import type { Clock, Random } from '../ports/clock.ts'
+import type { Compute, ComputeStatus } from '../ports/compute.ts'
+import type { Keystore } from '../ports/keystore.ts'
+import type { Network, NetworkStatus } from '../ports/network.ts'
+import type { Signatures } from '../ports/signatures.ts'
+import type { Storage } from '../ports/storage.ts'
+import { Backfill } from './backfill.ts'
+import { BlocksGossip } from './blocksGossip.ts'
+import { Chain, ledgerLookBack } from './chain.ts'
+import { Challenges } from './challenges.ts'
+import { Contributions } from './contributions.ts'
+import { Curve } from './curve.ts'
+import { Datasets } from './datasets.ts'
+import { History } from './history.ts'
+import { JobDesk } from './jobDesk.ts'
+import { RingLog } from './log.ts'
+import { Mempool } from './mempool.ts'
+import type { MinerKey } from './minerKey.ts'
+import { Models } from './models.ts'
+import { Payloads } from './payloads.ts'
+import { ChainStore } from './persist.ts'
+import { Presence } from './presence.ts'
+import { Records } from './records.ts'
+import { Refusals } from './refusals.ts'
+import { Replays } from './replay.ts'
+import { Rounds } from './rounds.ts'
+import { Sealing } from './sealing.ts'
+import { MiningControl } from './miningControl.ts'
+import { SliceCounter } from './sliceCounter.ts'
+import { States } from './states.ts'
+import { type CommitteeView, Supervisor } from './supervisor.ts'
+import { Sync } from './sync.ts'
+import { Trainer } from './trainer.ts'
+import { Verifier } from './verify.ts'
+import { WalletDesk } from './walletDesk.ts'
+import { workHandlers } from './workHandlers.ts'
+import { WorkTopics } from './workTopics.ts'
+
+export interface NodeDeps {
+  readonly network: Network
+  readonly networkName: 'main' | 'test'
+  readonly storage: Storage
+  readonly compute: Compute
+  readonly signatures: Signatures
+  readonly clock: Clock
+  readonly random: Random
+  readonly keystore: Keystore
+  /** Seeds of the tab's own key and of the profile's wallet. */
+  readonly minerSeed: Uint8Array
+  readonly walletSeed: Uint8Array
+  readonly slot: number
+  readonly cores: number
+  readonly gunzip: (bytes: Uint8Array, maxBytes: number) => Promise<Uint8Array>
+  /** Shown instead of the network's own numbers in tests. */
+  readonly params?: ChainParams
+}
+
+/** A refusal for one of these reasons means that redone work came out differently. */
+const REPLAY_FAILURES: ReadonlySet<string> = new Set(['result-hash', 'payload-digest', 'contribution-wrong', 'wrong slice'])
+
+const COMPUTE_STATUS_MS = 1_000
+
+const keyOf = (seed: Uint8Array): MinerKey => ({ publicKey: publicKey(seed), sign: (message) => sign(seed, message) })
+
+export class Node {
+  readonly params: ChainParams
+  readonly networkName: 'main' | 'test'
+  readonly clock: Clock
+  readonly storage: Storage
+  readonly keystore: Keystore
+  readonly slot: number
+  readonly genesisHash: Uint8Array
+  /** Public keys: of the tab's work, and of the account that is paid. */
+  readonly miner: Uint8Array
+  readonly payee: Uint8Array
+  readonly log: RingLog
+  readonly refusals: Refusals
+  readonly chain: Chain
+  readonly data: Datasets
+  readonly replays: Replays
+  readonly rounds: Rounds
+  readonly curve: Curve
+  readonly sync: Sync
+  readonly pool: Mempool
+  readonly history: History
+  readonly wallet: WalletDesk
+  readonly jobDesk: JobDesk
+  readonly models: Models
+  readonly presence: Presence
+  computeStatus: ComputeStatus
+  net: NetworkStatus
+  readonly #d: NodeDeps
+  readonly #payloads: Payloads
+  readonly #states: States
+  readonly #verifier: Verifier
+  readonly #contributions: Contributions
+  readonly #topics: WorkTopics
+  readonly #challenges: Challenges
+  readonly #sealing: Sealing
+  readonly #supervisor: Supervisor
+  readonly #slices: SliceCounter
+  readonly #trainer: Trainer
+  readonly #backfill: Backfill
+  readonly #gossip: BlocksGossip
+  readonly #mining: MiningControl
+  readonly #offs: Array<() => void | Promise<void>> = []
+  #replayFailures = 0
+  #cancelTimer: (() => void) | undefined
+
+  /** Builds and starts a node. Rejects with StorageError where the store cannot be read. */
+  static async start (d: NodeDeps): Promise<Node> {
+    const node = new Node(d, await d.network.status(), await d.compute.status())
+    await node.#start()
+    return node
+  }
+
+  private constructor (d: NodeDeps, net: NetworkStatus, computeStatus: ComputeStatus) {
+    const { clock, compute, network, random, signatures, storage } = d
+    this.#d = d
+    this.net = net
+    this.computeStatus = computeStatus
+    const params = this.params = d.params ?? NETWORKS[d.networkName]
+    this.networkName = d.networkName
+    this.clock = clock
+    this.storage = storage
+    this.keystore = d.keystore
+    this.slot = d.slot
+    const miner = keyOf(d.minerSeed)
+    const payee = keyOf(d.walletSeed)
+    this.miner = miner.publicKey
+    this.payee = payee.publicKey
+
+    const log = this.log = new RingLog(clock)
+    const blame = this.refusals = new Refusals({ clock, network, log })
+    const first = genesis(params)
+    this.genesisHash = first.hash
+    const store = new ChainStore({ storage, clock, log, lookBack: ledgerLookBack(params), empty: first.ledger })
+    const chain = this.chain = new Chain({ params, genesis: first, clock, store, blame, log })
+    const historyBlocks = params.historyBlocks
+    const payloads = this.#payloads = new Payloads({ storage, network, clock, random, blame, log, height: () => chain.head().height, historyBlocks })
+    const states = this.#states = new States({ storage, network, compute, payloads, chain, clock, random, blame, log, historyBlocks })
+    const data = this.data = new Datasets({ storage, network, chain, clock, random, blame, log, onProgress: () => { chain.retryUnavailable() } })
+    const replays = this.replays = new Replays({ compute, states, data, log })
+    this.#verifier = new Verifier({ params, clock, signatures, replay: replays, states })
+    const rounds = this.rounds = new Rounds({ params, chain, states, signatures, blame, clock, log })
+    const contributions = this.#contributions = new Contributions({ params, chain, rounds, payloads, signatures, blame, clock, log })
+    const records = new Records(params, chain)
+    const publisher = this.#topics = new WorkTopics({ chainId: first.hash, network, chain, blame, clock, log })
+    const challenges = this.#challenges = new Challenges({ params, chain, rounds, contributions, replay: replays, publisher, blame, random, clock, log })
+    const sealing = this.#sealing = new Sealing({ params, key: miner, chain, rounds, contributions, records, states, data, signatures, publisher, blame, clock, log })
+    this.#supervisor = new Supervisor({
+      params, key: miner, chain, rounds, contributions, records, sealing, replay: replays, publisher, clock, log,
+      onWrong: async (candidate, detail) => { await challenges.wrongUnsealed(candidate, detail) },
+      ready: () => this.presence.mayWork() === undefined
+    })
+    this.curve = new Curve({ rounds, states, data, compute, storage, clock, log })
+    const backfill = this.#backfill = new Backfill({ chain, replay: replays, log })
+    const sync = this.sync = new Sync({ params, clock, random, network, chain, store, blame, log, backfill, historyFrom: () => Math.max(0, chain.head().height - historyBlocks) })
+    this.presence = new Presence({ clock, chain, sync, network: () => this.net, dataMissing: () => this.#dataMissing(), pruned: () => backfill.pruned, params })
+    // The pool publishes through gossip and gossip adds to the pool: the one that is built first is named late.
+    const pool = this.pool = new Mempool({ params, clock, signatures, chain, storage, log, own: [payee.publicKey], publish: (tx) => { void gossip.announceTransaction(tx) } })
+    const gossip = this.#gossip = new BlocksGossip({ params, clock, network, chain, sync, pool, blame, log })
+    this.history = new History({ storage, log, accounts: [payee.publicKey] })
+    this.#slices = new SliceCounter(storage, log, miner.publicKey)
+    this.#trainer = new Trainer({
+      params, key: miner, payee: () => payee.publicKey, chain, pool, rounds, states, data, payloads, contributions, replays,
+      slices: this.#slices, compute, publisher, clock, log,
+      submitOwn: async (block) => {
+        const result = await chain.submitOwn(block)
+        if (result.status === 'added') void gossip.announce(block)
+        return result
+      },
+      gate: () => this.presence.mayWork()
+    })
+    this.#mining = new MiningControl({ trainer: this.#trainer, compute, storage, log, cores: d.cores })
+    this.wallet = new WalletDesk({ params, chain, pool, key: payee, publish: async (tx) => { await gossip.announceTransaction(tx) } })
+    this.jobDesk = new JobDesk({ params, chain, data, wallet: this.wallet, owner: payee.publicKey, gunzip: d.gunzip })
+    this.models = new Models({ compute, states, data })
+  }
+
+  async #start (): Promise<void> {
+    const { chain, log } = this
+    chain.start(this.#verifier)
+    const loaded = await chain.loadFromStorage()
+    if (loaded.problem !== undefined) log.warn('chain', loaded.problem)
+    if (loaded.height > 0) log.info('chain', `resumed at height ${loaded.height}`)
+    await this.#slices.start()
+    await this.#payloads.start()
+    await this.data.start()
+    await this.#states.start()
+    this.rounds.start()
+    this.#contributions.start()
+    this.#challenges.start()
+    this.#sealing.start()
+    await this.#topics.start(workHandlers({ contributions: this.#contributions, sealing: this.#sealing, challenges: this.#challenges, log }))
+    this.#offs.push(
+      await this.history.start(chain),
+      await this.pool.start(),
+      await this.#gossip.start(),
+      this.refusals.onRefusal((r) => { if (REPLAY_FAILURES.has(r.reason)) this.#replayFailures++ }),
+      await this.#d.network.onStatus((s) => { this.net = s })
+    )
+    this.presence.start()
+    await this.sync.start()
+    this.#supervisor.start()
+    await this.curve.start()
+    this.#trainer.start()
+    await this.#mining.start()
+    this.#readCompute()
+    log.info('node', `started on ${this.params.name}, slot ${this.slot}, backend ${this.computeStatus.backend}`)
+  }
+
+  phase (): NodePhase { return this.presence.phase() }
+
+  miningView (): MiningView { return this.#mining.view() }
+
+  committeeView (): CommitteeView { return this.#supervisor.view() }
+
+  /** Slices of others that this tab has redone. */
+  replayCount (): number { return this.replays.count }
+
+  replayFailures (): number { return this.#replayFailures }
+
+  async setMining (settings: Partial<MiningSettings>): Promise<void> { await this.#mining.set(settings) }
+
+  async setEnvironment (e: { readonly hidden: boolean, readonly onBattery: boolean }): Promise<void> {
+    this.#mining.environment(e)
+    // A page that is hidden may be gone without another word.
+    if (e.hidden) await this.#states.flush()
+  }
+
+  /** Leaves everything written and nothing running. */
+  async stop (): Promise<void> {
+    this.#cancelTimer?.()
+    this.presence.stop()
+    this.#trainer.stop()
+    this.#supervisor.stop()
+    this.#sealing.stop()
+    this.#challenges.stop()
+    this.#contributions.stop()
+    this.rounds.stop()
+    this.#backfill.stop()
+    await this.sync.stop()
+    await this.#topics.stop()
+    for (const off of this.#offs.splice(0)) await off()
+    await this.curve.stop()
+    await this.data.stop()
+    await this.#states.stop()
+    await this.#payloads.stop()
+    await this.pool.idle()
+    await this.history.idle()
+    await this.chain.stop()
+    await this.#d.network.stop()
+    await this.#d.compute.stop()
+    await this.storage.close()
+  }
+
+  #dataMissing (): { readonly job: Uint8Array, readonly have: number, readonly want: number } | undefined {
+    for (const { job } of this.rounds.tips()) {
+      if (job.status !== 'active' || this.data.held(job.spec.data.root) !== undefined) continue
+      return { job: job.id, ...this.data.progress(job.spec.data.root) }
+    }
+    return undefined
+  }
+
+  #readCompute (): void {
+    this.#cancelTimer = this.clock.after(COMPUTE_STATUS_MS, () => {
+      this.#d.compute.status().then((s) => { this.computeStatus = s }, () => {})
+      this.#readCompute()
+    })
+  }
+}

@@ -1,0 +1,113 @@
+/** Where this node stands in the network, as one phase for the page and one gate for the work. */
+import type { NodePhase } from '../bridge/api.ts'
+import { toHex } from '../core/codec/ssz.ts'
+import { type ChainParams, PROTOCOL_VERSION } from '../core/params.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { NetworkStatus } from '../ports/network.ts'
+import type { Chain } from './chain.ts'
+import type { StoreState } from './persist.ts'
+import type { Sync } from './sync.ts'
+
+/** Time in which the first peer is expected; after it the node is alone and may work. */
+export const JOIN_MS = 8_000
+/** A tick this late means that the tab was frozen or the machine asleep. */
+export const ASLEEP_MS = 20_000
+const TICK_MS = 1_000
+/** Blocks behind the best peer from which the node says so. */
+const BEHIND_BLOCKS = 3
+/** After waking, the others are listened to for this long before work goes on. */
+const WAKE_MS = 4_000
+
+export interface PresenceDeps {
+  readonly clock: Clock
+  readonly chain: Pick<Chain, 'head' | 'on'>
+  readonly sync: Pick<Sync, 'progress' | 'statuses' | 'targetHeight' | 'newestVersion'>
+  readonly network: () => NetworkStatus
+  readonly dataMissing: () => { readonly job: Uint8Array, readonly have: number, readonly want: number } | undefined
+  /** Newest height whose work could not be redone while catching up. */
+  readonly pruned: () => number | undefined
+  readonly params: Pick<ChainParams, 'joinReplayBlocks'>
+}
+
+export class Presence {
+  readonly #d: PresenceDeps
+  readonly #startedAt: number
+  #tickAt: number
+  #asleep: { readonly until: number, readonly forMs: number } | undefined
+  #metPeers = false
+  #storage: StoreState = { ok: true }
+  #stopped = false
+  #cancel: (() => void) | undefined
+
+  constructor (d: PresenceDeps) {
+    this.#d = d
+    this.#startedAt = this.#tickAt = d.clock.now()
+  }
+
+  start (): void {
+    const off = this.#d.chain.on('storage', (s) => { this.#storage = s })
+    const tick = (): void => {
+      const now = this.#d.clock.now()
+      const late = now - this.#tickAt - TICK_MS
+      if (late > ASLEEP_MS) this.#asleep = { until: now + WAKE_MS, forMs: late }
+      this.#tickAt = now
+      this.#cancel = this.#d.clock.after(TICK_MS, tick)
+    }
+    this.#tickAt = this.#d.clock.now()
+    this.#cancel = this.#d.clock.after(TICK_MS, tick)
+    const cancelTick = this.stop.bind(this)
+    this.stop = () => { off(); cancelTick() }
+  }
+
+  stop (): void {
+    this.#stopped = true
+    this.#cancel?.()
+  }
+
+  phase (): NodePhase {
+    const { chain, clock, sync } = this.#d
+    const now = clock.now()
+    if (this.#stopped) return { phase: 'stopped', detail: 'the node was stopped; reload the page to start it again' }
+    if (!this.#storage.ok) return { phase: 'storage-failed', kind: this.#storage.kind, detail: this.#storage.detail }
+    if (sync.newestVersion() > PROTOCOL_VERSION) return { phase: 'newer-version', version: sync.newestVersion() }
+    if (this.#asleep !== undefined && now < this.#asleep.until) return { phase: 'asleep', forMs: this.#asleep.forMs }
+    const progress = sync.progress()
+    if (progress !== undefined) return { phase: 'syncing', ...progress }
+    const peers = this.#peers()
+    if (peers === 0) return now - this.#startedAt < JOIN_MS && !this.#metPeers ? { phase: 'joining' } : { phase: 'alone' }
+    if (sync.statuses().size === 0 && now - this.#startedAt < JOIN_MS) return { phase: 'joining' }
+    const { height } = chain.head()
+    const target = sync.targetHeight()
+    if (target >= height + BEHIND_BLOCKS) return { phase: 'behind', height, target }
+    const pruned = this.#d.pruned()
+    if (pruned !== undefined && height - pruned < this.#d.params.joinReplayBlocks) return { phase: 'pruned', height: pruned, detail: `the data of blocks up to ${pruned} is no longer kept by any peer: their rules and ledger were checked, their work was not redone` }
+    const missing = this.#d.dataMissing()
+    if (missing !== undefined) return { phase: 'no-data', job: toHex(missing.job), have: missing.have, want: missing.want }
+    return { phase: 'ready' }
+  }
+
+  /** Why this node must not mine or seal just now; undefined when it may. */
+  mayWork (): string | undefined {
+    const p = this.phase()
+    switch (p.phase) {
+      case 'joining':
+      case 'starting': return 'looking for other tabs'
+      case 'syncing': return 'catching up with the network first'
+      case 'behind': return 'other tabs are ahead: catching up first'
+      case 'asleep': return 'the tab was asleep: listening to the others first'
+      case 'stopped': return 'the node was stopped'
+      case 'newer-version':
+      case 'storage-failed':
+      case 'alone':
+      case 'no-data':
+      case 'pruned':
+      case 'ready': return undefined
+    }
+  }
+
+  #peers (): number {
+    const direct = this.#d.network().peers.filter((p) => p.link === 'webrtc' || p.link === 'memory').length
+    if (direct > 0) this.#metPeers = true
+    return direct
+  }
+}

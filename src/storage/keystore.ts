@@ -1,0 +1,26 @@
+/** ports/Keystore on the profile's wallet and the encrypted text form of its seed. */
+import { publicKey } from '../core/crypto/keys.ts'
+import type { Random } from '../ports/clock.ts'
+import type { Keystore } from '../ports/keystore.ts'
+import { openKey, sealKey } from './keyBackup.ts'
+import type { Wallet } from './wallet.ts'
+
+export function createKeystore (wallet: Wallet, random: Random): Keystore {
+  let backedUp = wallet.backedUp
+  return {
+    get backedUp () { return backedUp },
+    async export (passphrase) {
+      const sealed = await sealKey(wallet.seed, passphrase, random)
+      if (!sealed.ok) return { ok: false, message: sealed.message }
+      await wallet.setBackedUp()
+      backedUp = true
+      return { ok: true, text: sealed.text }
+    },
+    async import (backup, passphrase) {
+      const opened = await openKey(backup, passphrase)
+      if (!opened.ok) return { ok: false, field: opened.reason === 'wrong-passphrase' ? 'passphrase' : 'backup', message: opened.message }
+      await wallet.replace(opened.seed)
+      return { ok: true, key: publicKey(opened.seed) }
+    }
+  }
+}
