@@ -1,0 +1,341 @@
+/** Payloads, states and data sets from peers: some lie, some stop in the middle, pages are reloaded. */
+import { describe, expect, test } from 'vitest'
+import type { JobSpec } from '../../src/core/codec/jobSpec.ts'
+import { decode, toHex } from '../../src/core/codec/ssz.ts'
+import { DataRequest, DataResponse, PayloadRequest, StateListRequest, StateListResponse, StateRequest } from '../../src/core/codec/wire.ts'
+import { genesis } from '../../src/core/consensus/chain.ts'
+import { hash } from '../../src/core/crypto/hash.ts'
+import { CHUNK_BYTES } from '../../src/core/params.ts'
+import { type Dataset, packRecords } from '../../src/core/training/dataset.ts'
+import { initialState } from '../../src/core/training/init.ts'
+import { payloadDigest } from '../../src/core/training/payload.ts'
+import { stateBytes, stateHash, stateSize } from '../../src/core/training/stateHash.ts'
+import { createMemoryHub } from '../../src/net/memory.ts'
+import { dataFor, DATA_PROTOCOL, Datasets } from '../../src/node/datasets.ts'
+import { recordsPerChunk } from '../../src/node/datasetStore.ts'
+import { RingLog } from '../../src/node/log.ts'
+import { PAYLOAD_PROTOCOL, Payloads } from '../../src/node/payloads.ts'
+import { Refusals } from '../../src/node/refusals.ts'
+import { SliceCounter } from '../../src/node/sliceCounter.ts'
+import { RENEW_BLOCKS } from '../../src/node/duties.ts'
+import { STATE_PROTOCOL, STATES_PROTOCOL, States } from '../../src/node/states.ts'
+import { SNAPSHOTS_PER_JOB, Snapshots } from '../../src/node/snapshots.ts'
+import type { Network } from '../../src/ports/network.ts'
+import { MemoryDisk, MemoryStorage } from '../../src/storage/memory.ts'
+import { ManualClock } from './chainRig.ts'
+import { SeededRandom, smallData, TestCompute, workParams, workSpec } from './workRig.ts'
+
+const JOB = hash('test-job')
+const NOTHING = new Uint8Array(0)
+
+function place () {
+  const clock = new ManualClock(1_700_000_000_000)
+  const hub = createMemoryHub({ clock, latencyMs: 5 })
+  const net = hub.join('me')
+  const log = new RingLog(clock)
+  const blame = new Refusals({ clock, network: net, log })
+  /** A peer that answers one protocol, and counts. */
+  const peer = async (id: string, protocol: string, answer: (body: Uint8Array) => Uint8Array): Promise<{ asked: number, readonly net: Network }> => {
+    const p = { asked: 0, net: hub.join(id) }
+    await p.net.handle(protocol, { maxRequestBytes: 256, maxResponseBytes: 1 << 22, perPeerPerSecond: 1000 }, async (_, body) => { p.asked++; return answer(body) })
+    return p
+  }
+  const during = async <T>(ms: number, run: Promise<T>): Promise<T> => { await clock.advance(ms); return await run }
+  return { clock, hub, net, log, blame, peer, during, random: new SeededRandom(1), refusals: () => blame.list().map(r => r.reason) }
+}
+
+describe('payloads', () => {
+  const bytes = new Uint8Array(5000).map((_, i) => i % 251)
+  const digest = payloadDigest(bytes)
+  const round = { job: JOB, round: 3 }
+
+  const make = (p: ReturnType<typeof place>, disk = new MemoryDisk(), diskBytesMax?: number, height = () => 10): Payloads =>
+    new Payloads({ storage: new MemoryStorage(disk), network: p.net, clock: p.clock, random: p.random, blame: p.blame, log: p.log, height, historyBlocks: 96, diskBytesMax })
+
+  test('come from whoever has them; who answers with something else is sent away', async () => {
+    const p = place()
+    const payloads = make(p)
+    await payloads.start()
+    await p.peer('liar', PAYLOAD_PROTOCOL, () => bytes.map(b => b ^ 1))
+    await p.peer('poor', PAYLOAD_PROTOCOL, () => NOTHING)
+    await p.peer('rich', PAYLOAD_PROTOCOL, body => toHex(body) === toHex(digest) ? bytes : NOTHING)
+    expect(await p.during(30_000, payloads.fetch(digest, bytes.length, round, 'liar'))).toEqual(bytes)
+    expect(p.refusals()).toEqual(['payload does not have its digest'])
+    expect((await p.net.status()).banned.map(b => b.id)).toEqual(['liar'])
+    expect(await payloads.has(digest)).toBe(true)
+    // Of a wrong size it is not even asked for.
+    expect(await payloads.fetch(payloadDigest(NOTHING), 0, round)).toBeUndefined()
+    expect(await p.during(30_000, payloads.fetch(payloadDigest(new Uint8Array(1)), 1, round))).toBeUndefined()
+  })
+
+  test('are served, once asked for by many fetched once, and survive a reload', async () => {
+    const p = place()
+    const disk = new MemoryDisk()
+    const payloads = make(p, disk)
+    await payloads.start()
+    const rich = await p.peer('rich', PAYLOAD_PROTOCOL, () => bytes)
+    const all = await p.during(5_000, Promise.all([1, 2, 3].map(async () => await payloads.fetch(digest, bytes.length, round))))
+    expect(all).toEqual([bytes, bytes, bytes])
+    expect(rich.asked).toBe(1)
+    payloads.stop()
+    const again = make(p, disk)
+    await again.start()
+    expect(await again.get(digest)).toEqual(bytes)
+    const answer = await p.during(1_000, rich.net.request('me', PAYLOAD_PROTOCOL, PayloadRequest.serialize({ digest }), { timeoutMs: 500, maxResponseBytes: 10_000 }))
+    expect(answer).toEqual(bytes)
+    expect(await p.during(1_000, rich.net.request('me', PAYLOAD_PROTOCOL, Uint8Array.of(1), { timeoutMs: 500, maxResponseBytes: 10_000 }))).toEqual(NOTHING)
+  })
+
+  test('are bounded in bytes and in age', async () => {
+    const p = place()
+    const disk = new MemoryDisk()
+    let height = 10
+    const payloads = make(p, disk, 10_000, () => height)
+    await payloads.start()
+    const many = [1, 2, 3, 4].map(n => bytes.map(b => b ^ n).subarray(0, 4000))
+    for (const b of many) {
+      await payloads.put(payloadDigest(b), b, round)
+      height++
+    }
+    expect(payloads.bytesHeld).toBe(8000)
+    expect((await new MemoryStorage(disk).keys('payloads')).length).toBe(2)
+    await payloads.prune(height + 96)
+    expect(payloads.bytesHeld).toBe(0)
+    expect(await new MemoryStorage(disk).keys('payloads')).toEqual([])
+  })
+
+  test('that were damaged on disk are not used', async () => {
+    const p = place()
+    const disk = new MemoryDisk()
+    const payloads = make(p, disk)
+    await payloads.start()
+    await payloads.put(digest, bytes, round)
+    const storage = new MemoryStorage(disk)
+    const [key] = await storage.keys('payloads')
+    await storage.commit([{ op: 'put', store: 'payloads', key, value: bytes.map(b => b ^ 4) }])
+    payloads.stop()
+    const again = make(p, disk)
+    await again.start()
+    expect(await again.get(digest)).toBeUndefined()
+    expect(await again.has(digest)).toBe(false)
+  })
+})
+
+describe('states', () => {
+  // Two chunks and a bit.
+  const spec: JobSpec = { ...workSpec, layers: [8, 6000, 3] }
+  const head = genesis(workParams, spec)
+  const state = { ...initialState(spec), activationExponents: Int32Array.of(5) }
+  const wanted = stateHash(state)
+  const bytes = stateBytes(state)
+  const benchmark = head.ledger.jobs[0].id
+
+  const chunkOf = (from: Uint8Array) => (body: Uint8Array): Uint8Array => {
+    const r = decode(StateRequest, body, 68)
+    return r.ok && toHex(r.value.stateHash) === toHex(wanted) ? from.slice(r.value.offset, r.value.offset + CHUNK_BYTES) : NOTHING
+  }
+
+  const make = (p: ReturnType<typeof place>, disk = new MemoryDisk()): States => new States({
+    storage: new MemoryStorage(disk), network: p.net, compute: new TestCompute(p.clock), clock: p.clock, random: p.random, blame: p.blame, log: p.log,
+    payloads: { get: async () => undefined, fetch: async () => undefined },
+    chain: { head: () => head, at: () => undefined }, historyBlocks: 96
+  })
+
+  test('are read chunk by chunk; who lies is named, who stops is followed by another', async () => {
+    const p = place()
+    const states = make(p)
+    await states.start()
+    expect(stateSize(spec)).toBeGreaterThan(2 * CHUNK_BYTES)
+    const bent = bytes.slice()
+    bent[2 * CHUNK_BYTES + 4] ^= 1
+    await p.peer('liar', STATE_PROTOCOL, chunkOf(bent))
+    const quitter = await p.peer('quitter', STATE_PROTOCOL, body => { const r = decode(StateRequest, body, 68); return r.ok && r.value.offset === 0 ? chunkOf(bytes)(body) : NOTHING })
+    const rich = await p.peer('rich', STATE_PROTOCOL, chunkOf(bytes))
+    const got = await p.during(60_000, states.state(benchmark, 7, wanted))
+    expect(toHex(stateHash(got!))).toBe(toHex(wanted))
+    expect(quitter.asked + rich.asked).toBeGreaterThan(0)
+    // Whatever the order in which they were asked, only the liar can have been named.
+    expect((await p.net.status()).banned.every(b => b.id === 'liar')).toBe(true)
+    // Now it is in memory.
+    const { asked } = rich
+    expect(await states.state(benchmark, 7, wanted)).toBe(got)
+    expect(rich.asked).toBe(asked)
+  })
+
+  test('from a lone liar are not taken', async () => {
+    const p = place()
+    const states = make(p)
+    await states.start()
+    const bent = bytes.slice()
+    bent[4] ^= 1
+    await p.peer('liar', STATE_PROTOCOL, chunkOf(bent))
+    expect(await p.during(60_000, states.state(benchmark, 7, wanted))).toBeUndefined()
+    expect(p.refusals()).toEqual(['state does not have its hash'])
+    expect((await p.net.status()).banned.map(b => b.id)).toEqual(['liar'])
+  })
+
+  test('of round 0 need nobody, and only if the hash is right', async () => {
+    const p = place()
+    const states = make(p)
+    await states.start()
+    const first = head.ledger.jobs[0].stateHash
+    expect(toHex(stateHash((await states.state(benchmark, 0, first))!))).toBe(toHex(first))
+    expect(await states.state(benchmark, 0, wanted)).toBeUndefined()
+    expect(await states.state(hash('test-unknown'), 0, first)).toBeUndefined()
+  })
+
+  test('are served from snapshots, whose rounds are listed', async () => {
+    const p = place()
+    const disk = new MemoryDisk()
+    const storage = new MemoryStorage(disk)
+    const snapshots = new Snapshots(storage, p.log)
+    for (let round = 1; round <= 8 * (SNAPSHOTS_PER_JOB + 6); round++) {
+      const s = { ...state, activationExponents: Int32Array.of(round % 200) }
+      if (round % 8 === 0 || round > 8 * (SNAPSHOTS_PER_JOB + 5)) await snapshots.save({ job: toHex(benchmark), round, stateHash: toHex(hash('test-snapshot', Uint8Array.of(round & 255, round >> 8))) }, s)
+    }
+    const rounds = snapshots.rounds(toHex(benchmark))
+    expect(rounds.length).toBeLessThanOrEqual(SNAPSHOTS_PER_JOB)
+    expect(rounds.at(-1)).toBe(8 * (SNAPSHOTS_PER_JOB + 6))
+    await snapshots.save({ job: toHex(benchmark), round: 1000, stateHash: toHex(wanted) }, state)
+    const states = make(p, disk)
+    await states.start()
+    const asker = p.hub.join('asker')
+    const list = await p.during(500, asker.request('me', STATES_PROTOCOL, StateListRequest.serialize({ job: benchmark }), { timeoutMs: 400, maxResponseBytes: 1000 }))
+    expect(StateListResponse.deserialize(list).rounds.at(-1)).toBe(1000)
+    const chunk = await p.during(500, asker.request('me', STATE_PROTOCOL, StateRequest.serialize({ job: benchmark, stateHash: wanted, offset: CHUNK_BYTES }), { timeoutMs: 400, maxResponseBytes: CHUNK_BYTES }))
+    expect(toHex(chunk)).toBe(toHex(bytes.slice(CHUNK_BYTES, 2 * CHUNK_BYTES)))
+    expect(await p.during(500, asker.request('me', STATE_PROTOCOL, StateRequest.serialize({ job: benchmark, stateHash: JOB, offset: 0 }), { timeoutMs: 400, maxResponseBytes: CHUNK_BYTES }))).toEqual(NOTHING)
+    // A reload starts from there, without a peer.
+    expect(toHex(stateHash((await states.state(benchmark, 1000, wanted))!))).toBe(toHex(wanted))
+  })
+})
+
+describe('data sets', () => {
+  // Some chunks of 8,192 records.
+  const data = smallData(30_000, 25_000, 3)
+  const spec: JobSpec = { ...workSpec, data: data.ref }
+  const head = genesis(workParams, spec)
+
+  const make = (p: ReturnType<typeof place>, disk: MemoryDisk, network: Network = p.net): Datasets => new Datasets({
+    storage: new MemoryStorage(disk), network, chain: { head: () => head, on: () => () => {} }, clock: p.clock, random: p.random, blame: p.blame, log: p.log
+  })
+
+  const until = async (p: ReturnType<typeof place>, test: () => boolean): Promise<void> => {
+    for (let i = 0; i < 200 && !test(); i++) await p.clock.advance(100)
+    expect(test()).toBe(true)
+  }
+
+  const same = (a: Dataset, b: Dataset): boolean => toHex(hash('test-data', packRecords(a, 0, a.records))) === toHex(hash('test-data', packRecords(b, 0, b.records)))
+
+  test('are fetched in proved ranges from several peers, go on after a reload, and are served on', async () => {
+    const p = place()
+    const owner = make(p, new MemoryDisk(), p.hub.join('owner'))
+    await owner.start()
+    await owner.add(data)
+    const chunks = Math.ceil(data.records / recordsPerChunk(data.ref))
+    expect(chunks).toBeGreaterThan(3)
+    // One peer breaks off after the second range.
+    const relay = p.hub.join('relay')
+    let served = 0
+    await p.net.handle('/test/none', { maxRequestBytes: 1, maxResponseBytes: 1, perPeerPerSecond: 1 }, async () => NOTHING)
+    p.hub.cut('me', 'owner')
+    await relay.handle(DATA_PROTOCOL, { maxRequestBytes: 64, maxResponseBytes: 1 << 20, perPeerPerSecond: 100 }, async (_, body) => {
+      if (served === 2) return NOTHING
+      served++
+      return await relay.request('owner', DATA_PROTOCOL, body, { timeoutMs: 1000, maxResponseBytes: 1 << 20 })
+    })
+    const disk = new MemoryDisk()
+    const before = make(p, disk)
+    await before.start()
+    await until(p, () => before.progress(data.ref.root).have === 2 * recordsPerChunk(data.ref))
+    expect(before.held(data.ref.root)).toBeUndefined()
+    expect(before.progress(data.ref.root).want).toBe(30_000)
+    before.stop()
+    await p.clock.advance(5_000)
+
+    const after = make(p, disk)
+    await after.start()
+    await until(p, () => after.progress(data.ref.root).have === 2 * recordsPerChunk(data.ref))
+    p.hub.heal()
+    await until(p, () => after.held(data.ref.root) !== undefined)
+    expect(same(after.held(data.ref.root)!, data)).toBe(true)
+    expect(p.refusals()).toEqual([])
+    const response = await p.during(500, relay.request('me', DATA_PROTOCOL, DataRequest.serialize({ root: data.ref.root, first: 5, count: 3 }), { timeoutMs: 400, maxResponseBytes: 1 << 20 }))
+    expect(toHex(DataResponse.deserialize(response).records)).toBe(toHex(packRecords(data, 5, 3)))
+    for (const [first, count] of [[0, 0], [29_999, 2], [0, 20_000]]) {
+      expect(await p.during(500, relay.request('me', DATA_PROTOCOL, DataRequest.serialize({ root: data.ref.root, first, count }), { timeoutMs: 400, maxResponseBytes: 1 << 20 }))).toEqual(NOTHING)
+    }
+    after.stop()
+    owner.stop()
+  })
+
+  test('with a wrong record are not taken, and the peer is sent away', async () => {
+    const p = place()
+    const owner = make(p, new MemoryDisk(), p.hub.join('owner'))
+    await owner.start()
+    await owner.add(data)
+    const liar = p.hub.join('liar')
+    await liar.handle(DATA_PROTOCOL, { maxRequestBytes: 64, maxResponseBytes: 1 << 20, perPeerPerSecond: 100 }, async (_, body) => {
+      const bytes = (await liar.request('owner', DATA_PROTOCOL, body, { timeoutMs: 1000, maxResponseBytes: 1 << 20 })).slice()
+      bytes[100] ^= 1
+      return bytes
+    })
+    p.hub.cut('me', 'owner')
+    const mine = make(p, new MemoryDisk())
+    await mine.start()
+    await until(p, () => p.refusals().length > 0)
+    expect(p.refusals()[0]).toBe('records do not have their root')
+    expect((await p.net.status()).banned.map(b => b.id)).toEqual(['liar'])
+    expect(mine.progress(data.ref.root).have).toBe(0)
+    p.hub.heal()
+    await until(p, () => mine.held(data.ref.root) !== undefined)
+    expect(same(mine.held(data.ref.root)!, data)).toBe(true)
+    mine.stop()
+    owner.stop()
+  })
+
+  test('that the user brought are there after a reload, with their names', async () => {
+    const p = place()
+    const disk = new MemoryDisk()
+    const before = make(p, disk)
+    await before.start()
+    await before.add(smallData(60, 40, 9))
+    before.stop()
+    const after = make(p, disk)
+    await after.start()
+    const { ref } = smallData(60, 40, 9)
+    expect(same(after.held(ref.root)!, smallData(60, 40, 9))).toBe(true)
+    expect(after.held(ref.root)!.classNames).toEqual(['0', '1', '2'])
+    after.stop()
+  })
+
+  test('fit a job only if its records do', async () => {
+    const p = place()
+    const held = make(p, new MemoryDisk())
+    await held.start()
+    await held.add(data)
+    expect(dataFor(held, spec)).toBe(held.held(data.ref.root))
+    expect(dataFor(held, { ...spec, data: { ...data.ref, classes: 2 } })).toBeUndefined()
+    expect(dataFor(held, { ...spec, data: { ...data.ref, features: 4 } })).toBeUndefined()
+    expect(dataFor(held, { ...spec, data: { ...data.ref, trainRecords: 25_001 } })).toBeUndefined()
+    held.stop()
+  })
+})
+
+test('slice indices are reserved before use, and start again only for a round that stays unsealed', async () => {
+  const p = place()
+  const storage = new MemoryStorage(new MemoryDisk())
+  const counter = new SliceCounter(storage, p.log, JOB)
+  await counter.start()
+  const taken = await Promise.all(Array.from({ length: 40 }, async () => await counter.take(JOB, 1, 10)))
+  expect(taken).toEqual(Array.from({ length: 40 }, (_, i) => i))
+  expect(await counter.take(JOB, 2, 10)).toBe(0)
+  const again = new SliceCounter(storage, p.log, JOB)
+  await again.start()
+  expect(await again.take(JOB, 1, 10)).toBeGreaterThanOrEqual(40)
+  expect(await again.take(JOB, 1, 10 + RENEW_BLOCKS)).toBe(0)
+  // Another key of the same tab has its own.
+  const other = new SliceCounter(storage, p.log, hash('test-other'))
+  await other.start()
+  expect(await other.take(JOB, 1, 10)).toBe(0)
+})
