@@ -1,6 +1,6 @@
 /**
  * Writes tests/vectors/slices-v1.json from the reference kernels. Run it only when the definition
- * changes on purpose, and copy the rows marked selfTest to src/compute/selfTest.ts.
+ * changes on purpose, and copy the first three rows to src/compute/selfTest.ts.
  */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -289,6 +289,7 @@ export function trainStep (network: Network, step: number, raw: Uint8Array, labe
     for (let n = 0; n < batch; n++) {
       for (let j = 0; j < outputs; j++) {
         const e = errors[l][n * outputs + j]
+        if (e === 0) continue
         biasGradient[j] += e
         for (let k = 0; k < inputs; k++) gradient[j * inputs + k] += e * pass.inputs[l][n * inputs + k]
       }

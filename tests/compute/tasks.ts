@@ -1,0 +1,16 @@
+/** Random tasks for holding one backend against another. */
+import { toHex } from '../../src/core/codec/ssz.ts'
+import { hash } from '../../src/core/crypto/hash.ts'
+import { type GoldenInput, goldenTask } from '../../src/compute/golden.ts'
+import type { ModelState } from '../../src/core/training/modelState.ts'
+import { stateHash } from '../../src/core/training/stateHash.ts'
+import type { SliceTask } from '../../src/ports/compute.ts'
+
+export const input = (layers: readonly number[], batch: number, steps: number, rest: Partial<GoldenInput> = {}): GoldenInput => ({
+  name: layers.join('-'), layers, batch, steps, inputNoise: 16, lr20: 1049, seed: 1, state: 'initial', inputs: 'random', ...rest
+})
+
+export const task = (layers: readonly number[], batch: number, steps: number, rest: Partial<GoldenInput> = {}): SliceTask =>
+  goldenTask(input(layers, batch, steps, rest))
+
+export const hashOf = (state: ModelState): string => toHex(stateHash(state, hash))
