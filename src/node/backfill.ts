@@ -10,6 +10,8 @@ import type { BlockRecord, Log, ReplayService } from './parts.ts'
 
 /** Blocks in a row whose data nobody has: those before them are older still. */
 const MISSING_IN_A_ROW = 3
+/** Blocks the chain must have grown before what was missing is asked for again. */
+const AGAIN_AFTER_BLOCKS = 16
 
 export type Redone = 'right' | 'wrong' | 'unavailable'
 
@@ -19,6 +21,8 @@ export class Backfill {
   readonly #log: Log
   #running: Promise<void> | undefined
   #pruned: number | undefined
+  /** Head height when that was found. */
+  #prunedAt = 0
   #stopped = false
 
   constructor (d: { readonly chain: Chain, readonly replay: ReplayService, readonly log: Log }) {
@@ -42,11 +46,13 @@ export class Backfill {
   async idle (): Promise<void> { await this.#running }
 
   async #run (): Promise<void> {
+    const head = this.#chain.head().height
+    const lowest = this.#pruned !== undefined && head < this.#prunedAt + AGAIN_AFTER_BLOCKS ? this.#pruned : 0
     let missing = 0
-    let height = this.#chain.head().height
-    while (!this.#stopped && height > (this.#pruned ?? 0)) {
+    let height = head
+    while (!this.#stopped && height > lowest) {
       const record = this.#chain.at(height)
-      if (record === undefined) return
+      if (record === undefined) break
       height--
       if (record.checked !== 'ledger') continue
       const redone = await this.redo(record, 'background')
@@ -54,9 +60,12 @@ export class Backfill {
       missing = redone === 'unavailable' ? missing + 1 : 0
       if (missing < MISSING_IN_A_ROW) continue
       this.#pruned = height + missing
+      this.#prunedAt = head
       this.#log.info('backfill', `blocks up to ${this.#pruned} are pruned: their rules and ledger were checked, their work cannot be redone any more`)
       return
     }
+    // Everything still kept is redone, what was missing last time too.
+    if (lowest === 0 && missing === 0) this.#pruned = undefined
   }
 
   /** A wrong block is dropped with all that stands on it. */

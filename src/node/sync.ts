@@ -13,19 +13,19 @@
  * whoever is only slow or does not have it is passed over.
  */
 import { decode, equalBytes, toHex } from '../core/codec/ssz.ts'
-import { BodiesRequest, BodiesResponse, type Block, Body, type Claim, HeadersRequest, HeadersResponse, Status } from '../core/codec/wire.ts'
+import { type Block, type Claim, HeadersRequest, HeadersResponse, Status } from '../core/codec/wire.ts'
 import { chainId, type HeaderMeta } from '../core/consensus/chain.ts'
 import { checkHeaderLink, extendHeader } from '../core/consensus/header.ts'
-import { bodyRoot } from '../core/crypto/ids.ts'
-import { type ChainParams, MAX_BODIES_PER_REQUEST, MAX_BODY_BYTES, MAX_HEADERS_PER_REQUEST, PROTOCOL_VERSION } from '../core/params.ts'
+import { type ChainParams, MAX_HEADERS_PER_REQUEST, PROTOCOL_VERSION } from '../core/params.ts'
 import type { Clock, Random } from '../ports/clock.ts'
 import { type Network, type NetworkStatus, type PeerId } from '../ports/network.ts'
 import { ask, sleep } from './askPeers.ts'
 import type { Backfill } from './backfill.ts'
+import { BodyFetcher } from './bodyFetcher.ts'
 import type { Chain, SubmitOptions } from './chain.ts'
 import type { Blame, Log } from './parts.ts'
 import type { ChainStore } from './persist.ts'
-import { BODIES_PROTOCOL, BODIES_TIMEOUT_MS, HEADERS_PROTOCOL, MAX_BODIES_RESPONSE_BYTES, MAX_HEADERS_RESPONSE_BYTES, MAX_LOCATOR, MAX_STATUS_BYTES, STATUS_PROTOCOL, SyncServer } from './syncServer.ts'
+import { HEADERS_PROTOCOL, MAX_HEADERS_RESPONSE_BYTES, MAX_LOCATOR, MAX_STATUS_BYTES, STATUS_PROTOCOL, SyncServer } from './syncServer.ts'
 
 /** Statuses are exchanged this often, give or take a quarter. */
 export const STATUS_EVERY_MS = 4_000
@@ -37,11 +37,6 @@ const STATUS_TIMEOUT_MS = 5_000
 const HEADERS_TIMEOUT_MS = 10_000
 /** Headers of one plan; a longer chain is followed in several. */
 export const PLAN_HEADERS = 16_384
-/** Bodies fetched ahead of the block being applied, and requests for them at once. */
-const BODIES_AHEAD = 48
-const BODY_REQUESTS = 3
-/** Requests for bodies a peer may leave unanswered before a plan does without it. */
-const MISSES = 2
 /** How long a plan waits for a block that lacks data. */
 export const UNAVAILABLE_MS = 90_000
 const UNAVAILABLE_POLL_MS = 1_000
@@ -126,6 +121,8 @@ export class Sync {
     )
     this.#peersMoved(await this.#network.status())
     this.#pollLater()
+    // What an earlier run took on trust and did not come to redo.
+    this.#backfill.run()
   }
 
   async stop (): Promise<void> {
@@ -408,98 +405,4 @@ function extend (params: ChainParams, headers: HeaderMeta[], fork: HeaderMeta, b
     headers.push(extendHeader(parent, claim))
   }
   return undefined
-}
-
-interface Fetched { readonly body: Body, readonly from: PeerId }
-
-/** The bodies of a plan, in order, fetched ahead from several peers at once. */
-class BodyFetcher {
-  readonly #network: Pick<Network, 'request'>
-  readonly #blame: Pick<Blame, 'refuse'>
-  readonly #headers: readonly HeaderMeta[]
-  readonly #sources: () => PeerId[]
-  readonly #ready = new Map<number, Fetched>()
-  readonly #asked = new Set<number>()
-  readonly #misses = new Map<PeerId, number>()
-  readonly #busy = new Set<PeerId>()
-  #running = 0
-  #at = 0
-  #wake: () => void = () => {}
-  #stopped = false
-
-  constructor (network: Pick<Network, 'request'>, blame: Pick<Blame, 'refuse'>, headers: readonly HeaderMeta[], sources: () => PeerId[]) {
-    this.#network = network
-    this.#blame = blame
-    this.#headers = headers
-    this.#sources = sources
-  }
-
-  stop (): void { this.#stopped = true }
-
-  /** Undefined if no peer is left that might have it. */
-  async next (h: HeaderMeta): Promise<Fetched | undefined> {
-    this.#at = h.height - this.#headers[0].height
-    for (;;) {
-      this.#fill()
-      const got = this.#ready.get(this.#at)
-      if (got !== undefined) {
-        this.#ready.delete(this.#at)
-        return got
-      }
-      if (this.#running === 0) return undefined
-      await new Promise<void>((resolve) => { this.#wake = resolve })
-    }
-  }
-
-  #fill (): void {
-    while (this.#running < BODY_REQUESTS) {
-      const free = this.#sources().filter((id) => !this.#busy.has(id) && this.#missed(id) < MISSES)
-      if (free.length === 0) return
-      const peer = free.reduce((a, b) => this.#missed(b) < this.#missed(a) ? b : a)
-      const batch: number[] = []
-      for (let i = this.#at; i < this.#headers.length && i < this.#at + BODIES_AHEAD && batch.length < MAX_BODIES_PER_REQUEST; i++) {
-        if (!this.#asked.has(i) && !this.#ready.has(i)) batch.push(i)
-      }
-      if (batch.length === 0) return
-      void this.#fetch(peer, batch)
-    }
-  }
-
-  #missed (peer: PeerId): number { return this.#misses.get(peer) ?? 0 }
-
-  async #fetch (peer: PeerId, batch: readonly number[]): Promise<void> {
-    this.#running++
-    this.#busy.add(peer)
-    for (const i of batch) this.#asked.add(i)
-    const request = BodiesRequest.serialize({ hashes: batch.map((i) => this.#headers[i].hash) })
-    const answer = await ask(this.#network, peer, BODIES_PROTOCOL, request, BODIES_TIMEOUT_MS, MAX_BODIES_RESPONSE_BYTES)
-    this.#running--
-    this.#busy.delete(peer)
-    for (const i of batch) this.#asked.delete(i)
-    if (!this.#stopped && !this.#take(peer, batch, answer)) this.#misses.set(peer, this.#missed(peer) + 1)
-    this.#wake()
-  }
-
-  /** False if the first body that was asked for did not come. */
-  #take (peer: PeerId, batch: readonly number[], answer: Uint8Array | undefined): boolean {
-    if (answer === undefined) return false
-    const d = decode(BodiesResponse, answer, MAX_BODIES_RESPONSE_BYTES)
-    if (!d.ok) return this.#lied(peer, d.error.reason, d.error.detail)
-    for (let k = 0; k < Math.min(batch.length, d.value.bodies.length); k++) {
-      const bytes = d.value.bodies[k]
-      if (bytes.length === 0) continue
-      const body = decode(Body, bytes, MAX_BODY_BYTES)
-      if (!body.ok) return this.#lied(peer, body.error.reason, body.error.detail)
-      const { template } = this.#headers[batch[k]].header
-      if (!equalBytes(bodyRoot(body.value), template.bodyRoot)) return this.#lied(peer, 'body-root', `body of block ${template.height} is another one`)
-      this.#ready.set(batch[k], { body: body.value, from: peer })
-    }
-    return this.#ready.has(batch[0])
-  }
-
-  #lied (peer: PeerId, reason: string, detail: string): false {
-    this.#misses.set(peer, MISSES)
-    this.#blame.refuse({ what: 'bodies', reason, detail, peer, fatal: true })
-    return false
-  }
 }
