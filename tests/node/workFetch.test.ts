@@ -181,7 +181,7 @@ describe('states', () => {
     const first = head.ledger.jobs[0].stateHash
     expect(toHex(stateHash((await states.state(benchmark, 0, first))!))).toBe(toHex(first))
     expect(await states.state(benchmark, 0, wanted)).toBeUndefined()
-    expect(await states.state(hash('test-unknown'), 0, first)).toBeUndefined()
+    expect(await states.state(hash('test-unknown'), 0, wanted)).toBeUndefined()
   })
 
   test('are served from snapshots, whose rounds are listed', async () => {
