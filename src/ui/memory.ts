@@ -5,16 +5,15 @@ const area = (where: 'local' | 'session'): Storage => where === 'local' ? window
 
 export function recall (where: 'local' | 'session', key: string): string | undefined {
   try {
-    return area(where).getItem(`commonweight.${key}`) ?? fallback.get(key)
+    return area(where).getItem(`commonweight.${key}`) ?? undefined
   } catch { return fallback.get(key) }
 }
 
 export function remember (where: 'local' | 'session', key: string, value: string): void {
-  fallback.set(key, value)
-  try { area(where).setItem(`commonweight.${key}`, value) } catch { /* kept in this page only */ }
+  try { area(where).setItem(`commonweight.${key}`, value) } catch { fallback.set(key, value) }
 }
 
 export function forget (where: 'local' | 'session', key: string): void {
   fallback.delete(key)
-  try { area(where).removeItem(`commonweight.${key}`) } catch { /* it was never there */ }
+  try { area(where).removeItem(`commonweight.${key}`) } catch { /* it was only in this page */ }
 }

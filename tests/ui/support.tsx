@@ -27,6 +27,8 @@ export interface Opened {
 export async function open (route: string, options: Options = {}, deps: Partial<AppDeps> = {}, prepare?: (node: FakeNode) => void): Promise<Opened> {
   const node = createFakeNode(options)
   prepare?.(node)
+  // Without a style sheet this DOM reports no animation name at all, and a closed dialog would wait for its end.
+  document.head.innerHTML = '<style>* { animation-name: none }</style>'
   window.location.hash = `#/${route}`
   const root = document.createElement('div')
   document.body.append(root)

@@ -1,0 +1,231 @@
+import { describe, expect, test } from 'vitest'
+import type { FieldError } from '../../src/bridge/api.ts'
+import { slotOf } from '../../src/ui/views/WizardData.tsx'
+import { fitToData, parseObject, print, readFields, restoreDraft, writeField } from '../../src/ui/views/wizardDraft.ts'
+import { CREDIT, hex, MY_JOB, PAID_JOB } from './fakeNode.ts'
+import { all, choose, click, errorOf, find, get, open, text, type, waitFor, type Opened } from './support.tsx'
+
+const CSV = new File(['1,2,a\n3,4,b\n'], 'letters.csv', { type: 'text/csv' })
+const value = (testid: string): string => (get(testid) as HTMLInputElement).value
+const refuse = (...errors: FieldError[]) => async () => ({ ok: false as const, errors })
+
+async function wizard (balance = 100n * CREDIT): Promise<Opened> {
+  const opened = await open('jobs/new', { balance })
+  await find('wizard')
+  return opened
+}
+
+async function toModel (): Promise<void> {
+  choose('wizard-files', [CSV])
+  await find('wizard-preview')
+  click('wizard-next')
+  await find('wizard-hidden')
+}
+
+describe('wizard: data', () => {
+  test('a file is read at once and shown', async () => {
+    const { node } = await wizard()
+    expect(get('wizard-next').hasAttribute('disabled')).toBe(true)
+    choose('wizard-files', [CSV])
+    expect((await find('wizard-preview')).textContent).toMatch(/70,000 records read.*60,000 train.*10,000 are held out.*28 × 28/)
+    const files = node.called('previewData')[0]?.[0] as { kind: string, trainFeatures: { name: string, bytes: Uint8Array } }
+    expect(files.kind).toBe('csv')
+    expect(new TextDecoder().decode(files.trainFeatures.bytes)).toBe('1,2,a\n3,4,b\n')
+    expect(get('wizard-next').hasAttribute('disabled')).toBe(false)
+  })
+
+  test('a bad file is refused at its slot with the line, and the entries stay', async () => {
+    const { node } = await wizard()
+    node.answer('previewData', refuse({ field: 'trainFeatures', message: 'expected a number, found "x7"', line: 4_012 }, { field: 'labelColumn', message: 'no column is named "kind"' }))
+    type('wizard-label-column', 'kind')
+    choose('wizard-files', [CSV])
+    expect((await find('wizard-file-error')).textContent).toBe('Line 4,012: expected a number, found "x7".')
+    expect(errorOf('wizard-label-column')).toBe('No column is named "kind".')
+    expect(value('wizard-label-column')).toBe('kind')
+    expect(document.body.textContent).toContain('letters.csv')
+    expect(get('wizard-next').hasAttribute('disabled')).toBe(true)
+  })
+
+  test('IDX files find their places by name', () => {
+    const names = ['t10k-labels-idx1-ubyte.gz', 'train-images-idx3-ubyte.gz', 't10k-images-idx3-ubyte.gz', 'train-labels-idx1-ubyte.gz']
+    expect(names.map(n => slotOf(n, 'idx', {}))).toEqual(['testLabels', 'trainFeatures', 'testFeatures', 'trainLabels'])
+    expect(slotOf('more.csv', 'csv', { trainFeatures: CSV })).toBe('testFeatures')
+  })
+
+  test('IDX without labels says what is still needed and reads nothing', async () => {
+    const { node } = await wizard()
+    get('wizard-source-idx').click()
+    await waitFor(() => { get('wizard-file-trainLabels') })
+    choose('wizard-file-trainFeatures', [new File(['x'], 'train-images.gz')])
+    await waitFor(() => { expect(document.body.textContent).toContain('Still needed: training labels') })
+    expect(node.called('previewData')).toHaveLength(0)
+  })
+})
+
+describe('wizard: model', () => {
+  test('errors stand at their fields, and every entry stays', async () => {
+    const { node } = await wizard()
+    await toModel()
+    node.answer('checkJob', refuse({ field: 'architecture.hidden_sizes', message: 'must be a whole number from 1 to 4096, is 9000', line: 5 }, { field: 'dataset_info.size', message: 'says 5, the data has 60000' }))
+    type('wizard-name', 'Mine')
+    type('wizard-hidden', '9000, 12')
+    await waitFor(() => { expect(errorOf('wizard-hidden')).toMatch(/from 1 to 4096, is 9000/) })
+    expect(text('wizard-model-error')).toContain('dataset_info.size')
+    expect(value('wizard-name')).toBe('Mine')
+    expect(value('wizard-hidden')).toBe('9000, 12')
+    expect(get('wizard-next').hasAttribute('disabled')).toBe(true)
+  })
+
+  test('form and JSON are two faces of one thing', async () => {
+    await wizard()
+    await toModel()
+    type('wizard-batch', '64')
+    type('wizard-rate', '0.0005')
+    get('wizard-mode-json').click()
+    const json = (await find('wizard-json') as HTMLTextAreaElement).value
+    expect(JSON.parse(json)).toMatchObject({ dataset_info: { batch_size: 64 }, optimizer: { type: 'adam', learning_rate: 0.0005 }, architecture: { input_size: 784, output_size: 10 } })
+    type('wizard-json', json.replace('0.0005', '0.002').replace('"My model"', '"From the file"'))
+    get('wizard-mode-form').click()
+    await find('wizard-name')
+    expect(value('wizard-name')).toBe('From the file')
+    expect(value('wizard-rate')).toBe('0.002')
+  })
+
+  test('broken JSON is kept as typed and the way back is offered', async () => {
+    const { node } = await wizard()
+    await toModel()
+    node.answer('checkJob', refuse({ field: 'json', message: 'line 3, column 7: expected a comma', line: 3 }))
+    get('wizard-mode-json').click()
+    await find('wizard-json')
+    type('wizard-json', '{ "name": "half')
+    await waitFor(() => { expect(text('wizard-model-error')).toMatch(/json, line 3/) })
+    get('wizard-mode-form').click()
+    await waitFor(() => { expect(document.body.textContent).toContain('not valid JSON') })
+    get('wizard-mode-json').click()
+    expect((await find('wizard-json') as HTMLTextAreaElement).value).toBe('{ "name": "half')
+    expect(get('wizard-next').hasAttribute('disabled')).toBe(true)
+  })
+})
+
+describe('wizard: price and posting', () => {
+  test('price in credits, confirmed with everything, posted in grains', async () => {
+    const { node } = await wizard()
+    await toModel()
+    await waitFor(() => { get('wizard-checked') })
+    click('wizard-next')
+    await find('wizard-escrow')
+    type('wizard-escrow', '30')
+    type('wizard-price', '0.1')
+    await waitFor(() => { expect(text('wizard-pays')).toBe('300 parts') })
+    expect(text('wizard-total')).toBe('30.501')
+    expect(text('wizard-left')).toBe('69.499')
+    click('wizard-next')
+    await find('wizard-review')
+    click('wizard-post')
+    expect((await find('wizard-confirm')).textContent).toMatch(/30\.501 credits.*69\.499 credits/)
+    expect(node.called('postJob')).toHaveLength(0)
+    click('wizard-confirm-yes')
+    await waitFor(() => { expect(node.called('postJob')).toHaveLength(1) })
+    expect(node.called('postJob')[0]?.[0]).toMatchObject({ data: hex('data'), escrow: 30n * CREDIT, pricePerContribution: 100_000n, burn: 500_000n, deadlineBlocks: 5_000, fee: 1_000n })
+    await find('job-detail')
+    expect(window.location.hash).toBe(`#/jobs/${MY_JOB}`)
+  })
+
+  test('an amount that is none is refused at its field', async () => {
+    await wizard()
+    await toModel()
+    await waitFor(() => { get('wizard-checked') })
+    click('wizard-next')
+    await find('wizard-escrow')
+    type('wizard-burn', 'a lot')
+    type('wizard-deadline', '-3')
+    await waitFor(() => { expect(errorOf('wizard-burn')).toMatch(/such as 12/) })
+    expect(errorOf('wizard-deadline')).toMatch(/whole number of blocks/)
+    expect(get('wizard-next').hasAttribute('disabled')).toBe(true)
+    expect(value('wizard-burn')).toBe('a lot')
+  })
+
+  test('without the credits one is told how to earn them and cannot post', async () => {
+    await wizard(0n)
+    await toModel()
+    await waitFor(() => { get('wizard-checked') })
+    click('wizard-next')
+    expect((await find('not-enough')).textContent).toMatch(/takes 20\.501, you can spend 0.*earns credits.*kept/)
+    click('wizard-next')
+    await find('wizard-review')
+    expect(get('wizard-post').hasAttribute('disabled')).toBe(true)
+  })
+
+  test('a refused job stays in the form', async () => {
+    const { node } = await wizard()
+    await toModel()
+    await waitFor(() => { get('wizard-checked') })
+    click('wizard-next')
+    await find('wizard-escrow')
+    click('wizard-next')
+    await find('wizard-review')
+    node.answer('postJob', refuse({ field: 'job', message: 'four jobs are active already' }))
+    click('wizard-post')
+    await find('wizard-confirm')
+    click('wizard-confirm-yes')
+    expect((await find('wizard-refused')).textContent).toContain('four jobs are active already')
+    expect(JSON.parse(window.sessionStorage.getItem('commonweight.wizard') ?? '{}')).toMatchObject({ step: 3 })
+  })
+
+  test('a draft comes back after a reload, with the files to choose again', async () => {
+    window.sessionStorage.setItem('commonweight.wizard', JSON.stringify({ step: 2, source: 'csv', labelColumn: 'kind', json: '{"name":"Kept"}', price: { escrow: '7' } }))
+    await wizard()
+    expect(text('wizard-restored')).toContain('choose them again')
+    expect(value('wizard-label-column')).toBe('kind')
+  })
+})
+
+describe('draft', () => {
+  test('a field writes its key and leaves the others', () => {
+    const root = parseObject('{"name":"a","custom":1,"architecture":{"input_size":4,"hidden_sizes":[8],"output_size":3}}')!
+    const changed = writeField(root, 'hidden', '16, 8')
+    expect(changed).toEqual({ name: 'a', custom: 1, architecture: { input_size: 4, hidden_sizes: [16, 8], output_size: 3 } })
+    expect(writeField(changed, 'steps', '').training).toBeUndefined()
+    expect(writeField(changed, 'steps', '64').training).toEqual({ steps_per_slice: 64 })
+    expect(readFields(writeField(changed, 'learningRate', 'fast')).learningRate).toBe('fast')
+    expect(print(changed)).toContain('[16, 8]')
+  })
+
+  test('data sets the widths at both ends', () => {
+    expect(fitToData({ dataset_info: { size: 1 } }, { features: 4, classes: 3, trainRecords: 120 })).toEqual({ dataset_info: { size: 120 }, architecture: { input_size: 4, output_size: 3 } })
+  })
+
+  test('garbage in storage gives the default', () => {
+    for (const text of ['', 'null', '[]', '{"price":5,"json":7}', '{']) expect(restoreDraft(text).source).toBe('csv')
+  })
+})
+
+describe('jobs', () => {
+  test('the benchmark is first, and status is in words', async () => {
+    await open('jobs')
+    await waitFor(() => { expect(all('job-row')).toHaveLength(3) })
+    expect(all('job-row')[0]?.textContent).toContain('benchmark')
+    expect(all('job-row')[2]?.textContent).toMatch(/yours.*Waiting for data/)
+  })
+
+  test('only the own job can be cancelled, after a confirmation', async () => {
+    const { node, go } = await open(`jobs/${PAID_JOB}`)
+    await find('job-detail')
+    expect(all('job-cancel')).toHaveLength(0)
+    await go(`jobs/${MY_JOB}`)
+    await find('job-cancel')
+    click('job-cancel')
+    expect((await find('job-cancel-confirm')).textContent).toContain('10 credits come back')
+    expect(node.called('cancelJob')).toHaveLength(0)
+    click('job-cancel-confirm-yes')
+    await waitFor(() => { expect(node.called('cancelJob')).toEqual([[MY_JOB]]) })
+  })
+
+  test('an evaluation shows accuracy and the confusion matrix', async () => {
+    await open(`jobs/${PAID_JOB}`)
+    await find('job-detail')
+    click('job-evaluate')
+    expect((await find('job-evaluation')).textContent).toMatch(/94\.30 % right: 1,886 of 2,000/)
+    expect(get('confusion').querySelectorAll('tbody tr').length).toBeGreaterThan(2)
+  })
+})

@@ -1,0 +1,173 @@
+import { describe, expect, test } from 'vitest'
+import { renderBootError, renderUnsupported, REASONS } from '../../src/ui/boot.tsx'
+import { centreInk, inkFromRgba } from '../../src/ui/digits.ts'
+import { ago, bytes, credits, duration, percent, si } from '../../src/ui/format.ts'
+import { parseValues } from '../../src/ui/parts/Values.tsx'
+import { MY_JOB } from './fakeNode.ts'
+import { all, click, find, get, open, text, waitFor } from './support.tsx'
+
+describe('try', () => {
+  test('a held-out record is asked with the keyboard alone and compared with the truth', async () => {
+    const { node } = await open('try')
+    await find('try-canvas')
+    click('try-sample')
+    expect((await find('try-label')).textContent).toBe('3')
+    expect(all('try-bar')).toHaveLength(10)
+    expect(all('try-bar').reduce((sum, b) => sum + Number(b.dataset['share']), 0)).toBeCloseTo(1)
+    expect(text('try-answer')).toMatch(/truth: 3 right/)
+    expect(node.called('predict')).toHaveLength(1)
+  })
+
+  test('records that are no pictures get fields', async () => {
+    const { node } = await open(`try/${MY_JOB}`)
+    const form = await find('try-values')
+    expect(form.querySelectorAll('input')).toHaveLength(4)
+    expect(all('try-canvas')).toHaveLength(0)
+    form.querySelector('button')?.click()
+    expect((await find('try-label')).textContent).toBe('versicolor')
+    expect(node.called('predict')[0]?.[1]).toEqual(new Uint8Array(4))
+  })
+
+  test('no model, no guess: the reason is shown', async () => {
+    const { node } = await open('try')
+    await find('try-canvas')
+    node.answer('predict', async () => ({ ok: false, errors: [{ field: 'job', message: 'The state of this job is not here yet.' }] }))
+    click('try-sample')
+    await waitFor(() => { expect(text('try-error')).toContain('not here yet') })
+    expect(all('try-label')).toHaveLength(0)
+  })
+
+  test('values are checked one by one', () => {
+    expect(parseValues('1, 2 3;255', 4)).toEqual({ ok: true, value: Uint8Array.of(1, 2, 3, 255) })
+    expect(parseValues('1 2 3', 4)).toEqual({ ok: false, error: 'Expected 4 values, found 3.' })
+    for (const bad of ['256', '-1', '1.5', 'x', '?']) expect(parseValues(`0 ${bad}`, 2)).toMatchObject({ ok: false })
+  })
+})
+
+describe('centring', () => {
+  const paper = (width: number, height: number, ink: (x: number, y: number) => boolean, dark = false): Uint8ClampedArray => {
+    const out = new Uint8ClampedArray(width * height * 4)
+    for (let y = 0; y < height; y++) for (let x = 0; x < width; x++) out.set(ink(x, y) !== dark ? [0, 0, 0, 255] : [255, 255, 255, 255], (y * width + x) * 4)
+    return out
+  }
+  const mass = (image: Uint8Array): { x: number, y: number, box: [number, number] } => {
+    let m = 0; let mx = 0; let my = 0; let left = 28; let right = -1; let top = 28; let bottom = -1
+    for (let i = 0; i < 784; i++) {
+      const v = image[i]!
+      if (v === 0) continue
+      const x = i % 28; const y = Math.floor(i / 28)
+      m += v; mx += v * (x + 0.5); my += v * (y + 0.5)
+      if (v > 100) { left = Math.min(left, x); right = Math.max(right, x); top = Math.min(top, y); bottom = Math.max(bottom, y) }
+    }
+    return { x: mx / m, y: my / m, box: [right - left + 1, bottom - top + 1] }
+  }
+
+  test('a small stroke in a corner fills a box of 20 around the middle', () => {
+    const image = centreInk(inkFromRgba(200, 150, paper(200, 150, (x, y) => x >= 10 && x < 16 && y >= 5 && y < 45)), 28, 28)!
+    const found = mass(image)
+    expect(found.x).toBeCloseTo(14, 0)
+    expect(found.y).toBeCloseTo(14, 0)
+    // 6 : 40 keeps its proportions; three pixels wide, or four where it lies across a border.
+    expect(found.box[0]).toBeGreaterThanOrEqual(3)
+    expect(found.box[0]).toBeLessThanOrEqual(4)
+    expect(found.box[1]).toBe(20)
+  })
+
+  test('the centre of mass, not of the box, is in the middle', () => {
+    // An L: most of the ink is low and left.
+    const image = centreInk(inkFromRgba(100, 100, paper(100, 100, (x, y) => (x >= 20 && x < 30 && y >= 10 && y < 90) || (y >= 80 && y < 90 && x >= 20 && x < 70))), 28, 28)!
+    const found = mass(image)
+    expect(Math.abs(found.x - 14)).toBeLessThan(0.3)
+    expect(Math.abs(found.y - 14)).toBeLessThan(0.3)
+  })
+
+  test('light strokes on dark paper give the same record', () => {
+    const shape = (x: number, y: number): boolean => x > 30 && x < 40 && y > 20 && y < 80
+    expect(centreInk(inkFromRgba(100, 100, paper(100, 100, shape, true)), 28, 28)).toEqual(centreInk(inkFromRgba(100, 100, paper(100, 100, shape)), 28, 28))
+  })
+
+  test('an empty sheet asks nothing', () => {
+    expect(centreInk(inkFromRgba(50, 50, paper(50, 50, () => false)), 28, 28)).toBeUndefined()
+    expect(centreInk(inkFromRgba(10, 10, new Uint8ClampedArray(400)), 28, 28)).toBeUndefined()
+  })
+})
+
+describe('formats', () => {
+  test('as people read them', () => {
+    expect([0n, 1n, 1_500_000n, 1_234_567_000_000n, -4_001_000n].map(credits)).toEqual(['0', '0.000001', '1.5', '1,234,567', '−4.001'])
+    expect([0, 7.25, 1_843, 18_900_000_000].map(si)).toEqual(['0 ', '7.25 ', '1.84 k', '18.9 G'])
+    expect([500, 9_640, 83_000, 4_000_000, 90_000_000].map(duration)).toEqual(['500 ms', '9.6 s', '1 min 23 s', '1 h 6 min', '1 d 1 h'])
+    expect([0, 1_023, 46 * 1_048_576].map(bytes)).toEqual(['0 B', '1023 B', '46.0 MiB'])
+    expect([percent(0.93124), percent(undefined), percent(Number.NaN)]).toEqual(['93.1 %', '–', '–'])
+    expect([ago(1_000, 1_500), ago(1_000, 46_000), ago(0, 1)]).toEqual(['just now', '45 s ago', 'at the start'])
+  })
+})
+
+describe('before the app', () => {
+  test('each thing that may be missing is named with the way to get it', () => {
+    const root = document.createElement('div')
+    document.body.append(root)
+    const stop = renderUnsupported(root, REASONS)
+    expect(root.querySelectorAll('[data-reason]')).toHaveLength(REASONS.length)
+    expect(root.querySelector('[data-reason="insecure-context"]')?.textContent).toMatch(/localhost.*ssh -L.*https/)
+    for (const r of root.querySelectorAll('[data-reason]')) expect(r.textContent).toContain('How to get it')
+    stop()
+  })
+
+  test('a failed start says what happened and that nothing is lost', () => {
+    const root = document.createElement('div')
+    document.body.append(root)
+    const stop = renderBootError(root, new Error('no answer from the worker'))
+    expect(get('boot-error').textContent).toMatch(/no answer from the worker.*untouched/)
+    stop()
+  })
+})
+
+describe('logs', () => {
+  test('DEBUG is asked of the node, and the filter narrows', async () => {
+    const { node } = await open('logs')
+    await waitFor(() => { expect(all('log-row').length).toBeGreaterThan(20) })
+    const info = all('log-row').length
+    get('log-level-debug').click()
+    await waitFor(() => { expect(node.called('setLogLevel')).toEqual([['debug']]) })
+    expect(all('log-row').length).toBeGreaterThan(info)
+    const filter = get('log-filter') as HTMLInputElement
+    filter.value = 'wrong-result'
+    filter.dispatchEvent(new Event('input', { bubbles: true }))
+    await waitFor(() => { expect(all('log-row').every(r => r.textContent?.includes('wrong-result'))).toBe(true) })
+  })
+})
+
+describe('settings', () => {
+  test('asks the browser to keep the data, and says when it will not', async () => {
+    let asked = 0
+    await open('settings', {}, { persist: async () => { asked++; return asked > 1 } })
+    await find('storage-persist')
+    expect(text('persisted')).toBe('may be cleared')
+    click('storage-persist')
+    await waitFor(() => { expect(document.body.textContent).toContain('did not agree') })
+    click('storage-persist')
+    await waitFor(() => { expect(text('persisted')).toBe('kept') })
+  })
+
+  test('erasing names what is at stake and asks first', async () => {
+    let erased = 0
+    await open('settings', {}, { erase: async () => { erased++ } })
+    await find('node-erase')
+    click('node-erase')
+    expect((await find('erase-confirm')).textContent).toMatch(/234\.3 credits.*no backup/)
+    expect(erased).toBe(0)
+    click('erase-confirm-yes')
+    await waitFor(() => { expect(erased).toBe(1) })
+  })
+
+  test('stopping goes through the node and is said', async () => {
+    const { node } = await open('settings')
+    await find('node-stop')
+    click('node-stop')
+    await find('stop-confirm')
+    click('stop-confirm-yes')
+    await waitFor(() => { expect(node.called('stop')).toHaveLength(1) })
+    await waitFor(() => { expect(get('phase').dataset['phase']).toBe('stopped') })
+  })
+})

@@ -1,0 +1,185 @@
+import { fireEvent } from '@solidjs/testing-library'
+import { describe, expect, test } from 'vitest'
+import { CREDIT, MY_ADDRESS, OTHER_ADDRESS } from './fakeNode.ts'
+import { all, click, errorOf, find, get, open, text, type, waitFor } from './support.tsx'
+
+const value = (testid: string): string => (get(testid) as HTMLInputElement).value
+
+async function wallet (balance = 100n * CREDIT): Promise<Awaited<ReturnType<typeof open>>> {
+  const opened = await open('wallet', { balance })
+  await find('send-form')
+  return opened
+}
+
+describe('send', () => {
+  const wrong: ReadonlyArray<readonly [string, string, string, 'send-to' | 'send-amount' | 'send-fee', RegExp]> = [
+    ['a mistyped address', OTHER_ADDRESS.slice(0, -1) + (OTHER_ADDRESS.endsWith('q') ? 'p' : 'q'), '1', 'send-to', /not an address/],
+    ['the own address', MY_ADDRESS, '1', 'send-to', /your own/],
+    ['an amount with seven decimals', OTHER_ADDRESS, '1.0000001', 'send-amount', /6 decimal places/],
+    ['an amount in words', OTHER_ADDRESS, 'all of it', 'send-amount', /such as 12/],
+    ['a negative amount', OTHER_ADDRESS, '-4', 'send-amount', /such as 12/],
+    ['nothing', OTHER_ADDRESS, '0', 'send-amount', /more than nothing/],
+    ['more than there is', OTHER_ADDRESS, '100', 'send-amount', /You can spend 100/]
+  ]
+  for (const [what, to, amount, field, message] of wrong) {
+    test(`${what} is refused at its field and nothing is sent`, async () => {
+      const { node } = await wallet()
+      type('send-to', to)
+      type('send-amount', amount)
+      click('send-submit')
+      expect(errorOf(field)).toMatch(message)
+      expect(get(field).getAttribute('aria-invalid')).toBe('true')
+      expect(all('send-confirm')).toHaveLength(0)
+      expect(node.called('send')).toHaveLength(0)
+      expect(value('send-to')).toBe(to)
+    })
+  }
+
+  test('an empty form says what is missing', async () => {
+    await wallet()
+    expect(errorOf('send-to')).toBe('')
+    click('send-submit')
+    expect(errorOf('send-to')).toMatch(/Enter the address/)
+    expect(errorOf('send-amount')).toMatch(/Enter how much/)
+  })
+
+  test('a fee below the minimum is refused', async () => {
+    await wallet()
+    type('send-fee', '0.0001')
+    expect(errorOf('send-fee')).toBe('At least 0.001.')
+  })
+
+  test('max leaves room for the fee and for what is on its way', async () => {
+    const { node } = await wallet()
+    click('send-max')
+    expect(value('send-amount')).toBe('99.999')
+    node.show({ wallet: { ...node.current().wallet, pendingOut: 40n * CREDIT } })
+    click('send-max')
+    expect(value('send-amount')).toBe('59.999')
+  })
+
+  test('the confirmation shows everything, can be left, and sends exact grains', async () => {
+    const { node } = await wallet()
+    type('send-to', ` ${OTHER_ADDRESS} `)
+    type('send-amount', '12.345678')
+    click('send-submit')
+    const dialog = await find('send-confirm')
+    expect(dialog.getAttribute('role')).toBe('alertdialog')
+    for (const part of [OTHER_ADDRESS, '12.345678 credits', '0.001 credits', '12.346678 credits', '87.653322 credits']) expect(dialog.textContent).toContain(part)
+    click('send-confirm-no')
+    await waitFor(() => { expect(all('send-confirm')).toHaveLength(0) })
+    expect(node.called('send')).toHaveLength(0)
+    expect(value('send-amount')).toBe('12.345678')
+    click('send-submit')
+    await find('send-confirm')
+    click('send-confirm-yes')
+    await waitFor(() => { expect(node.called('send')).toEqual([[OTHER_ADDRESS, 12_345_678n, 1_000n]]) })
+    await waitFor(() => { expect(value('send-amount')).toBe('') })
+    expect(text('toast')).toContain('on their way')
+  })
+
+  test('what the node refuses stands at its field, and the form keeps its content', async () => {
+    const { node } = await wallet()
+    node.answer('send', async () => ({ ok: false, errors: [{ field: 'amount', message: 'the account holds 3 credits' }, { field: 'nonce', message: 'nonce 4 is taken' }] }))
+    type('send-to', OTHER_ADDRESS)
+    type('send-amount', '5')
+    click('send-submit')
+    await find('send-confirm')
+    click('send-confirm-yes')
+    await waitFor(() => { expect(errorOf('send-amount')).toBe('the account holds 3 credits') })
+    expect(text('send-error')).toContain('nonce 4 is taken')
+    expect(value('send-to')).toBe(OTHER_ADDRESS)
+    expect(value('send-amount')).toBe('5')
+  })
+
+  test('Escape closes the confirmation without sending', async () => {
+    const { node } = await wallet()
+    type('send-to', OTHER_ADDRESS)
+    type('send-amount', '5')
+    click('send-submit')
+    fireEvent.keyDown(await find('send-confirm'), { key: 'Escape' })
+    await waitFor(() => { expect(all('send-confirm')).toHaveLength(0) })
+    expect(node.called('send')).toHaveLength(0)
+  })
+})
+
+describe('balance and history', () => {
+  test('balance, maturing and reasons are shown', async () => {
+    await wallet(184_250_000n)
+    expect(text('balance')).toBe('184.25')
+    expect(get('balance').dataset['grains']).toBe('184250000')
+    expect(text('maturing')).toBe('50.05')
+    await waitFor(() => { expect(all('history-row').length).toBeGreaterThan(10) })
+    for (const row of all('history-row')) expect(row.querySelector('.history-why')?.textContent?.length).toBeGreaterThan(20)
+    expect(all('history-row')[0]?.textContent).toContain('+37.5')
+    expect(all('history-row')[0]?.textContent).toContain('in 6 blocks')
+  })
+
+  test('the filter keeps its kind', async () => {
+    await wallet()
+    await waitFor(() => { expect(all('history-row').length).toBeGreaterThan(10) })
+    get('history-filter-out').click()
+    await waitFor(() => { expect(all('history-row').map(r => r.dataset['kind'])).toEqual(['sent', 'job-posted']) })
+  })
+
+  test('a new block brings the history up to date', async () => {
+    const { node } = await wallet()
+    await waitFor(() => { expect(node.called('history').length).toBeGreaterThan(0) })
+    const before = node.called('history').length
+    node.show({ height: 213 })
+    await waitFor(() => { expect(node.called('history').length).toBeGreaterThan(before) })
+  })
+
+  test('without credits one is told how to earn them and what to do meanwhile', async () => {
+    await open('wallet', { balance: 0n })
+    expect((await find('how-to-earn')).textContent).toMatch(/Train with the network.*Meanwhile.*try the models/)
+    await waitFor(() => { expect(document.body.textContent).toContain('Nothing yet') })
+  })
+})
+
+describe('keys', () => {
+  test('a backup needs a long passphrase, typed twice alike', async () => {
+    const { node } = await open('wallet/keys')
+    await find('export-passphrase')
+    type('export-passphrase', 'short')
+    type('export-again', 'other')
+    click('export-submit')
+    expect(errorOf('export-passphrase')).toMatch(/At least 10/)
+    expect(errorOf('export-again')).toMatch(/not the same/)
+    expect(node.called('exportKey')).toHaveLength(0)
+    type('export-passphrase', 'correct horse battery')
+    type('export-again', 'correct horse battery')
+    click('export-submit')
+    const result = await find('export-result')
+    expect(result.querySelector('textarea')?.value).toMatch(/^cwkey1/)
+    expect(node.called('exportKey')).toEqual([['correct horse battery']])
+    expect(value('export-passphrase')).toBe('')
+  })
+
+  test('an import warns of what is lost and says how to go on', async () => {
+    const { node } = await open('wallet/keys', { balance: 7n * CREDIT })
+    await find('import-backup')
+    expect(get('import-submit').hasAttribute('disabled')).toBe(true)
+    type('import-backup', 'cwkey1abc')
+    type('import-passphrase', 'whatever it was')
+    click('import-submit')
+    expect((await find('import-confirm')).textContent).toMatch(/57\.05 credits.*no backup/)
+    expect(node.called('importKey')).toHaveLength(0)
+    click('import-confirm-yes')
+    expect((await find('import-result')).textContent).toMatch(/after a reload/)
+    expect(node.called('importKey')).toEqual([['cwkey1abc', 'whatever it was']])
+  })
+
+  test('a wrong passphrase is said at the field', async () => {
+    const { node } = await open('wallet/keys')
+    node.answer('importKey', async () => ({ ok: false, errors: [{ field: 'passphrase', message: 'The passphrase does not open this backup.' }] }))
+    await find('import-backup')
+    type('import-backup', 'cwkey1abc')
+    type('import-passphrase', 'nope')
+    click('import-submit')
+    await find('import-confirm')
+    click('import-confirm-yes')
+    await waitFor(() => { expect(errorOf('import-passphrase')).toContain('does not open') })
+    expect(value('import-backup')).toBe('cwkey1abc')
+  })
+})
