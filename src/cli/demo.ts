@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { type Browser, type BrowserContext, chromium, type Page } from '@playwright/test'
 import type { BlockView, JobView, NodeApi, NodeView } from '../bridge/api.ts'
+import { ensureChromium } from '../../scripts/ensure-chromium.mjs'
 import { type ServerProcess, startServer } from './serverProcess.ts'
 
 const USAGE = `npm run demo -- [--miners 3] [--seconds 120] [--data DIR] [--network main|test] [--headed] [--json]
@@ -280,13 +281,13 @@ async function run(o: Options, browser: Browser, server: ServerProcess): Promise
 
 async function main(): Promise<void> {
   const o = options(process.argv.slice(2))
-  const { chromiumPath } = await import('../../scripts/ensure-chromium.mjs') as { chromiumPath: () => Promise<string> | string }
+  const executablePath = await ensureChromium()
   const dataDir = await mkdtemp(join(tmpdir(), 'commonweight-demo-'))
   let browser: Browser | undefined
   let server: ServerProcess | undefined
   try {
     server = await startServer({ network: o.network, dataDir })
-    browser = await chromium.launch({ executablePath: await chromiumPath(), headless: !o.headed, args: ['--no-sandbox', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'] })
+    browser = await chromium.launch({ executablePath, headless: !o.headed, args: ['--no-sandbox', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'] })
     const verdict = await run(o, browser, server)
     for (const f of verdict.failures) log(`NOT OK: ${f}`)
     if (o.json) process.stdout.write(`${JSON.stringify(verdict)}\n`)
