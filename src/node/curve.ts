@@ -50,7 +50,7 @@ export class Curve {
     const { storage, rounds } = this.#d
     for (const key of await storage.keys('meta', { from: KEY, to: 'curve0' })) {
       const bytes = await storage.get('meta', key)
-      if (bytes !== undefined) this.#points.set(key.slice(KEY.length), JSON.parse(new TextDecoder().decode(bytes)) as CurvePoint[])
+      if (bytes !== undefined) this.#restore(key.slice(KEY.length), bytes)
     }
     this.#off = rounds.onTip(tip => { this.#want(tip) })
     for (const tip of rounds.tips()) this.#want(tip)
@@ -68,6 +68,14 @@ export class Curve {
   onPoint (listener: (point: CurvePoint) => void): () => void {
     this.#listeners.add(listener)
     return () => { this.#listeners.delete(listener) }
+  }
+
+  #restore (job: Hex, bytes: Uint8Array): void {
+    try {
+      this.#points.set(job, JSON.parse(new TextDecoder().decode(bytes)) as CurvePoint[])
+    } catch (e) {
+      this.#d.log.warn('curve', `the stored curve of ${job.slice(0, 16)} is damaged: ${e instanceof Error ? e.message : String(e)}`)
+    }
   }
 
   /** Only the newest round of a job waits. */

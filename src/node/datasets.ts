@@ -73,8 +73,8 @@ export interface DatasetsDeps {
   readonly random: Random
   readonly blame: Pick<Blame, 'refuse'>
   readonly log: Log
-  /** Called when a set becomes held, or a part of it came. */
-  readonly onProgress?: (root: Hex) => void
+  /** Called when a set becomes held. */
+  readonly onHeld?: (root: Hex) => void
 }
 
 export class Datasets implements DataService {
@@ -165,7 +165,7 @@ export class Datasets implements DataService {
   #hold (name: Hex, data: Dataset, levels?: Held['levels']): void {
     this.#held.delete(name)
     this.#held.set(name, { data, levels })
-    this.#d.onProgress?.(name)
+    this.#d.onHeld?.(name)
   }
 
   /** Oldest first, never one that an open job trains on. */
@@ -213,7 +213,7 @@ export class Datasets implements DataService {
     for (const chunk of await this.#store.chunks(name)) {
       if (!fetch.missing.has(chunk)) continue
       const bytes = await this.#store.chunk(name, chunk)
-      if (bytes !== undefined && bytes.length === chunkRecords(fetch.ref, chunk) * recordBytes(fetch.ref)) this.#take(name, fetch, chunk, bytes)
+      if (bytes !== undefined && bytes.length === chunkRecords(fetch.ref, chunk) * recordBytes(fetch.ref)) this.#take(fetch, chunk, bytes)
     }
   }
 
@@ -223,7 +223,7 @@ export class Datasets implements DataService {
       if (fetch.stopped) return
       fetch.missing.delete(chunk)
       const bytes = await this.#ask(fetch, chunk, peer)
-      if (bytes === undefined || !this.#take(name, fetch, chunk, bytes)) {
+      if (bytes === undefined || !this.#take(fetch, chunk, bytes)) {
         fetch.missing.add(chunk)
         return
       }
@@ -249,7 +249,7 @@ export class Datasets implements DataService {
     return undefined
   }
 
-  #take (name: Hex, fetch: Fetch, chunk: number, bytes: Uint8Array): boolean {
+  #take (fetch: Fetch, chunk: number, bytes: Uint8Array): boolean {
     const unpacked = unpackRecords(fetch.ref, bytes)
     if (unpacked === undefined) return false
     const first = chunk * recordsPerChunk(fetch.ref)
@@ -258,7 +258,6 @@ export class Datasets implements DataService {
     for (const [i, leaf] of unpacked.leafHashes.entries()) fetch.leaves[first + i] = leaf
     fetch.missing.delete(chunk)
     fetch.have += unpacked.labels.length
-    this.#d.onProgress?.(name)
     return true
   }
 

@@ -147,7 +147,7 @@ export class Node {
     const historyBlocks = params.historyBlocks
     const payloads = this.#payloads = new Payloads({ storage, network, clock, random, blame, log, height: () => chain.head().height, historyBlocks })
     const states = this.#states = new States({ storage, network, compute, payloads, chain, clock, random, blame, log, historyBlocks })
-    const data = this.data = new Datasets({ storage, network, chain, clock, random, blame, log, onProgress: () => { chain.retryUnavailable() } })
+    const data = this.data = new Datasets({ storage, network, chain, clock, random, blame, log, onHeld: () => { chain.retryUnavailable() } })
     const replays = this.replays = new Replays({ compute, states, data, log })
     this.#verifier = new Verifier({ params, clock, signatures, replay: replays, states })
     const rounds = this.rounds = new Rounds({ params, chain, states, signatures, blame, clock, log })

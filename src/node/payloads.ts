@@ -61,6 +61,7 @@ export class Payloads implements PayloadService {
   readonly #fetching = new Map<Hex, Promise<Uint8Array | undefined>>()
   readonly #lines = new Map<PeerId, { running: number, readonly waiting: Array<() => void> }>()
   #heldBytes = 0
+  #prunedAt = 0
   #unhandle: (() => void) | undefined
 
   constructor (d: PayloadsDeps) { this.#d = d }
@@ -95,8 +96,9 @@ export class Payloads implements PayloadService {
     if (cached !== undefined) return cached
     const held = this.#held.get(name)
     if (held === undefined) return undefined
-    const bytes = await this.#d.storage.get('payloads', held.key)
-    if (bytes === undefined || !equalBytes(payloadDigest(bytes), digest)) {
+    const bytes = await this.#read(held.key)
+    if (bytes === undefined) return undefined
+    if (!equalBytes(payloadDigest(bytes), digest)) {
       this.#d.log.warn('payloads', `stored payload ${name.slice(0, 16)} is damaged; dropped`)
       await this.#commit(this.#forget([name]))
       return undefined
@@ -111,7 +113,7 @@ export class Payloads implements PayloadService {
     if (this.#held.has(name)) return
     const height = this.#d.height()
     const held = { key: storageKey(height, toHex(round.job), round.round, name, bytes.length), height, size: bytes.length }
-    const evicted = this.#evictions(bytes.length)
+    const evicted = [...this.#forget(this.#outlived(height)), ...this.#evictions(bytes.length)]
     this.#held.set(name, held)
     this.#heldBytes += held.size
     const stored = await this.#commit([...evicted, { op: 'put', store: 'payloads', key: held.key, value: bytes }])
@@ -130,11 +132,23 @@ export class Payloads implements PayloadService {
     return await fetching
   }
 
-  /** Drops what no replay can need any more below this head. */
-  async prune (head: number): Promise<void> {
+  /** What no replay can need any more below this head. */
+  #outlived (head: number): Hex[] {
+    if (head <= this.#prunedAt) return []
+    this.#prunedAt = head
     const old: Hex[] = []
     for (const [name, held] of this.#held) if (held.height < head - this.#d.historyBlocks) old.push(name)
-    if (old.length > 0) await this.#commit(this.#forget(old))
+    return old
+  }
+
+  async #read (key: string): Promise<Uint8Array | undefined> {
+    try {
+      return await this.#d.storage.get('payloads', key)
+    } catch (e) {
+      if (!(e instanceof StorageError)) throw e
+      this.#d.log.warn('payloads', `not read (${e.kind}): ${e.message}`)
+      return undefined
+    }
   }
 
   async #fetchFromPeers (digest: Uint8Array, size: number, round: { readonly job: Uint8Array, readonly round: number }, from?: PeerId): Promise<Uint8Array | undefined> {

@@ -90,7 +90,7 @@ export class Rounds implements WorkService {
       for (const { body } of removed) for (const signed of body.seals) this.#shelve(signed)
       for (const { body } of added) for (const { seal } of body.seals) this.#known.get(toHex(seal.job))?.delete(toHex(sealHash(seal)))
       this.#refresh()
-      void this.#retryHeld()
+      this.#retryHeld().catch((e: unknown) => { this.#d.log.error('rounds', `held seals: ${e instanceof Error ? e.stack ?? e.message : String(e)}`) })
     })
     this.#refresh()
   }

@@ -33,7 +33,11 @@ export class SliceCounter {
   async start (): Promise<void> {
     const bytes = await this.#storage.get('meta', this.#key())
     if (bytes === undefined) return
-    for (const [name, reserved, since] of JSON.parse(new TextDecoder().decode(bytes)) as Stored) this.#rounds.set(name, { next: reserved, reserved, since })
+    try {
+      for (const [name, reserved, since] of JSON.parse(new TextDecoder().decode(bytes)) as Stored) this.#rounds.set(name, { next: reserved, reserved, since })
+    } catch (e) {
+      this.#log.warn('trainer', `stored slice indices are damaged: ${e instanceof Error ? e.message : String(e)}`)
+    }
   }
 
   /** `height`: of the template. From RENEW_BLOCKS on the round starts again from 0. */

@@ -56,7 +56,14 @@ export class Snapshots {
   /** Canonical bytes as they were written; the caller checks the hash. */
   async bytes (stateHash: Hex): Promise<Uint8Array | undefined> {
     const kept = this.#kept.get(stateHash)
-    return kept === undefined ? undefined : await this.#storage.get('states', kept.key)
+    if (kept === undefined) return undefined
+    try {
+      return await this.#storage.get('states', kept.key)
+    } catch (e) {
+      if (!(e instanceof StorageError)) throw e
+      this.#log.warn('states', `not read (${e.kind}): ${e.message}`)
+      return undefined
+    }
   }
 
   async load (spec: JobSpec, stateHash: Hex): Promise<ModelState | undefined> {

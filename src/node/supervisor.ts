@@ -137,7 +137,7 @@ export class Supervisor {
       const needed = vouchesNeeded(members, candidate.claim, this.#d.records.has(anchor, candidate.claim.template.miner))
       if (rank < 0 || rank >= needed + reserves || candidate.vouches.size >= needed + 1) continue
       if (candidate.verdict === 'right') {
-        void this.#vouch(candidate)
+        this.#vouch(candidate).catch((e: unknown) => { this.#d.log.error('supervisor', `vouch failed: ${e instanceof Error ? e.message : String(e)}`) })
         continue
       }
       if (this.#replaying.has(candidate.name) || this.#replaying.size >= REPLAYS_AT_ONCE) continue

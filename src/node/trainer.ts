@@ -220,7 +220,7 @@ export class Trainer {
   }
 
   #wait (why: string): undefined {
-    if (this.#waiting !== why) this.#d.log.info('trainer', `waiting: ${why}`)
+    if (this.#waiting !== why) this.#d.log.debug('trainer', `waiting: ${why}`)
     this.#waiting = why
     this.#work = undefined
     this.#dirty = true

@@ -50,13 +50,14 @@ import { ManualClock, TestSignatures } from './chainRig.ts'
 export const SLICE_MS = 200
 const START_MS = 1_700_000_000_000
 
-/** Records a test can be quick with: three clusters in eight dimensions. */
-export function smallData (records = 96, trainRecords = 72, salt = 0): Dataset {
+/** Records a test can be quick with: three clusters, by default in eight dimensions. */
+export function smallData (records = 96, trainRecords = 72, salt = 0, size = 8): Dataset {
   const labels = Uint8Array.from({ length: records }, (_, i) => i % 3)
-  const features = Uint8Array.from({ length: records * 8 }, (_, k) => {
-    const record = Math.floor(k / 8)
-    return (labels[record] === k % 3 ? 160 : 20) + hash('test-record', u32le(k), u32le(salt))[0] % 64
-  })
+  const features = new Uint8Array(records * size)
+  for (let i = 0; i < records; i++) {
+    const noise = hash('test-record', u32le(i), u32le(salt))
+    for (let k = 0; k < size; k++) features[i * size + k] = (labels[i] === k % 3 ? 160 : 20) + noise[k % 32] % 64
+  }
   return newDataset({ features, labels, trainRecords, classes: 3 })
 }
 
