@@ -120,6 +120,7 @@ class ComputePool implements Compute {
   }
 
   #limit (workers: number, duty: number): void {
+    if (!Number.isFinite(workers)) throw new Error(`${workers} workers`)
     if (!(duty > 0 && duty <= 1)) throw new Error(`duty ${duty} is not in (0, 1]`)
     this.#workers = Math.max(1, Math.min(this.#options.workersMax, Math.floor(workers)))
     this.#duty = duty

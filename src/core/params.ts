@@ -62,7 +62,7 @@ export const MAX_ROUNDS = 100_000
  * The constant is measured by `npm run bench`: nanoseconds per parameter over nanoseconds per MAC.
  */
 export const COST_PER_PARAMETER = 96
-/** A slice costs at most this: a twentieth of the block interval on the reference device. */
+/** A slice costs at most this: about a quarter of a second on the reference device, a fortieth of the block interval. */
 export const MAX_SLICE_COST = 8_000_000_000
 
 /** Share of a block's subsidy that goes to the contributions it seals, in 1/256; unissued if none. */
@@ -116,8 +116,8 @@ export interface ChainParams {
   readonly minFee: bigint
 }
 
-/** Cost units a lone WASM tab on the reference device (one laptop core) works off per second. */
-export const REFERENCE_COST_PER_SECOND = 8_000_000_000n
+/** Cost units the WASM kernels work off per second on the reference device (one core, `npm run bench`). */
+export const REFERENCE_COST_PER_SECOND = 30_000_000_000n
 
 /** Target under which `costUnits` of work are expected to find one block. */
 export function targetForWork (costUnits: bigint): bigint {

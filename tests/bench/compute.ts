@@ -1,0 +1,161 @@
+/**
+ * Kernels: the exact step beside float Adam in TensorFlow.js on the same shape, in turns within one
+ * run, so that what else the machine does falls on all of them; and what a MAC and a parameter take,
+ * which is where COST_PER_PARAMETER comes from.
+ */
+import { createRequire } from 'node:module'
+import { dirname } from 'node:path'
+import '@tensorflow/tfjs-backend-cpu'
+import { setWasmPaths } from '@tensorflow/tfjs-backend-wasm'
+import * as tf from '@tensorflow/tfjs-core'
+import * as tfl from '@tensorflow/tfjs-layers'
+import { type GoldenInput, goldenTask } from '../../src/compute/golden.ts'
+import { createInlineCompute } from '../../src/compute/inline.ts'
+import { createWasmKernels } from '../../src/compute/wasm/wasmKernels.ts'
+import { COST_PER_PARAMETER } from '../../src/core/params.ts'
+import { sliceCost, stepMacs } from '../../src/core/training/cost.ts'
+import { shapeOf } from '../../src/core/training/shape.ts'
+import type { Compute, Priority, SliceTask } from '../../src/ports/compute.ts'
+import { type Measurement, summary } from './measure.ts'
+
+const LAYERS = [784, 128, 64, 10]
+const BATCH = 32
+const SLICE_STEPS = 64
+const ROUNDS = 15
+/** Short and many: the two are to differ by a few percent at most. */
+const REPLAY_STEPS = 16
+const REPLAY_ROUNDS = 80
+const TFJS_STEPS = { wasm: 6, cpu: 1 } as const
+
+const taskFor = (layers: readonly number[], batch: number, steps: number, inputs: GoldenInput['inputs'] = 'random'): SliceTask =>
+  goldenTask({ name: 'bench', layers, batch, steps, inputNoise: 16, lr20: 1049, seed: 1, state: 'initial', inputs })
+
+async function msOf (work: () => Promise<unknown>): Promise<number> {
+  const at = performance.now()
+  await work()
+  return performance.now() - at
+}
+
+/** A float training step of the same model on a TensorFlow.js backend. */
+async function floatTrainer (backend: 'wasm' | 'cpu'): Promise<(steps: number) => Promise<void>> {
+  if (!await tf.setBackend(backend)) throw new Error(`TensorFlow.js has no backend ${backend}`)
+  await tf.ready()
+  const model = tfl.sequential({
+    layers: LAYERS.slice(1).map((units, l) => tfl.layers.dense({
+      units, activation: l === LAYERS.length - 2 ? 'softmax' : 'relu', ...(l === 0 ? { inputShape: [LAYERS[0]] } : {})
+    }))
+  })
+  model.compile({ optimizer: tf.train.adam(1e-3), loss: 'sparseCategoricalCrossentropy' })
+  const inputs = tf.randomUniform([BATCH, LAYERS[0]])
+  const labels = tf.tensor1d(Array.from({ length: BATCH }, (_, n) => n % 10), 'float32')
+  const train = async (steps: number): Promise<void> => {
+    if (tf.getBackend() !== backend) await tf.setBackend(backend)
+    for (let i = 0; i < steps; i++) await model.trainOnBatch(inputs, labels)
+  }
+  await train(5)
+  return train
+}
+
+async function againstFloats (compute: Compute): Promise<Measurement[]> {
+  setWasmPaths(`${dirname(createRequire(import.meta.url).resolve('@tensorflow/tfjs-backend-wasm'))}/`)
+  // Its advice to install another package is not for this comparison.
+  const warn = console.warn
+  console.warn = () => {}
+  const wasm = await floatTrainer('wasm')
+  const cpu = await floatTrainer('cpu')
+  console.warn = warn
+  const task = taskFor(LAYERS, BATCH, SLICE_STEPS)
+  for (let i = 0; i < 5; i++) await compute.runSlice(task, 'slice')
+  const exactMs: number[] = []
+  const wasmMs: number[] = []
+  const cpuMs: number[] = []
+  for (let round = 0; round < ROUNDS; round++) {
+    exactMs.push(await msOf(async () => compute.runSlice(task, 'slice')) / SLICE_STEPS)
+    wasmMs.push(await msOf(async () => wasm(TFJS_STEPS.wasm)) / TFJS_STEPS.wasm)
+    cpuMs.push(await msOf(async () => cpu(TFJS_STEPS.cpu)) / TFJS_STEPS.cpu)
+  }
+  const shape = `${LAYERS.join('-')} batch ${BATCH}`
+  const exact = summary(`exact wasm step, noise and slice hash included, ${shape}`, 'ms', exactMs)
+  const peers = [summary(`tfjs-wasm float Adam step, ${shape}`, 'ms', wasmMs), summary(`tfjs-cpu float Adam step, ${shape}`, 'ms', cpuMs)]
+  return [...peers.map(peer => ({ ...exact, peer: peer.name, ratio: peer.median / exact.median })), ...peers]
+}
+
+/** A miner's slice and a verifier's replay of it, in turns, each on an instance of its own. */
+async function replayAgainstSlice (miner: Compute): Promise<Measurement[]> {
+  const verifier = await createInlineCompute('wasm')
+  const task = taskFor(LAYERS, BATCH, REPLAY_STEPS)
+  const run = async (compute: Compute, priority: Priority): Promise<number> => await msOf(async () => compute.runSlice(task, priority))
+  const slices: number[] = []
+  const replays: number[] = []
+  for (let i = 0; i < 5; i++) await run(verifier, 'replay')
+  for (let round = 0; round < REPLAY_ROUNDS; round++) {
+    // Whoever goes first finds the caches as the other left them.
+    if (round % 2 === 0) slices.push(await run(miner, 'slice'))
+    replays.push(await run(verifier, 'replay'))
+    if (round % 2 === 1) slices.push(await run(miner, 'slice'))
+  }
+  const slice = summary(`slice of ${REPLAY_STEPS} steps`, 'ms', slices)
+  const replay = summary(`replay of a slice of ${REPLAY_STEPS} steps`, 'ms', replays)
+  return [{ ...replay, peer: slice.name, ratio: slice.median / replay.median }, slice]
+}
+
+const SHAPES = [[784, 128, 64, 10], [784, 64, 32, 10], [256, 256, 256, 10], [784, 32, 10], [64, 64, 64, 64, 10]]
+const BATCHES = [16, 32, 64, 256]
+/** A run this short often fits between two interruptions; the least of many is the undisturbed time. */
+const RUN_MACS = 5e7
+const CALIBRATION_MS = 400
+
+interface Point { readonly macs: number, readonly parameters: number, readonly costPerStep: number, readonly ns: number }
+
+async function points (): Promise<Point[]> {
+  const kernels = await createWasmKernels()
+  return SHAPES.flatMap(layers => BATCHES.map(batch => {
+    const macs = stepMacs({ layers, batch })
+    const { parameters } = shapeOf({ layers })
+    const steps = Math.max(2, Math.min(32, Math.floor(RUN_MACS / (macs + COST_PER_PARAMETER * parameters))))
+    const task = taskFor(layers, batch, steps)
+    let best = Infinity
+    const end = performance.now() + CALIBRATION_MS
+    do {
+      const at = performance.now()
+      kernels.runSlice(task)
+      best = Math.min(best, performance.now() - at)
+    } while (performance.now() < end)
+    return { macs, parameters, costPerStep: sliceCost(task.spec) / steps, ns: best * 1e6 / steps }
+  }))
+}
+
+/** Least squares of ns = a MACs + b parameters, every point weighing the same in relative terms. */
+function fit (all: readonly Point[]): { perMac: number, perParameter: number } {
+  let mm = 0; let mp = 0; let pp = 0; let m1 = 0; let p1 = 0
+  for (const { macs, parameters, ns } of all) {
+    const m = macs / ns
+    const p = parameters / ns
+    mm += m * m; mp += m * p; pp += p * p; m1 += m; p1 += p
+  }
+  const determinant = mm * pp - mp * mp
+  return { perMac: (m1 * pp - p1 * mp) / determinant, perParameter: (p1 * mm - m1 * mp) / determinant }
+}
+
+async function calibration (): Promise<Measurement[]> {
+  const all = await points()
+  const { perMac, perParameter } = fit(all)
+  const one = (name: string, unit: string, value: number): Measurement => ({ name, unit, median: value, min: value, runs: all.length })
+  const perUnit = summary('time of a cost unit over shapes and batches 16 to 256', 'ns', all.map(p => p.ns / p.costPerStep))
+  return [
+    one('time of a MAC (fit)', 'ns', perMac),
+    one('time of a parameter (fit)', 'ns', perParameter),
+    one(`a parameter in MACs (fit; COST_PER_PARAMETER is ${COST_PER_PARAMETER})`, 'MAC', perParameter / perMac),
+    perUnit,
+    // How much cheaper than the middle the cheapest shape is: what choosing one's shape could gain.
+    { ...one('dearest fair price: middle over cheapest cost unit', 'x', perUnit.median / perUnit.min), runs: all.length },
+    one('cost units per second, one core', '1/s', 1e9 / perUnit.median)
+  ]
+}
+
+export async function benchCompute (): Promise<Measurement[]> {
+  const compute = await createInlineCompute('wasm')
+  const { backend, failure } = await compute.status()
+  if (backend !== 'wasm') throw new Error(`the wasm kernels are not in use: ${failure ?? ''}`)
+  return [...await againstFloats(compute), ...await replayAgainstSlice(compute), ...await calibration()]
+}
