@@ -1,0 +1,91 @@
+/** A small honest job, and the reference kernels with parts of the work left out: what an attacker would run. */
+import type { JobSpec } from '../../src/core/codec/jobSpec.ts'
+import type { Claim, Template } from '../../src/core/codec/wire.ts'
+import { networkFrom, type RandomSource, type StepTrace, stateOf, trainStep } from '../../src/compute/reference/network.ts'
+import { keyedRandom } from '../../src/compute/reference/random.ts'
+import { hash, u32le } from '../../src/core/crypto/hash.ts'
+import { benchmarkSpec } from '../../src/core/training/benchmark.ts'
+import { type Dataset, newDataset } from '../../src/core/training/dataset.ts'
+import { initialState } from '../../src/core/training/init.ts'
+import type { ModelState } from '../../src/core/training/modelState.ts'
+import { encodePayload, payloadDigest, payloadSize } from '../../src/core/training/payload.ts'
+import { stateHash } from '../../src/core/training/stateHash.ts'
+import type { SliceTask } from '../../src/ports/compute.ts'
+import { sliceTask } from '../../src/node/replay.ts'
+
+const FEATURES = 40
+const CLASSES = 10
+const RECORDS = 240
+
+/** Ten classes, each with bright features of its own: learned to the last record within a few hundred steps. */
+function easyData (): Dataset {
+  const labels = Uint8Array.from({ length: RECORDS }, (_, i) => i % CLASSES)
+  const features = new Uint8Array(RECORDS * FEATURES)
+  for (let n = 0; n < RECORDS; n++) {
+    const noise = hash('test-record', u32le(n))
+    for (let k = 0; k < FEATURES; k++) features[n * FEATURES + k] = (k >> 2) === labels[n] ? 190 + noise[k & 31] % 64 : noise[k & 31] % 48
+  }
+  return newDataset({ features, labels, trainRecords: RECORDS - 40, classes: CLASSES })
+}
+
+export const data = easyData()
+export const spec: JobSpec = { ...benchmarkSpec, layers: [FEATURES, 24, 16, CLASSES], batch: 32, stepsPerSlice: 6, data: data.ref }
+export const start = initialState(spec)
+
+const field = (name: string): Uint8Array => hash('test-field', Uint8Array.from(name, c => c.charCodeAt(0)))
+
+/** Every field has a value of its own. */
+export const template: Template = {
+  version: 1,
+  chain: field('chain'),
+  height: 1000,
+  parent: field('parent'),
+  time: 1_700_000_000_000,
+  target: 1n << 220n,
+  bodyRoot: field('bodyRoot'),
+  stateRoot: field('stateRoot'),
+  miner: field('miner'),
+  payee: field('payee'),
+  job: field('job'),
+  round: 3,
+  seal: field('seal'),
+  stateHash: stateHash(start),
+  randomness: field('randomness')
+}
+
+/** Each differs from `template` in one field, once per field. */
+export function otherTemplates (): Array<readonly [field: keyof Template, template: Template]> {
+  return Object.entries(template).map(([name, value]) => {
+    const other = value instanceof Uint8Array ? value.map((byte, i) => i === 31 ? byte ^ 1 : byte) : typeof value === 'bigint' ? value ^ 1n : value + 1
+    return [name as keyof Template, { ...template, [name]: other }]
+  })
+}
+
+export const task = (t: Template = template, slice = 0, state: ModelState = start, over: Partial<JobSpec> = {}): SliceTask =>
+  sliceTask({ ...spec, ...over }, t, slice, state, data)
+
+export interface Run { readonly state: ModelState, readonly traces: readonly StepTrace[] }
+
+/** `steps` steps of a task with `random` for its noise: the rule itself, unless the caller bends it. */
+export function run (t: SliceTask, random: RandomSource = keyedRandom(t.noiseKey, t.spec.inputNoise), steps = t.steps): Run {
+  const { batch, layers } = t.spec
+  const network = networkFrom(layers, t.state)
+  const stride = batch * layers[0]
+  const traces: StepTrace[] = []
+  for (let step = 0; step < steps; step++) {
+    traces.push(trainStep(network, step, t.inputs.subarray(step * stride, (step + 1) * stride), t.labels.subarray(step * batch, (step + 1) * batch), t.lr20, random))
+  }
+  return { state: stateOf(network), traces }
+}
+
+/** What a miner would claim for this end of slice `slice`. The signature is left out: it is not what is tried here. */
+export function claimFor (end: ModelState, t: Template = template, slice = 0, from: ModelState = start): Claim {
+  return {
+    template: t,
+    slice,
+    resultHash: stateHash(end),
+    payloadDigest: payloadDigest(encodePayload(from, end)),
+    payloadBytes: payloadSize(spec),
+    signature: new Uint8Array(64)
+  }
+}

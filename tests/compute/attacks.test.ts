@@ -1,0 +1,325 @@
+/**
+ * Every shortcut to a ticket that has been tried, and what becomes of it under the rule. Nothing is
+ * timed here: a shortcut is shown to give another result, or to have nothing to skip. What the best
+ * ones save is measured by `npm run bench -- --only attacks`; docs/security.md has the numbers.
+ */
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { decode, equalBytes, toHex } from '../../src/core/codec/ssz.ts'
+import { Template } from '../../src/core/codec/wire.ts'
+import type { RandomSource } from '../../src/compute/reference/network.ts'
+import { keyedRandom } from '../../src/compute/reference/random.ts'
+import { drawAt, eligible } from '../../src/core/consensus/draw.ts'
+import { hash, u32le } from '../../src/core/crypto/hash.ts'
+import { ticket } from '../../src/core/crypto/ids.ts'
+import { benchmarkJob, type JobRecord } from '../../src/core/ledger/state.ts'
+import { JOB_DRAW_CAP, MAX_CONTRIBUTION_SLICES } from '../../src/core/params.ts'
+import type { ModelState } from '../../src/core/training/modelState.ts'
+import { inputNoise, INPUT_NOISE, noiseBytes, noiseKeyWords } from '../../src/core/training/noise.ts'
+import { decodePayload, encodePayload, payloadDigest } from '../../src/core/training/payload.ts'
+import { batchKey, noiseKey } from '../../src/core/training/sampling.ts'
+import { INPUT_NOISES } from '../../src/core/training/specRules.ts'
+import { stateHash } from '../../src/core/training/stateHash.ts'
+import type { SliceTask } from '../../src/ports/compute.ts'
+import { differs } from '../../src/node/replay.ts'
+import { ChainKit, EASY, keyPair } from '../core/chainKit.ts'
+import { claimFor, otherTemplates, run, spec, start, task, template } from './attackKit.ts'
+import { task as goldenTask } from './tasks.ts'
+
+const hashOf = (state: ModelState): string => toHex(stateHash(state))
+const honest = run(task())
+const honestHash = hashOf(honest.state)
+
+const count = (values: ArrayLike<number>, is: (x: number) => boolean): number => {
+  let n = 0
+  for (let i = 0; i < values.length; i++) if (is(values[i])) n++
+  return n
+}
+const nonzero = (values: ArrayLike<number>): number => count(values, x => x !== 0)
+
+/** The rule's noise with some of it changed. */
+const bend = (t: SliceTask, change: Partial<RandomSource>): RandomSource => ({ ...keyedRandom(t.noiseKey, t.spec.inputNoise), ...change })
+const none = (): number => 0
+const noErrorNoise = (t: SliceTask): RandomSource => bend(t, { errorNoise: () => none })
+const noInputNoise = (t: SliceTask): RandomSource => bend(t, { inputNoise: () => none })
+
+describe('attack 1: a state in which there is nothing to compute', () => {
+  const zero = goldenTask([784, 128, 64, 10], 64, 1, { state: 'zero' })
+
+  test('all-zero weights come alive in one step', () => {
+    const [first] = run(zero).state.weights
+    expect(nonzero(first) / first.length).toBeGreaterThan(0.95)
+  })
+
+  test('they would stay zero for ever with noise on the inputs alone', () => {
+    const [first] = run(zero, noErrorNoise(zero)).state.weights
+    expect(nonzero(first)).toBe(0)
+  })
+})
+
+describe('attack 4: skipping the rows of the backward pass that have no error', () => {
+  /** Trained until nearly every record is right beyond doubt. */
+  const learned = (() => {
+    let state = start
+    for (let round = 0; round < 60; round++) {
+      const t = task({ ...template, round }, round, state, { lr20: 6000 })
+      state = run(t).state
+    }
+    return state
+  })()
+  const t = task(template, 0, learned)
+
+  /** Shares of output errors, and of samples whose whole row of them, that are zero. */
+  const zeros = (random?: RandomSource): { elements: number, rows: number } => {
+    const { traces } = run(t, random)
+    let elements = 0
+    let rows = 0
+    for (const { errors } of traces) {
+      const output = errors[errors.length - 1]
+      for (let n = 0; n < spec.batch; n++) {
+        const row = output.subarray(n * 10, n * 10 + 10)
+        elements += 10 - nonzero(row)
+        if (nonzero(row) === 0) rows++
+      }
+    }
+    return { elements: elements / (t.steps * spec.batch * 10), rows: rows / (t.steps * spec.batch) }
+  }
+
+  test('would save most of it on learned data without the error noise', () => {
+    expect(zeros(noErrorNoise(t)).rows).toBeGreaterThan(0.7)
+  })
+
+  test('finds no such row under the rule, and a third of the elements zero, scattered', () => {
+    const { elements, rows } = zeros()
+    expect(rows).toBeLessThan(0.01)
+    expect(elements).toBeGreaterThan(0.25)
+    expect(elements).toBeLessThan(0.4)
+  })
+
+  test('skipped all the same, it gives another result', () => {
+    const rule = keyedRandom(t.noiseKey, t.spec.inputNoise)
+    const still = run(t, noErrorNoise(t)).traces[0].errors[2]
+    const skipping = bend(t, {
+      errorNoise (step, layer, batch, units) {
+        const noise = rule.errorNoise(step, layer, batch, units)
+        return (sample, unit) => nonzero(still.subarray(sample * 10, sample * 10 + 10)) === 0 ? 0 : noise(sample, unit)
+      }
+    })
+    expect(hashOf(run(t, skipping, 1).state)).not.toBe(hashOf(run(t, undefined, 1).state))
+  })
+})
+
+describe('caching W.x of records that come again', () => {
+  test.each(INPUT_NOISES)('finds nearly every element of the input changed at amplitude %d', amplitude => {
+    const bytes = noiseBytes(noiseKeyWords(hash('test-key')), 0, INPUT_NOISE, 1 << 16)
+    const values = bytes.map(byte => inputNoise(byte, amplitude) === 0 ? 0 : 1)
+    const share = 1 - 1 / (2 * amplitude)
+    expect(Math.abs(nonzero(values) / values.length - share)).toBeLessThan(0.01)
+    expect(share).toBeGreaterThanOrEqual(0.875)
+  })
+
+  test('leaving the noise out, or that of one element of one step, gives another result', () => {
+    const t = task()
+    expect(hashOf(run(t, noInputNoise(t)).state)).not.toBe(honestHash)
+    const rule = keyedRandom(t.noiseKey, t.spec.inputNoise)
+    fc.assert(fc.property(fc.nat(t.steps - 1), fc.nat(spec.batch - 1), fc.nat(39), (atStep, atSample, atUnit) => {
+      const was = rule.inputNoise(atStep, spec.batch, 40)(atSample, atUnit)
+      fc.pre(was !== 0)
+      const bent = bend(t, {
+        inputNoise (step, batch, features) {
+          const noise = rule.inputNoise(step, batch, features)
+          return (sample, unit) => step === atStep && sample === atSample && unit === atUnit ? 0 : noise(sample, unit)
+        }
+      })
+      expect(hashOf(run(t, bent).state)).not.toBe(honestHash)
+    }), { numRuns: 40, seed: 1 })
+  })
+})
+
+describe('leaving out a part of the backward pass', () => {
+  test('the error noise of one element of one step, in any layer, gives another result', () => {
+    const t = task()
+    const rule = keyedRandom(t.noiseKey, t.spec.inputNoise)
+    const place = fc.nat(2).chain(layer => fc.tuple(fc.constant(layer), fc.nat(t.steps - 1), fc.nat(spec.batch - 1), fc.nat(spec.layers[layer + 1] - 1)))
+    fc.assert(fc.property(place, ([atLayer, atStep, atSample, atUnit]) => {
+      fc.pre(rule.errorNoise(atStep, atLayer, spec.batch, spec.layers[atLayer + 1])(atSample, atUnit) !== 0)
+      const bent = bend(t, {
+        errorNoise (step, layer, batch, units) {
+          const noise = rule.errorNoise(step, layer, batch, units)
+          return (sample, unit) => layer === atLayer && step === atStep && sample === atSample && unit === atUnit ? 0 : noise(sample, unit)
+        }
+      })
+      expect(hashOf(run(t, bent).state)).not.toBe(honestHash)
+    }), { numRuns: 60, seed: 1 })
+  })
+})
+
+describe('attack 2: running less than the slice', () => {
+  test('every shorter run has a result of its own, and replay says so', () => {
+    const t = task()
+    const replayed = claimFor(honest.state)
+    const results = new Set<string>([honestHash])
+    for (let steps = 0; steps < t.steps; steps++) {
+      const early = steps === 0 ? start : run(t, undefined, steps).state
+      results.add(hashOf(early))
+      expect(differs(claimFor(early), replayed)).toContain('claims the result')
+    }
+    expect(results.size).toBe(t.steps + 1)
+    expect(differs(claimFor(honest.state), replayed)).toBeUndefined()
+  })
+
+  test('a slice has one ticket: no step of it has another', () => {
+    const claims = [honest.state, run(task(), undefined, 1).state].map(state => claimFor(state))
+    expect(claims.filter(claim => differs(claim, claimFor(honest.state)) === undefined)).toHaveLength(1)
+  })
+})
+
+describe('attacks 3 and 10: using a slice again', () => {
+  test.each(otherTemplates())('under a template that differs in %s: other noise, other ticket', (_, other) => {
+    expect(toHex(noiseKey(other, 0))).not.toBe(toHex(noiseKey(template, 0)))
+    expect(toHex(ticket(claimFor(honest.state, other)))).not.toBe(toHex(ticket(claimFor(honest.state))))
+  })
+
+  test('what has been computed for one is wrong for the other', () => {
+    for (const [, other] of otherTemplates().filter(([name]) => name === 'bodyRoot' || name === 'payee' || name === 'time')) {
+      const there = run(task(other)).state
+      expect(differs(claimFor(honest.state, other), claimFor(there, other))).toContain('claims the result')
+    }
+    const next = run(task(template, 1)).state
+    expect(differs(claimFor(honest.state, template, 1), claimFor(next, template, 1))).toContain('claims the result')
+  })
+
+  test('no bit of the template is without effect on the 256-bit key', () => {
+    const bytes = Template.serialize(template)
+    const keys = new Set<string>([toHex(noiseKey(template, 0))])
+    let templates = 1
+    for (let bit = 0; bit < bytes.length * 8; bit++) {
+      const flipped = bytes.slice()
+      flipped[bit >> 3] ^= 1 << (bit & 7)
+      const other = decode(Template, flipped, bytes.length)
+      // Times beyond 2^53 are no times.
+      if (!other.ok) continue
+      templates++
+      keys.add(toHex(noiseKey(other.value, 0)))
+    }
+    expect(templates).toBeGreaterThan(bytes.length * 8 - 16)
+    expect(keys.size).toBe(templates)
+  })
+
+  test('half of the key\'s bits differ between slices, and no word of it is the same for all', () => {
+    const keys = Array.from({ length: 400 }, (_, slice) => noiseKey(template, slice))
+    const first = noiseKeyWords(keys[0])
+    let bits = 0
+    for (const key of keys.slice(1)) noiseKeyWords(key).forEach((word, i) => { for (let x = word ^ first[i]; x !== 0; x &= x - 1) bits++ })
+    expect(Math.abs(bits / (399 * 256) - 0.5)).toBeLessThan(0.01)
+  })
+
+  test('the noise streams of two keys have nothing in common, and no tag or step repeats another', () => {
+    const blocks = new Set<string>()
+    let made = 0
+    for (const slice of [0, 1]) {
+      const words = noiseKeyWords(noiseKey(template, slice))
+      for (let step = 0; step < 8; step++) {
+        for (const tag of [0, 0x100, 0x101, 0x200, 0x201]) {
+          const bytes = noiseBytes(words, step, tag, 128)
+          for (const at of [0, 64]) blocks.add(toHex(bytes.subarray(at, at + 64)))
+          made += 2
+        }
+      }
+    }
+    expect(blocks.size).toBe(made)
+  })
+})
+
+describe('attack 8: a digest that can be had without the values', () => {
+  test('one unit in any one weight or exponent changes the state hash', () => {
+    const tensors = (s: ModelState): Int32Array[] => [...s.weights, ...s.biases, s.activationExponents, s.errorExponents]
+    fc.assert(fc.property(fc.nat(tensors(start).length - 1), fc.nat(), fc.constantFrom(-1, 1), (tensor, at, by) => {
+      const end = run(task(), undefined, 0).state
+      const changed = tensors(end)[tensor]
+      changed[at % changed.length] += by
+      expect(hashOf(end)).not.toBe(hashOf(start))
+    }), { numRuns: 100, seed: 1 })
+  })
+
+  test('values that sum to the same do not hash to the same', () => {
+    const end = run(task(), undefined, 0).state
+    end.weights[0][0]++
+    end.weights[0][1]--
+    expect(hashOf(end)).not.toBe(hashOf(start))
+  })
+})
+
+describe('attack 9: a contribution that was not worked for', () => {
+  const payload = encodePayload(start, honest.state)
+  const right = claimFor(honest.state)
+
+  test('the payload is part of the ticket and of what replay compares', () => {
+    const other = payload.slice()
+    other[1] ^= 1
+    const forged = { ...right, payloadDigest: payloadDigest(other) }
+    expect(equalBytes(ticket(forged), ticket(right))).toBe(false)
+    expect(differs(forged, right)).toContain('claims the payload')
+  })
+
+  test.each([
+    ['nothing at all', () => start],
+    ['what another key did', () => run(task({ ...template, miner: keyPair(9).key })).state],
+    ['the round before', () => run(task({ ...template, round: 2 })).state]
+  ])('%s is wrong on replay', (_, make) => {
+    expect(differs(claimFor(make()), right)).toContain('claims the result')
+  })
+
+  test('a change beyond what the steps can make is no payload, nor is a shift larger than needed', () => {
+    const lr20 = task().lr20
+    expect(decodePayload(spec, lr20, payload).ok).toBe(true)
+    const huge = payload.slice()
+    huge[0] = 25
+    huge[1] = 127
+    expect(decodePayload(spec, lr20, huge)).toMatchObject({ ok: false, error: { reason: 'malformed' } })
+    const loose = payload.slice()
+    loose[0] += 1
+    for (let i = 1; i <= 40 * 24; i++) loose[i] = ((loose[i] << 24) >> 25) & 0xff
+    expect(decodePayload(spec, lr20, loose)).toMatchObject({ ok: false, error: { reason: 'not-canonical' } })
+  })
+
+  test('only the first S_MAX slices can contribute: nobody chooses the best of many', () => {
+    const kit = new ChainKit()
+    const tip = kit.grown()
+    const claim = kit.contribution(tip, benchmarkJob(tip.ledger), keyPair(1))
+    const drawn = Array.from({ length: 200 }, (_, slice) => slice).filter(slice => eligible(EASY, tip, { ...claim, slice }))
+    expect(drawn.length).toBeLessThanOrEqual(MAX_CONTRIBUTION_SLICES)
+    expect(drawn.every(slice => slice < MAX_CONTRIBUTION_SLICES)).toBe(true)
+  })
+})
+
+describe('attack 6: choosing what to work on', () => {
+  const named: ReadonlyArray<keyof Template> = ['randomness', 'job', 'round', 'miner']
+
+  test.each(otherTemplates())('the minibatches follow the chain\'s randomness, job, round, key and slice: %s', (name, other) => {
+    expect(equalBytes(batchKey(other, 0), batchKey(template, 0))).toBe(!named.includes(name))
+  })
+
+  test('so varying the template changes the noise and never the records', () => {
+    const [a, b] = [task(), task({ ...template, time: template.time + 1 })]
+    expect(b.inputs).toEqual(a.inputs)
+    expect(b.labels).toEqual(a.labels)
+    expect(b.noiseKey).not.toEqual(a.noiseKey)
+  })
+
+  test('a key costs nothing, and draws the wanted job with the job\'s share: that is all it gains', () => {
+    const kit = new ChainKit()
+    const tip = kit.grown()
+    const benchmark = benchmarkJob(tip.ledger)
+    const paid = (n: number, burn: bigint): JobRecord => ({ ...benchmark, id: hash('test-job', u32le(n)), status: 'active', burn })
+    const tries = (burns: readonly bigint[], wanted: number): number => {
+      const jobs = burns.map((burn, n) => paid(n, burn))
+      const q = { ...tip, ledger: { ...tip.ledger, jobs: [benchmark, ...jobs] } }
+      const N = 3000
+      return N / count(Array.from({ length: N }, (_, i) => i), i => equalBytes(drawAt(q, hash('miner', u32le(i))), jobs[wanted].id))
+    }
+    // A single paid job is drawn by 192 of 256 keys; the one of four that burned least by one in ten.
+    expect(Math.abs(tries([1n], 0) - 256 / JOB_DRAW_CAP)).toBeLessThan(0.1)
+    expect(Math.abs(tries([1n, 3n, 3n, 3n], 0) - 10)).toBeLessThan(1.5)
+  })
+})
