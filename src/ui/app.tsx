@@ -35,6 +35,8 @@ const PLACES: Record<ViewName, Place> = {
   logs: { title: 'Logs', icon: 'logs', phoneBar: false, page: lazyView(async () => (await import('./views/Logs.tsx')).Logs) },
   settings: { title: 'Settings', icon: 'settings', phoneBar: false, page: lazyView(async () => (await import('./views/Settings.tsx')).Settings) }
 }
+/** Here the second part of a route is a page of its own; elsewhere it is a tab or a choice within one. */
+const PAGES_BY_ARG: ReadonlySet<ViewName> = new Set<ViewName>(['blocks', 'jobs'])
 const NAMES = Object.keys(PLACES) as ViewName[]
 
 /** Shows the app in `root` and starts listening to the node. Returns what removes it again. */
@@ -85,7 +87,8 @@ function Shell (): JSX.Element {
   const place = createMemo(() => PLACES[app.router.route().view])
   createEffect(() => { document.title = `${place().title} · Commonweight` })
   // A new view starts at its heading, for eyes and for screen readers; not on the first one.
-  createEffect(on(() => [app.router.route().view, app.router.route().arg], () => {
+  const page = createMemo(() => { const r = app.router.route(); return PAGES_BY_ARG.has(r.view) ? `${r.view}/${r.arg ?? ''}` : r.view })
+  createEffect(on(page, () => {
     window.scrollTo({ top: 0 })
     heading.focus({ preventScroll: true })
   }, { defer: true }))

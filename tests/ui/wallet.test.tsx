@@ -96,10 +96,14 @@ describe('send', () => {
     const { node } = await wallet()
     type('send-to', OTHER_ADDRESS)
     type('send-amount', '5')
+    get('send-submit').focus()
     click('send-submit')
-    fireEvent.keyDown(await find('send-confirm'), { key: 'Escape' })
+    await find('send-confirm')
+    await waitFor(() => { expect(get('send-confirm').contains(document.activeElement)).toBe(true) })
+    fireEvent.keyDown(get('send-confirm'), { key: 'Escape' })
     await waitFor(() => { expect(all('send-confirm')).toHaveLength(0) })
     expect(node.called('send')).toHaveLength(0)
+    await waitFor(() => { expect(document.activeElement).toBe(get('send-submit')) })
   })
 })
 
@@ -134,6 +138,18 @@ describe('balance and history', () => {
     await open('wallet', { balance: 0n })
     expect((await find('how-to-earn')).textContent).toMatch(/Train with the network.*Meanwhile.*try the models/)
     await waitFor(() => { expect(document.body.textContent).toContain('Nothing yet') })
+  })
+})
+
+describe('tabs', () => {
+  test('the tabs go by keyboard and keep the focus', async () => {
+    await wallet()
+    const tab = get('wallet-tab-send')
+    tab.focus()
+    fireEvent.keyDown(tab, { key: 'ArrowRight' })
+    await waitFor(() => { expect(get('wallet-tab-receive').getAttribute('aria-selected')).toBe('true') })
+    expect(window.location.hash).toBe('#/wallet/receive')
+    expect(document.activeElement).toBe(get('wallet-tab-receive'))
   })
 })
 

@@ -1,5 +1,5 @@
 /** Accuracy and loss on the held-out records, by round or by time. */
-import { createEffect, createMemo, createSignal, onCleanup, onMount, Show, type JSX } from 'solid-js'
+import { createEffect, createMemo, createSignal, on, onCleanup, onMount, Show, type JSX } from 'solid-js'
 import uPlot from 'uplot'
 import 'uplot/dist/uPlot.min.css'
 import type { CurvePoint } from '../../bridge/api.ts'
@@ -24,7 +24,7 @@ export function CurveChart (props: { points: readonly CurvePoint[] | undefined, 
     const last = points().at(-1)
     return first === undefined || last === undefined ? `No measurement of ${props.name} yet` : `${props.name}: accuracy went from ${percent(first.accuracy)} in round ${first.round} to ${percent(last.accuracy)} in round ${last.round}, loss from ${first.loss.toFixed(2)} to ${last.loss.toFixed(2)}`
   }
-  const where = (): string => { const p = shown(); return p === undefined ? '' : `round ${count(p.round)} · ${clock(p.timeMs)} · ${si(p.samples)}samples` }
+  const where = (): string => { const p = shown(); return p === undefined ? '' : `round ${count(p.round)} · ${clock(p.timeMs)} · ${si(p.samples)} samples` }
   return (
     <div class="chart" data-testid="loss-chart" data-points={points().length}>
       <div class="chart-head">
@@ -35,7 +35,7 @@ export function CurveChart (props: { points: readonly CurvePoint[] | undefined, 
       </div>
       <Show when={props.points !== undefined} fallback={<Skeleton lines={4} />}>
         <Show when={points().length > 0} fallback={<Empty icon="train" title="No measurement yet">The first point appears as soon as this tab has measured the model on records that are not used for training.</Empty>}>
-          <div role="img" aria-label={summary()}>
+          <div class="chart-picture" role="img" aria-label={summary()}>
             {/* A canvas cannot take new colours, so a change of theme draws a new one. */}
             <Show when={app.theme.shown()} keyed>{_theme => <Plot points={points()} x={x()} height={props.height ?? 240} onHover={setHovered} />}</Show>
           </div>
@@ -69,14 +69,16 @@ function Plot (props: { points: readonly CurvePoint[], x: XAxis, height: number,
     const line = colour('--line')
     const font = '12px system-ui, sans-serif'
     const axis = { stroke: muted, font, grid: { stroke: line, width: 1 }, ticks: { show: false } }
+    // The box may be stretched to the height of its neighbours.
+    const height = (): number => Math.max(props.height, host.clientHeight)
     const make = (): void => {
       plot?.destroy()
       plot = new uPlot({
         width: Math.max(200, host.clientWidth),
-        height: props.height,
+        height: height(),
         padding: [MARGIN.top, 0, MARGIN.bottom, 0],
         legend: { show: false },
-        cursor: { y: false, points: { size: 7 }, drag: { x: true, y: false } },
+        cursor: { y: false, points: { size: 7 }, drag: { x: false, y: false } },
         hooks: { setCursor: [u => { props.onHover(u.cursor.idx ?? undefined) }] },
         scales: {
           x: { time: props.x === 'time' },
@@ -95,9 +97,9 @@ function Plot (props: { points: readonly CurvePoint[], x: XAxis, height: number,
         ]
       }, data(), host)
     }
-    createEffect(() => { void props.x; make() })
+    createEffect(on(() => props.x, make))
     createEffect(() => { plot?.setData(data()) })
-    const observer = new ResizeObserver(() => { plot?.setSize({ width: Math.max(200, host.clientWidth), height: props.height }) })
+    const observer = new ResizeObserver(() => { plot?.setSize({ width: Math.max(200, host.clientWidth), height: height() }) })
     observer.observe(host)
     onCleanup(() => { observer.disconnect(); plot?.destroy(); props.onHover(undefined) })
   })

@@ -1,37 +1,22 @@
 /** Dialogs: focus is trapped inside and given back, Escape closes, the page behind is inert. */
 import { AlertDialog } from '@kobalte/core/alert-dialog'
-import { Dialog } from '@kobalte/core/dialog'
-import { Show, type JSX } from 'solid-js'
+import { createComputed, on, Show, type JSX } from 'solid-js'
 import { Button } from './basics.tsx'
-import { Icon } from './Icon.tsx'
-
-export function Modal (props: { open: boolean, onClose: () => void, title: string, children: JSX.Element, wide?: boolean, testid?: string }): JSX.Element {
-  return (
-    <Dialog open={props.open} onOpenChange={open => { if (!open) props.onClose() }}>
-      <Dialog.Portal>
-        <Dialog.Overlay class="overlay" />
-        <div class="dialog-place">
-          <Dialog.Content class={`dialog ${props.wide === true ? 'dialog-wide' : ''}`} data-testid={props.testid}>
-            <header class="dialog-head">
-              <Dialog.Title class="dialog-title">{props.title}</Dialog.Title>
-              <Dialog.CloseButton class="button button-quiet button-small" aria-label="Close"><Icon name="cross" /></Dialog.CloseButton>
-            </header>
-            {props.children}
-          </Dialog.Content>
-        </div>
-      </Dialog.Portal>
-    </Dialog>
-  )
-}
 
 /** Asks before something is spent or lost. The safe answer has the focus. */
 export function Confirm (props: { open: boolean, onClose: () => void, onConfirm: () => void, title: string, confirm: string, danger?: boolean, busy?: boolean, children: JSX.Element, error?: string, testid?: string }): JSX.Element {
+  let opener: Element | null = null
+  createComputed(on(() => props.open, open => { if (open) opener = document.activeElement }))
+  const giveBack = (e: Event): void => {
+    e.preventDefault()
+    if (opener instanceof HTMLElement) opener.focus()
+  }
   return (
     <AlertDialog open={props.open} onOpenChange={open => { if (!open) props.onClose() }}>
       <AlertDialog.Portal>
         <AlertDialog.Overlay class="overlay" />
         <div class="dialog-place">
-          <AlertDialog.Content class="dialog" data-testid={props.testid}>
+          <AlertDialog.Content class="dialog" data-testid={props.testid} onCloseAutoFocus={giveBack}>
             <header class="dialog-head"><AlertDialog.Title class="dialog-title">{props.title}</AlertDialog.Title></header>
             <AlertDialog.Description as="div" class="dialog-text">{props.children}</AlertDialog.Description>
             <Show when={props.error}><p class="field-error" role="alert">{props.error}</p></Show>

@@ -30,7 +30,7 @@ function List (): JSX.Element {
         <Stat label="Height" value={count(app.view.height)} note={app.view.headTimeMs > 0 ? ago(app.view.headTimeMs, app.now()) : undefined} />
         <Stat label="Interval" value={app.view.recentIntervalMs === undefined ? '–' : duration(app.view.recentIntervalMs)} note={`aim: ${duration(app.view.blockIntervalMs)}`} />
         <Stat label="Credits issued" value={credits(app.view.issued)} note={`${credits(app.view.burned)} burned`} tip="Every credit in existence is accounted for; each block checks the sum." />
-        <Stat label="Total work" value={`${si(Number(app.view.totalWork))}units`} tip="Cost units of training that stand behind this chain. The chain with the most wins." />
+        <Stat label="Total work" value={`${si(Number(app.view.totalWork))} units`} tip="Cost units of training that stand behind this chain. The chain with the most wins." />
       </dl>
       <Card title="Blocks" aside={<Segments label="Which blocks" options={FILTERS} value={filter()} onChange={setFilter} />}>
         <Show when={app.s.blocksLoaded || app.s.blocks.length > 0} fallback={<Skeleton lines={8} />}>
@@ -100,7 +100,7 @@ function Facts (props: { block: BlockView }): JSX.Element {
           <div><dt>Paid to</dt><dd><Hash value={b().payee} label="payee key" /></dd></div>
           <div><dt>Reward</dt><dd>{credits(b().reward)} credits{b().fees > 0n ? ` and ${credits(b().fees)} in fees` : ''}</dd></div>
           <div><dt>Job</dt><dd><a href={app.router.href('jobs', b().job)}>{b().jobName}</a></dd></div>
-          <div><dt>Work</dt><dd>round {count(b().round)}, slice {count(b().slice)} · {si(Number(b().work))}cost units</dd></div>
+          <div><dt>Work</dt><dd>round {count(b().round)}, slice {count(b().slice)} · {si(Number(b().work))} cost units</dd></div>
           <div><dt>Started from state</dt><dd><Hash value={b().stateHash} label="hash of the state the work started from" /></dd></div>
           <div><dt>Result</dt><dd><Hash value={b().resultHash} label="hash of the state after the work" /></dd></div>
           <div><dt>Carries</dt><dd>{plural(b().seals, 'seal')} with {plural(b().contributions, 'contribution')}, {plural(b().transactions, 'transaction')}</dd></div>

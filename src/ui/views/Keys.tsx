@@ -99,7 +99,7 @@ function Import (): JSX.Element {
       <p class="quiet">It replaces the key on this device, for every tab of this browser profile.</p>
       <form class="form" onSubmit={e => { e.preventDefault(); if (backup().trim() !== '' && passphrase() !== '') setAsking(true) }} novalidate>
         <Field label="Backup" value={backup()} onInput={setBackup} rows={3} mono placeholder="Paste the text of the backup, or choose the file" testid="import-backup" />
-        <label class="file-inline">Choose a file<input type="file" accept=".txt,.json,text/plain" onChange={e => { void readFile(e.currentTarget.files?.[0]) }} /></label>
+        <label class="button button-plain button-small"><span>Choose the file</span><input type="file" class="visually-hidden" accept=".txt,.json,text/plain" data-testid="import-file" onChange={e => { void readFile(e.currentTarget.files?.[0]); e.currentTarget.value = '' }} /></label>
         <Field label="Its passphrase" type="password" autocomplete="off" value={passphrase()} onInput={setPassphrase} error={refused()} testid="import-passphrase" />
         <Button type="submit" kind="danger" icon="upload" disabled={backup().trim() === '' || passphrase() === ''} data-testid="import-submit">Replace the wallet…</Button>
       </form>

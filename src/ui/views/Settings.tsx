@@ -12,8 +12,11 @@ export function Settings (): JSX.Element {
   const app = useApp()
   return (
     <div class="settings">
-      <Card title="Appearance"><Segments label="Theme" options={THEMES} value={app.theme.choice()} onChange={t => { app.theme.choose(t) }} testid="settings-theme" /></Card>
-      <Storage />
+      <div class="stack">
+        <Card title="Appearance"><Segments label="Theme" options={THEMES} value={app.theme.choice()} onChange={t => { app.theme.choose(t) }} testid="settings-theme" /></Card>
+        <Storage />
+        <Danger />
+      </div>
       <Card title="This node">
         <dl class="facts">
           <div><dt>Network</dt><dd data-testid="settings-network">{app.view.network === 'test' ? 'test network' : 'main network'} · chain {app.view.chain.slice(0, 8)}</dd></div>
@@ -25,7 +28,6 @@ export function Settings (): JSX.Element {
         </dl>
         <p class="quiet">Scripts can do all that this page does through <code>window.commonweight</code>.</p>
       </Card>
-      <Danger />
     </div>
   )
 }

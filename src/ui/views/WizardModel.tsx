@@ -63,7 +63,7 @@ export function WizardModel (props: { json: string, onJson: (json: string) => vo
       <Show when={listed().length > 0}>
         <Note tone="bad" title="Not right yet" role="alert" testid="wizard-model-error"><ul><For each={listed()}>{e => <li><code>{e.field}</code>{e.line === undefined ? '' : `, line ${e.line}`}: {e.message}</li>}</For></ul></Note>
       </Show>
-      <Show when={props.checked}>{c => <p class="quiet" data-testid="wizard-checked" role="status">{count(c().parameters)} parameters, {si(c().costPerSlice)}cost units for one slice of work.</p>}</Show>
+      <Show when={props.checked}>{c => <p class="quiet" data-testid="wizard-checked" role="status">{count(c().parameters)} parameters, {si(c().costPerSlice)} cost units for one slice of work.</p>}</Show>
     </div>
   )
 }
