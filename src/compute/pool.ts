@@ -221,9 +221,12 @@ class ComputePool implements Compute {
   /** What a replay took while the slot rested is added to the rest. */
   #rest (slot: Slot, forMs: number, now: number): void {
     if (forMs <= 0) return
-    slot.restUntilMs = Math.max(now, slot.restUntilMs) + forMs
-    const cancel = this.#options.clock.after(slot.restUntilMs - now, () => {
+    const untilMs = Math.max(now, slot.restUntilMs) + forMs
+    slot.restUntilMs = untilMs
+    const cancel = this.#options.clock.after(untilMs - now, () => {
       this.#wakeUps.delete(cancel)
+      // Timers count whole milliseconds: by the clock it may be a fraction too early, and nothing else would wake it.
+      if (slot.restUntilMs === untilMs) slot.restUntilMs = 0
       this.#dispatch()
     })
     this.#wakeUps.add(cancel)

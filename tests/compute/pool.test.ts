@@ -40,7 +40,8 @@ class FakeClock implements Clock {
   #timers: Array<{ at: number, fn: () => void }> = []
   now (): number { return this.#now }
   after (ms: number, fn: () => void): () => void {
-    const timer = { at: this.#now + ms, fn }
+    // Whole milliseconds, as a browser counts them.
+    const timer = { at: this.#now + Math.trunc(ms), fn }
     this.#timers.push(timer)
     return () => { this.#timers = this.#timers.filter(t => t !== timer) }
   }
@@ -158,6 +159,19 @@ describe('limits', () => {
     workers[0].finish()
     expect(workers[0].working).toBe(1)
     clock.pass(99)
+    expect(workers[0].working).toBe(1)
+    clock.pass(1)
+    expect(workers[0].working).toBe(2)
+  })
+
+  test('a rest that is no whole number of milliseconds ends, too', async () => {
+    const { workers, clock, run } = await rig({ duty: 0.8 })
+    workers[0].open()
+    void run(1); void run(2)
+    await settle()
+    clock.pass(101)
+    workers[0].finish()
+    clock.pass(24)
     expect(workers[0].working).toBe(1)
     clock.pass(1)
     expect(workers[0].working).toBe(2)
