@@ -130,9 +130,9 @@ export const MAIN: ChainParams = {
   name: 'commonweight-1',
   blockIntervalMs: 10_000,
   retargetWindow: 12,
-  // About one second of the reference device: a young network fills its first committee quickly,
-  // and the retarget brings the interval up within some twenty blocks.
-  genesisTarget: targetForWork(REFERENCE_COST_PER_SECOND),
+  // A quarter of a second of the reference device: a young network fills its first committee
+  // quickly, and the retarget brings the interval up within some thirty blocks.
+  genesisTarget: targetForWork(REFERENCE_COST_PER_SECOND / 4n),
   maxTarget: MAX_TARGET,
   futureMs: 20_000,
   medianBlocks: 11,
@@ -155,7 +155,7 @@ export const TEST: ChainParams = {
   name: 'commonweight-test',
   blockIntervalMs: 2_500,
   retargetWindow: 8,
-  genesisTarget: targetForWork(REFERENCE_COST_PER_SECOND / 8n),
+  genesisTarget: targetForWork(REFERENCE_COST_PER_SECOND / 30n),
   committeeBlocks: 4,
   maturity: 4,
   roundMs: 1_500
