@@ -3,12 +3,13 @@ import { existsSync, readFileSync } from 'node:fs'
 import { gunzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import { bitlen, clamp, roundNearest, roundStochastic } from '../../src/compute/reference/integer.ts'
-import { networkFrom, trainStep, type Network } from '../../src/compute/reference/network.ts'
-import { plainRandom } from '../../src/compute/reference/random.ts'
+import { networkFrom, trainStep, type Network, type RandomSource } from '../../src/compute/reference/network.ts'
+import { keyedRandom, plainRandom } from '../../src/compute/reference/random.ts'
 import { EXP2, LOG2 } from '../../src/compute/tables.ts'
 import { stateFromSeed32 } from '../../src/core/training/init.ts'
 import { fmix32, isqrt, key32 } from '../../src/core/training/integers.ts'
 import vectors from '../vectors/ix8-v1.json'
+import { task } from './tasks.ts'
 
 const LAYERS = [784, 128, 64, 10]
 const BATCH = 64
@@ -83,6 +84,31 @@ describe('edges of the scalar operations', () => {
   })
 })
 
+/** The random numbers that samples first..first+n of a batch have. */
+const shardOf = (whole: RandomSource, first: number, batch: number): RandomSource => {
+  const from = (at: (sample: number, unit: number) => number) => (sample: number, unit: number) => at(first + sample, unit)
+  return {
+    inputNoise: (step, _, features) => from(whole.inputNoise(step, batch, features)),
+    rounding: (step, layer, _, units) => from(whole.rounding(step, layer, batch, units)),
+    errorNoise: (step, layer, _, units) => from(whole.errorNoise(step, layer, batch, units))
+  }
+}
+
+test.each([2, 4])('a batch in %d shards has the same errors, and their gradients sum to its gradient', shards => {
+  const { spec, state, inputs, labels, noiseKey, lr20 } = task([21, 12, 9, 5], 32, 1)
+  const whole = keyedRandom(noiseKey, spec.inputNoise)
+  const all = trainStep(networkFrom(spec.layers, state), 0, inputs, labels, lr20, whole)
+  const size = 32 / shards
+  const parts = Array.from({ length: shards }, (_, s) => trainStep(
+    networkFrom(spec.layers, state), 0, inputs.subarray(s * size * 21, (s + 1) * size * 21),
+    labels.subarray(s * size, (s + 1) * size), lr20, shardOf(whole, s * size, 32)
+  ))
+  for (const [l, gradient] of all.gradients.entries()) {
+    expect([...gradient]).toEqual([...gradient].map((_, i) => parts.reduce((sum, part) => sum + part.gradients[l][i], 0)))
+    expect([...all.errors[l]]).toEqual(parts.flatMap(part => [...part.errors[l]]))
+  }
+})
+
 /** Epoch 0 of seed 1 in the record behind the vectors: Fisher-Yates from the end, draws by multiplication. */
 function permutation (count: number): Uint32Array {
   const order = Uint32Array.from({ length: count }, (_, i) => i)
@@ -105,7 +131,7 @@ test('the order of the records', () => {
 const mnist = new URL('../../../shared/data/mnist/', import.meta.url)
 if (existsSync(mnist)) {
   describe('ix8-v1: the plain trajectory on MNIST', () => {
-    test('golden steps 1 to 5, 100 and 300', { timeout: 180_000 }, () => {
+    test('golden steps 1 to 5, 100 and 300', { timeout: 600_000 }, () => {
       const images = gunzipSync(readFileSync(new URL('train-images-idx3-ubyte.gz', mnist))).subarray(16)
       const classes = gunzipSync(readFileSync(new URL('train-labels-idx1-ubyte.gz', mnist))).subarray(8)
       const order = permutation(60_000)

@@ -109,8 +109,10 @@ function accumulate (layer: Layer, w: Int32Array, fa: number, x: Int32Array, bat
   const acc = new Int32Array(batch * outputs)
   for (let n = 0; n < batch; n++) {
     for (let j = 0; j < outputs; j++) {
+      const row = n * inputs
+      const unit = j * inputs
       let sum = roundNearest(layer.biases[j], 28 - fa)
-      for (let k = 0; k < inputs; k++) sum = (sum + x[n * inputs + k] * w[j * inputs + k]) | 0
+      for (let k = 0; k < inputs; k++) sum = (sum + x[row + k] * w[unit + k]) | 0
       acc[n * outputs + j] = sum
     }
   }
@@ -265,12 +267,15 @@ export function trainStep (network: Network, step: number, raw: Uint8Array, labe
     const accumulatorExponent = errorExponents[l] + pass.weightExponents[l]
     const rounding = random.rounding(step, l - 1, batch, inputs)
     const noise = random.errorNoise(step, l - 1, batch, inputs)
+    const e = errors[l]
+    const w = pass.w[l]
+    const y = pass.inputs[l]
     const error = new Int32Array(batch * inputs)
     for (let n = 0; n < batch; n++) {
       for (let k = 0; k < inputs; k++) {
         let sum = 0
-        for (let j = 0; j < outputs; j++) sum = (sum + errors[l][n * outputs + j] * pass.w[l][j * inputs + k]) | 0
-        if (pass.inputs[l][n * inputs + k] <= 0) sum = 0
+        for (let j = 0; j < outputs; j++) sum = (sum + e[n * outputs + j] * w[j * inputs + k]) | 0
+        if (y[n * inputs + k] <= 0) sum = 0
         errorStats[l - 1] = Math.max(errorStats[l - 1], Math.abs(sum))
         const rounded = clamp(roundStochastic(sum, accumulatorExponent - errorExponents[l - 1], rounding(n, k)), 127)
         error[n * inputs + k] = clamp(rounded + noise(n, k), 127)
@@ -284,6 +289,7 @@ export function trainStep (network: Network, step: number, raw: Uint8Array, labe
   const gradients: Int32Array[] = []
   for (const [l, layer] of layers.entries()) {
     const { inputs, outputs } = layer
+    const x = pass.inputs[l]
     const gradient = new Int32Array(outputs * inputs)
     const biasGradient = new Int32Array(outputs)
     for (let n = 0; n < batch; n++) {
@@ -291,7 +297,9 @@ export function trainStep (network: Network, step: number, raw: Uint8Array, labe
         const e = errors[l][n * outputs + j]
         if (e === 0) continue
         biasGradient[j] += e
-        for (let k = 0; k < inputs; k++) gradient[j * inputs + k] += e * pass.inputs[l][n * inputs + k]
+        const row = n * inputs
+        const unit = j * inputs
+        for (let k = 0; k < inputs; k++) gradient[unit + k] += e * x[row + k]
       }
     }
     gradients.push(gradient)
