@@ -1,0 +1,85 @@
+/** The mesh over real WebRTC in one process: the server introduces, dies, comes back. */
+import '../../src/net/nodeGlobals.ts'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { parseOptions, type ServerOptions } from '../../server/options.ts'
+import { type RunningServer, startServer } from '../../server/server.ts'
+import { createLibp2pNetwork } from '../../src/net/libp2p.ts'
+// What createLibp2pNetwork would load by itself; here so that a test's time is the network's.
+import { webTransports } from '../../src/net/webTransports.ts'
+import type { Network } from '../../src/ports/network.ts'
+import { until } from '../compliance/network.ts'
+
+const links = async (n: Network): Promise<string[]> => (await n.status()).peers.filter(p => p.link === 'webrtc').map(p => p.id)
+const idOf = async (n: Network): Promise<string> => (await n.status()).self
+
+describe('the mesh', { timeout: 120_000 }, () => {
+  let folder: string
+  let options: ServerOptions
+  let server: RunningServer
+  const nodes: Network[] = []
+  const node = async (namespace = 'one'): Promise<Network> => {
+    const made = await createLibp2pNetwork({ bootstraps: [`/ip4/127.0.0.1/tcp/${server.port}/ws/p2p/${server.peerId}`], namespace, carriers: webTransports([]) })
+    nodes.push(made)
+    return made
+  }
+  const connected = async (n: Network): Promise<boolean> => (await n.status()).relays.every(r => r.connected)
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'commonweight-mesh-'))
+    const parsed = parseOptions(['--host', '127.0.0.1', '--port', '0', '--relay-only', '--data-dir', folder])
+    if (!parsed.ok) throw new Error(parsed.error)
+    options = parsed.value
+    server = await startServer(options, '1')
+  })
+  afterAll(async () => {
+    await Promise.all(nodes.map(async n => n.stop()))
+    await server.stop()
+    await rm(folder, { recursive: true, force: true })
+  })
+
+  it('links the peers of one network with one another, and with no other network', async () => {
+    const three = await Promise.all([node(), node(), node()])
+    const stranger = await node('two')
+    await until('three links', async () => (await Promise.all(three.map(links))).every(l => l.length === 2), 60_000)
+    await until('the stranger at the server', async () => connected(stranger))
+    expect(await links(stranger)).toEqual([])
+    expect((await three[0].status()).peers.find(p => p.link === 'server')?.id).toBe(server.peerId)
+  })
+
+  it('goes on without the server, and heals a cut link through the common neighbour', async () => {
+    const [a, b, c] = nodes
+    const { port } = server
+    await server.stop()
+    await until('the loss to show', async () => !(await connected(a)))
+    const heard: string[] = []
+    for (const n of [b, c]) {
+      await n.subscribe('t', async m => {
+        heard.push(m.origin)
+        return 'accept'
+      })
+    }
+    await until('gossip', async () => {
+      await a.publish('t', crypto.getRandomValues(new Uint8Array(8)))
+      return heard.length >= 2
+    })
+    const other = await idOf(b)
+    await a.ban(other, 'cut', 1)
+    expect(await links(a)).not.toContain(other)
+    await until('the link anew', async () => (await links(a)).includes(other), 60_000)
+    server = await startServer({ ...options, port }, '1')
+    await until('everybody back', async () => (await Promise.all(nodes.map(connected))).every(Boolean), 60_000)
+    const late = await node()
+    await until('a newcomer linked', async () => (await links(late)).length >= 2, 60_000)
+  })
+
+  it('a banned peer is not let in again, whoever dials', async () => {
+    const [a, b] = nodes
+    const other = await idOf(b)
+    await a.ban(other, 'lied')
+    await new Promise(resolve => setTimeout(resolve, 4_000))
+    expect((await a.status()).peers.map(p => p.id)).not.toContain(other)
+  })
+})

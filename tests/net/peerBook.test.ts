@@ -1,0 +1,87 @@
+import { describe, expect, it } from 'vitest'
+import { DISCONNECT_SCORE, MAX_BANS, PENALTY_REJECTED_MESSAGE, SCORE_HALF_LIFE_MS } from '../../src/net/bounds.ts'
+import { BanList, InFlight, isUnbearable, PeerBuckets, Penalties, RequestGate } from '../../src/net/peerBook.ts'
+import { decodeNames, encodeNames, MAX_NAMES, MAX_NAMES_BYTES } from '../../src/net/protocols.ts'
+
+describe('bans', () => {
+  it('last as long as said, are not shortened, and are bounded', () => {
+    let now = 0
+    const bans = new BanList(() => now)
+    bans.ban('a', 'long', 1000)
+    bans.ban('a', 'short', 10)
+    bans.ban('b', 'ever')
+    now = 500
+    expect(bans.list()).toEqual([{ id: 'a', reason: 'long' }, { id: 'b', reason: 'ever' }])
+    now = 1000
+    expect([bans.has('a'), bans.has('b'), bans.has('c')]).toEqual([false, true, false])
+    for (let i = 0; i < MAX_BANS; i++) bans.ban(`x${i}`, 'many')
+    expect(bans.has('b')).toBe(false)
+    expect(bans.list()).toHaveLength(MAX_BANS)
+  })
+})
+
+describe('penalties', () => {
+  it('add up to a disconnect at the third, and halve with time', () => {
+    let now = 0
+    const p = new Penalties(() => now)
+    expect([1, 2, 3].map(() => isUnbearable(p.add('a', PENALTY_REJECTED_MESSAGE)))).toEqual([false, false, true])
+    expect(p.score('a')).toBe(-75)
+    now = SCORE_HALF_LIFE_MS
+    expect(p.score('a')).toBeCloseTo(-37.5)
+    expect(p.score('stranger')).toBe(0)
+    expect(isUnbearable(DISCONNECT_SCORE)).toBe(true)
+  })
+})
+
+describe('buckets', () => {
+  it('give a burst, then the rate, per name; time that runs backwards gives nothing', () => {
+    let now = 0
+    const b = new PeerBuckets(() => now, 2, 3)
+    const take = (n: number, id = 'a'): number => Array.from({ length: n }, () => b.take(id)).filter(Boolean).length
+    expect(take(10)).toBe(3)
+    expect(take(10, 'b')).toBe(3)
+    now = 1000
+    expect(take(10)).toBe(2)
+    now = 0
+    expect(take(10)).toBe(0)
+  })
+
+  it('a gate answers so many of one and so many of all', () => {
+    const gate = new RequestGate(() => 0, { maxRequestBytes: 1, maxResponseBytes: 1, perPeerPerSecond: 100 })
+    const entries = Array.from({ length: 5 }, () => gate.enter('a'))
+    expect(entries.map(e => 'refused' in e ? e.refused : 'in')).toEqual(['in', 'in', 'in', 'in', 'full'])
+    const first = entries[0]
+    if ('leave' in first) {
+      first.leave()
+      first.leave()
+    }
+    expect('leave' in gate.enter('a')).toBe(true)
+    expect('leave' in gate.enter('a')).toBe(false)
+    for (let i = 0; i < 28; i++) expect('leave' in gate.enter(`p${i}`)).toBe(true)
+    expect(gate.enter('one more')).toEqual({ refused: 'full' })
+  })
+
+  it('what is in flight is forgotten when it lands', () => {
+    const f = new InFlight(1, 2)
+    const done = f.enter('a')
+    expect(f.enter('a')).toBeUndefined()
+    done?.()
+    expect(f.enter('a')).toBeDefined()
+  })
+})
+
+describe('names on the wire', () => {
+  const id = (i: number): string => `12D3KooW${'ABCDEFGHJK'[i % 10].repeat(44)}`
+  it('come back as they went, so many and no more', () => {
+    const names = Array.from({ length: MAX_NAMES + 5 }, (_, i) => id(i))
+    const bytes = encodeNames(names)
+    expect(bytes.length).toBeLessThanOrEqual(MAX_NAMES_BYTES)
+    expect(decodeNames(bytes)).toEqual(names.slice(0, MAX_NAMES))
+    expect(decodeNames(encodeNames([]))).toEqual([])
+  })
+  it('drop what is no name', () => {
+    const junk = ['', '../../etc', 'a'.repeat(500), `${id(1)}/p2p-circuit`, id(2), '12D3KooW0OIl'.padEnd(52, '0')]
+    expect(decodeNames(new TextEncoder().encode(junk.join('\n')))).toEqual([id(2)])
+    expect(decodeNames(Uint8Array.of(255, 254, 0, 10, 10, 10))).toEqual([])
+  })
+})
