@@ -1,5 +1,5 @@
 /** What cheaters try with contributions, proposals and seals, and what it gets them. */
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import { compareBytes, equalBytes, toHex, ZERO32 } from '../../src/core/codec/ssz.ts'
 import { type Claim, type Seal, WORK_CHALLENGE, WORK_CLAIM, WorkMessage } from '../../src/core/codec/wire.ts'
 import { hash } from '../../src/core/crypto/hash.ts'
@@ -12,6 +12,9 @@ import { RENEW_BLOCKS } from '../../src/node/duties.ts'
 import { PAYLOAD_PROTOCOL } from '../../src/node/payloads.ts'
 import { ChainKit, keyPair } from '../core/chainKit.ts'
 import { claimOn, from, nameOf, Stranger, workParams, workSpec, World, type WorkNode } from './workRig.ts'
+
+// Whole nodes on one thread: seconds on an idle machine, more on a busy one.
+vi.setConfig({ testTimeout: 120_000 })
 
 let world: World | undefined
 afterEach(async () => { await world?.stop(); world = undefined })

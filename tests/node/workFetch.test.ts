@@ -1,5 +1,5 @@
 /** Payloads, states and data sets from peers: some lie, some stop in the middle, pages are reloaded. */
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import type { JobSpec } from '../../src/core/codec/jobSpec.ts'
 import { decode, toHex } from '../../src/core/codec/ssz.ts'
 import { DataRequest, DataResponse, PayloadRequest, StateListRequest, StateListResponse, StateRequest } from '../../src/core/codec/wire.ts'
@@ -24,6 +24,9 @@ import type { Network } from '../../src/ports/network.ts'
 import { MemoryDisk, MemoryStorage } from '../../src/storage/memory.ts'
 import { ManualClock } from './chainRig.ts'
 import { SeededRandom, smallData, TestCompute, workParams, workSpec } from './workRig.ts'
+
+// Whole nodes on one thread: seconds on an idle machine, more on a busy one.
+vi.setConfig({ testTimeout: 120_000 })
 
 const JOB = hash('test-job')
 const NOTHING = new Uint8Array(0)
