@@ -36,7 +36,7 @@ function run (node: FakeNode): void {
     node.emit({ type: 'block', block })
     node.show({ height, head: block.hash, headTimeMs: Date.now() })
     setTimeout(() => { node.emit({ type: 'block', block: { ...block, checked: block.mine ? 'own' : 'replayed' } }) }, 900)
-    for (const job of [BENCHMARK, PAID_JOB]) node.emit({ type: 'curve', point: { job, round: height, timeMs: Date.now(), samples: height * 40_000, accuracy: 0.92 + Math.sin(height) * 0.01, loss: 0.3 } })
+    for (const job of [BENCHMARK, PAID_JOB]) node.emit({ type: 'curve', point: { job, round: height, timeMs: Date.now(), samples: 2_000, accuracy: 0.92 + Math.sin(height) * 0.01, loss: 0.3 } })
     node.emit({ type: 'log', entry: { timeMs: Date.now(), level: 'info', area: 'chain', text: `block ${height}` } })
   }, 3_000)
 }

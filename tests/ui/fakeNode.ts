@@ -75,7 +75,7 @@ export function makeView (o: Options = {}): NodeView {
     },
     compute: { backend: 'wasm', workers: 3, workersMax: 8, busy: on ? 3 : 0, stepsPerSecond: on ? 1_843 : 0, macsPerSecond: on ? 18_900_000_000 : 0, selfTest: 'passed' },
     mining: {
-      settings: { on, workers: 4, duty: 0.8, pauseWhenHidden: false, pauseOnBattery: true }, state: on ? 'working' : 'off', detail: '', job: on ? PAID_JOB : undefined, round: on ? 61 : undefined,
+      settings: { on, workers: 4, duty: 1, pauseWhenHidden: false, pauseOnBattery: true }, state: on ? 'working' : 'off', detail: '', job: on ? PAID_JOB : undefined, round: on ? 61 : undefined,
       slices: on ? 428 : 0, blocksFound: on ? 6 : 0, contributionsSealed: on ? 97 : 0, slicesPerSecond: 14.4, expectedBlockSeconds: on ? 83 : undefined
     },
     jobs: makeJobs(),
@@ -107,7 +107,7 @@ export function makeCurve (job: string, now: number, points = 90): CurvePoint[] 
     const wobble = Math.sin(i * 1.7) * 0.006 + Math.sin(i * 0.53) * 0.004
     const learned = 1 - Math.exp(-i / 14)
     const top = job === PAID_JOB ? 0.72 : 0.83
-    return { job, round: Math.round(i * 1.6), timeMs: now - (points - i) * 15_500, samples: i * 65_000, accuracy: 0.105 + top * learned + wobble, loss: 2.31 * Math.exp(-i / 17) + 0.25 - wobble }
+    return { job, round: Math.round(i * 1.6), timeMs: now - (points - i) * 15_500, samples: 2_000, accuracy: 0.105 + top * learned + wobble, loss: 2.31 * Math.exp(-i / 17) + 0.25 - wobble }
   })
 }
 

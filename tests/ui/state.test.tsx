@@ -41,6 +41,14 @@ describe('phases', () => {
     expect(all('phase-note')).toHaveLength(0)
   })
 
+  test('a block or two to fetch does not make the page jump', async () => {
+    const { node } = await open('train', { phase: { phase: 'syncing', height: 210, target: 212, stage: 'blocks' } })
+    expect(text('phase')).toBe('Syncing 99 %')
+    expect(all('phase-note')).toHaveLength(0)
+    node.show({ phase: { phase: 'syncing', height: 0, target: 2, stage: 'headers' } })
+    await find('phase-note')
+  })
+
   test('alone shows the invite link on the spot', async () => {
     await open('train', { phase: { phase: 'alone' }, peers: 0 }, { inviteLink: () => 'https://example.org/#/train?relay=x' })
     expect(text('invite-link')).toBe('https://example.org/#/train?relay=x')

@@ -4,11 +4,11 @@ import uPlot from 'uplot'
 import 'uplot/dist/uPlot.min.css'
 import type { CurvePoint } from '../../bridge/api.ts'
 import { useApp } from '../context.tsx'
-import { clock, count, percent, si } from '../format.ts'
+import { clock, count, percent, plural } from '../format.ts'
 import { Empty, Skeleton } from './basics.tsx'
 import { Segments } from './fields.tsx'
 
-const AXES = [{ value: 'round', label: 'Rounds' }, { value: 'time', label: 'Time' }, { value: 'samples', label: 'Samples' }] as const
+const AXES = [{ value: 'round', label: 'Rounds' }, { value: 'time', label: 'Time' }] as const
 type XAxis = typeof AXES[number]['value']
 
 const MARGIN = { top: 12, bottom: 4 }
@@ -24,7 +24,7 @@ export function CurveChart (props: { points: readonly CurvePoint[] | undefined, 
     const last = points().at(-1)
     return first === undefined || last === undefined ? `No measurement of ${props.name} yet` : `${props.name}: accuracy went from ${percent(first.accuracy)} in round ${first.round} to ${percent(last.accuracy)} in round ${last.round}, loss from ${first.loss.toFixed(2)} to ${last.loss.toFixed(2)}`
   }
-  const where = (): string => { const p = shown(); return p === undefined ? '' : `round ${count(p.round)} · ${clock(p.timeMs)} · ${si(p.samples)} samples` }
+  const where = (): string => { const p = shown(); return p === undefined ? '' : `round ${count(p.round)} · ${clock(p.timeMs)} · on ${plural(p.samples, 'held-out record')}` }
   return (
     <div class="chart" data-testid="loss-chart" data-points={points().length}>
       <div class="chart-head">
@@ -50,7 +50,7 @@ export function CurveChart (props: { points: readonly CurvePoint[] | undefined, 
 }
 
 function xOf (p: CurvePoint, axis: XAxis): number {
-  return axis === 'round' ? p.round : axis === 'time' ? p.timeMs / 1000 : p.samples
+  return axis === 'round' ? p.round : p.timeMs / 1000
 }
 
 function Plot (props: { points: readonly CurvePoint[], x: XAxis, height: number, onHover: (i: number | undefined) => void }): JSX.Element {
@@ -91,9 +91,9 @@ function Plot (props: { points: readonly CurvePoint[], x: XAxis, height: number,
           { scale: 'loss', stroke: colour('--series-loss'), width: 1.5, dash: [5, 3], points: { show: props.points.length < 3 } }
         ],
         axes: [
-          { ...axis, size: 30, grid: { show: false }, values: props.x === 'time' ? undefined : (_u, ticks) => ticks.map(t => props.x === 'round' ? (Number.isInteger(t) ? count(t) : '') : si(t).trim()) },
+          { ...axis, size: 30, grid: { show: false }, values: props.x === 'time' ? undefined : (_u, ticks) => ticks.map(t => Number.isInteger(t) ? count(t) : '') },
           { ...axis, scale: 'pc', size: 46, values: (_u, ticks) => ticks.map(t => `${t} %`) },
-          { ...axis, scale: 'loss', side: 1, size: 42, grid: { show: false }, values: (_u, ticks) => ticks.map(t => t.toFixed(1)) }
+          { ...axis, scale: 'loss', side: 1, size: 42, grid: { show: false }, values: (_u, ticks) => ticks.map(t => String(Number(t.toFixed(2)))) }
         ]
       }, data(), host)
     }

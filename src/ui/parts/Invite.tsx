@@ -24,11 +24,11 @@ export function InviteCard (): JSX.Element {
             <CopyButton text={link()} label="Copy the invite link" testid="invite-copy">Copy link</CopyButton>
             <Show when={canShare}><Button small icon="share" onClick={() => { void share() }}>Share</Button></Show>
           </div>
-          <Show when={LOCAL.test(new URL(link()).hostname)}>
-            <Note tone="warn">This address works on this machine only: in other tabs, windows and profiles. For other machines, open the page through https under a name they can reach, and copy the link there.</Note>
-          </Show>
         </div>
       </div>
+      <Show when={LOCAL.test(new URL(link()).hostname)}>
+        <Note tone="warn">This address works on this machine only: in other tabs, windows and profiles. For other machines, open the page through https under a name they can reach, and copy the link there.</Note>
+      </Show>
     </Card>
   )
 }

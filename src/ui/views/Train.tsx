@@ -12,6 +12,7 @@ import { Identicon } from '../parts/Identicon.tsx'
 import { InviteCard } from '../parts/Invite.tsx'
 import { CHECKED, miningWords, paidShareWords, phaseWords } from '../words.ts'
 
+const SETTLING_BLOCKS = 3
 const WORK_KINDS = new Set(['block-reward', 'contribution', 'contribution-subsidy', 'fees'])
 
 export function Train (): JSX.Element {
@@ -53,8 +54,10 @@ export function Train (): JSX.Element {
 function PhaseNote (): JSX.Element {
   const app = useApp()
   const words = createMemo(() => phaseWords(app.view.phase))
+  // A block or two to fetch is everyday business: the pill says so, the page does not jump.
+  const settling = (): boolean => { const p = app.view.phase; return (p.phase === 'syncing' || p.phase === 'behind') && p.height > 0 && p.target - p.height <= SETTLING_BLOCKS }
   return (
-    <Show when={app.view.phase.phase !== 'ready'}>
+    <Show when={app.view.phase.phase !== 'ready' && !settling()}>
       <Note tone={words().tone} title={words().title} testid="phase-note" action={
         <>
           <Show when={words().action === 'reload'}><Button kind="primary" small onClick={app.reload}>Reload</Button></Show>
@@ -109,8 +112,8 @@ type Preset = typeof PRESETS[number]['value']
 
 export function presetSettings (preset: Preset, workersMax: number): Pick<MiningSettings, 'workers' | 'duty'> {
   switch (preset) {
-    case 'gentle': return { workers: 1, duty: 0.4 }
-    case 'balanced': return { workers: Math.max(1, Math.floor(workersMax / 2)), duty: 0.8 }
+    case 'gentle': return { workers: 1, duty: 0.5 }
+    case 'balanced': return { workers: Math.max(1, Math.floor(workersMax / 2)), duty: 1 }
     case 'full': return { workers: workersMax, duty: 1 }
   }
 }
@@ -128,7 +131,7 @@ function Control (props: { jobName?: string }): JSX.Element {
     await app.attempt(settings().on ? 'Pausing' : 'Starting', async () => { await app.node.setMining({ on: !settings().on }) })
     setBusy(false)
   }
-  // Of presets that mean the same on this device (one core: balanced is full but for duty), the first.
+  // Of presets that mean the same on this device (one core: balanced is full), the first.
   const preset = (): Preset | undefined => PRESETS.find(p => {
     const s = presetSettings(p.value, workersMax())
     return s.workers === settings().workers && Math.abs(s.duty - settings().duty) < 0.01

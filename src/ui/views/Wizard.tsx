@@ -14,7 +14,8 @@ import { WizardPrice } from './WizardPrice.tsx'
 
 const STEPS = ['Data', 'Model', 'Price', 'Review'] as const
 const CHECK_MS = 350
-const PRICE_FIELDS = ['escrow', 'pricePerContribution', 'burn', 'deadlineBlocks', 'fee', 'deadline', 'balance']
+/** `form` is about the moment, not the entries: the network is full, the wallet is empty. */
+const PRICE_FIELDS = ['escrow', 'pricePerContribution', 'burn', 'deadlineBlocks', 'fee', 'deadline', 'balance', 'form']
 
 export interface Checked { readonly parameters: number, readonly costPerSlice: number, readonly contributionsPaid: number, readonly total: bigint }
 

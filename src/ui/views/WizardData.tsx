@@ -11,7 +11,7 @@ import { RecordImage } from '../parts/RecordImage.tsx'
 import type { Source, WizardDraft } from './wizardDraft.ts'
 
 /** Text is longer than the bytes it stands for; more than this is never read into memory. */
-export const FILE_MAX_BYTES = MAX_DATASET_BYTES * 5
+export const FILE_MAX_BYTES = MAX_DATASET_BYTES * 4
 
 const SOURCES = [{ value: 'csv', label: 'CSV' }, { value: 'idx', label: 'IDX (like MNIST)' }, { value: 'builtin', label: 'Built-in digits' }] as const
 

@@ -2,16 +2,19 @@
 import { Show, type JSX } from 'solid-js'
 import type { FieldError } from '../../bridge/api.ts'
 import { useApp } from '../context.tsx'
-import { credits, duration, plural } from '../format.ts'
+import { credits, duration, plural, sentence } from '../format.ts'
 import { Field } from '../parts/fields.tsx'
-import { Stat } from '../parts/basics.tsx'
+import { Note, Stat } from '../parts/basics.tsx'
 import type { Checked } from './Wizard.tsx'
 import type { PriceErrors, PriceFields } from './wizardDraft.ts'
+
+const named = (e: FieldError | undefined): string | undefined => e === undefined ? undefined : sentence(e.message)
 
 export function WizardPrice (props: { price: PriceFields, onPrice: (p: PriceFields) => void, typed: PriceErrors, errors: readonly FieldError[], checked: Checked | undefined, total: bigint, spendable: bigint }): JSX.Element {
   const app = useApp()
   const set = (field: keyof PriceFields) => (value: string): void => { props.onPrice({ ...props.price, [field]: value }) }
-  const errorOf = (field: keyof PriceFields, ...names: readonly string[]): string | undefined => props.typed[field] ?? props.errors.find(e => names.includes(e.field))?.message
+  const errorOf = (field: keyof PriceFields, ...names: readonly string[]): string | undefined => props.typed[field] ?? named(props.errors.find(e => names.includes(e.field)))
+  const other = (): readonly FieldError[] => props.errors.filter(e => e.field === 'form')
   const deadline = (): string => /^\d{1,7}$/.test(props.price.deadline.trim()) ? `About ${duration(Number(props.price.deadline) * app.view.blockIntervalMs)}. What is left of the escrow then comes back.` : 'In blocks from now.'
   return (
     <div class="stack">
@@ -26,6 +29,7 @@ export function WizardPrice (props: { price: PriceFields, onPrice: (p: PriceFiel
         </div>
         <Field label="Fee" inputMode="decimal" value={props.price.fee} onInput={set('fee')} suffix="credits" error={errorOf('fee', 'fee')} testid="wizard-fee" hint="To whoever mines the block with your job in it." />
       </div>
+      <Show when={other().length > 0}><Note tone="warn" title="Not possible right now" role="alert" testid="wizard-price-error">{other().map(e => sentence(e.message)).join(' ')}</Note></Show>
       <dl class="stats">
         <Stat label="Pays for" value={props.checked === undefined ? '–' : plural(props.checked.contributionsPaid, 'part')} testid="wizard-pays" />
         <Stat label="Costs now" value={`${credits(props.total)}`} note="credits" testid="wizard-total" />
