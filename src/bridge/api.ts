@@ -119,7 +119,7 @@ export interface JobView {
   readonly loss?: number
 }
 
-/** One point of the learning curve, measured by this tab on held-out records. */
+/** One point of the learning curve, measured by this tab on `samples` held-out records. */
 export interface CurvePoint { readonly job: Hex, readonly round: number, readonly timeMs: number, readonly samples: number, readonly accuracy: number, readonly loss: number }
 
 export interface HistoryEntry {

@@ -21,7 +21,7 @@ const WAKE_MS = 4_000
 export interface PresenceDeps {
   readonly clock: Clock
   readonly chain: Pick<Chain, 'head' | 'on'>
-  readonly sync: Pick<Sync, 'progress' | 'statuses' | 'targetHeight' | 'newestVersion'>
+  readonly sync: Pick<Sync, 'progress' | 'statuses' | 'targetHeight' | 'newestVersion' | 'unproved'>
   readonly network: () => NetworkStatus
   readonly dataMissing: () => { readonly job: Uint8Array, readonly have: number, readonly want: number } | undefined
   /** Newest height whose work could not be redone while catching up. */
@@ -71,12 +71,13 @@ export class Presence {
     if (!this.#storage.ok) return { phase: 'storage-failed', kind: this.#storage.kind, detail: this.#storage.detail }
     if (sync.newestVersion() > PROTOCOL_VERSION) return { phase: 'newer-version', version: sync.newestVersion() }
     if (this.#asleep !== undefined && now < this.#asleep.until) return { phase: 'asleep', forMs: this.#asleep.forMs }
+    const { height } = chain.head()
     const progress = sync.progress()
-    if (progress !== undefined) return { phase: 'syncing', ...progress }
+    // A block or two that came by another way than gossip is no reason to stop working.
+    if (progress !== undefined && (progress.target - height >= BEHIND_BLOCKS || sync.unproved())) return { phase: 'syncing', ...progress }
     const peers = this.#peers()
     if (peers === 0) return now - this.#startedAt < JOIN_MS && !this.#metPeers ? { phase: 'joining' } : { phase: 'alone' }
     if (sync.statuses().size === 0 && now - this.#startedAt < JOIN_MS) return { phase: 'joining' }
-    const { height } = chain.head()
     const target = sync.targetHeight()
     if (target >= height + BEHIND_BLOCKS) return { phase: 'behind', height, target }
     const pruned = this.#d.pruned()
