@@ -108,7 +108,10 @@ class Libp2pNetwork implements Network {
   readonly #goodbye = (e: Event): void => {
     // Otherwise the others notice after 10 to 15 s. A page kept for "back" stays.
     if ((e as PageTransitionEvent).persisted) return
-    for (const c of this.#node.getConnections()) c.abort(new Error('the page was closed'))
+    for (const c of this.#node.getConnections()) {
+      // One that is half closed already may throw: the others still get their goodbye.
+      try { c.abort(new Error('the page was closed')) } catch {}
+    }
   }
 
   #timer: ReturnType<typeof setInterval> | undefined

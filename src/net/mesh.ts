@@ -36,7 +36,7 @@ const BOOTSTRAP_DIAL_MS = 8_000
 const REDIAL_MS = [1_000, 5_000] as const
 /** Between two searches for neighbours: doubles likewise as long as nobody new is found. */
 const SEARCH_MS = [1_000, 8_000] as const
-/** After a dial failed, that peer is left alone. */
+/** After a dial failed or it left, a peer is left alone. */
 const FAILED_DIAL_MS = 8_000
 /** A signalling circuit has done its job by then; a simultaneous dial may still need it before. */
 const CIRCUIT_MS = 4_000
@@ -44,8 +44,8 @@ const CIRCUIT_MS = 4_000
 const PHANTOM_MS = 30_000
 /** Ticks without a gossip stream to a neighbour until the link is dropped to be made anew. */
 const SILENT_TICKS = 6
-/** Ticks without any stream: the other side has gone, which WebRTC says only 10 to 30 s later. */
-const EMPTY_TICKS = 2
+/** Ticks after both gossip streams ended: the other side has gone, which WebRTC says up to 30 s later. */
+const GONE_TICKS = 2
 /** Two links made within this time come of both sides dialling at once. */
 const SIMULTANEOUS_MS = 10_000
 const RESERVATION_MS = 24 * 3600_000
@@ -59,6 +59,9 @@ interface Bootstrap {
   waitMs: number
   dialling: boolean
 }
+
+/** Ticks without our gossip stream, and without either after both were there. */
+interface Silence { readonly met: boolean, readonly ours: number, readonly both: number }
 
 export interface MeshOptions {
   readonly node: Libp2p<{ relay: CircuitRelayService }>
@@ -94,7 +97,7 @@ export class Mesh {
   readonly #identified = new Set<string>()
   readonly #dialling = new Set<PeerId>()
   readonly #failed = new Map<PeerId, number>()
-  readonly #silent = new Map<PeerId, { ticks: number, empty: number }>()
+  readonly #silence = new Map<PeerId, Silence>()
   #timer: ReturnType<typeof setInterval> | undefined
   #ticking = false
   #searchAt = 0
@@ -279,19 +282,18 @@ export class Mesh {
       else if (!this.#identified.has(c.id) && age > PHANTOM_MS) c.abort(new Error('never identified'))
     }
     const neighbours = new Set(this.#neighbours())
-    for (const id of this.#silent.keys()) if (!neighbours.has(id)) this.#silent.delete(id)
+    for (const id of this.#silence.keys()) if (!neighbours.has(id)) this.#silence.delete(id)
     for (const id of neighbours) {
-      const streams = this.#connections(id).flatMap(c => c.streams)
-      const old = this.#silent.get(id) ?? { ticks: 0, empty: 0 }
-      const speaks = streams.some(s => s.direction === 'outbound' && s.protocol.includes('meshsub'))
-      const silence = { ticks: speaks ? 0 : old.ticks + 1, empty: streams.length > 0 ? 0 : old.empty + 1 }
-      this.#silent.set(id, silence)
+      const gossip = this.#connections(id).flatMap(c => c.streams.filter(s => s.protocol.includes('meshsub')).map(s => s.direction))
+      const old = this.#silence.get(id) ?? { met: false, ours: 0, both: 0 }
+      const met = old.met || new Set(gossip).size === 2
+      const silence = { met, ours: gossip.includes('outbound') ? 0 : old.ours + 1, both: met && gossip.length === 0 ? old.both + 1 : 0 }
+      this.#silence.set(id, silence)
       // Gossipsub does not reopen its stream while another connection to the peer stays open.
-      if (silence.ticks >= SILENT_TICKS || silence.empty >= EMPTY_TICKS) {
-        this.#silent.delete(id)
-        this.#o.onDebug(`${id} has gone silent`)
-        this.#drop(id, 'silent')
-      }
+      if (silence.ours < SILENT_TICKS && silence.both < GONE_TICKS) continue
+      if (silence.both >= GONE_TICKS) this.#leaveAlone(id)
+      this.#o.onDebug(`${id} has gone silent`)
+      this.#drop(id, 'silent')
     }
     for (const [id, until] of this.#failed) if (until <= now) this.#failed.delete(id)
   }
@@ -358,11 +360,15 @@ export class Mesh {
     try {
       await this.#node.dial(address, { signal: AbortSignal.timeout(DIAL_MS) })
     } catch (e) {
-      if (this.#failed.size < MAX_FAILED_KEPT) this.#failed.set(id, Date.now() + FAILED_DIAL_MS)
+      this.#leaveAlone(id)
       this.#o.onDebug(`dial of ${id} failed: ${reasonOf(e)}`)
     } finally {
       this.#dialling.delete(id)
     }
+  }
+
+  #leaveAlone (id: PeerId): void {
+    if (this.#failed.size < MAX_FAILED_KEPT) this.#failed.set(id, Date.now() + FAILED_DIAL_MS)
   }
 
   /** Makes room: a random neighbour that nothing is being fetched from. */

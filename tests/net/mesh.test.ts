@@ -20,8 +20,8 @@ describe('the mesh', { timeout: 120_000 }, () => {
   let options: ServerOptions
   let server: RunningServer
   const nodes: Network[] = []
-  const node = async (namespace = 'one'): Promise<Network> => {
-    const made = await createLibp2pNetwork({ bootstraps: [`/ip4/127.0.0.1/tcp/${server.port}/ws/p2p/${server.peerId}`], namespace, carriers: webTransports([]) })
+  const node = async (namespace = 'one', before: string[] = []): Promise<Network> => {
+    const made = await createLibp2pNetwork({ bootstraps: [...before, `/ip4/127.0.0.1/tcp/${server.port}/ws/p2p/${server.peerId}`], namespace, carriers: webTransports([]) })
     nodes.push(made)
     return made
   }
@@ -71,8 +71,11 @@ describe('the mesh', { timeout: 120_000 }, () => {
     await until('the link anew', async () => (await links(a)).includes(other), 60_000)
     server = await startServer({ ...options, port }, '1')
     await until('everybody back', async () => (await Promise.all(nodes.map(connected))).every(Boolean), 60_000)
-    const late = await node()
+    // One live bootstrap of several is enough.
+    const dead = `/ip4/127.0.0.1/tcp/1/ws/p2p/${await idOf(nodes[3])}`
+    const late = await node('one', [dead])
     await until('a newcomer linked', async () => (await links(late)).length >= 2, 60_000)
+    expect((await late.status()).relays.map(r => r.connected)).toEqual([false, true])
   })
 
   it('a banned peer is not let in again, whoever dials', async () => {
