@@ -16,7 +16,7 @@ export interface Line {
 }
 
 /** Polls until `probe` holds; says what did not happen otherwise. */
-export async function until (what: string, probe: () => Promise<boolean> | boolean, ms = 10_000): Promise<void> {
+export async function until (what: string, probe: () => Promise<boolean> | boolean, ms = 20_000): Promise<void> {
   const deadline = Date.now() + ms
   while (!await probe()) {
     if (Date.now() > deadline) throw new Error(`${what} did not happen within ${ms} ms`)
