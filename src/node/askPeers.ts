@@ -1,14 +1,16 @@
 /** Asks one peer after another for something that can be checked by its hash. */
 import type { Clock, Random } from '../ports/clock.ts'
-import { RequestError, type Network, type PeerId } from '../ports/network.ts'
+import { RequestError, type Network, type PeerId, type PeerView } from '../ports/network.ts'
 
 export type Asking = Pick<Network, 'status' | 'request'>
+
+/** The server relays and holds nothing of the chain; a signalling circuit carries no requests. */
+export const isDirect = (p: PeerView): boolean => p.link === 'webrtc' || p.link === 'memory'
 
 /** Peers that may hold what a node asks for, `first` before all, the rest in random order. */
 export async function candidates (network: Pick<Network, 'status'>, random: Random, first?: PeerId): Promise<PeerId[]> {
   const { self, peers } = await network.status()
-  // The bootstrap server relays; it holds nothing of the chain.
-  const others = peers.filter(p => p.link !== 'server' && p.id !== first && p.id !== self).map(p => p.id)
+  const others = peers.filter(p => isDirect(p) && p.id !== first && p.id !== self).map(p => p.id)
   const keys = random.bytes(others.length * 2)
   const shuffled = others
     .map((id, i) => ({ id, key: keys[2 * i] * 256 + keys[2 * i + 1] }))

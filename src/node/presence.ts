@@ -4,6 +4,7 @@ import { toHex } from '../core/codec/ssz.ts'
 import { type ChainParams, PROTOCOL_VERSION } from '../core/params.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { NetworkStatus } from '../ports/network.ts'
+import { isDirect } from './askPeers.ts'
 import type { Chain } from './chain.ts'
 import type { StoreState } from './persist.ts'
 import type { Sync } from './sync.ts'
@@ -107,7 +108,7 @@ export class Presence {
   }
 
   #peers (): number {
-    const direct = this.#d.network().peers.filter((p) => p.link === 'webrtc' || p.link === 'memory').length
+    const direct = this.#d.network().peers.filter(isDirect).length
     if (direct > 0) this.#metPeers = true
     return direct
   }

@@ -19,7 +19,7 @@ import { checkHeaderLink, extendHeader } from '../core/consensus/header.ts'
 import { type ChainParams, MAX_HEADERS_PER_REQUEST, PROTOCOL_VERSION } from '../core/params.ts'
 import type { Clock, Random } from '../ports/clock.ts'
 import { type Network, type NetworkStatus, type PeerId } from '../ports/network.ts'
-import { ask, sleep } from './askPeers.ts'
+import { ask, isDirect, sleep } from './askPeers.ts'
 import type { Backfill } from './backfill.ts'
 import { BodyFetcher } from './bodyFetcher.ts'
 import type { Chain, SubmitOptions } from './chain.ts'
@@ -162,7 +162,7 @@ export class Sync {
   // --- who has what
 
   #peersMoved (s: NetworkStatus): void {
-    const present = new Set(s.peers.filter((p) => p.link !== 'server').map((p) => p.id))
+    const present = new Set(s.peers.filter(isDirect).map((p) => p.id))
     for (const id of this.#peers.keys()) if (!present.has(id)) this.#peers.delete(id)
     const fresh = [...present].filter((id) => !this.#peers.has(id))
     for (const id of fresh) {
