@@ -80,7 +80,14 @@ async function main (root: HTMLElement): Promise<void> {
   const network = await createLibp2pNetwork({ namespace: NETWORKS[name].name, bootstraps: bootstrap.bootstraps, iceServers: bootstrap.iceServers })
   const channel = new MessageChannel()
   exposeNetwork(network, channel.port1)
-  const node = await startNode({ network: name, slot, port: channel.port2, cores: navigator.hardwareConcurrency }, channel.port2)
+  let node: NodeApi
+  try {
+    node = await startNode({ network: name, slot, port: channel.port2, cores: navigator.hardwareConcurrency }, channel.port2)
+  } catch (e) {
+    // A mesh without a node behind it would only burden the others.
+    await network.stop()
+    throw e
+  }
   window.commonweight = node
   // Told at once when the page goes: what a worker holds in memory is written while there is time.
   window.addEventListener('pagehide', () => { void node.setEnvironment({ hidden: true, onBattery: false }) })
