@@ -31,6 +31,8 @@ const BLOCKS_PER_SECOND = 4
 const BLOCKS_BURST = 48
 const TRANSACTIONS_PER_SECOND = 40
 const TRANSACTIONS_BURST = 400
+/** A version further ahead than this is no version but garbage: it must not pass for news. */
+const VERSIONS_AHEAD = 64
 /** An own block is announced this often while it is the head; gossip may have missed it. */
 const ANNOUNCEMENTS = 3
 
@@ -123,7 +125,7 @@ export class BlocksGossip {
     if (m.bytes.length < 3 || m.bytes.length > MAX_GOSSIP_BYTES) return this.#garbage('block message', `${m.bytes.length} bytes`, m.via)
     // A header begins with its version, whatever later versions add behind it.
     const version = m.bytes[1] | (m.bytes[2] << 8)
-    if (version > PROTOCOL_VERSION) {
+    if (version > PROTOCOL_VERSION && version <= PROTOCOL_VERSION + VERSIONS_AHEAD) {
       this.#sync.sawVersion(version)
       return 'ignore'
     }

@@ -50,6 +50,8 @@ export const CHAIN_LIMITS: ChainLimits = {
 }
 /** An orphan further above the head than this is left to the sync. */
 const ORPHAN_REACH = 64
+/** An orphan whose parent has not come by then is forgotten, and named if the chain has passed it by. */
+export const ORPHAN_MS = 60_000
 /** Attempts to get the data of an unavailable block: 1, 2, 4 ... 30 s apart. */
 export const RETRIES = 8
 const RETRY_FIRST_MS = 1_000
@@ -263,7 +265,7 @@ export class Chain implements ChainService {
     if (height <= this.baseHeight()) return { status: 'refused', refusal: refusal('stale', 'header-height', `height ${height}, nothing below ${this.baseHeight() + 1} can be built any more`) }
     this.#events.emit('missing', { parent, height, via: how.via })
     if (height > this.head().height + ORPHAN_REACH) return { status: 'held', refusal: orphan(`height ${height}, the head is at ${this.head().height}`) }
-    return this.#hold(this.#orphans, block, how, name, orphan(`parent ${short(parent)} is not here`), size)
+    return this.#hold(this.#orphans, block, how, name, orphan(`parent ${short(parent)} is not here`), size, this.#clock.now() + ORPHAN_MS)
   }
 
   #hold (pool: HeldBlocks<SubmitOptions>, block: Block, how: SubmitOptions, name: Name, refusal: Refusal, bytes: number, nextAt = Infinity): SubmitResult {
@@ -280,7 +282,7 @@ export class Chain implements ChainService {
   }
 
   #arm (): void {
-    const at = this.#waiting.nextAt()
+    const at = Math.min(this.#waiting.nextAt(), this.#orphans.nextAt())
     if (at >= this.#timerAt || at === Infinity) return
     this.#cancelTimer?.()
     this.#timerAt = at
@@ -288,8 +290,19 @@ export class Chain implements ChainService {
       this.#timerAt = Infinity
       this.#cancelTimer = undefined
       this.#bringBack(this.#waiting.due(this.#clock.now()).map((h) => this.#waiting.take(h.key)!))
+      this.#forgetOrphans()
       this.#arm()
     })
+  }
+
+  /** No proof of anything: an honest peer's branch may have died out before it was asked for. */
+  #forgetOrphans (): void {
+    for (const h of this.#orphans.due(this.#clock.now())) {
+      this.#orphans.take(h.key)
+      const { height } = h.block.header.template
+      if (h.how.blame === undefined || height > this.head().height) continue
+      this.#blame.refuse({ what: `block ${height} ${h.key.slice(0, 8)}`, reason: h.refusal.reason, detail: `its parent ${h.parent.slice(0, 8)} never came`, peer: h.how.blame, fatal: false })
+    }
   }
 
   #bringBack (held: readonly HeldBlock[]): void {

@@ -4,7 +4,7 @@ import type { Block } from '../../src/core/codec/wire.ts'
 import { type BlockMeta, compareChains } from '../../src/core/consensus/chain.ts'
 import { claimId } from '../../src/core/crypto/ids.ts'
 import type { BlockRecord } from '../../src/node/parts.ts'
-import { RETRIES } from '../../src/node/chain.ts'
+import { ORPHAN_MS, RETRIES } from '../../src/node/chain.ts'
 import { ChainKit, keyPair, type Mined } from '../core/chainKit.ts'
 import { kitTime, ManualClock, rig, settle, type Rig } from './chainRig.ts'
 
@@ -83,6 +83,20 @@ describe('what cannot be judged yet', () => {
     await settle()
     expect(hex(r.chain.head())).toBe(hex(c.meta))
     expect(r.chain.held().orphans).toBe(0)
+  })
+
+  it('forgets an orphan whose parent never comes, and names it once the chain has passed it by', async () => {
+    const r = rig()
+    const main = branch(r.kit, r.kit.genesis, 2, 1)
+    const other = branch(r.kit, r.kit.genesis, 4, 2)
+    await r.chain.submit(other[1].block, 'o', 'v')
+    await r.chain.submit(other[3].block, 'o', 'ahead')
+    await feed(r, main)
+    await r.clock.advance(ORPHAN_MS - 1)
+    expect(r.chain.held().orphans).toBe(2)
+    await r.clock.advance(1)
+    expect(r.chain.held().orphans).toBe(0)
+    expect(r.refused).toMatchObject([{ reason: 'header-parent', peer: 'v', fatal: false }])
   })
 
   it('bounds orphans per peer, in count and in bytes', async () => {

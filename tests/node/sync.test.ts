@@ -321,6 +321,11 @@ describe('gossip', () => {
     await x.publish(topic, Uint8Array.of(0, 1, 0, 1, 2, 3))
     await w.clock.advance(100)
     expect(a.blame.list()).toMatchObject([{ what: 'block message', reason: 'malformed', peer: 'x' }])
+    // No network is thousands of versions ahead: noise must not look like news.
+    await y.publish(topic, Uint8Array.of(0, 7, 200, 1, 2, 3))
+    await w.clock.advance(100)
+    expect(a.sync.newestVersion()).toBe(7)
+    expect(a.blame.list()[0]).toMatchObject({ reason: 'malformed', peer: 'y' })
   })
 
   it('bounds how many blocks one peer may hand over', async () => {
