@@ -96,6 +96,11 @@ class Tab {
   async view(): Promise<NodeView> { return this.page.evaluate(async () => window.commonweight!.view()) }
   async mine(on: boolean): Promise<void> { await this.page.evaluate(async (v) => window.commonweight!.setMining({ on: v, workers: 1, duty: 1 }), on) }
   async blocks(): Promise<BlockView[]> { return this.page.evaluate(async () => window.commonweight!.blocks(2000)) }
+  /** Accuracy of the state that the job starts from, as this tab measured it. */
+  async firstPoint(job: string): Promise<{ accuracy: number, loss: number } | undefined> {
+    return this.page.evaluate(async (id) => (await window.commonweight!.curve(id)).find((p) => p.round === 0), job)
+  }
+
   async evaluate(job: string): Promise<{ accuracy: number, loss: number } | undefined> {
     return this.page.evaluate(async (id) => {
       const r = await window.commonweight!.evaluate(id)
@@ -168,8 +173,10 @@ async function run(o: Options, browser: Browser, server: ServerProcess): Promise
   let start = accuracyAtStart
   if (o.data !== undefined) {
     jobId = await postData(tabs[0]!, o.data)
-    log(`  job ${jobId.slice(0, 12)} posted; its data spreads from tab to tab`)
-    start = await tabs[0]!.evaluate(jobId)
+    const id = jobId
+    log(`  job ${id.slice(0, 12)} posted; its data spreads from tab to tab`)
+    start = await until('the job to start', 120_000, async () => tabs[0]!.firstPoint(id))
+    log(`${elapsed().toFixed(0).padStart(4)} s  the job is active`)
   }
 
   const expectedPeers = Math.min(o.miners - 1, 3)
