@@ -12,6 +12,7 @@ import { encodePayload, payloadDigest, payloadSize } from '../../src/core/traini
 import { stateHash } from '../../src/core/training/stateHash.ts'
 import type { SliceTask } from '../../src/ports/compute.ts'
 import { sliceTask } from '../../src/node/replay.ts'
+import { task as goldenTask } from './tasks.ts'
 
 const FEATURES = 40
 const CLASSES = 10
@@ -63,6 +64,42 @@ export function otherTemplates (): Array<readonly [field: keyof Template, templa
 
 export const task = (t: Template = template, slice = 0, state: ModelState = start, over: Partial<JobSpec> = {}): SliceTask =>
   sliceTask({ ...spec, ...over }, t, slice, state, data)
+
+/** Trained until nearly every record is right beyond doubt. */
+export function learnedState (): ModelState {
+  let state = start
+  for (let round = 0; round < 60; round++) state = run(task({ ...template, round }, round, state, { lr20: 6000 })).state
+  return state
+}
+
+/** A job made to be foreseen: one class, one bright image, and weights as `weights` makes them. */
+export function hostileTask (layers: readonly number[], batch: number, lr20: number, weights: (tensor: Int32Array, layer: number) => Int32Array = tensor => tensor): SliceTask {
+  const t = goldenTask(layers, batch, 2, { inputs: 'full', lr20, oneClass: true })
+  return { ...t, state: { ...t.state, weights: t.state.weights.map(weights) } }
+}
+
+/** Its first hidden layer is dead for every record. */
+export const deadTask = (layers: readonly number[]): SliceTask =>
+  hostileTask(layers, 16, 1, (tensor, layer) => layer === 0 ? tensor.map(x => -Math.abs(x)) : tensor)
+
+/** Zeros among the errors of the output layer: shares of single ones, and of samples all of whose are. */
+export function outputErrorZeros (traces: readonly StepTrace[], batch: number, classes: number): { readonly elements: number, readonly rows: number } {
+  let elements = 0
+  let rows = 0
+  for (const { errors } of traces) {
+    const output = errors[errors.length - 1]
+    for (let n = 0; n < batch; n++) {
+      const zeros = output.subarray(n * classes, (n + 1) * classes).filter(e => e === 0).length
+      elements += zeros
+      if (zeros === classes) rows++
+    }
+  }
+  return { elements: elements / (traces.length * batch * classes), rows: rows / (traces.length * batch) }
+}
+
+/** Share of a tensor's values for which `is` holds of the value before and after. */
+export const shareOf = (before: Int32Array, after: Int32Array, is: (from: number, to: number) => boolean): number =>
+  after.reduce((n, to, i) => n + (is(before[i], to) ? 1 : 0), 0) / after.length
 
 export interface Run { readonly state: ModelState, readonly traces: readonly StepTrace[] }
 

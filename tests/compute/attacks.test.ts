@@ -1,7 +1,7 @@
 /**
  * Every shortcut to a ticket that has been tried, and what becomes of it under the rule. Nothing is
  * timed here: a shortcut is shown to give another result, or to have nothing to skip. What the best
- * ones save is measured by `npm run bench -- --only compute`; docs/security.md has the numbers.
+ * ones save is measured by `npm run bench -- --only attacks`; docs/security.md has the numbers.
  */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
