@@ -5,6 +5,8 @@
  */
 export interface Gray { readonly width: number, readonly height: number, readonly pixels: Uint8Array }
 
+/** Records narrower than this are a table's, whatever shape their number of columns would allow. */
+export const PICTURE_SIDE_MIN = 8
 /** Ink below this is paper: scans and antialiasing leave a haze. */
 const INK_MIN = 24
 /** MNIST: a 20-pixel box in a 28-pixel field. */

@@ -80,10 +80,11 @@ export function shortId (id: string, head = 6, tail = 4): string {
   return id.length <= head + tail + 1 ? id : `${id.slice(0, head)}…${id.slice(-tail)}`
 }
 
-/** A fragment of a message as a sentence of its own. */
+/** A fragment of a message as a sentence of its own; a file's name at its start stays as it is. */
 export function sentence (s: string): string {
   const text = s.trim()
-  return text === '' ? '' : `${text[0]!.toUpperCase()}${text.slice(1)}${/[.!?…]$/.test(text) ? '' : '.'}`
+  const first = /^\S*[._\d]\S/.test(text) ? text[0]! : text[0]?.toUpperCase()
+  return text === '' ? '' : `${first}${text.slice(1)}${/[.!?…]$/.test(text) ? '' : '.'}`
 }
 
 export function plural (n: number, one: string, many = `${one}s`): string {

@@ -2,7 +2,7 @@
 import { createEffect, createMemo, createSignal, For, Match, on, Show, Switch, type JSX } from 'solid-js'
 import type { JobView, Prediction } from '../../bridge/api.ts'
 import { useApp } from '../context.tsx'
-import { centreInk, fitInk, inkFromRgba } from '../digits.ts'
+import { centreInk, fitInk, inkFromRgba, PICTURE_SIDE_MIN } from '../digits.ts'
 import { count, percent } from '../format.ts'
 import { Badge, Button, Card, Empty, Note, Skeleton } from '../parts/basics.tsx'
 import { DrawPad } from '../parts/DrawPad.tsx'
@@ -60,7 +60,7 @@ function Playground (props: { job: JobView }): JSX.Element {
     if (outcome === undefined) { setShape(null); return }
     if (!outcome.ok) { setShape(guess(props.job.features)); if (!silently) setRefused(outcome.errors.map(e => e.message).join(' ')); return }
     const { width, height, features, className } = outcome.value
-    setShape(width > 1 && height > 1 && width * height === props.job.features ? { width, height } : null)
+    setShape(Math.min(width, height) >= PICTURE_SIDE_MIN && width * height === props.job.features ? { width, height } : null)
     if (!silently) await ask({ features, truth: className })
   }
   const anySample = (): void => { void sample(Math.floor(Math.random() * Math.max(1, props.job.testRecords))) }
@@ -152,7 +152,7 @@ function Bars (props: { answer: Prediction }): JSX.Element {
 /** Without a record at hand: a square number of features is most likely a picture. */
 function guess (features: number): Shape | null {
   const side = Math.sqrt(features)
-  return Number.isInteger(side) && side >= 8 ? { width: side, height: side } : null
+  return Number.isInteger(side) && side >= PICTURE_SIDE_MIN ? { width: side, height: side } : null
 }
 
 async function readPicture (file: File): Promise<ImageData | undefined> {

@@ -3,6 +3,7 @@ import { createSignal, For, Match, Show, Switch, type JSX } from 'solid-js'
 import type { DatasetPreview, FieldError, JobFiles, JobView } from '../../bridge/api.ts'
 import { MAX_DATASET_BYTES } from '../../core/params.ts'
 import { useApp } from '../context.tsx'
+import { PICTURE_SIDE_MIN } from '../digits.ts'
 import { bytes, count, plural, sentence } from '../format.ts'
 import { Button, Note, Progress } from '../parts/basics.tsx'
 import { Field, Segments } from '../parts/fields.tsx'
@@ -110,7 +111,7 @@ export function WizardData (props: { draft: WizardDraft, change: (part: Partial<
           )}</For>
         </ul>
         <Show when={kind() === 'csv'}>
-          <Field label="Column of the class" value={props.draft.labelColumn} onInput={labelColumn => { props.change({ labelColumn }) }} placeholder="last column" hint="Its name in the header line, or its number counted from 0. Left empty: the last column." error={errorOf('labelColumn')} testid="wizard-label-column" />
+          <Field label="Column of the class" value={props.draft.labelColumn} onInput={labelColumn => { props.change({ labelColumn }); setErrors([]); props.onData(undefined) }} placeholder="last column" hint="Its name in the header line, or its number counted from 0. Left empty: the last column." error={errorOf('labelColumn')} testid="wizard-label-column" />
         </Show>
         <Show when={chosen().trainFeatures !== undefined}>
           <div class="row">
@@ -129,7 +130,9 @@ export function WizardData (props: { draft: WizardDraft, change: (part: Partial<
 }
 
 function words (e: FieldError): string {
-  return e.line === undefined ? sentence(e.message) : sentence(`line ${count(e.line)}: ${e.message}`)
+  // A message that begins with the file's name keeps it as it is, and mostly names the line already.
+  const named = /^[^ ]+\.[^ ]+ line \d/.test(e.message)
+  return e.line === undefined || named ? sentence(e.message) : sentence(`line ${count(e.line)}: ${e.message}`)
 }
 
 function Builtin (props: { job: JobView | undefined }): JSX.Element {
@@ -142,7 +145,7 @@ function Builtin (props: { job: JobView | undefined }): JSX.Element {
 
 function Preview (props: { data: DatasetPreview }): JSX.Element {
   const d = (): DatasetPreview => props.data
-  const image = (): boolean => (d().width ?? 0) > 1 && (d().height ?? 0) > 1
+  const image = (): boolean => Math.min(d().width ?? 0, d().height ?? 0) >= PICTURE_SIDE_MIN
   return (
     <section class="preview" data-testid="wizard-preview" aria-label="What was read">
       <Note tone="good" title={`${plural(d().records, 'record')} read`} role="status">
