@@ -158,7 +158,10 @@ export class NodeService implements NodeApi {
   async stop (): Promise<void> {
     this.#scheduled?.()
     for (const off of this.#off.splice(0)) off()
-    await this.#n.stop()
+    // From its first line on the node's phase is "stopped": the page hears that before the store closes.
+    const stopped = this.#n.stop()
+    this.#emit({ type: 'view', view: await this.#view() })
+    await stopped
     this.#listeners.clear()
   }
 

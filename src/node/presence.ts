@@ -68,7 +68,7 @@ export class Presence {
   phase (): NodePhase {
     const { chain, clock, sync } = this.#d
     const now = clock.now()
-    if (this.#stopped) return { phase: 'stopped', detail: 'the node was stopped; reload the page to start it again' }
+    if (this.#stopped) return { phase: 'stopped', detail: 'it was stopped on request' }
     if (!this.#storage.ok) return { phase: 'storage-failed', kind: this.#storage.kind, detail: this.#storage.detail }
     if (sync.newestVersion() > PROTOCOL_VERSION) return { phase: 'newer-version', version: sync.newestVersion() }
     if (this.#asleep !== undefined && now < this.#asleep.until) return { phase: 'asleep', forMs: this.#asleep.forMs }

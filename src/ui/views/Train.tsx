@@ -12,6 +12,9 @@ import { Identicon } from '../parts/Identicon.tsx'
 import { InviteCard } from '../parts/Invite.tsx'
 import { CHECKED, miningWords, paidShareWords, phaseWords } from '../words.ts'
 
+/** Grains of a hundredth of a credit: finer is the wallet's business. */
+const CENT = 10_000n
+
 const SETTLING_BLOCKS = 3
 const WORK_KINDS = new Set(['block-reward', 'contribution', 'contribution-subsidy', 'fees'])
 
@@ -176,7 +179,7 @@ function Numbers (): JSX.Element {
       <Stat label="Compute" value={`${si(app.view.compute.macsPerSecond)}MAC/s`} note={`${app.view.compute.backend} · ${app.view.compute.busy}/${app.view.compute.workers} busy`} tip="Multiply-accumulates per second, on the backend named below." testid="macs-rate" />
       <Stat label="Next block of yours" value={expected()} note={`${plural(app.view.mining.blocksFound, 'block')} found`} tip="Expected time until a piece of your work wins a block. Luck decides when exactly." testid="expected-block" />
       <Stat label="Samples, all tabs" value={`${si(app.view.networkSamplesPerSecond)}/s`} note={`${app.view.contributionsPerRound.toFixed(1)} parts per round`} tip="Samples that sealed work of the last minute was trained on, all tabs together." testid="network-rate" />
-      <Stat label="Earned this session" value={credits(earned())} note={`${plural(app.view.mining.contributionsSealed, 'part')} sealed`} tip="Credits for blocks and sealed work since this page was opened. They can be spent after a few blocks." testid="earned" />
+      <Stat label="Earned this session" value={credits(earned() / CENT * CENT)} note={`${plural(app.view.mining.contributionsSealed, 'part')} sealed`} tip="Credits for blocks and sealed work since this page was opened. They can be spent after a few blocks." testid="earned" />
       <Stat label="Work replayed" value={count(app.view.replays)} note={app.view.replayFailures === 0 ? 'all matched' : `${plural(app.view.replayFailures, 'mismatch', 'mismatches')}`} tip="Blocks of others whose work this tab redid to check it." testid="replays" />
     </dl>
   )

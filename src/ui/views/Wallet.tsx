@@ -88,17 +88,24 @@ const BELONGS: Record<HistoryEntry['kind'], Exclude<Filter, 'all'>> = {
   'block-reward': 'earned', contribution: 'earned', 'contribution-subsidy': 'earned', fees: 'earned', received: 'in', 'job-refund': 'in', sent: 'out', 'job-posted': 'out'
 }
 
+/** Entries shown at first, and with every "more": a miner's history grows by hundreds an hour. */
+const HISTORY_PAGE = 30
+
 function History (): JSX.Element {
   const app = useApp()
   const [filter, setFilter] = createSignal<Filter>('all')
+  const [limit, setLimit] = createSignal(HISTORY_PAGE)
   const shown = createMemo(() => app.s.history.filter(h => filter() === 'all' || BELONGS[h.kind] === filter()))
   return (
     <Card title="History" aside={<Segments label="Which entries" options={FILTERS} value={filter()} onChange={setFilter} testid="history-filter" />}>
       <Show when={app.s.historyLoaded} fallback={<Skeleton lines={6} />}>
         <Show when={shown().length > 0} fallback={<Empty icon="wallet" title={app.s.history.length === 0 ? 'Nothing yet' : 'Nothing of this kind'}>Every credit you earn, get or spend is listed here with the reason.</Empty>}>
           <ul class="history">
-            <For each={shown()}>{h => <HistoryRow entry={h} />}</For>
+            <For each={shown().slice(0, limit())}>{h => <HistoryRow entry={h} />}</For>
           </ul>
+          <Show when={shown().length > limit()}>
+            <div class="centre"><Button data-testid="history-more" onClick={() => setLimit(n => n + HISTORY_PAGE)}>Show more of {plural(shown().length, 'entry', 'entries')}</Button></div>
+          </Show>
         </Show>
       </Show>
     </Card>
@@ -117,7 +124,6 @@ function HistoryRow (props: { entry: HistoryEntry }): JSX.Element {
         <small>
           block <Show when={h().block} fallback={count(h().height)}>{b => <a href={app.router.href('blocks', b())}>{count(h().height)}</a>}</Show>
           <Show when={h().job}>{j => <> · <a href={app.router.href('jobs', j())}>job {shortId(j(), 4, 4)}</a></>}</Show>
-          <Show when={h().counterparty}>{c => <> · {h().amount < 0n ? 'to' : 'from'} {shortId(c(), 6, 4)}</>}</Show>
         </small>
       </span>
       <span class="history-amount" classList={{ credit: h().amount > 0n }}>
