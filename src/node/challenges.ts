@@ -189,8 +189,15 @@ export class Challenges {
     if (wrong === undefined) return
     this.#audited++
     if (wrong === false) return
+    const challenge: Challenge = { job: sealed.signed.seal.job, sealHash: sealHash(sealed.signed.seal), contribution: sealed.id }
+    if (this.#find(challenge) === undefined) {
+      // Nobody would hear it any more: to condemn it alone would be to leave the network.
+      this.#found++
+      this.#d.log.warn('auditor', `contribution ${short(sealed.id)} of round ${sealed.signed.seal.round} is wrong, and ripe: ${wrong}`)
+      return
+    }
     await this.#condemn(sealed, wrong)
-    await this.#publish({ job: sealed.signed.seal.job, sealHash: sealHash(sealed.signed.seal), contribution: sealed.id })
+    await this.#publish(challenge)
   }
 
   /** How it is wrong; false: it is right; undefined: it cannot be told here. */

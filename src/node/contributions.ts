@@ -3,7 +3,8 @@
  * for them. A contribution is taken in once its rules, its signature and its payload are in order;
  * whether it was computed right, the members drawn for it find out.
  *
- * Bounded: twice what a seal can carry per job, and one per slice of a miner.
+ * Bounded: twice what a seal can carry per job, and one per slice of a miner. Where there is no room,
+ * the peer that brought the most makes it, and what has been found wrong keeps no place.
  */
 import { equalBytes, toHex } from '../core/codec/ssz.ts'
 import type { Claim, Vouch } from '../core/codec/wire.ts'
@@ -166,8 +167,13 @@ export class Contributions {
   /** Keys (hex) that vouched for a contribution, also after it was sealed. */
   vouchersOf (contribution: Uint8Array): Hex[] { return this.#vouchers.get(toHex(contribution)) ?? [] }
 
+  /** It was found wrong: its place is free again. */
   drop (job: Uint8Array, contribution: Uint8Array): void {
-    this.#jobs.get(toHex(job))?.delete(toHex(contribution))
+    const name = toHex(contribution)
+    const candidate = this.#jobs.get(toHex(job))?.get(name)
+    if (candidate === undefined) return
+    this.#jobs.get(toHex(job))?.delete(name)
+    this.#release(candidate.claim, name)
   }
 
   async #takePayload (claim: Claim, id: Uint8Array, tip: RoundTip, from: From): Promise<Taken> {
@@ -186,6 +192,7 @@ export class Contributions {
       }
       const now = this.#d.rounds.tip(job)
       if (now === undefined || !isOn(claim, now)) return ignore('stale round')
+      if (this.#slices.get(toHex(job))?.get(sliceName(claim))?.name !== name) return ignore('too many contributions')
       this.#insert(claim, id, 'unknown', from.origin)
       return { verdict: 'accept' }
     })
@@ -218,10 +225,32 @@ export class Contributions {
       this.#jobs.get(job)?.delete(holder.name)
       slices.delete(slice)
     }
-    const ofOrigin = origin === undefined ? 0 : [...slices.values()].filter(s => s.origin === origin).length
-    if (slices.size >= CONTRIBUTIONS_PER_JOB || ofOrigin >= CONTRIBUTIONS_PER_ORIGIN) return 'full'
+    // A node's own are bounded by the slices of a round: no stranger keeps them out.
+    if (origin !== undefined) {
+      const ofOrigin = broughtBy(slices, origin)
+      if (ofOrigin >= CONTRIBUTIONS_PER_ORIGIN) return 'full'
+      if (slices.size >= CONTRIBUTIONS_PER_JOB && !this.#makeRoom(job, slices, ofOrigin)) return 'full'
+    }
     slices.set(slice, { name, origin, height })
     return undefined
+  }
+
+  /** The newest unvouched one of the peer that brought the most goes, if it still has no less than the newcomer's then. */
+  #makeRoom (job: Hex, slices: Map<string, Slot>, ofNewcomer: number): boolean {
+    const pool = this.#jobs.get(job)
+    const unvouched = [...slices].filter(([, s]) => s.origin !== undefined && (pool?.get(s.name)?.vouches.size ?? 0) === 0)
+    let greediest: readonly [string, Slot] | undefined
+    let most = ofNewcomer + 2
+    for (const entry of unvouched) {
+      const brought = broughtBy(slices, entry[1].origin)
+      if (brought < most) continue
+      most = brought
+      greediest = entry
+    }
+    if (greediest === undefined) return false
+    pool?.delete(greediest[1].name)
+    slices.delete(greediest[0])
+    return true
   }
 
   #release (claim: Claim, name: Hex): void {
@@ -263,6 +292,7 @@ export class Contributions {
   changed (job: Uint8Array): void { for (const listener of this.#listeners) listener(job) }
 }
 
+const broughtBy = (slices: ReadonlyMap<string, Slot>, origin: PeerId | undefined): number => [...slices.values()].filter(s => s.origin === origin).length
 const sliceName = (claim: Claim): string => `${toHex(claim.template.miner)}/${claim.slice}`
 const isOn = (claim: Claim, tip: RoundTip): boolean => claim.template.round === tip.round && equalBytes(claim.template.seal, tip.seal)
 const worked = (tip: RoundTip): Parameters<typeof checkContribution>[3] =>

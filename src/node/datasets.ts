@@ -2,8 +2,11 @@
  * The data that jobs train on. The built-in digits every node draws for itself; registered sets are
  * fetched range by range from whoever has them, each range proved against the root before it is
  * kept, and served on once whole. A set is `held` when all of it is here and its root is right.
+ *
+ * Anyone may post a job that names another's root with a wrong size. So a fetch is one of a whole
+ * reference, and as long as no range has been proved, an answer that does not fit is nobody's lie.
  */
-import { DATA_BUILTIN, type DataRef, type JobSpec } from '../core/codec/jobSpec.ts'
+import { DATA_BUILTIN, DataRef, type JobSpec } from '../core/codec/jobSpec.ts'
 import { decode, equalBytes, toHex } from '../core/codec/ssz.ts'
 import { DataRequest, DataResponse } from '../core/codec/wire.ts'
 import { merkleLevels, rangeProofFromLevels, verifyRange } from '../core/crypto/merkle.ts'
@@ -40,6 +43,8 @@ interface Fetch {
   /** Chunks neither here nor asked for. */
   readonly missing: Set<number>
   have: number
+  /** A range from a peer has been proved: the reference is right about its root. */
+  proved: boolean
   stopped: boolean
 }
 
@@ -82,6 +87,7 @@ export class Datasets implements DataService {
   readonly #store: DatasetStore
   readonly #builtin = builtinDataset()
   readonly #held = new Map<Hex, Held>()
+  /** By reference. */
   readonly #fetches = new Map<Hex, Fetch>()
   readonly #undo: Array<() => void> = []
   #stopped = false
@@ -117,14 +123,15 @@ export class Datasets implements DataService {
   progress (root: Uint8Array): { readonly have: number, readonly want: number } {
     const data = this.held(root)
     if (data !== undefined) return { have: data.records, want: data.records }
-    const fetch = this.#fetches.get(toHex(root))
+    const fetch = this.#fetchesOf(root).sort((a, b) => b.have - a.have)[0]
     const ref = fetch?.ref ?? this.#d.chain.head().ledger.jobs.find(j => equalBytes(j.spec.data.root, root))?.spec.data
     return { have: fetch?.have ?? 0, want: ref === undefined ? 0 : recordCount(ref) }
   }
 
   want (spec: JobSpec): void {
     const name = toHex(spec.data.root)
-    if (this.#stopped || spec.data.source === DATA_BUILTIN || this.held(spec.data.root) !== undefined || this.#fetches.has(name) || this.#fetches.size >= MAX_FETCHES) return
+    const key = refKey(spec.data)
+    if (this.#stopped || spec.data.source === DATA_BUILTIN || this.held(spec.data.root) !== undefined || this.#fetches.has(key) || this.#fetches.size >= MAX_FETCHES) return
     const total = recordCount(spec.data)
     const fetch: Fetch = {
       ref: spec.data,
@@ -133,18 +140,17 @@ export class Datasets implements DataService {
       leaves: new Array<Uint8Array>(total),
       missing: new Set(Array.from({ length: chunkCount(spec.data) }, (_, i) => i)),
       have: 0,
+      proved: false,
       stopped: false
     }
-    this.#fetches.set(name, fetch)
+    this.#fetches.set(key, fetch)
     this.#run(name, fetch).catch((e: unknown) => {
       this.#d.log.error('data', `fetch of ${name.slice(0, 16)} failed: ${e instanceof Error ? e.message : String(e)}`)
-    }).finally(() => { if (this.#fetches.get(name) === fetch) this.#fetches.delete(name) })
+    }).finally(() => { if (this.#fetches.get(key) === fetch) this.#fetches.delete(key) })
   }
 
   async add (data: Dataset): Promise<void> {
     const name = toHex(data.ref.root)
-    const fetch = this.#fetches.get(name)
-    if (fetch !== undefined) fetch.stopped = true
     this.#hold(name, data)
     await this.#store.putAll(data)
     await this.#evict()
@@ -154,9 +160,11 @@ export class Datasets implements DataService {
   #follow (): void {
     const { jobs } = this.#d.chain.head().ledger
     for (const job of jobs) if (!isEnded(job)) this.want(job.spec)
-    const open = this.#openRoots()
-    for (const [name, fetch] of this.#fetches) if (!open.has(name)) fetch.stopped = true
+    const open = new Set(jobs.filter(j => !isEnded(j)).map(j => refKey(j.spec.data)))
+    for (const [key, fetch] of this.#fetches) if (!open.has(key)) fetch.stopped = true
   }
+
+  #fetchesOf (root: Uint8Array): Fetch[] { return [...this.#fetches.values()].filter(f => equalBytes(f.ref.root, root)) }
 
   #openRoots (): Set<Hex> {
     return new Set(this.#d.chain.head().ledger.jobs.filter(j => !isEnded(j)).map(j => toHex(j.spec.data.root)))
@@ -165,6 +173,7 @@ export class Datasets implements DataService {
   #hold (name: Hex, data: Dataset, levels?: Held['levels']): void {
     this.#held.delete(name)
     this.#held.set(name, { data, levels })
+    for (const fetch of this.#fetchesOf(data.ref.root)) fetch.stopped = true
     this.#d.onHeld?.(name)
   }
 
@@ -187,6 +196,7 @@ export class Datasets implements DataService {
       leaves: new Array<Uint8Array>(recordCount(ref)),
       missing: new Set(Array.from({ length: chunkCount(ref) }, (_, i) => i)),
       have: 0,
+      proved: false,
       stopped: false
     }
     await this.#resume(name, fetch)
@@ -204,8 +214,9 @@ export class Datasets implements DataService {
       if (fetch.missing.size === before) await sleep(this.#d.clock, RETRY_MS)
     }
     if (fetch.stopped) return
-    if (!this.#finish(name, fetch, {})) await this.#store.drop(name)
-    else await this.#evict()
+    if (this.#finish(name, fetch, {})) await this.#evict()
+    // What is stored may be good for the other reference.
+    else if (this.#fetchesOf(fetch.ref.root).length === 1) await this.#store.drop(name)
   }
 
   /** Chunks that an earlier run of the page left in storage; proved when they came, and again as a whole. */
@@ -242,7 +253,14 @@ export class Datasets implements DataService {
     if (response.ok) {
       const { records, proof } = response.value
       const unpacked = records.length === count * recordBytes(ref) ? unpackRecords(ref, records) : undefined
-      if (unpacked !== undefined && verifyRange(ref.root, recordCount(ref), first, unpacked.leafHashes, proof)) return records
+      if (unpacked !== undefined && verifyRange(ref.root, recordCount(ref), first, unpacked.leafHashes, proof)) {
+        fetch.proved = true
+        return records
+      }
+      if (!fetch.proved) {
+        this.#d.log.debug('data', `an answer of ${peer} does not fit the reference of ${toHex(ref.root).slice(0, 16)}: one of the two is wrong`)
+        return undefined
+      }
     }
     const detail = response.ok ? `records ${first}..${first + count - 1} of ${toHex(ref.root).slice(0, 16)}` : response.error.detail
     this.#d.blame.refuse({ what: 'data', reason: 'records do not have their root', detail, peer, fatal: true })
@@ -284,4 +302,5 @@ export class Datasets implements DataService {
   }
 }
 
+const refKey = (ref: DataRef): Hex => toHex(DataRef.serialize(ref))
 const chunkRecords = (ref: DataRef, chunk: number): number => Math.min(recordsPerChunk(ref), recordCount(ref) - chunk * recordsPerChunk(ref))

@@ -109,13 +109,17 @@ export class Mempool implements PoolService {
   /** When every write so far is done, or could not be. */
   async idle (): Promise<void> { await this.#writes }
 
-  /** Undefined: taken, or known already. */
+  /**
+   * Undefined: taken, or known already. The id does not commit to the signature: a copy of a known one
+   * is looked at all the same, because who hears "taken" passes it on and answers for it.
+   */
   async add (tx: SignedTransaction, origin?: PeerId): Promise<Refusal | undefined> {
     const bytes = SignedTransaction.serialize(tx).length
     if (bytes > MAX_TRANSACTION_BYTES) return invalid('transaction-action', `${bytes} bytes, at most ${MAX_TRANSACTION_BYTES}`)
     const entry = this.#entry(tx, bytes)
-    if (this.#byId.has(entry.id)) return undefined
-    const early = this.#refusal(entry)
+    const known = this.#byId.get(entry.id)
+    if (known !== undefined && equalBytes(known.signed.signature, tx.signature)) return undefined
+    const early = known === undefined ? this.#refusal(entry) : undefined
     if (early !== undefined) return early
     const [signed] = await this.#signatures.verify([transactionSignatureItem(tx)])
     if (!signed) return invalid('transaction-signature', 'not signed by its sender')

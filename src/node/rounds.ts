@@ -12,7 +12,8 @@ import { SignedSeal } from '../core/codec/wire.ts'
 import type { BlockMeta } from '../core/consensus/chain.ts'
 import { committee } from '../core/consensus/committee.ts'
 import type { Refusal } from '../core/consensus/refusal.ts'
-import { checkSeal, sealSignatureItems } from '../core/consensus/seal.ts'
+import { checkSeal, sealSignatureItems, sealSignatureRefusal } from '../core/consensus/seal.ts'
+import { hash } from '../core/crypto/hash.ts'
 import { claimId, sealHash } from '../core/crypto/ids.ts'
 import { type ChainParams, MAX_BODY_BYTES, MAX_PENDING_SEALS, MAX_SEALS_PER_BLOCK } from '../core/params.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -128,13 +129,15 @@ export class Rounds implements WorkService {
   /** A seal from a committee: checked whole, its state recomputed, then built on. */
   async add (signed: SignedSeal, via?: PeerId): Promise<SealOutcome> {
     const name = toHex(sealHash(signed.seal))
-    const running = this.#adding.get(name)
+    // The name does not commit to the signatures: one copy's answer is not another's.
+    const variant = toHex(hash('seal-variant', SignedSeal.serialize(signed)))
+    const running = this.#adding.get(variant)
     if (running !== undefined) return await running
-    const adding = this.#add(signed, name, via).finally(() => this.#adding.delete(name))
-    this.#adding.set(name, adding)
+    const adding = this.#add(signed, name, via).finally(() => this.#adding.delete(variant))
+    this.#adding.set(variant, adding)
     const outcome = await adding
     if (outcome.status === 'added') await this.#retryHeld()
-    if (outcome.status === 'held') this.#held.set(name, { signed, via })
+    if (outcome.status === 'held') this.#held.set(variant, { signed, via })
     return outcome
   }
 
@@ -163,12 +166,12 @@ export class Rounds implements WorkService {
   async #add (signed: SignedSeal, name: Hex, via?: PeerId): Promise<SealOutcome> {
     const { params, chain, states, signatures } = this.#d
     const { seal } = signed
-    if (this.#known.get(toHex(seal.job))?.has(name) === true) return { status: 'known' }
+    if (this.#known.get(toHex(seal.job))?.has(name) === true) return await this.#knownCopy(signed)
     if (this.#carriesCondemned(signed)) return refused('invalid', 'contribution-wrong', 'the seal carries a contribution that was proved wrong')
     const head = chain.head()
     const base = head.ledger.jobs.find(j => equalBytes(j.id, seal.job))
     if (base === undefined) return refused('orphan', 'seal-job-unknown', `no job ${short(seal.job)} on this chain`)
-    if (toHex(base.seal) === name) return { status: 'known' }
+    if (toHex(base.seal) === name) return await this.#knownCopy(signed)
     const { jobs } = this.#chainOn(head, base)
     const before = jobs.find(j => equalBytes(j.seal, seal.previous) && (j.status === 'waiting' ? seal.round === 0 : seal.round === j.round + 1))
     if (before === undefined) {
@@ -189,7 +192,20 @@ export class Rounds implements WorkService {
     return this.#insert(signed, valid)
   }
 
+  /** The seal is here; this copy of it may carry other signatures, and whoever passes it on answers for them. */
+  async #knownCopy (signed: SignedSeal): Promise<SealOutcome> {
+    const { params, chain, signatures } = this.#d
+    const here = this.pendingSeal(sealHash(signed.seal))
+    const bytes = SignedSeal.serialize(signed)
+    if (here !== undefined && equalBytes(SignedSeal.serialize(here), bytes)) return { status: 'known' }
+    const items = sealSignatureItems(params, chain.head(), signed)
+    const wrong = Array.isArray(items) ? sealSignatureRefusal(params, chain.head(), signed, await signatures.verify(items)) : items
+    return wrong === undefined ? { status: 'known' } : { status: 'refused', refusal: wrong }
+  }
+
   #insert (signed: SignedSeal, signatures: readonly boolean[]): SealOutcome {
+    // Another copy of it was faster.
+    if (this.pendingSeal(sealHash(signed.seal)) !== undefined) return { status: 'known' }
     const k = this.#shelve(signed, signatures)
     if (k === undefined) return refused('orphan', 'seal-anchor-unknown', 'the anchor has left the chain')
     const before = this.#tips.get(toHex(signed.seal.job))

@@ -135,7 +135,9 @@ export class Supervisor {
       // Those drawn first get a round's time each before the next one steps in.
       const reserves = Math.floor((this.#d.clock.now() - candidate.receivedAt) / this.#d.params.roundMs)
       const needed = vouchesNeeded(members, candidate.claim, this.#d.records.has(anchor, candidate.claim.template.miner))
-      if (rank < 0 || rank >= needed + reserves || candidate.vouches.size >= needed + 1) continue
+      if (rank < 0 || rank >= needed + reserves) continue
+      // Words of members who were not drawn are no reason not to look.
+      if (order.slice(0, needed + reserves).filter(m => candidate.vouches.has(toHex(m))).length > needed) continue
       if (candidate.verdict === 'right') {
         this.#vouch(candidate).catch((e: unknown) => { this.#d.log.error('supervisor', `vouch failed: ${e instanceof Error ? e.message : String(e)}`) })
         continue
@@ -146,7 +148,8 @@ export class Supervisor {
         .catch((e: unknown) => { this.#d.log.error('supervisor', `replay failed: ${e instanceof Error ? e.message : String(e)}`) })
         .finally(() => {
           this.#replaying.delete(candidate.name)
-          void this.step()
+          // What cannot be had yet is tried again at the next step: at once, it would be tried for ever.
+          if (candidate.verdict !== 'unknown') void this.step()
         })
     }
   }

@@ -106,6 +106,15 @@ describe('bounds', () => {
     expect(pool.pending(keyPair(1).key).map((t) => t.transaction.nonce)).toEqual([0])
   })
 
+  it('looks at the signature of every copy: a known id does not make a forged one pass', async () => {
+    const { pool } = make()
+    const tx = pay(1)
+    expect(await pool.add(tx)).toBeUndefined()
+    expect(await pool.add(tx)).toBeUndefined()
+    expect(await pool.add({ ...tx, signature: tx.signature.map(b => b ^ 1) })).toMatchObject({ verdict: 'invalid', reason: 'transaction-signature' })
+    expect(pool.pending(keyPair(1).key)).toEqual([tx])
+  })
+
   it('counts bytes', async () => {
     const one = make()
     await one.pool.add(pay(1))

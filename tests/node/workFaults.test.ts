@@ -136,6 +136,29 @@ describe('a contribution from a stranger', () => {
     expect(a.contributions.pending(a.benchmark)).toHaveLength(CONTRIBUTIONS_PER_JOB)
     expect(taken.filter(v => v === 'reject')).toEqual([])
   })
+
+  test('finds room where others have filled the round, and what was wrong keeps no place', async () => {
+    const { w, a } = await lone()
+    const peers = CONTRIBUTIONS_PER_JOB / CONTRIBUTIONS_PER_ORIGIN
+    const junk: Claim[] = []
+    for (let p = 0; p < peers; p++) {
+      const claims = await Promise.all(Array.from({ length: CONTRIBUTIONS_PER_ORIGIN }, async (_, i) => await claimOn(a, workParams, keyPair(100 + 20 * p + i), 0, () => ({ resultHash: hash('test-lie') }))))
+      await serving(w, `s${p}`, claims)
+      await during(w, 3_000, Promise.all(claims.map(async c => await a.contributions.take(c.claim, from(`s${p}`)))))
+      junk.push(...claims.map(c => c.claim))
+    }
+    expect(a.contributions.pending(a.benchmark)).toHaveLength(CONTRIBUTIONS_PER_JOB)
+    const good = await claimOn(a, workParams, keyPair(7), 0)
+    await serving(w, 'honest', [good])
+    expect(await during(w, 1_000, a.contributions.take(good.claim, from('honest')))).toEqual({ verdict: 'accept' })
+    expect(pool(a)).toContain(nameOf(good.claim))
+    expect(a.contributions.addOwn((await claimOn(a, workParams, a.keys, MAX_CONTRIBUTION_SLICES - 1)).claim)).toBe(true)
+    for (const claim of junk) a.contributions.drop(a.benchmark, claimId(claim))
+    const again = await Promise.all([8, 9, 10].map(async n => await claimOn(a, workParams, keyPair(n), 0)))
+    await serving(w, 'honest2', again)
+    const answers = await during(w, 1_000, Promise.all(again.map(async c => await a.contributions.take(c.claim, from('honest2')))))
+    expect(answers.map(t => t.verdict)).toEqual(['accept', 'accept', 'accept'])
+  })
 })
 
 describe('messages that nobody can read', () => {
@@ -251,8 +274,16 @@ test('two seals for one round: the first is built on, both names are kept, the c
   }
   const first = await make([claims[0].claim])
   const second = await make([claims[0].claim, claims[1].claim])
+  // A forged copy that is being looked at does not answer for the right one.
+  const early = a.rounds.add({ ...first, signatures: first.signatures.map(s => ({ ...s, signature: s.signature.map(b => b ^ 2) })) })
   expect(await a.rounds.add(first)).toEqual({ status: 'added' })
+  expect(await early).toMatchObject({ status: 'refused', refusal: { reason: 'seal-signature' } })
   expect(await a.rounds.add(first)).toEqual({ status: 'known' })
+  // Its name does not commit to its signatures: whoever passed this copy on would be banned for it.
+  const forged = { ...first, signatures: first.signatures.map(s => ({ ...s, signature: s.signature.map(b => b ^ 1) })) }
+  expect(await a.rounds.add(forged)).toMatchObject({ status: 'refused', refusal: { reason: 'seal-signature' } })
+  expect(await a.rounds.add({ ...first, signatures: [] })).toMatchObject({ status: 'refused', refusal: { reason: 'seal-quorum' } })
+  expect(a.rounds.pendingSeals(head)).toEqual([first])
   expect(await a.rounds.add(second)).toMatchObject({ status: 'conflict' })
   expect(a.blame.list()[0]).toMatchObject({ reason: 'two seals for one round' })
   expect(a.blame.list()[0].detail).toContain(toHex(a.keys.key).slice(0, 16))

@@ -61,9 +61,36 @@ export function sealSignatureItems (params: ChainParams, tip: BlockMeta, signed:
   return items
 }
 
+/** Whether members of the anchor's committee, each once and enough of them, have put their names to it. */
+function quorumRefusal (params: ChainParams, anchor: HeaderMeta, { signatures }: SignedSeal): Refusal | undefined {
+  const members = committee(params, anchor)
+  for (let i = 0; i < signatures.length; i++) {
+    if (signatures[i].member >= members.length) return invalid('seal-member', `member ${signatures[i].member} of ${members.length}`)
+    if (i > 0 && signatures[i].member <= signatures[i - 1].member) return invalid('seal-signature-order', 'members are not ascending')
+  }
+  const need = quorum(members.length)
+  return signatures.length < need ? invalid('seal-quorum', `${signatures.length} signatures, ${need} of ${members.length} needed`) : undefined
+}
+
+/** `valid` is aligned with sealSignatureItems. */
+function factsRefusal ({ seal, signatures }: SignedSeal, valid: readonly boolean[]): Refusal | undefined {
+  if (valid.length !== signatures.length + seal.contributions.length) throw new Error('signature facts do not match the seal')
+  const bad = valid.indexOf(false)
+  if (bad < 0) return undefined
+  return bad < signatures.length
+    ? invalid('seal-signature', `signature of member ${signatures[bad].member} is wrong`)
+    : invalid('contribution-signature', `signature of contribution ${toHex(claimId(seal.contributions[bad - signatures.length]))} is wrong`)
+}
+
+/** What is wrong with the signatures of a copy of a seal that is known to be right but for them. */
+export function sealSignatureRefusal (params: ChainParams, tip: BlockMeta, signed: SignedSeal, valid: readonly boolean[]): Refusal | undefined {
+  const anchor = findAnchor(params, tip, signed.seal.anchor)
+  return isRefusal(anchor) ? anchor : quorumRefusal(params, anchor, signed) ?? factsRefusal(signed, valid)
+}
+
 /** All rules of a seal as the next block on `tip` would see it. */
 export function checkSeal (params: ChainParams, tip: BlockMeta, job: SealedJob, signed: SignedSeal, facts: SealFacts): Refusal | undefined {
-  const { seal, signatures } = signed
+  const { seal } = signed
   if (!equalBytes(seal.job, job.id)) return refusal('orphan', 'seal-job-unknown', 'of another job')
   if (isEnded(job)) return refusal('stale', 'seal-job-ended', `the job is ${job.status}`)
   const round = nextRound(job)
@@ -74,13 +101,8 @@ export function checkSeal (params: ChainParams, tip: BlockMeta, job: SealedJob, 
   if (anchor.height < params.committeeBlocks) return invalid('seal-anchor-early', `no seal before height ${params.committeeBlocks}`)
   if (anchor.height < job.sealAnchorHeight) return invalid('seal-anchor-backwards', `anchor at ${anchor.height}, the seal before it at ${job.sealAnchorHeight}`)
 
-  const members = committee(params, anchor)
-  for (let i = 0; i < signatures.length; i++) {
-    if (signatures[i].member >= members.length) return invalid('seal-member', `member ${signatures[i].member} of ${members.length}`)
-    if (i > 0 && signatures[i].member <= signatures[i - 1].member) return invalid('seal-signature-order', 'members are not ascending')
-  }
-  const need = quorum(members.length)
-  if (signatures.length < need) return invalid('seal-quorum', `${signatures.length} signatures, ${need} of ${members.length} needed`)
+  const unsigned = quorumRefusal(params, anchor, signed)
+  if (unsigned !== undefined) return unsigned
 
   const contributions = seal.contributions
   if ((contributions.length === 0) !== (round === 0)) return invalid('seal-contribution-count', `${contributions.length} contributions in the seal of round ${round}`)
@@ -97,13 +119,8 @@ export function checkSeal (params: ChainParams, tip: BlockMeta, job: SealedJob, 
     if (wrong !== undefined) return wrong
   }
 
-  if (facts.signatures.length !== signatures.length + contributions.length) throw new Error('signature facts do not match the seal')
-  const badSignature = facts.signatures.indexOf(false)
-  if (badSignature >= 0) {
-    return badSignature < signatures.length
-      ? invalid('seal-signature', `signature of member ${signatures[badSignature].member} is wrong`)
-      : invalid('contribution-signature', `signature of contribution ${toHex(ids[badSignature - signatures.length])} is wrong`)
-  }
+  const wrongSignature = factsRefusal(signed, facts.signatures)
+  if (wrongSignature !== undefined) return wrongSignature
   if (facts.nextStateHash !== undefined && !equalBytes(facts.nextStateHash, seal.stateHash)) {
     return invalid('seal-state-hash', 'the contributions do not lead to the state it names')
   }
