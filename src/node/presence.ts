@@ -16,6 +16,8 @@ export const ASLEEP_MS = 20_000
 const TICK_MS = 1_000
 /** Blocks behind the best peer from which the node says so. */
 const BEHIND_BLOCKS = 3
+/** A head younger than this many block intervals says that this node keeps up. */
+const FRESH_INTERVALS = 3
 /** After waking, the others are listened to for this long before work goes on. */
 const WAKE_MS = 4_000
 
@@ -27,7 +29,7 @@ export interface PresenceDeps {
   readonly dataMissing: () => { readonly job: Uint8Array, readonly have: number, readonly want: number } | undefined
   /** Newest height whose work could not be redone while catching up. */
   readonly pruned: () => number | undefined
-  readonly params: Pick<ChainParams, 'joinReplayBlocks'>
+  readonly params: Pick<ChainParams, 'joinReplayBlocks' | 'blockIntervalMs'>
 }
 
 export class Presence {
@@ -70,7 +72,6 @@ export class Presence {
     const now = clock.now()
     if (this.#stopped) return { phase: 'stopped', detail: 'it was stopped on request' }
     if (!this.#storage.ok) return { phase: 'storage-failed', kind: this.#storage.kind, detail: this.#storage.detail }
-    if (sync.newestVersion() > PROTOCOL_VERSION) return { phase: 'newer-version', version: sync.newestVersion() }
     if (this.#asleep !== undefined && now < this.#asleep.until) return { phase: 'asleep', forMs: this.#asleep.forMs }
     const { height } = chain.head()
     const progress = sync.progress()
@@ -81,6 +82,8 @@ export class Presence {
     if (sync.statuses().size === 0 && now - this.#startedAt < JOIN_MS) return { phase: 'joining' }
     const target = sync.targetHeight()
     if (target >= height + BEHIND_BLOCKS) return { phase: 'behind', height, target }
+    // Behind the others first: it is one peer's word, and must not hide that this node has to catch up.
+    if (sync.newestVersion() > PROTOCOL_VERSION) return { phase: 'newer-version', version: sync.newestVersion() }
     const pruned = this.#d.pruned()
     if (pruned !== undefined && height - pruned < this.#d.params.joinReplayBlocks) return { phase: 'pruned', height: pruned, detail: `the data of blocks up to ${pruned} is no longer kept by any peer: their rules and ledger were checked, their work was not redone` }
     const missing = this.#d.dataMissing()
@@ -94,8 +97,9 @@ export class Presence {
     switch (p.phase) {
       case 'joining':
       case 'starting': return 'looking for other tabs'
-      case 'syncing': return 'catching up with the network first'
-      case 'behind': return 'other tabs are ahead: catching up first'
+      // A peer that promises a heavier chain and hands it out slowly must not stop a node that is in time.
+      case 'syncing': return this.#isInTime() ? undefined : 'catching up with the network first'
+      case 'behind': return this.#isInTime() ? undefined : 'other tabs are ahead: catching up first'
       case 'asleep': return 'the tab was asleep: listening to the others first'
       case 'stopped': return 'the node was stopped'
       case 'newer-version':
@@ -105,6 +109,11 @@ export class Presence {
       case 'pruned':
       case 'ready': return undefined
     }
+  }
+
+  #isInTime (): boolean {
+    const { chain, clock, params, sync } = this.#d
+    return !sync.unproved() && clock.now() - chain.head().header.template.time < FRESH_INTERVALS * params.blockIntervalMs
   }
 
   #peers (): number {
