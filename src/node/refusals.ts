@@ -41,12 +41,22 @@ export class Refusals implements Blame {
   refuse (r: Refused): void {
     const timeMs = this.#clock.now()
     const view: RefusalView = { timeMs, what: r.what, reason: r.reason, detail: r.detail.slice(0, 300), peer: r.peer }
-    this.#ring.push(view)
-    if (this.#ring.length > REFUSALS_KEPT) this.#ring.shift()
-    this.#log[r.fatal ? 'warn' : 'info']('refused', `${r.what}: ${r.reason} (${r.detail})${r.peer === undefined ? '' : ` from ${r.peer}`}`)
+    this.#keep(view, r.fatal)
     if (r.fatal && r.miner !== undefined) remember(this.#miners, r.miner, r.reason)
     if (r.peer !== undefined) this.#charge(r.peer, r, timeMs)
     for (const l of this.#listeners) l(view)
+  }
+
+  /** Once for the same thing from the same peer in a row: a flood must not push out what came before. */
+  #keep (view: RefusalView, fatal: boolean): void {
+    const last = this.#ring.at(-1)
+    if (last !== undefined && last.peer === view.peer && last.what === view.what && last.reason === view.reason && last.detail === view.detail) {
+      this.#ring[this.#ring.length - 1] = view
+      return
+    }
+    this.#ring.push(view)
+    if (this.#ring.length > REFUSALS_KEPT) this.#ring.shift()
+    this.#log[fatal ? 'warn' : 'info']('refused', `${view.what}: ${view.reason} (${view.detail})${view.peer === undefined ? '' : ` from ${view.peer}`}`)
   }
 
   isBannedMiner (miner: Uint8Array): boolean { return this.#miners.has(toHex(miner)) }

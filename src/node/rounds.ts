@@ -20,6 +20,7 @@ import type { Clock } from '../ports/clock.ts'
 import type { PeerId } from '../ports/network.ts'
 import type { Signatures } from '../ports/signatures.ts'
 import { Lru } from './lru.ts'
+import { isProof } from './proof.ts'
 import type { Blame, ChainService, Hex, JobTip, Log, StatesService, WorkService } from './parts.ts'
 
 /** Seals of one job that are not on the main chain, usable now or not. */
@@ -319,7 +320,9 @@ export class Rounds implements WorkService {
       const tip = this.#tips.get(toHex(signed.seal.job))
       if (tip !== undefined && signed.seal.round > tip.round + 1) continue
       this.#held.delete(name)
-      await this.add(signed, via)
+      const outcome = await this.add(signed, via)
+      // Whoever handed it over has had his answer, which was that it must wait.
+      if (outcome.status === 'refused' && isProof(outcome.refusal)) this.#d.blame.refuse({ what: 'seal', reason: outcome.refusal.reason, detail: outcome.refusal.detail, peer: via, fatal: true })
     }
   }
 

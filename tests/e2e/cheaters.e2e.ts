@@ -61,6 +61,7 @@ describe('a tab that cheats', () => {
     a = await stage!.tab('a')
     b = await stage!.tab('b')
     tabs = [a, b]
+    for (const t of tabs) await t.page.evaluate(async () => { await window.commonweight!.setLogLevel('debug') })
     await Promise.all(tabs.map(async t => { await t.mine(true) }))
     // Seals have begun, and there are credits that an attacker can be given.
     const payer = await until('a tab that can pay', 120_000, async () => {

@@ -38,6 +38,14 @@ describe('refusals', () => {
     expect(refusals.list()).toHaveLength(REFUSALS_KEPT)
     expect(refusals.list(1)[0].detail).toBe(`${REFUSALS_KEPT + 4}`)
   })
+
+  it('lists the same from the same peer once, however often it came', () => {
+    const { refusals } = make()
+    refusals.refuse(offence)
+    for (let i = 0; i < 30; i++) refusals.refuse({ ...offence, what: 'blocks', reason: 'too-many', fatal: false })
+    refusals.refuse({ ...offence, what: 'blocks', reason: 'too-many', peer: 'q', fatal: false })
+    expect(refusals.list().map((r) => `${r.peer} ${r.reason}`)).toEqual(['q too-many', 'p too-many', 'p result-hash'])
+  })
 })
 
 describe('log', () => {

@@ -70,17 +70,21 @@ export class Peer {
   /** To how many it was handed. */
   async publish (topic: string, bytes: Uint8Array): Promise<number> { return (await this.#node.services.pubsub.publish(topic, bytes)).recipients.length }
 
-  /** The next message of a topic that it is waited for. */
-  async hear (topic: string, wanted: (bytes: Uint8Array) => boolean): Promise<Uint8Array> {
+  /** The next message of a topic that is waited for; undefined if none comes in time. */
+  async hear (topic: string, ms: number, wanted: (bytes: Uint8Array) => boolean): Promise<Uint8Array | undefined> {
     const { pubsub } = this.#node.services
     if (!pubsub.getTopics().includes(topic)) pubsub.subscribe(topic)
     return await new Promise(resolve => {
+      const end = (bytes?: Uint8Array): void => {
+        pubsub.removeEventListener('gossipsub:message', listen)
+        clearTimeout(timer)
+        resolve(bytes)
+      }
       const listen = (e: GossipSubEvents['gossipsub:message']): void => {
         const { msg } = e.detail
-        if (msg.topic !== topic || !wanted(msg.data)) return
-        pubsub.removeEventListener('gossipsub:message', listen)
-        resolve(msg.data)
+        if (msg.topic === topic && wanted(msg.data)) end(msg.data)
       }
+      const timer = setTimeout(end, ms)
       pubsub.addEventListener('gossipsub:message', listen)
     })
   }
