@@ -144,9 +144,10 @@ async function postData(tab: Tab, dir: string): Promise<string> {
   }
   const json = await readFile(new URL('../../examples/mnist-mlp.json', import.meta.url), 'utf8')
   const posted = await tab.page.evaluate(async ({ json }) => {
+    // No named function in here: the loader would wrap its name in a helper that the page does not have.
     const list = (window as unknown as { demoFiles: Array<{ name: string, text: string }> }).demoFiles
-    const file = (i: number): { name: string, bytes: Uint8Array } => ({ name: list[i]!.name, bytes: Uint8Array.from(atob(list[i]!.text), (c) => c.charCodeAt(0)) })
-    const preview = await window.commonweight!.previewData({ kind: 'idx', trainFeatures: file(0), trainLabels: file(1), testFeatures: file(2), testLabels: file(3) })
+    const [trainFeatures, trainLabels, testFeatures, testLabels] = list.map((f) => ({ name: f.name, bytes: Uint8Array.from(atob(f.text), (c) => c.charCodeAt(0)) }))
+    const preview = await window.commonweight!.previewData({ kind: 'idx', trainFeatures: trainFeatures!, trainLabels, testFeatures, testLabels })
     if (!preview.ok) return { error: preview.errors.map((e) => `${e.field}: ${e.message}`).join('; ') }
     const out = await window.commonweight!.postJob({ json, data: preview.value.root, escrow: 30_000_000n, pricePerContribution: 10_000n, burn: 1_000_000n, deadlineBlocks: 5000, fee: 1_000n })
     return out.ok ? { id: out.value.id } : { error: out.errors.map((e) => `${e.field}: ${e.message}`).join('; ') }

@@ -26,8 +26,9 @@ const REQUEST_BYTES = HASH_BYTES + 8
 const RESPONSE_BYTES = 8 + CHUNK_BYTES + 64 * HASH_BYTES
 const REQUEST_TIMEOUT_MS = 8_000
 const REQUESTS_PER_SECOND = 32
-/** Peers one set is fetched from at once. */
+/** Peers one set is fetched from at once, and requests under way to each: one below what a peer serves at a time. */
 const PARALLEL_PEERS = 3
+const REQUESTS_AT_ONCE = 3
 /** Pause before those who did not have it are asked again. */
 const RETRY_MS = 2_000
 /** Sets the user brought, or of jobs that ended, that stay beside those of open jobs. */
@@ -209,7 +210,7 @@ export class Datasets implements DataService {
       const before = fetch.missing.size
       const peers = (await candidates(this.#d.network, this.#d.random)).slice()
       await Promise.all(Array.from({ length: PARALLEL_PEERS }, async () => {
-        for (let peer = peers.shift(); peer !== undefined && !fetch.stopped; peer = peers.shift()) await this.#drain(name, fetch, peer)
+        for (let peer = peers.shift(); peer !== undefined && !fetch.stopped; peer = peers.shift()) await this.#drainPeer(name, fetch, peer)
       }))
       if (fetch.missing.size === before) await sleep(this.#d.clock, RETRY_MS)
     }
@@ -228,18 +229,29 @@ export class Datasets implements DataService {
     }
   }
 
+  /** The first answer shows whether the peer has it; then several are under way at once, so that the way there and back costs little. */
+  async #drainPeer (name: Hex, fetch: Fetch, peer: PeerId): Promise<void> {
+    if (!await this.#fetchOne(name, fetch, peer)) return
+    await Promise.all(Array.from({ length: REQUESTS_AT_ONCE }, async () => await this.#drain(name, fetch, peer)))
+  }
+
   /** From one peer, until it has no more or nothing is missing. */
   async #drain (name: Hex, fetch: Fetch, peer: PeerId): Promise<void> {
-    for (const chunk of fetch.missing) {
-      if (fetch.stopped) return
-      fetch.missing.delete(chunk)
-      const bytes = await this.#ask(fetch, chunk, peer)
-      if (bytes === undefined || !this.#take(fetch, chunk, bytes)) {
-        fetch.missing.add(chunk)
-        return
-      }
-      await this.#store.putChunk(name, chunk, bytes)
+    while (await this.#fetchOne(name, fetch, peer)) { /* the next one */ }
+  }
+
+  /** False: nothing is missing that nobody asks for, or the peer did not give it. */
+  async #fetchOne (name: Hex, fetch: Fetch, peer: PeerId): Promise<boolean> {
+    const [chunk] = fetch.missing
+    if (chunk === undefined || fetch.stopped) return false
+    fetch.missing.delete(chunk)
+    const bytes = await this.#ask(fetch, chunk, peer)
+    if (bytes === undefined || !this.#take(fetch, chunk, bytes)) {
+      fetch.missing.add(chunk)
+      return false
     }
+    await this.#store.putChunk(name, chunk, bytes)
+    return true
   }
 
   /** Undefined: the peer does not have it, or lied and was told so. */
