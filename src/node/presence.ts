@@ -16,8 +16,6 @@ export const ASLEEP_MS = 20_000
 const TICK_MS = 1_000
 /** Blocks behind the best peer from which the node says so. */
 const BEHIND_BLOCKS = 3
-/** A head younger than this many block intervals says that this node keeps up. */
-const FRESH_INTERVALS = 3
 /** After waking, the others are listened to for this long before work goes on. */
 const WAKE_MS = 4_000
 
@@ -29,7 +27,7 @@ export interface PresenceDeps {
   readonly dataMissing: () => { readonly job: Uint8Array, readonly have: number, readonly want: number } | undefined
   /** Newest height whose work could not be redone while catching up. */
   readonly pruned: () => number | undefined
-  readonly params: Pick<ChainParams, 'joinReplayBlocks' | 'blockIntervalMs'>
+  readonly params: Pick<ChainParams, 'joinReplayBlocks'>
 }
 
 export class Presence {
@@ -97,9 +95,8 @@ export class Presence {
     switch (p.phase) {
       case 'joining':
       case 'starting': return 'looking for other tabs'
-      // A peer that promises a heavier chain and hands it out slowly must not stop a node that is in time.
-      case 'syncing': return this.#isInTime() ? undefined : 'catching up with the network first'
-      case 'behind': return this.#isInTime() ? undefined : 'other tabs are ahead: catching up first'
+      case 'syncing': return 'catching up with the network first'
+      case 'behind': return 'other tabs are ahead: catching up first'
       case 'asleep': return 'the tab was asleep: listening to the others first'
       case 'stopped': return 'the node was stopped'
       case 'newer-version':
@@ -109,11 +106,6 @@ export class Presence {
       case 'pruned':
       case 'ready': return undefined
     }
-  }
-
-  #isInTime (): boolean {
-    const { chain, clock, params, sync } = this.#d
-    return !sync.unproved() && clock.now() - chain.head().header.template.time < FRESH_INTERVALS * params.blockIntervalMs
   }
 
   #peers (): number {

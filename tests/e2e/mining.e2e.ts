@@ -238,13 +238,11 @@ describe('one profile', () => {
     await b.mine(false)
     const before = await b.until('a balance', 60_000, v => v.wallet.balance > 0n ? v : undefined)
     await b.reload()
-    const after = await b.view()
-    expect(after.height).toBeGreaterThanOrEqual(before.height)
+    // The newest block may have been on its way to the disk: then a neighbour has it.
+    const after = await b.until('its height again', 60_000, v => v.height >= before.height && v.wallet.balance >= before.wallet.balance ? v : undefined)
     expect(after.miner).toBe(before.miner)
     expect(after.slot).toBe(before.slot)
     expect(after.wallet.address).toBe(before.wallet.address)
-    // It may only have matured further, or be paid for what was sealed meanwhile.
-    expect(after.wallet.balance).toBeGreaterThanOrEqual(before.wallet.balance)
     expect((await history(b)).length).toBeGreaterThan(0)
     await b.until('being in sync again', 60_000, v => v.phase.phase === 'ready')
     await b.mine(true)
@@ -253,7 +251,7 @@ describe('one profile', () => {
 
 describe('the server', () => {
   test('can be killed: blocks go on; when it is back, a late tab catches up', async () => {
-    await agree(tabs, 60_000)
+    await agree(tabs, 120_000)
     const { height } = await a.view()
     await stage!.server.kill()
     for (const t of tabs) await t.until('the loss of the relay', 60_000, v => v.net.relays.every(r => !r.connected))

@@ -60,7 +60,7 @@ export class Follower {
   async follow (peer: Peer, from: string): Promise<void> {
     for (;;) {
       const locator = [...this.main().map(h => h.meta.hash).reverse().slice(0, MAX_LOCATOR - 1), genesis(this.params).hash]
-      const answer = await peer.request(from, HEADERS_PROTOCOL, HeadersRequest.serialize({ locator, count: MAX_HEADERS_PER_REQUEST }))
+      const answer = await peer.ask(from, HEADERS_PROTOCOL, HeadersRequest.serialize({ locator, count: MAX_HEADERS_PER_REQUEST }))
       if (answer.length === 0) return
       const { headers } = parsed(decode(HeadersResponse, answer, ANSWER_BYTES))
       for (let i = 0; i < headers.length; i += MAX_BODIES_PER_REQUEST) await this.#bodies(peer, from, headers.slice(i, i + MAX_BODIES_PER_REQUEST))
@@ -68,7 +68,7 @@ export class Follower {
   }
 
   async #bodies (peer: Peer, from: string, headers: readonly Claim[]): Promise<void> {
-    const answer = await peer.request(from, BODIES_PROTOCOL, BodiesRequest.serialize({ hashes: headers.map(claimId) }))
+    const answer = await peer.ask(from, BODIES_PROTOCOL, BodiesRequest.serialize({ hashes: headers.map(claimId) }))
     const { bodies } = parsed(decode(BodiesResponse, answer, ANSWER_BYTES))
     for (const [i, header] of headers.entries()) this.add({ header, body: parsed(decode(Body, bodies[i], MAX_BODY_BYTES)) })
   }
@@ -76,7 +76,7 @@ export class Follower {
   async state (peer: Peer, from: string, job: JobRecord): Promise<ModelState> {
     const bytes = new Uint8Array(stateSize(job.spec))
     for (let offset = 0; offset < bytes.length;) {
-      const part = await peer.request(from, STATE_PROTOCOL, StateRequest.serialize({ job: job.id, stateHash: job.stateHash, offset }))
+      const part = await peer.ask(from, STATE_PROTOCOL, StateRequest.serialize({ job: job.id, stateHash: job.stateHash, offset }))
       if (part.length === 0) throw new Error(`no state of round ${job.round}`)
       bytes.set(part, offset)
       offset += part.length

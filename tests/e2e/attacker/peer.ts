@@ -15,11 +15,14 @@ import { Mesh, MESH, TAB_RELAY } from '../../../src/net/mesh.ts'
 import { Penalties } from '../../../src/net/peerBook.ts'
 import { Requests } from '../../../src/net/requests.ts'
 import { webTransports } from '../../../src/net/webTransports.ts'
-import type { ProtocolLimits } from '../../../src/ports/network.ts'
+import { type ProtocolLimits, RequestError } from '../../../src/ports/network.ts'
 
 interface Services extends Record<string, unknown> { pubsub: GossipService, relay: CircuitRelayService }
 
 const POLL_MS = 100
+/** Both sides may have dialled at once: one of the two links goes. */
+const LASTING_POLLS = 5
+const TRIES = 5
 const ANY: ProtocolLimits = { maxRequestBytes: 1 << 20, maxResponseBytes: 1 << 22, perPeerPerSecond: 1000 }
 
 export class Peer {
@@ -54,14 +57,14 @@ export class Peer {
   /** Direct links. */
   links (): string[] { return this.#mesh.peers(() => 0).filter(p => p.link === 'webrtc').map(p => p.id) }
 
-  /** Waits for direct links to all of these, and until they are known to follow the topic. */
+  /** Waits for direct links to all of these that last, and until they are known to follow the topic. */
   async reach (targets: readonly string[], topic: string, ms = 90_000): Promise<void> {
     const deadline = Date.now() + ms
     const reached = (): boolean => {
       const followers = this.#node.services.pubsub.getSubscribers(topic).map(p => p.toString())
       return targets.every(t => this.#mesh.connectionTo(t) !== undefined && followers.includes(t))
     }
-    while (!reached()) {
+    for (let polls = 0; polls < LASTING_POLLS; polls = reached() ? polls + 1 : 0) {
       if (Date.now() > deadline) throw new Error(`the attacker did not reach ${targets.join(', ')}; it has ${this.links().join(', ')}`)
       await new Promise(resolve => setTimeout(resolve, POLL_MS))
     }
@@ -91,6 +94,18 @@ export class Peer {
 
   async request (peer: string, protocol: string, body: Uint8Array): Promise<Uint8Array> {
     return await this.#requests.request(peer, protocol, body, { timeoutMs: 20_000, maxResponseBytes: ANY.maxResponseBytes })
+  }
+
+  /** Again if the link went meanwhile. */
+  async ask (peer: string, protocol: string, body: Uint8Array): Promise<Uint8Array> {
+    for (let i = 1; ; i++) {
+      try {
+        return await this.request(peer, protocol, body)
+      } catch (e) {
+        if (i === TRIES || !(e instanceof RequestError) || e.kind === 'too-large') throw e
+        await new Promise(resolve => setTimeout(resolve, i * 300))
+      }
+    }
   }
 
   async serve (protocol: string, answer: (body: Uint8Array) => Uint8Array): Promise<void> {
