@@ -1,6 +1,7 @@
 /** The kernels trust their task; a wrong one is a bug of the caller and is thrown here, before it can write anywhere. */
 import type { JobSpec } from '../core/codec/jobSpec.ts'
-import { MAX_BATCH, MAX_LAYER_WIDTH, MAX_LAYERS } from '../core/params.ts'
+import { MAX_BATCH } from '../core/params.ts'
+import { graphErrors } from '../core/training/graphRules.ts'
 import type { ModelState } from '../core/training/modelState.ts'
 import { shapeOf } from '../core/training/shape.ts'
 import type { EvaluationTask, SliceTask } from '../ports/compute.ts'
@@ -12,22 +13,22 @@ function must (ok: boolean, what: string): void {
 }
 
 function checkModel (spec: JobSpec, state: ModelState): void {
-  const { tensors, layers } = shapeOf(spec)
-  must(tensors.length >= 1 && tensors.length <= MAX_LAYERS, `${tensors.length} layers`)
-  must(layers.every(width => width >= 1 && width <= MAX_LAYER_WIDTH), `widths ${layers.join('-')}`)
   must(spec.batch >= 1 && spec.batch <= MAX_BATCH, `batch ${spec.batch}`)
-  must(state.weights.length === tensors.length && state.biases.length === tensors.length, 'state of another depth')
-  for (const [l, { outputs, inputs }] of tensors.entries()) {
+  const [wrong] = graphErrors(spec, spec.batch)
+  must(wrong === undefined, wrong === undefined ? '' : `${wrong.field} ${wrong.message}`)
+  const { layers, ops, tensors } = shapeOf(spec)
+  must(tensors[0].size === spec.data.features && tensors[ops.length].size === spec.data.classes, 'a model that does not fit its data')
+  must(state.weights.length === layers.length && state.biases.length === layers.length, 'state of another depth')
+  for (const [l, { outputs, inputs }] of layers.entries()) {
     must(state.weights[l].length === outputs * inputs && state.biases[l].length === outputs, `state of another shape in layer ${l}`)
   }
-  must(state.activationExponents.length === tensors.length - 1 && state.errorExponents.length === tensors.length - 1, 'exponents of another depth')
+  must(state.activationExponents.length === ops.length - 1 && state.errorExponents.length === ops.length - 1, 'exponents of another depth')
 }
 
-function checkRecords (spec: JobSpec, inputs: Uint8Array, labels: Uint8Array, records: number): void {
-  const classes = spec.layers[spec.layers.length - 1]
+function checkRecords ({ data }: JobSpec, inputs: Uint8Array, labels: Uint8Array, records: number): void {
   must(labels.length === records, `${labels.length} labels for ${records} records`)
-  must(inputs.length === records * spec.layers[0], `${inputs.length} feature bytes for ${records} records`)
-  must(labels.every(label => label < classes), `a label is not below ${classes}`)
+  must(inputs.length === records * data.features, `${inputs.length} feature bytes for ${records} records`)
+  must(labels.every(label => label < data.classes), `a label is not below ${data.classes}`)
 }
 
 export function checkSlice (task: SliceTask): void {

@@ -66,7 +66,7 @@ export class Engine {
   }
 }
 
-const classesOf = (task: EvaluationTask): number => task.spec.layers[task.spec.layers.length - 1]
+const classesOf = (task: EvaluationTask): number => task.spec.data.classes
 
 /**
  * The wanted backend if it exists, starts, and computes the golden slices to the bit; otherwise the

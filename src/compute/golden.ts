@@ -2,10 +2,11 @@
  * Golden slices: tasks that a few numbers define, with the hashes that the reference gives. The
  * self-test runs some of them on every start; tests/vectors/slices-v1.json holds all.
  */
-import { DATA_BUILTIN, MODEL_MLP, OPTIMISER_L1_ADAM, SCHEDULE_CONSTANT, type JobSpec } from '../core/codec/jobSpec.ts'
+import { DATA_BUILTIN, OPTIMISER_L1_ADAM, SCHEDULE_CONSTANT, type JobSpec, type Model } from '../core/codec/jobSpec.ts'
 import { MAX_WEIGHT, type ModelState } from '../core/training/modelState.ts'
 import { stateFromSeed32 } from '../core/training/init.ts'
 import { noiseBytes, noiseKeyWords } from '../core/training/noise.ts'
+import { mlp, shapeOf } from '../core/training/shape.ts'
 import type { SliceTask } from '../ports/compute.ts'
 
 /** What the features of a golden slice are. */
@@ -15,7 +16,8 @@ export type GoldenState = 'initial' | 'saturated' | 'zero'
 
 export interface GoldenInput {
   readonly name: string
-  readonly layers: readonly number[]
+  /** Widths of a dense net, or the whole model. */
+  readonly layers: readonly number[] | Model
   readonly batch: number
   readonly inputNoise: number
   readonly lr20: number
@@ -38,8 +40,11 @@ export interface GoldenSlice extends GoldenInput {
 const STREAM_INPUTS = 0
 const STREAM_LABELS = 1
 
-function stateFor ({ layers, seed, state }: GoldenInput): ModelState {
-  const initial = stateFromSeed32(layers, seed)
+const modelOf = ({ layers }: GoldenInput): Model => 'ops' in layers ? layers : mlp(layers)
+
+function stateFor (golden: GoldenInput): ModelState {
+  const { seed, state } = golden
+  const initial = stateFromSeed32(modelOf(golden), seed)
   if (state === 'initial') return initial
   const value = state === 'zero' ? () => 0 : (i: number) => i % 2 === 0 ? MAX_WEIGHT : -MAX_WEIGHT
   return {
@@ -49,12 +54,13 @@ function stateFor ({ layers, seed, state }: GoldenInput): ModelState {
   }
 }
 
-function specFor ({ layers, batch, inputNoise, lr20, steps }: GoldenInput): JobSpec {
-  const classes = layers[layers.length - 1]
+function specFor (golden: GoldenInput): JobSpec {
+  const { batch, inputNoise, lr20, steps } = golden
+  const model = modelOf(golden)
+  const { tensors } = shapeOf(model)
   return {
     name: new Uint8Array(),
-    model: MODEL_MLP,
-    layers: [...layers],
+    ...model,
     operandBits: 8,
     optimiser: OPTIMISER_L1_ADAM,
     lr20,
@@ -64,7 +70,7 @@ function specFor ({ layers, batch, inputNoise, lr20, steps }: GoldenInput): JobS
     inputNoise,
     seed: new Uint8Array(32),
     rounds: 1,
-    data: { source: DATA_BUILTIN, root: new Uint8Array(32), trainRecords: batch, testRecords: 0, features: layers[0], classes }
+    data: { source: DATA_BUILTIN, root: new Uint8Array(32), trainRecords: batch, testRecords: 0, features: tensors[0].size, classes: tensors[tensors.length - 1].size }
   }
 }
 
@@ -74,16 +80,17 @@ function specFor ({ layers, batch, inputNoise, lr20, steps }: GoldenInput): JobS
  * complement.
  */
 export function goldenTask (golden: GoldenInput): SliceTask {
-  const { layers, batch, steps, lr20, seed } = golden
+  const { batch, steps, lr20, seed } = golden
+  const spec = specFor(golden)
   const records = steps * batch
-  const classes = layers[layers.length - 1]
+  const { features, classes } = spec.data
   const key = noiseKeyWords(new Uint8Array(32).fill(seed & 255))
   const inputs = golden.inputs === 'random'
-    ? noiseBytes(key, 0, STREAM_INPUTS, records * layers[0])
-    : new Uint8Array(records * layers[0]).fill(golden.inputs === 'full' ? 255 : 0)
+    ? noiseBytes(key, 0, STREAM_INPUTS, records * features)
+    : new Uint8Array(records * features).fill(golden.inputs === 'full' ? 255 : 0)
   const labels = noiseBytes(key, 0, STREAM_LABELS, records).map(byte => golden.oneClass === true ? 0 : byte % classes)
   return {
-    spec: specFor(golden),
+    spec,
     state: stateFor(golden),
     lr20,
     noiseKey: new Uint8Array(32).fill(~seed & 255),

@@ -60,7 +60,7 @@ export function runGolden (kernels: Kernels, hasher: Hasher, input: GoldenInput)
   const task = goldenTask(input)
   const state = kernels.runSlice(task)
   const { labels, inputs, spec } = task
-  const { correct, lossBits16 } = evaluationOf(kernels.score({ spec, state, inputs, labels }), labels, spec.layers[spec.layers.length - 1])
+  const { correct, lossBits16 } = evaluationOf(kernels.score({ spec, state, inputs, labels }), labels, spec.data.classes)
   return {
     stateHash: toHex(stateHash(state, hasher)),
     payloadDigest: toHex(hasher('payload', encodePayload(task.state, state))),

@@ -36,9 +36,18 @@ export const MAX_ACTIVE_JOBS = 4
  */
 export const MAX_WAITING_BLOCKS = 360
 
-/** Layers of an MLP, input layer not counted. */
-export const MAX_LAYERS = 8
-/** Width of any layer; 133,144 is where an int8 sum could wrap (EXACT 5), this is far below. */
+/** Operations of one model: bounds a spec (11 bytes each) and the range of exponents. */
+export const MAX_OPS = 32
+/** Operations that may read one tensor: their errors are added up. */
+export const MAX_CONSUMERS = 4
+/** Side and stride of a window, and zeros around an input. */
+export const MAX_KERNEL = 64
+export const MAX_PADDING = 16
+/** Elements of one tensor for a whole batch: bounds the memory of a slice. */
+export const MAX_TENSOR_ELEMENTS = 4 * 1024 * 1024
+/** Terms of a weight's gradient, batch x positions; 133,144 is where an int8 sum could wrap (EXACT 5). */
+export const MAX_SUM_TERMS = 131_072
+/** Inputs and outputs of any layer: terms of a forward or error sum. */
 export const MAX_LAYER_WIDTH = 4096
 /** Parameters of one model. Bounds a payload (1 byte each) and a state (4 bytes each). */
 export const MAX_PARAMETERS = 1_000_000
@@ -57,11 +66,15 @@ export const MAX_DATASET_BYTES = 64 * 1024 * 1024
 export const MAX_ROUNDS = 100_000
 
 /**
- * Cost of one slice, in cost units (DESIGN 3: a MAC + b parameters; attack 7 of the findings).
- * cost = steps * (MACs of the step + COST_PER_PARAMETER * parameters), see training/cost.ts.
- * The constant is measured by `npm run bench`: nanoseconds per parameter over nanoseconds per MAC.
+ * Cost of one slice, in cost units (DESIGN 3: a MAC + b parameters; attack 7 of the findings). A MAC
+ * of a dense layer is one unit; see training/cost.ts for the sum. The constants are measured by
+ * `npm run bench -- --only attacks`: nanoseconds per thing over nanoseconds per MAC.
  */
 export const COST_PER_PARAMETER = 96
+/** A MAC of a convolution, an element of the windows it gathers, an element of any tensor. */
+export const COST_PER_CONV_MAC = 1
+export const COST_PER_WINDOW_ELEMENT = 16
+export const COST_PER_ELEMENT = 32
 /** A slice costs at most this: about a quarter of a second on the reference device, a fortieth of the block interval. */
 export const MAX_SLICE_COST = 8_000_000_000
 

@@ -1,56 +1,46 @@
 /**
- * One training step of an MLP in exact integers: the definition that every backend equals byte for
- * byte (EXACT 5, with the replacements of EXACT 9 coming in through the random source).
- *
- * All values are i32 modulo 2^32. Operands are at most 127 in magnitude (inputs -32..127), so a sum
- * over up to 133,144 terms does not wrap; where a sum can wrap, it wraps alike everywhere.
- * Notation: K inputs and N outputs of a layer, B samples; f is the number of fractional bits.
+ * One training step in exact integers: the definition that every backend equals byte for byte
+ * (docs/exact.md; EXACT 5 with the replacements of EXACT 9 coming in through the random source).
+ * Notation: f is a number of fractional bits, B the samples of a batch, and a tensor of a batch is
+ * [channels][B][positions] as in sums.ts.
  */
-import { MAX_WEIGHT, type ModelState } from '../../core/training/modelState.ts'
+import { OP_ADD, type Model } from '../../core/codec/jobSpec.ts'
+import type { ModelState } from '../../core/training/modelState.ts'
+import { type OpShape, type Shape, shapeOf, type TensorShape } from '../../core/training/shape.ts'
 import type { Scores } from '../kernels.ts'
 import { EXP2 } from '../tables.ts'
-import { bitlen, clamp, roundNearest, roundStochastic } from './integer.ts'
+import { bitlen, clamp, roundNearest } from './integer.ts'
+import { optimise, type Parameters } from './optimiser.ts'
+import { combineErrors, errorSums, forwardSums, gradients, type Tensor, type Weights } from './sums.ts'
 
 /** Features are u8 >> 1: seven fractional bits. */
 const INPUT_EXPONENT = 7
-/** fe of the last layer, fixed. */
+/** fe of the logits, fixed. */
 const OUTPUT_ERROR_EXPONENT = 7
 /** Probabilities are 15-bit. */
 export const ONE_PROBABILITY = 32767
-/** Moments have 22 fractional bits. */
-const MOMENT_BITS = 22
-const MOMENT_MAX = 2 ** 30 - 1
 /** exp(-20) is 0 in 16 bits: larger distances from the maximum need no more table. */
 const SOFTMAX_DISTANCE_MAX = 20479
 
-/** Where a step's random numbers come from. `layer` counts from 0. */
+/** Where a step's random numbers come from. Operations count from 0. */
 export interface RandomSource {
-  /** What is added to feature `unit` of sample `sample`, before the clamp to +-127. */
-  inputNoise (step: number, batch: number, features: number): (sample: number, unit: number) => number
-  /** Uniform 32-bit words for the rounding of a layer's error. */
-  rounding (step: number, layer: number, batch: number, units: number): (sample: number, unit: number) => number
-  /** What is added to every element of a layer's error after rounding, before the clamp to +-127. */
-  errorNoise (step: number, layer: number, batch: number, units: number): (sample: number, unit: number) => number
+  /** What is added to feature `feature` of sample `sample`, before the clamp to +-127. */
+  inputNoise (step: number, batch: number, features: number): (sample: number, feature: number) => number
+  /** What is added to a rounded activation of a product whose sum was `sum`, before the clamp to +-127. */
+  activationNoise (step: number, op: number, batch: number, tensor: TensorShape): (channel: number, sample: number, position: number, sum: number) => number
+  /** The int8 error of what operation `op` writes: `value` / 2^shift rounded, with noise. `trace` is the sum before masks and shifts. */
+  error (step: number, op: number, batch: number, tensor: TensorShape): (channel: number, sample: number, position: number, value: number, shift: number, trace: number) => number
+  /** Whether updates leave their trace in the parameters. */
+  readonly traced: boolean
 }
 
-export interface Layer {
-  readonly inputs: number
-  readonly outputs: number
-  /** [outputs, inputs] row major and [outputs], 28 fractional bits. */
-  readonly weights: Int32Array
-  readonly biases: Int32Array
-  /** First and second moments of the optimiser, 22 fractional bits. */
-  readonly weightMean: Int32Array
-  readonly weightSpread: Int32Array
-  readonly biasMean: Int32Array
-  readonly biasSpread: Int32Array
-}
+export interface Layer { readonly weights: Parameters, readonly biases: Parameters }
 
 export interface Network {
+  readonly shape: Shape
   readonly layers: readonly Layer[]
-  /** fo of every hidden layer. */
+  /** fo and fe of every operation but the last. */
   readonly activationExponents: Int32Array
-  /** fe of every hidden layer. */
   readonly errorExponents: Int32Array
   /** T: steps done. */
   steps: number
@@ -60,25 +50,20 @@ export interface Network {
 export interface StepTrace {
   /** fw of every layer. */
   readonly weightExponents: number[]
-  /** E of every layer, [batch, outputs]. */
+  /** E of what every operation writes. */
   readonly errors: Int32Array[]
   /** G of every layer, [outputs, inputs]: raw sums over the batch. */
   readonly gradients: Int32Array[]
 }
 
+const parameters = (values: Int32Array): Parameters =>
+  ({ values: values.slice(), mean: new Int32Array(values.length), spread: new Int32Array(values.length) })
+
 /** A network at S_r: no moments yet, T = 0 (EXACT 9). Copies the state. */
-export function networkFrom (layers: readonly number[], state: ModelState): Network {
+export function networkFrom (model: Model, state: ModelState): Network {
   return {
-    layers: state.weights.map((weights, l) => ({
-      inputs: layers[l],
-      outputs: layers[l + 1],
-      weights: weights.slice(),
-      biases: state.biases[l].slice(),
-      weightMean: new Int32Array(weights.length),
-      weightSpread: new Int32Array(weights.length),
-      biasMean: new Int32Array(state.biases[l].length),
-      biasSpread: new Int32Array(state.biases[l].length)
-    })),
+    shape: shapeOf(model),
+    layers: state.weights.map((weights, l) => ({ weights: parameters(weights), biases: parameters(state.biases[l]) })),
     activationExponents: state.activationExponents.slice(),
     errorExponents: state.errorExponents.slice(),
     steps: 0
@@ -87,86 +72,77 @@ export function networkFrom (layers: readonly number[], state: ModelState): Netw
 
 /** The part of a network that outlives the slice. Shares its arrays. */
 export const stateOf = (network: Network): ModelState => ({
-  weights: network.layers.map(layer => layer.weights),
-  biases: network.layers.map(layer => layer.biases),
+  weights: network.layers.map(layer => layer.weights.values),
+  biases: network.layers.map(layer => layer.biases.values),
   activationExponents: network.activationExponents,
   errorExponents: network.errorExponents
 })
 
-/** Step 1: int8 weights w and their exponent fw = 28 - s. */
-function quantiseWeights (weights: Int32Array): { w: Int32Array, fw: number } {
+/** int8 weights w and their exponent fw = 28 - s. */
+function quantise ({ weights: { values }, biases }: Layer): Weights {
   let largest = 0
-  for (let i = 0; i < weights.length; i++) largest = Math.max(largest, Math.abs(weights[i]))
+  for (let i = 0; i < values.length; i++) largest = Math.max(largest, Math.abs(values[i]))
   const s = Math.max(0, bitlen(largest) - 7)
-  const w = new Int32Array(weights.length)
-  for (let i = 0; i < weights.length; i++) w[i] = clamp(roundNearest(weights[i], s), 127)
-  return { w, fw: 28 - s }
-}
-
-/** Step 3: acc[n, j] = sum_k x[n, k] * w[j, k] + RN(b[j], 28 - fa). */
-function accumulate (layer: Layer, w: Int32Array, fa: number, x: Int32Array, batch: number): Int32Array {
-  const { inputs, outputs } = layer
-  const acc = new Int32Array(batch * outputs)
-  for (let n = 0; n < batch; n++) {
-    for (let j = 0; j < outputs; j++) {
-      const row = n * inputs
-      const unit = j * inputs
-      let sum = roundNearest(layer.biases[j], 28 - fa)
-      for (let k = 0; k < inputs; k++) sum = (sum + x[row + k] * w[unit + k]) | 0
-      acc[n * outputs + j] = sum
-    }
-  }
-  return acc
+  return { w: values.map(x => clamp(roundNearest(x, s), 127)), exponent: 28 - s, biases: biases.values }
 }
 
 export interface Forward {
-  /** x of every layer, [batch, inputs]. */
-  readonly inputs: Int32Array[]
-  /** f of every layer's input. */
-  readonly inputExponents: number[]
-  readonly w: Int32Array[]
-  readonly weightExponents: number[]
-  /** Largest max(acc, 0) of every hidden layer. */
-  readonly activationStats: number[]
-  /** The last layer's accumulators and their exponent. */
-  readonly logits: Int32Array
-  readonly logitExponent: number
+  /** Tensor 0 and what every operation writes; the last one holds the logits, not rounded. */
+  readonly tensors: readonly Tensor[]
+  /** Where the operation's ReLU let a value through, for every operation that has one. */
+  readonly alive: ReadonlyArray<Uint8Array | undefined>
+  /** Exponents and largest magnitudes of every operation's sums, negative ones left out under ReLU. */
+  readonly sumExponents: number[]
+  readonly stats: number[]
+  readonly weights: readonly Weights[]
 }
 
-/** Steps 1 to 3. `x` is [batch, inputs] with seven fractional bits. */
-export function forward (network: Network, x: Int32Array, batch: number): Forward {
-  const inputs = [x]
-  const inputExponents = [INPUT_EXPONENT]
-  const ws: Int32Array[] = []
-  const weightExponents: number[] = []
-  const activationStats: number[] = []
-  const last = network.layers.length - 1
-  for (const [l, layer] of network.layers.entries()) {
-    const { w, fw } = quantiseWeights(layer.weights)
-    ws.push(w)
-    weightExponents.push(fw)
-    const fa = inputExponents[l] + fw
-    const acc = accumulate(layer, w, fa, inputs[l], batch)
-    if (l === last) return { inputs, inputExponents, w: ws, weightExponents, activationStats, logits: acc, logitExponent: fa }
-    const fo = network.activationExponents[l]
-    let stat = 0
-    const y = new Int32Array(acc.length)
-    for (let i = 0; i < acc.length; i++) {
-      const positive = Math.max(acc[i], 0)
-      stat = Math.max(stat, positive)
-      y[i] = clamp(roundNearest(positive, fa - fo), 127)
+type ActivationNoise = (op: number, tensor: TensorShape) => (channel: number, sample: number, position: number, sum: number) => number
+
+/** `x` is tensor 0 of a batch, with seven fractional bits. Without `noise` it is an evaluation. */
+export function forward (network: Network, x: Int32Array, batch: number, noise?: ActivationNoise): Forward {
+  const { ops } = network.shape
+  const weights = network.layers.map(quantise)
+  const tensors: Tensor[] = [{ values: x, exponent: INPUT_EXPONENT }]
+  const alive: Array<Uint8Array | undefined> = []
+  const sumExponents: number[] = []
+  const stats: number[] = []
+  for (const [i, shape] of ops.entries()) {
+    const { op, output, layer } = shape
+    const sums = forwardSums(shape, tensors[op.a], tensors[op.b], layer === undefined ? undefined : weights[layer.index], batch)
+    sumExponents.push(sums.exponent)
+    if (i === ops.length - 1) {
+      tensors.push(sums)
+      break
     }
-    activationStats.push(stat)
-    inputs.push(y)
-    inputExponents.push(fo)
+    const fo = network.activationExponents[i]
+    const noiseOf = layer === undefined ? undefined : noise?.(i, output)
+    const P = output.height * output.width
+    const y = new Int32Array(sums.values.length)
+    const passed = new Uint8Array(y.length)
+    let stat = 0
+    for (let e = 0; e < y.length; e++) {
+      const sum = sums.values[e]
+      const seen = op.relu === 1 ? Math.max(sum, 0) : sum
+      stat = Math.max(stat, Math.abs(seen))
+      const rounded = clamp(roundNearest(seen, sums.exponent - fo), 127)
+      passed[e] = rounded > 0 ? 1 : 0
+      y[e] = noiseOf === undefined ? rounded : clamp(rounded + noiseOf(Math.floor(e / P / batch), Math.floor(e / P) % batch, e % P, sum), 127)
+    }
+    stats.push(stat)
+    alive.push(op.relu === 1 ? passed : undefined)
+    tensors.push({ values: y, exponent: fo })
   }
-  throw new Error('a network has at least one layer')
+  return { tensors, alive, sumExponents, stats, weights }
 }
 
-/** Step 4 up to p. S is at most 65,535 * 2^16 < 2^32, and e * 32767 < 2^31. */
-export function softmax (logits: Int32Array, logitExponent: number, batch: number, classes: number): Scores {
-  const distance = new Int32Array(logits.length)
-  const probability = new Int32Array(logits.length)
+/**
+ * Probabilities of logits [classes][records]; the scores are [records, classes]. S is at most
+ * 65,535 * 2^16 < 2^32, and e * 32767 < 2^31.
+ */
+export function softmax ({ values, exponent }: Tensor, batch: number, classes: number): Scores {
+  const distance = new Int32Array(values.length)
+  const probability = new Int32Array(values.length)
   const sum = new Uint32Array(batch)
   const z = new Int32Array(classes)
   const e = new Int32Array(classes)
@@ -174,7 +150,7 @@ export function softmax (logits: Int32Array, logitExponent: number, batch: numbe
     const row = n * classes
     let largest = -(2 ** 31)
     for (let j = 0; j < classes; j++) {
-      z[j] = roundNearest(logits[row + j], logitExponent - 10)
+      z[j] = roundNearest(values[j * batch + n], exponent - 10)
       largest = Math.max(largest, z[j])
     }
     for (let j = 0; j < classes; j++) {
@@ -192,125 +168,110 @@ export function softmax (logits: Int32Array, logitExponent: number, batch: numbe
   return { distance, sum, probability }
 }
 
-/** Step 8: an exponent follows its statistic at once when it must shrink, by one when it may grow. */
-function nextExponent (current: number, accumulatorExponent: number, stat: number): number {
+/** An exponent follows its statistic at once when it must shrink, by one when it may grow. */
+function nextExponent (current: number, sumExponent: number, stat: number): number {
   if (stat === 0) return current
-  const wanted = accumulatorExponent - Math.max(0, bitlen(stat) - 7)
+  const wanted = sumExponent - Math.max(0, bitlen(stat) - 7)
   return wanted < current ? wanted : wanted > current ? current + 1 : current
 }
 
-/** Step 7 for one tensor. `gradientExponent` is the number of fractional bits of G. */
-function optimise (
-  values: Int32Array, mean: Int32Array, spread: Int32Array, gradient: Int32Array,
-  gradientExponent: number, steps: number, lr20: number
-): void {
-  const sh = gradientExponent - MOMENT_BITS
-  const warmth = bitlen(steps) - 1
-  const s1 = Math.min(warmth, 3)
-  const s2 = Math.min(warmth, 7)
-  const up = Math.min(31, Math.max(0, -sh))
-  for (let i = 0; i < values.length; i++) {
-    const g = sh < 0 ? clamp(gradient[i], MOMENT_MAX >> up) << up : clamp(roundNearest(gradient[i], sh), MOMENT_MAX)
-    mean[i] = mean[i] + roundNearest(g - mean[i], s1)
-    spread[i] = spread[i] + roundNearest(Math.abs(g) - spread[i], s2)
-    const q = Math.max(0, bitlen(spread[i]) - 15)
-    // |numerator| <= 131071 * 4096 < 2^29, 16 <= denominator <= 32767.
-    const numerator = clamp(mean[i] >> q, 131071) * 4096
-    const denominator = (spread[i] >> q) + (16 >> q)
-    const u = clamp(Math.trunc(numerator / denominator), 32767)
-    values[i] = clamp(values[i] - roundNearest(u * lr20, 4), MAX_WEIGHT)
-  }
-}
-
-/** Seven-bit features with the step's noise: clamp((u8 >> 1) + noise, 127). */
-function noisyInputs (raw: Uint8Array, batch: number, features: number, noise: (sample: number, unit: number) => number): Int32Array {
-  const x = new Int32Array(batch * features)
+/** u8 [records, features] as tensor 0: clamp((u8 >> 1) + noise, 127), [features][records] with positions inmost. */
+function inputTensor (raw: Uint8Array, batch: number, { channels, size, height, width }: TensorShape, noise?: (sample: number, feature: number) => number): Int32Array {
+  const P = height * width
+  const x = new Int32Array(batch * size)
   for (let n = 0; n < batch; n++) {
-    for (let k = 0; k < features; k++) x[n * features + k] = clamp((raw[n * features + k] >> 1) + noise(n, k), 127)
+    for (let c = 0; c < channels; c++) {
+      for (let p = 0; p < P; p++) {
+        const k = c * P + p
+        x[(c * batch + n) * P + p] = clamp((raw[n * size + k] >> 1) + (noise?.(n, k) ?? 0), 127)
+      }
+    }
   }
   return x
 }
 
 /** Features without noise, for evaluation. */
-export const plainInputs = (raw: Uint8Array): Int32Array => Int32Array.from(raw, value => value >> 1)
+export const plainInputs = (raw: Uint8Array, batch: number, tensor: TensorShape): Int32Array => inputTensor(raw, batch, tensor)
 
-/** Steps 1 to 8 on one batch; changes the network. `raw` is [batch, features] u8. */
+/** Rounds the sums of an error and adds its noise. Returns it with the largest magnitude of what was rounded, u32. */
+function roundError (
+  tensor: TensorShape, batch: number, sums: Int32Array, trace: Int32Array, alive: Uint8Array | undefined, shift: number,
+  error: ReturnType<RandomSource['error']>
+): { readonly e: Int32Array, readonly stat: number } {
+  const P = tensor.height * tensor.width
+  const e = new Int32Array(sums.length)
+  let stat = 0
+  for (let i = 0; i < e.length; i++) {
+    const value = alive === undefined || alive[i] === 1 ? sums[i] : 0
+    stat = Math.max(stat, Math.abs(value))
+    e[i] = error(Math.floor(i / P / batch), Math.floor(i / P) % batch, i % P, value, shift, trace[i])
+  }
+  return { e, stat }
+}
+
+/** The operations that read each tensor, with the shape of how they do. */
+function readersOf ({ ops, tensors }: Shape): number[][] {
+  const readers: number[][] = tensors.map(() => [])
+  for (const [i, { op }] of ops.entries()) {
+    readers[op.a].push(i)
+    if (op.kind === OP_ADD) readers[op.b].push(i)
+  }
+  return readers
+}
+
+const weightsOf = (pass: Forward, { layer }: OpShape): Weights | undefined => layer === undefined ? undefined : pass.weights[layer.index]
+
+/** One batch; changes the network. `raw` is [batch, features] u8. */
 export function trainStep (network: Network, step: number, raw: Uint8Array, labels: Uint8Array, lr20: number, random: RandomSource): StepTrace {
-  const { layers } = network
+  const { shape, layers } = network
+  const { ops, tensors } = shape
   const batch = labels.length
-  const last = layers.length - 1
-  const features = layers[0].inputs
-  const pass = forward(network, noisyInputs(raw, batch, features, random.inputNoise(step, batch, features)), batch)
+  const last = ops.length - 1
+  const x = inputTensor(raw, batch, tensors[0], random.inputNoise(step, batch, tensors[0].size))
+  const pass = forward(network, x, batch, (op, tensor) => random.activationNoise(step, op, batch, tensor))
 
-  const errors: Int32Array[] = new Array(layers.length)
-  const errorExponents = [...network.errorExponents, OUTPUT_ERROR_EXPONENT]
-  const errorStats: number[] = new Array(last).fill(0)
-
-  // Step 4.
-  const classes = layers[last].outputs
-  const { probability } = softmax(pass.logits, pass.logitExponent, batch, classes)
-  const outputError = new Int32Array(batch * classes)
-  const outputRounding = random.rounding(step, last, batch, classes)
-  const outputNoise = random.errorNoise(step, last, batch, classes)
+  // The error of the logits.
+  const classes = tensors[last + 1].size
+  const logits = pass.tensors[last + 1]
+  const { probability } = softmax(logits, batch, classes)
+  const distance = new Int32Array(batch * classes)
   for (let n = 0; n < batch; n++) {
-    for (let j = 0; j < classes; j++) {
-      const g = probability[n * classes + j] - (labels[n] === j ? ONE_PROBABILITY : 0)
-      const rounded = clamp(roundStochastic(g, 15 - OUTPUT_ERROR_EXPONENT, outputRounding(n, j)), 127)
-      outputError[n * classes + j] = clamp(rounded + outputNoise(n, j), 127)
-    }
+    for (let j = 0; j < classes; j++) distance[j * batch + n] = probability[n * classes + j] - (labels[n] === j ? ONE_PROBABILITY : 0)
   }
-  errors[last] = outputError
+  const errors: Tensor[] = new Array(ops.length)
+  const output = roundError(tensors[last + 1], batch, distance, logits.values, undefined, 15 - OUTPUT_ERROR_EXPONENT, random.error(step, last, batch, tensors[last + 1]))
+  errors[last] = { values: output.e, exponent: OUTPUT_ERROR_EXPONENT }
 
-  // Step 5: the error of layer l - 1 from that of layer l.
-  for (let l = last; l > 0; l--) {
-    const { inputs, outputs } = layers[l]
-    const accumulatorExponent = errorExponents[l] + pass.weightExponents[l]
-    const rounding = random.rounding(step, l - 1, batch, inputs)
-    const noise = random.errorNoise(step, l - 1, batch, inputs)
-    const e = errors[l]
-    const w = pass.w[l]
-    const y = pass.inputs[l]
-    const error = new Int32Array(batch * inputs)
-    for (let n = 0; n < batch; n++) {
-      for (let k = 0; k < inputs; k++) {
-        let sum = 0
-        for (let j = 0; j < outputs; j++) sum = (sum + e[n * outputs + j] * w[j * inputs + k]) | 0
-        if (y[n * inputs + k] <= 0) sum = 0
-        errorStats[l - 1] = Math.max(errorStats[l - 1], Math.abs(sum))
-        const rounded = clamp(roundStochastic(sum, accumulatorExponent - errorExponents[l - 1], rounding(n, k)), 127)
-        error[n * inputs + k] = clamp(rounded + noise(n, k), 127)
-      }
-    }
-    errors[l - 1] = error
+  // The error of every tensor that an operation wrote, from those of its readers.
+  const readers = readersOf(shape)
+  const sumExponents: number[] = new Array(last)
+  const stats: number[] = new Array(last)
+  for (let t = last; t > 0; t--) {
+    const parts = readers[t].map(i => errorSums(ops[i], errors[i], pass.tensors[t], weightsOf(pass, ops[i]), batch))
+    const { values, exponent, trace } = combineErrors(parts)
+    const fe = network.errorExponents[t - 1]
+    const { e, stat } = roundError(tensors[t], batch, values, trace, pass.alive[t - 1], exponent - fe, random.error(step, t - 1, batch, tensors[t]))
+    errors[t - 1] = { values: e, exponent: fe }
+    sumExponents[t - 1] = exponent
+    stats[t - 1] = stat
   }
 
-  // Steps 6 and 7.
   network.steps++
-  const gradients: Int32Array[] = []
-  for (const [l, layer] of layers.entries()) {
-    const { inputs, outputs } = layer
-    const x = pass.inputs[l]
-    const gradient = new Int32Array(outputs * inputs)
-    const biasGradient = new Int32Array(outputs)
-    for (let n = 0; n < batch; n++) {
-      for (let j = 0; j < outputs; j++) {
-        const e = errors[l][n * outputs + j]
-        if (e === 0) continue
-        biasGradient[j] += e
-        const row = n * inputs
-        const unit = j * inputs
-        for (let k = 0; k < inputs; k++) gradient[unit + k] += e * x[row + k]
-      }
-    }
-    gradients.push(gradient)
-    optimise(layer.weights, layer.weightMean, layer.weightSpread, gradient, errorExponents[l] + pass.inputExponents[l], network.steps, lr20)
-    optimise(layer.biases, layer.biasMean, layer.biasSpread, biasGradient, errorExponents[l], network.steps, lr20)
+  const sums: Int32Array[] = []
+  for (const [i, shape] of ops.entries()) {
+    if (shape.layer === undefined) continue
+    const { weights, biases } = layers[shape.layer.index]
+    const input = pass.tensors[shape.op.a]
+    const e = errors[i]
+    const gradient = gradients(shape, e.values, input.values, batch)
+    sums.push(gradient.weights)
+    optimise(weights, gradient.weights, e.exponent + input.exponent, network.steps, lr20, random.traced)
+    optimise(biases, gradient.biases, e.exponent, network.steps, lr20, random.traced)
   }
 
-  // Step 8, with the exponents the step was done with.
-  for (let l = 0; l < last; l++) {
-    network.activationExponents[l] = nextExponent(network.activationExponents[l], pass.inputExponents[l] + pass.weightExponents[l], pass.activationStats[l])
-    network.errorExponents[l] = nextExponent(network.errorExponents[l], errorExponents[l + 1] + pass.weightExponents[l + 1], errorStats[l])
+  for (let i = 0; i < last; i++) {
+    network.activationExponents[i] = nextExponent(network.activationExponents[i], pass.sumExponents[i], pass.stats[i])
+    network.errorExponents[i] = nextExponent(network.errorExponents[i], sumExponents[i], stats[i])
   }
-  return { weightExponents: pass.weightExponents, errors, gradients }
+  return { weightExponents: pass.weights.map(w => w.exponent), errors: errors.map(e => e.values), gradients: sums }
 }

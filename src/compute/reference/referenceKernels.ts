@@ -6,10 +6,10 @@ import { forward, networkFrom, plainInputs, softmax, stateOf, trainStep } from '
 import { keyedRandom } from './random.ts'
 
 function runSlice ({ spec, state, lr20, noiseKey, steps, inputs, labels }: SliceTask): ModelState {
-  const { batch, layers } = spec
-  const network = networkFrom(layers, state)
+  const { batch } = spec
+  const network = networkFrom(spec, state)
   const random = keyedRandom(noiseKey, spec.inputNoise)
-  const stride = batch * layers[0]
+  const stride = batch * network.shape.tensors[0].size
   for (let step = 0; step < steps; step++) {
     trainStep(
       network, step, inputs.subarray(step * stride, (step + 1) * stride),
@@ -20,9 +20,11 @@ function runSlice ({ spec, state, lr20, noiseKey, steps, inputs, labels }: Slice
 }
 
 function score ({ spec, state, inputs, labels }: EvaluationTask): Scores {
-  const network = networkFrom(spec.layers, state)
-  const { logits, logitExponent } = forward(network, plainInputs(inputs), labels.length)
-  return softmax(logits, logitExponent, labels.length, spec.layers[spec.layers.length - 1])
+  const network = networkFrom(spec, state)
+  const { tensors } = network.shape
+  const count = labels.length
+  const pass = forward(network, plainInputs(inputs, count, tensors[0]), count)
+  return softmax(pass.tensors[pass.tensors.length - 1], count, tensors[tensors.length - 1].size)
 }
 
 export const referenceKernels: Kernels = { backend: 'reference', runSlice, score }

@@ -2,12 +2,13 @@
  * The job that is always there: what miners train when no client pays (DESIGN 6.2). It lives in
  * the genesis block and has no escrow, no deadline and no owner.
  */
-import { MODEL_MLP, OPTIMISER_L1_ADAM, SCHEDULE_CONSTANT, type JobSpec } from '../codec/jobSpec.ts'
+import { OPTIMISER_L1_ADAM, SCHEDULE_CONSTANT, type JobSpec } from '../codec/jobSpec.ts'
 import { fromHex, ZERO32 } from '../codec/ssz.ts'
 import { hash } from '../crypto/hash.ts'
 import { jobId, specHash } from '../crypto/ids.ts'
 import { MAX_ROUNDS } from '../params.ts'
 import { BUILTIN_REF } from './dataset.ts'
+import { mlp } from './shape.ts'
 import { utf8Bytes } from './utf8.ts'
 
 /**
@@ -16,8 +17,7 @@ import { utf8Bytes } from './utf8.ts'
  */
 export const benchmarkSpec: JobSpec = {
   name: utf8Bytes('digits benchmark') as Uint8Array,
-  model: MODEL_MLP,
-  layers: [784, 64, 32, 10],
+  ...mlp([784, 64, 32, 10]),
   operandBits: 8,
   optimiser: OPTIMISER_L1_ADAM,
   lr20: 1049,

@@ -1,22 +1,35 @@
 /**
- * What a slice costs, in cost units (DESIGN 3: a MAC + b parameters). MACs alone misprice small
- * batches, where the optimiser is most of a step.
+ * What a slice costs, in cost units: a MAC of a dense layer is one. MACs alone misprice what is not
+ * a product: the optimiser, which is most of a step with a small batch, and the noise, rounding and
+ * reordering of every element, which are much of a step of a convolution (DESIGN 3).
  */
-import type { JobSpec } from '../codec/jobSpec.ts'
-import { COST_PER_PARAMETER } from '../params.ts'
-import { shapeOf } from './shape.ts'
+import { OP_CONV, type JobSpec, type Model } from '../codec/jobSpec.ts'
+import { COST_PER_CONV_MAC, COST_PER_ELEMENT, COST_PER_PARAMETER, COST_PER_WINDOW_ELEMENT } from '../params.ts'
+import { type OpShape, shapeOf } from './shape.ts'
 
-type Work = Pick<JobSpec, 'layers' | 'batch'>
+type Work = Model & Pick<JobSpec, 'batch'>
 
-/** Multiply-accumulates of one step: forward, weight gradients, and input gradients of all layers but the first. */
-export function stepMacs (spec: Work): number {
-  const { tensors } = shapeOf(spec)
-  return spec.batch * tensors.reduce((sum, { outputs, inputs }, l) => sum + outputs * inputs * (l === 0 ? 2 : 3), 0)
+/** Multiply-accumulates of one record in one step: forward, weight gradient, and the input's error unless it is tensor 0. */
+function opMacs ({ op, output, layer }: OpShape): number {
+  if (layer === undefined) return 0
+  return output.size * layer.inputs * (op.a === 0 ? 2 : 3)
 }
 
-/** Cost of one step: linear in batch and parameters. Exact: far below 2^53 for every legal spec. */
+/** Elements of the windows that a convolution gathers, and that its error is spread over. */
+const windowElements = ({ op, output, layer }: OpShape): number =>
+  op.kind === OP_CONV && layer !== undefined ? output.height * output.width * layer.inputs * op.groups : 0
+
+/** Multiply-accumulates of one step. */
+export const stepMacs = (spec: Work): number =>
+  spec.batch * shapeOf(spec).ops.reduce((sum, op) => sum + opMacs(op), 0)
+
+/** Cost of one step. Exact: far below 2^53 for every legal spec. */
 export function stepCost (spec: Work): number {
-  return stepMacs(spec) + COST_PER_PARAMETER * shapeOf(spec).parameters
+  const { ops, tensors, parameters } = shapeOf(spec)
+  const products = ops.reduce((sum, op) => sum + opMacs(op) * (op.op.kind === OP_CONV ? COST_PER_CONV_MAC : 1), 0)
+  const windows = ops.reduce((sum, op) => sum + windowElements(op), 0)
+  const elements = tensors.reduce((sum, { size }) => sum + size, 0)
+  return spec.batch * (products + COST_PER_WINDOW_ELEMENT * windows + COST_PER_ELEMENT * elements) + COST_PER_PARAMETER * parameters
 }
 
 export function sliceCost (spec: Work & Pick<JobSpec, 'stepsPerSlice'>): number {

@@ -3,13 +3,13 @@
  * bits within +-2^30; exponents are small integers.
  */
 export interface ModelState {
-  /** Per layer, shape [outputs, inputs] row major: weights[l][k * inputs + j]. */
+  /** Per operation with weights, shape [outputs, inputs] row major (shape.ts). */
   readonly weights: readonly Int32Array[]
-  /** Per layer, shape [outputs]. */
+  /** Likewise, shape [outputs]. */
   readonly biases: readonly Int32Array[]
-  /** fo of every hidden layer. */
+  /** fo of every operation but the last: fractional bits of the tensor it writes. */
   readonly activationExponents: Int32Array
-  /** fe of every hidden layer; the last layer's is 7, fixed. */
+  /** fe of every operation but the last, whose error has 7 fractional bits, fixed. */
   readonly errorExponents: Int32Array
 }
 
@@ -17,8 +17,14 @@ export interface ModelState {
 export const MAX_WEIGHT = 2 ** 30
 
 /**
- * No exponent that training produces exceeds this magnitude. fw is 4..28 and an accumulator's
- * bitlen at most 31, so a layer's fo lies within its input's exponent + fw - 24 .. + fw: at most
- * 28 up and 20 down per layer from 7, over 7 hidden layers -133..203; fe likewise from the last.
+ * Every step adds to every parameter the low byte of what its update was made of, less this: so the
+ * final state tells of every gradient, whatever rounding and clamps drop (docs/exact.md, 4.7).
  */
-export const MAX_EXPONENT = 255
+export const TRACE = 128
+
+/**
+ * No exponent that training produces exceeds this magnitude. fw is 4..28, a norm's is 14, a pool's
+ * at most 12, and an accumulator's bitlen at most 31: so fo lies at most 28 up and 24 down of its
+ * inputs' exponents per operation from 7, over 31 operations; fe likewise from the last.
+ */
+export const MAX_EXPONENT = 1023

@@ -5,15 +5,15 @@
  * noise key, nonce words (step, tag, 0), block counter from 0. Byte i of it and the little-endian
  * 32-bit word i (bytes 4i..4i+3) can be computed alone: block = floor(position / 64).
  *
- * Which tag serves what, with `layer` counted from 0 and B the batch size:
- *   INPUT_NOISE            byte n*K + k for feature k of sample n
- *   ROUNDING + layer       word j*B + n for the error of unit j, sample n (stochastic rounding)
- *   ERROR_NOISE + layer    byte j*B + n for the error of unit j, sample n
- * The tags never overlap while layer < 256, so no bit is used twice.
+ * Which tag serves what, with operations counted from 0 and B the batch size:
+ *   INPUT_NOISE               byte n*K + k for feature k of sample n
+ *   ACTIVATION_NOISE + op     byte (c*B + n)*P + p for position p of channel c of sample n, P positions
+ *   ERROR_NOISE + op          likewise, for the error of the tensor that the operation writes
+ * The tags never overlap while op < 256, so no bit is used twice.
  */
 
 export const INPUT_NOISE = 0
-export const ROUNDING = 0x100
+export const ACTIVATION_NOISE = 0x100
 export const ERROR_NOISE = 0x200
 
 /** The key as eight little-endian words. */
@@ -101,4 +101,4 @@ export const inputNoise = (byte: number, amplitude: number): number =>
   amplitude === 0 ? 0 : (byte & (2 * amplitude - 1)) - amplitude
 
 /** -1, 0 or 1 with chances 85, 86, 85 of 256: without bias, and uniform to a third of a percent. */
-export const errorNoise = (byte: number): number => (byte > 170 ? 1 : 0) - (byte < 85 ? 1 : 0)
+export const ternaryNoise = (byte: number): number => (byte > 170 ? 1 : 0) - (byte < 85 ? 1 : 0)

@@ -1,13 +1,13 @@
 /**
  * A contribution's payload: what a slice changed, eight bits per parameter, and the mean of many
  * (EXACT 9). Layout, per tensor W0, b0, W1, b1, ...: one byte shift, then the int8 q of every
- * element; then fo and fe of every hidden layer as i16 little-endian.
+ * element; then fo and fe of every operation but the last as i16 little-endian.
  */
-import type { JobSpec } from '../codec/jobSpec.ts'
+import type { JobSpec, Model } from '../codec/jobSpec.ts'
 import type { DecodeError, Decoded } from '../codec/ssz.ts'
 import { hash } from '../crypto/hash.ts'
 import { bitLength } from './integers.ts'
-import { MAX_EXPONENT, MAX_WEIGHT, type ModelState } from './modelState.ts'
+import { MAX_EXPONENT, MAX_WEIGHT, type ModelState, TRACE } from './modelState.ts'
 import { shapeOf } from './shape.ts'
 
 export interface PayloadTensor {
@@ -23,27 +23,25 @@ export interface Payload {
   readonly errorExponents: Int32Array
 }
 
-type Layers = Pick<JobSpec, 'layers'>
-
 /** Lengths of W0, b0, W1, b1, ... */
-const tensorLengths = (spec: Layers): number[] =>
-  shapeOf(spec).tensors.flatMap(({ outputs, inputs }) => [outputs * inputs, outputs])
+const tensorLengths = (model: Model): number[] =>
+  shapeOf(model).layers.flatMap(({ outputs, inputs }) => [outputs * inputs, outputs])
 
 const parameterTensors = (state: ModelState): Int32Array[] =>
   state.weights.flatMap((w, l) => [w, state.biases[l]])
 
 /** Bytes of every payload of a job: the size is no secret and no choice. */
-export function payloadSize (spec: Layers): number {
-  const { parameters, tensors } = shapeOf(spec)
-  return parameters + 2 * tensors.length + 4 * (tensors.length - 1)
+export function payloadSize (model: Model): number {
+  const { parameters, layers, ops } = shapeOf(model)
+  return parameters + 2 * layers.length + 4 * (ops.length - 1)
 }
 
 /**
- * The most a weight moves in one step is RN(32767 * lr20, 4) (EXACT 5.7: |u| <= 32767), and both
- * ends lie within +-2^30.
+ * The most a weight moves in one step is RN(32767 * lr20, 4) (EXACT 5.7: |u| <= 32767) and the trace
+ * of 128, and both ends lie within +-2^30.
  */
 function changeBound (spec: Pick<JobSpec, 'stepsPerSlice'>, lr20: number): number {
-  const perStep = Math.floor((32767 * lr20 + 8) / 16)
+  const perStep = Math.floor((32767 * lr20 + 8) / 16) + TRACE
   return Math.min(spec.stepsPerSlice * perStep, 2 * MAX_WEIGHT)
 }
 
@@ -83,7 +81,7 @@ const malformed = (detail: string): { readonly ok: false, readonly error: Decode
  * Strict: the exact size, the smallest shift, no change beyond what the slice's steps can make.
  * The values alias `bytes`.
  */
-export function decodePayload (spec: Layers & Pick<JobSpec, 'stepsPerSlice'>, lr20: number, bytes: Uint8Array): Decoded<Payload> {
+export function decodePayload (spec: Model & Pick<JobSpec, 'stepsPerSlice'>, lr20: number, bytes: Uint8Array): Decoded<Payload> {
   const want = payloadSize(spec)
   if (bytes.length > want) return { ok: false, error: { reason: 'too-large', detail: `${bytes.length} bytes, a payload of this job has ${want}` } }
   if (bytes.length < want) return malformed(`${bytes.length} bytes, a payload of this job has ${want}`)
@@ -104,7 +102,7 @@ export function decodePayload (spec: Layers & Pick<JobSpec, 'stepsPerSlice'>, lr
     if (most * 2 ** shift > bound + Math.floor(2 ** shift / 2)) return malformed(`tensor ${t} moves by ${most * 2 ** shift}, at most ${bound} in ${spec.stepsPerSlice} steps`)
     tensors.push({ shift, values })
   }
-  const hidden = spec.layers.length - 2
+  const hidden = spec.ops.length - 1
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const exponents = Int32Array.from({ length: 2 * hidden }, (_, i) => view.getInt16(offset + 2 * i, true))
   const wild = exponents.find(e => Math.abs(e) > MAX_EXPONENT)

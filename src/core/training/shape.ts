@@ -1,20 +1,83 @@
-/** What a job spec says about the model's tensors. */
-import type { JobSpec } from '../codec/jobSpec.ts'
+/** What a model's operations say about its tensors. All functions take a model that graphRules.ts has passed. */
+import { OP_ADD, OP_CONV, OP_DENSE, OP_NORM, type Model, type Op } from '../codec/jobSpec.ts'
 
+/** One record's part of a tensor, [channels, height, width] row major. */
+export interface TensorShape {
+  readonly channels: number
+  readonly height: number
+  readonly width: number
+  /** Elements. */
+  readonly size: number
+}
+
+/** Weights are [outputs, inputs] row major, biases [outputs]. */
 export interface LayerShape { readonly outputs: number, readonly inputs: number }
 
-export interface Shape {
-  /** Widths: input, hidden layers, output. */
-  readonly layers: number[]
-  /** Weights and biases. */
-  readonly parameters: number
-  /** Per layer: its weights are [outputs, inputs] row major, its biases [outputs]. */
-  readonly tensors: LayerShape[]
+export interface OpShape {
+  readonly op: Op
+  readonly input: TensorShape
+  readonly output: TensorShape
+  /** Of a dense layer or convolution: its place among the layers with weights, and their shape. */
+  readonly layer?: LayerShape & { readonly index: number }
 }
 
-export function shapeOf (spec: Pick<JobSpec, 'layers'>): Shape {
-  const layers = [...spec.layers]
-  const tensors = layers.slice(1).map((outputs, l) => ({ outputs, inputs: layers[l] }))
-  const parameters = tensors.reduce((sum, t) => sum + t.outputs * (t.inputs + 1), 0)
-  return { layers, parameters, tensors }
+export interface Shape {
+  /** Tensor 0 is the input, tensor i + 1 is written by operation i. */
+  readonly tensors: readonly TensorShape[]
+  readonly ops: readonly OpShape[]
+  /** The operations with weights, in order. */
+  readonly layers: readonly LayerShape[]
+  /** Weights and biases. */
+  readonly parameters: number
 }
+
+const tensor = (channels: number, height: number, width: number): TensorShape =>
+  ({ channels, height, width, size: channels * height * width })
+
+/** Positions of a window along one side. */
+export const positions = (side: number, { kernel, stride, padding }: Pick<Op, 'kernel' | 'stride' | 'padding'>): number =>
+  Math.floor((side + 2 * padding - kernel) / stride) + 1
+
+/** What an operation makes of its input. */
+export function outputShape (op: Op, input: TensorShape): TensorShape {
+  switch (op.kind) {
+    case OP_DENSE: return tensor(op.units, 1, 1)
+    case OP_ADD:
+    case OP_NORM: return input
+    default: return tensor(op.kind === OP_CONV ? op.units : input.channels, positions(input.height, op), positions(input.width, op))
+  }
+}
+
+function layerShape (op: Op, input: TensorShape): LayerShape | undefined {
+  if (op.kind === OP_DENSE) return { outputs: op.units, inputs: input.size }
+  if (op.kind === OP_CONV) return { outputs: op.units, inputs: input.channels / op.groups * op.kernel * op.kernel }
+  return undefined
+}
+
+export function shapeOf (model: Model): Shape {
+  const tensors = [tensor(model.channels, model.height, model.width)]
+  const layers: LayerShape[] = []
+  const ops: OpShape[] = []
+  for (const op of model.ops) {
+    const input = tensors[op.a]
+    const output = outputShape(op, input)
+    const layer = layerShape(op, input)
+    ops.push({ op, input, output, ...(layer === undefined ? {} : { layer: { ...layer, index: layers.length } }) })
+    if (layer !== undefined) layers.push(layer)
+    tensors.push(output)
+  }
+  return { tensors, ops, layers, parameters: layers.reduce((sum, l) => sum + l.outputs * (l.inputs + 1), 0) }
+}
+
+const plainOp: Op = { kind: OP_DENSE, a: 0, b: 0, relu: 0, units: 0, kernel: 0, stride: 0, padding: 0, groups: 0 }
+
+/** An operation with what is not named at 0. */
+export const opOf = (fields: Partial<Op>): Op => ({ ...plainOp, ...fields })
+
+/** A multi-layer perceptron: widths of the input, the hidden layers (ReLU), the output. */
+export const mlp = (widths: readonly number[]): Model => ({
+  channels: widths[0],
+  height: 1,
+  width: 1,
+  ops: widths.slice(1).map((units, i) => opOf({ a: i, units, relu: i < widths.length - 2 ? 1 : 0 }))
+})

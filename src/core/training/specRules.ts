@@ -1,11 +1,12 @@
 /** Which job specs the network takes: every bound of params.ts, by field. Decoding has been done. */
-import { DATA_BUILTIN, DATA_REGISTERED, MODEL_MLP, OPTIMISER_L1_ADAM, SCHEDULE_CONSTANT, SCHEDULE_LINEAR, type JobSpec } from '../codec/jobSpec.ts'
+import { DATA_BUILTIN, DATA_REGISTERED, OPTIMISER_L1_ADAM, SCHEDULE_CONSTANT, SCHEDULE_LINEAR, type JobSpec } from '../codec/jobSpec.ts'
 import { equalBytes } from '../codec/ssz.ts'
-import { MAX_BATCH, MAX_CLASSES, MAX_DATASET_BYTES, MAX_FEATURES, MAX_LAYERS, MAX_LAYER_WIDTH, MAX_PARAMETERS, MAX_RECORDS, MAX_ROUNDS, MAX_SLICE_COST, MAX_STEPS_PER_SLICE, MIN_BATCH } from '../params.ts'
+import { MAX_BATCH, MAX_CLASSES, MAX_DATASET_BYTES, MAX_FEATURES, MAX_PARAMETERS, MAX_RECORDS, MAX_ROUNDS, MAX_SLICE_COST, MAX_STEPS_PER_SLICE, MIN_BATCH } from '../params.ts'
 import { sliceCost } from './cost.ts'
 import { MAX_LR20 } from './decimal.ts'
 import { BUILTIN_CLASSES, BUILTIN_FEATURES, BUILTIN_ROOT, BUILTIN_TEST, BUILTIN_TRAIN } from './digits.ts'
 import type { FieldError } from './fieldError.ts'
+import { graphErrors } from './graphRules.ts'
 import { shapeOf } from './shape.ts'
 import { utf8Text } from './utf8.ts'
 
@@ -35,7 +36,6 @@ export function specErrors (spec: JobSpec): FieldError[] {
 
   const wrongName = nameError(spec.name)
   if (wrongName !== undefined) errors.push({ field: 'name', message: wrongName })
-  must(spec.model === MODEL_MLP, 'model', `unknown model ${spec.model}`)
   must(spec.operandBits === 8, 'operandBits', `must be 8, is ${spec.operandBits}`)
   must(spec.optimiser === OPTIMISER_L1_ADAM, 'optimiser', `unknown optimiser ${spec.optimiser}`)
   within(spec.lr20, 1, Number(MAX_LR20), 'lr20')
@@ -60,14 +60,13 @@ export function specErrors (spec: JobSpec): FieldError[] {
     must(same, 'data', 'does not describe the built-in set')
   }
 
-  const { layers } = spec
-  must(layers.length >= 2 && layers.length <= MAX_LAYERS + 1, 'layers', `must be 2 to ${MAX_LAYERS + 1} widths, has ${layers.length}`)
-  for (const [l, width] of layers.entries()) within(width, 1, MAX_LAYER_WIDTH, `layers[${l}]`)
-  if (errors.some(e => e.field.startsWith('layers'))) return errors
-  must(layers[0] === data.features, 'layers[0]', `the input layer is ${layers[0]} wide, a record has ${data.features} features`)
-  must(layers[layers.length - 1] === data.classes, `layers[${layers.length - 1}]`, `the output layer is ${layers[layers.length - 1]} wide, the data has ${data.classes} classes`)
-  const { parameters } = shapeOf(spec)
-  must(parameters <= MAX_PARAMETERS, 'layers', `${parameters} parameters, at most ${MAX_PARAMETERS}`)
+  const wrongGraph = graphErrors(spec, spec.batch)
+  if (wrongGraph.length > 0) return [...errors, ...wrongGraph]
+  const { parameters, tensors } = shapeOf(spec)
+  const last = tensors.length - 1
+  must(tensors[0].size === data.features, 'channels', `the input has ${tensors[0].size} values, a record has ${data.features} features`)
+  must(tensors[last].size === data.classes, `ops[${last - 1}].units`, `the last operation has ${tensors[last].size} outputs, the data has ${data.classes} classes`)
+  must(parameters <= MAX_PARAMETERS, 'ops', `${parameters} parameters, at most ${MAX_PARAMETERS}`)
   const cost = sliceCost(spec)
   must(cost <= MAX_SLICE_COST, 'stepsPerSlice', `a slice costs ${cost}, at most ${MAX_SLICE_COST}: use fewer steps, a smaller batch or a smaller model`)
   return errors

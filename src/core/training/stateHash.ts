@@ -2,7 +2,7 @@
  * The canonical bytes of a model state and the root that commits to them: a merkle root over the
  * tensors W0, b0, W1, b1, ..., fo, fe, each as i32 little-endian.
  */
-import type { JobSpec } from '../codec/jobSpec.ts'
+import type { Model } from '../codec/jobSpec.ts'
 import type { Decoded } from '../codec/ssz.ts'
 import { hash, u32le } from '../crypto/hash.ts'
 import { merkleRoot } from '../crypto/merkle.ts'
@@ -28,9 +28,9 @@ function tensorBytes (values: Int32Array): Uint8Array {
 }
 
 /** Bytes of a state: four per parameter and per exponent. */
-export function stateSize (spec: Pick<JobSpec, 'layers'>): number {
-  const { parameters, tensors } = shapeOf(spec)
-  return 4 * (parameters + 2 * (tensors.length - 1))
+export function stateSize (model: Model): number {
+  const { parameters, ops } = shapeOf(model)
+  return 4 * (parameters + 2 * (ops.length - 1))
 }
 
 export function stateBytes (state: ModelState): Uint8Array {
@@ -46,8 +46,8 @@ export function stateBytes (state: ModelState): Uint8Array {
 }
 
 /** Strict: exact size, every value within the bounds that training keeps. */
-export function decodeState (spec: Pick<JobSpec, 'layers'>, bytes: Uint8Array): Decoded<ModelState> {
-  const want = stateSize(spec)
+export function decodeState (model: Model, bytes: Uint8Array): Decoded<ModelState> {
+  const want = stateSize(model)
   if (bytes.length > want) return { ok: false, error: { reason: 'too-large', detail: `${bytes.length} bytes, a state of this job has ${want}` } }
   if (bytes.length < want) return { ok: false, error: { reason: 'malformed', detail: `${bytes.length} bytes, a state of this job has ${want}` } }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
@@ -64,13 +64,13 @@ export function decodeState (spec: Pick<JobSpec, 'layers'>, bytes: Uint8Array): 
   }
   const weights: Int32Array[] = []
   const biases: Int32Array[] = []
-  const { tensors } = shapeOf(spec)
-  for (const [l, { outputs, inputs }] of tensors.entries()) {
+  const { layers, ops } = shapeOf(model)
+  for (const [l, { outputs, inputs }] of layers.entries()) {
     weights.push(read(outputs * inputs, MAX_WEIGHT, `weights of layer ${l}`))
     biases.push(read(outputs, MAX_WEIGHT, `biases of layer ${l}`))
   }
-  const activationExponents = read(tensors.length - 1, MAX_EXPONENT, 'activation exponents')
-  const errorExponents = read(tensors.length - 1, MAX_EXPONENT, 'error exponents')
+  const activationExponents = read(ops.length - 1, MAX_EXPONENT, 'activation exponents')
+  const errorExponents = read(ops.length - 1, MAX_EXPONENT, 'error exponents')
   if (error !== undefined) return { ok: false, error: { reason: 'malformed', detail: error } }
   return { ok: true, value: { weights, biases, activationExponents, errorExponents } }
 }
