@@ -5,7 +5,7 @@ import type { EvaluationTask, SliceTask } from '../../ports/compute.ts'
 import type { Kernels, Scores } from '../kernels.ts'
 import * as at from './assembly/layout.ts'
 import { KERNELS_BASE64 } from './kernels.wasm.ts'
-import { planFor, type Plan } from './plan.ts'
+import { FIRST_FREE, planFor, type Plan } from './plan.ts'
 
 const INPUT_EXPONENT = 7
 const OUTPUT_ERROR_EXPONENT = 7
@@ -22,7 +22,7 @@ class WasmKernels implements Kernels {
   readonly backend = 'wasm'
   readonly #memory: WebAssembly.Memory
   readonly #exports: Exports
-  #plan: Plan | undefined
+  #held: { readonly model: string, readonly plan: Plan } | undefined
   // Views of the whole memory; renewed when it grows.
   #i32 = new Int32Array(0)
   #u8 = new Uint8Array(0)
@@ -42,8 +42,7 @@ class WasmKernels implements Kernels {
     this.#set(plan.plan + at.BATCH, batch)
     this.#set(plan.plan + at.AMPLITUDE, inputNoise)
     this.#set(plan.plan + at.LR20, task.lr20)
-    this.#maskBatch(plan, batch)
-    const features = plan.layers[0]
+    const features = plan.shape.tensors[0].size
     for (let step = 0; step < task.steps; step += plan.chunkSteps) {
       const end = Math.min(task.steps, step + plan.chunkSteps) * batch
       this.#u8.set(task.inputs.subarray(step * batch * features, end * features), plan.inputs)
@@ -58,22 +57,23 @@ class WasmKernels implements Kernels {
     const plan = this.#planned(task.spec)
     this.#loadState(plan, task.state)
     this.#exports.prepare(plan.plan)
+    const { tensors } = plan.shape
+    const last = tensors.length - 1
     const count = task.labels.length
-    const features = plan.layers[0]
-    const classes = plan.layers[plan.layers.length - 1]
+    const features = tensors[0].size
+    const classes = tensors[last].size
     const distance = new Int32Array(count * classes)
     const probability = new Int32Array(count * classes)
     const sum = new Uint32Array(count)
     for (let first = 0; first < count; first += plan.batch) {
       const samples = Math.min(plan.batch, count - first)
       this.#set(plan.plan + at.BATCH, samples)
-      this.#maskBatch(plan, samples)
       this.#u8.set(task.inputs.subarray(first * features, (first + samples) * features), plan.inputs)
       this.#exports.score(plan.plan)
       for (let n = 0; n < samples; n++) {
         sum[first + n] = this.#i32[(plan.sums >> 2) + n]
         for (let j = 0; j < classes; j++) {
-          const from = j * plan.paddedBatch + n
+          const from = j * plan.tensors[last].row + n
           const to = (first + n) * classes + j
           distance[to] = this.#i32[(plan.distances >> 2) + from]
           probability[to] = this.#i32[(plan.probabilities >> 2) + from]
@@ -83,18 +83,19 @@ class WasmKernels implements Kernels {
     return { distance, sum, probability }
   }
 
-  /** The plan in memory, laid out anew if the shape is another. */
-  #planned ({ layers, batch }: JobSpec): Plan {
-    const held = this.#plan
-    if (held !== undefined && held.batch === batch && held.layers.join() === layers.join()) return held
-    const plan = planFor(layers, batch)
+  /** The plan in memory, laid out anew if the model is another. */
+  #planned (spec: JobSpec): Plan {
+    const held = this.#held
+    const model = modelKey(spec)
+    if (held?.model === model) return held.plan
+    const plan = planFor(spec, spec.batch)
     const missing = plan.bytes - this.#memory.buffer.byteLength
     if (missing > 0) this.#memory.grow(missing / 65536)
     this.#i32 = new Int32Array(this.#memory.buffer)
     this.#u8 = new Uint8Array(this.#memory.buffer)
-    this.#u8.fill(0, 0, plan.bytes)
+    this.#u8.fill(0, FIRST_FREE, plan.bytes)
     plan.write(this.#i32)
-    this.#plan = plan
+    this.#held = { model, plan }
     return plan
   }
 
@@ -102,33 +103,36 @@ class WasmKernels implements Kernels {
     this.#i32[address >> 2] = value
   }
 
-  #maskBatch (plan: Plan, samples: number): void {
-    this.#u8.fill(0xff, plan.batchMask, plan.batchMask + 2 * samples)
-    this.#u8.fill(0, plan.batchMask + 2 * samples, plan.batchMask + 2 * plan.paddedBatch)
-  }
-
   #loadState (plan: Plan, state: ModelState): void {
-    const last = plan.layerPlans.length - 1
-    for (const [l, layer] of plan.layerPlans.entries()) {
+    const last = plan.tensors.length - 1
+    for (const [l, layer] of plan.layers.entries()) {
       this.#i32.set(state.weights[l], layer.canonicalWeights >> 2)
       this.#i32.set(state.biases[l], layer.biases >> 2)
-      this.#set(layer.record + at.INPUT_EXPONENT, l === 0 ? INPUT_EXPONENT : state.activationExponents[l - 1])
-      this.#set(layer.record + at.ERROR_EXPONENT, l === last ? OUTPUT_ERROR_EXPONENT : state.errorExponents[l])
+    }
+    for (const [t, { record }] of plan.tensors.entries()) {
+      this.#set(record + at.EXPONENT, t === 0 ? INPUT_EXPONENT : state.activationExponents[t - 1])
+      this.#set(record + at.ERROR_EXPONENT, t === last ? OUTPUT_ERROR_EXPONENT : state.errorExponents[t - 1])
     }
     this.#exports.begin(plan.plan)
   }
 
-  #readState (plan: Plan): ModelState {
-    const { layerPlans } = plan
-    const tensor = (address: number, length: number): Int32Array => this.#i32.slice(address >> 2, (address >> 2) + length)
+  #readState ({ tensors, layers }: Plan): ModelState {
+    const words = (address: number, length: number): Int32Array => this.#i32.slice(address >> 2, (address >> 2) + length)
+    const inner = tensors.slice(1, -1)
     return {
-      weights: layerPlans.map(layer => tensor(layer.canonicalWeights, layer.inputs * layer.outputs)),
-      biases: layerPlans.map(layer => tensor(layer.biases, layer.outputs)),
-      activationExponents: Int32Array.from(layerPlans.slice(1), layer => this.#i32[(layer.record + at.INPUT_EXPONENT) >> 2]),
-      errorExponents: Int32Array.from(layerPlans.slice(0, -1), layer => this.#i32[(layer.record + at.ERROR_EXPONENT) >> 2])
+      weights: layers.map(layer => words(layer.canonicalWeights, layer.inputs * layer.outputs)),
+      biases: layers.map(layer => words(layer.biases, layer.outputs)),
+      activationExponents: Int32Array.from(inner, ({ record }) => this.#i32[(record + at.EXPONENT) >> 2]),
+      errorExponents: Int32Array.from(inner, ({ record }) => this.#i32[(record + at.ERROR_EXPONENT) >> 2])
     }
   }
 }
+
+/** Same key, same plan. */
+const modelKey = ({ channels, height, width, ops, batch }: JobSpec): string => [
+  channels, height, width, batch,
+  ...ops.flatMap(op => [op.kind, op.a, op.b, op.relu, op.units, op.kernel, op.stride, op.padding, op.groups])
+].join()
 
 export async function createWasmKernels (): Promise<Kernels> {
   const bytes = Uint8Array.from(atob(KERNELS_BASE64), c => c.charCodeAt(0))

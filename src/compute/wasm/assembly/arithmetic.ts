@@ -1,4 +1,4 @@
-/** EXACT 5's scalar operations and their four-lane forms. */
+/** The scalar operations of docs/exact.md, section 1, and their four-lane forms. */
 
 // @ts-ignore: decorator
 @inline
@@ -22,12 +22,15 @@ export function roundNearest4 (x: v128, s: i32): v128 {
   return i32x4.add(i32x4.shr_s(x, shift), v128.and(i32x4.shr_s(x, shift - 1), i32x4.splat(1)))
 }
 
-/** SR of four lanes with four random words; `mask` = 2^s - 1, s at most 31. Fits: reference/integer.ts. */
+/** DR of four lanes; `odd` = 2r + 1 of each. Fits: reference/integer.ts. */
 // @ts-ignore: decorator
 @inline
-export function roundStochastic4 (x: v128, s: i32, mask: v128, random: v128): v128 {
+export function roundDithered4 (x: v128, s: i32, odd: v128): v128 {
   if (s <= 0) return i32x4.shl(x, min(31, -s))
-  return i32x4.add(i32x4.shr_s(x, s), i32x4.shr_u(i32x4.add(v128.and(x, mask), v128.and(random, mask)), s))
+  const shift = min(s, 31)
+  const fraction = v128.and(x, i32x4.splat(<i32>(<u32>0xffffffff >> (32 - shift))))
+  const dither = shift >= 9 ? i32x4.shl(odd, shift - 9) : i32x4.shr_u(odd, 9 - shift)
+  return i32x4.add(i32x4.shr_s(x, shift), i32x4.shr_u(i32x4.add(fraction, dither), shift))
 }
 
 // @ts-ignore: decorator
@@ -41,4 +44,21 @@ export function clamp4 (x: v128, m: v128): v128 {
 @inline
 export function clamp127 (x: v128): v128 {
   return i16x8.max_s(i16x8.min_s(x, i16x8.splat(127)), i16x8.splat(-127))
+}
+
+/** The first `count` of eight i16 lanes. */
+// @ts-ignore: decorator
+@inline
+export function firstLanes (count: i32): v128 {
+  return i16x8.lt_s(i16x8(0, 1, 2, 3, 4, 5, 6, 7), i16x8.splat(<i16>min(count, 8)))
+}
+
+/** The largest of four u32 lanes. */
+// @ts-ignore: decorator
+@inline
+export function largestLane (x: v128): u32 {
+  return max(
+    max(<u32>i32x4.extract_lane(x, 0), <u32>i32x4.extract_lane(x, 1)),
+    max(<u32>i32x4.extract_lane(x, 2), <u32>i32x4.extract_lane(x, 3))
+  )
 }

@@ -1,8 +1,9 @@
-/** Step 7 of EXACT 5, four parameters at a time. */
-import { clamp4, roundNearest4 } from './arithmetic'
+/** The update of docs/exact.md, 4.7, four parameters at a time. */
+import { clamp4, largestLane, roundNearest4 } from './arithmetic'
 
 /**
- * Updates 4 * vectors parameters from their raw gradients and returns max|W| of them.
+ * Updates rows of eight parameters from their raw gradients and returns max|W| of them. Only the
+ * first `lanes` of every row are parameters, the others are zero in everything and stay zero.
  * `sh` is the gradient's exponent - 22, `steps` is T after its increment.
  *
  * The division runs in f32, exactly. With q = max(0, bitlen(v) - 15), M = clamp(m >> q, 131071) and
@@ -16,20 +17,24 @@ import { clamp4, roundNearest4 } from './arithmetic'
  *   n1 d <= 64 M < 2^23 makes r exact; 64 n1 + n2 may round only above 2^24, where u is clamped.
  */
 export function optimise (
-  values: usize, means: usize, spreads: usize, gradients: usize, vectors: i32,
+  values: usize, means: usize, spreads: usize, gradients: usize, rows: i32, lanes: i32,
   sh: i32, steps: i32, lr20: i32
 ): i32 {
   const limit = i32x4.splat(0x3fffffff)
   const up = min(31, max(0, -sh))
   const limitUp = i32x4.splat(0x3fffffff >> up)
-  const valueLimit = i32x4.splat(0x40000000)
+  const valueLimit = i32x4.splat(0x40000000 - 128)
+  const byte = i32x4.splat(255)
+  // What the trace is less, in the two halves of a row: nothing where there is no parameter.
+  let offset = v128.and(i32x4.lt_s(i32x4(0, 1, 2, 3), i32x4.splat(lanes)), i32x4.splat(128))
+  let nextOffset = v128.and(i32x4.lt_s(i32x4(4, 5, 6, 7), i32x4.splat(lanes)), i32x4.splat(128))
   const warmth = 31 - clz(steps)
   const s1 = min(warmth, 3) - 1
   const s2 = min(warmth, 7) - 1
   const one = i32x4.splat(1)
   const rate = i32x4.splat(lr20)
   let largest = i32x4.splat(0)
-  for (let i = 0; i < vectors; i++) {
+  for (let i = 0; i < rows * 2; i++) {
     const raw = v128.load(gradients)
     const g = sh < 0 ? i32x4.shl(clamp4(raw, limitUp), up) : clamp4(roundNearest4(raw, sh), limit)
     let m: v128
@@ -66,17 +71,18 @@ export function optimise (
     const u = i32x4.sub(f32x4.add(clamped, f32x4.splat(12582912)), i32x4.splat(0x4b400000))
     // |u * lr20| + 8 < 2^31.
     const change = i32x4.shr_s(i32x4.add(i32x4.mul(u, rate), i32x4.splat(8)), 4)
-    const value = clamp4(i32x4.sub(v128.load(values), change), valueLimit)
+    const trace = i32x4.sub(v128.and(i32x4.add(i32x4.add(raw, m), v), byte), offset)
+    const value = i32x4.add(clamp4(i32x4.sub(v128.load(values), change), valueLimit), trace)
     v128.store(values, value)
     largest = i32x4.max_s(largest, i32x4.abs(value))
 
+    const other = offset
+    offset = nextOffset
+    nextOffset = other
     gradients += 16
     means += 16
     spreads += 16
     values += 16
   }
-  return max(
-    max(i32x4.extract_lane(largest, 0), i32x4.extract_lane(largest, 1)),
-    max(i32x4.extract_lane(largest, 2), i32x4.extract_lane(largest, 3))
-  )
+  return largestLane(largest)
 }

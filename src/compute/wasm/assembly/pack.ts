@@ -1,6 +1,4 @@
 /** Reordering between products: everything a product reads is contiguous in the order it reads it. */
-import { clamp127 } from './arithmetic'
-
 /** Transposes 8 rows of 8 i16 lanes and stores `rows` of the result, `stride` bytes apart. */
 // @ts-ignore: decorator
 @inline
@@ -44,12 +42,13 @@ function noisy8 (raw: usize, noise: usize, mask: v128, amplitude: v128): v128 {
   return i16x8.extend_low_i8x16_s(i8x16.add_sat_s(x, n))
 }
 
-/** u8 [B, K] to the seven-bit inputs with noise, i16 [K][paddedBatch]. Reads up to 7 bytes past the last row. */
-export function loadInputs (raw: usize, noise: usize, out: usize, batch: i32, paddedBatch: i32, features: i32, amplitude: i32): void {
-  const mask = i8x16.splat(<i8>max(0, 2 * amplitude - 1))
-  const offset = i8x16.splat(<i8>amplitude)
+/**
+ * u8 [B, channels * P] to tensor 0, the seven-bit inputs with noise, where P = 1: i16 [channels][row].
+ * Reads up to 7 bytes past the last record.
+ */
+function loadVectors (raw: usize, noise: usize, out: usize, batch: i32, row: i32, features: i32, mask: v128, offset: v128): void {
   const zero = i32x4.splat(0)
-  const stride = <usize>paddedBatch * 2
+  const stride = <usize>row * 2
   for (let n = 0; n < batch; n += 8) {
     const samples = batch - n
     for (let k = 0; k < features; k += 8) {
@@ -65,16 +64,69 @@ export function loadInputs (raw: usize, noise: usize, out: usize, batch: i32, pa
         samples > 5 ? noisy8(r + features * 5, z + features * 5, mask, offset) : zero,
         samples > 6 ? noisy8(r + features * 6, z + features * 6, mask, offset) : zero,
         samples > 7 ? noisy8(r + features * 7, z + features * 7, mask, offset) : zero,
-        out + (<usize>k * paddedBatch + n) * 2, stride, min(8, features - k)
+        out + (<usize>k * row + n) * 2, stride, min(8, features - k)
       )
     }
   }
 }
 
-/** i16 [rows][B] to [B/8][rows/2][8 samples][2 rows]; `rows` is even. */
-export function packSamples (from: usize, to: usize, rows: i32, paddedBatch: i32): void {
-  const stride = <usize>paddedBatch * 2
-  for (let n: usize = 0; n < stride; n += 16) {
+/** The same for P > 1: the positions of a channel are neighbours in the record as in the tensor. */
+function loadPlanes (raw: usize, noise: usize, out: usize, batch: i32, row: i32, channels: i32, positions: i32, mask: v128, offset: v128): void {
+  for (let c = 0; c < channels; c++) {
+    for (let n = 0; n < batch; n++) {
+      const at = <usize>(n * channels + c) * positions
+      const to = out + (<usize>c * row + n * positions) * 2
+      // What runs over goes into the next sample or row, which comes next.
+      for (let p = 0; p < positions; p += 8) v128.store(to + p * 2, noisy8(raw + at + p, noise + at + p, mask, offset))
+    }
+  }
+}
+
+export function loadInputs (raw: usize, noise: usize, out: usize, batch: i32, row: i32, channels: i32, positions: i32, amplitude: i32): void {
+  const mask = i8x16.splat(<i8>max(0, 2 * amplitude - 1))
+  const offset = i8x16.splat(<i8>amplitude)
+  if (positions === 1) loadVectors(raw, noise, out, batch, row, channels, mask, offset)
+  else loadPlanes(raw, noise, out, batch, row, channels, positions, mask, offset)
+}
+
+/** i16 [channels][row] of `batch` samples to a dense layer's inputs, i16 [channels * P][columns]. */
+export function flatten (from: usize, row: i32, to: usize, columns: i32, channels: i32, positions: i32, batch: i32): void {
+  const stride = <usize>columns * 2
+  const step = <usize>positions * 2
+  for (let c = 0; c < channels; c++) {
+    for (let n = 0; n < batch; n += 8) {
+      // Samples past the last one are read from what lies there: they pad.
+      const plane = from + (<usize>c * row + n * positions) * 2
+      for (let p = 0; p < positions; p += 8) {
+        const at = plane + p * 2
+        storeTransposed8(
+          v128.load(at), v128.load(at + step), v128.load(at + step * 2), v128.load(at + step * 3),
+          v128.load(at + step * 4), v128.load(at + step * 5), v128.load(at + step * 6), v128.load(at + step * 7),
+          to + (<usize>(c * positions + p) * columns + n) * 2, stride, min(8, positions - p)
+        )
+      }
+    }
+  }
+}
+
+/** i32 [channels * P][columns] back to i32 [channels][row]. */
+export function unflatten (from: usize, columns: i32, to: usize, row: i32, channels: i32, positions: i32, batch: i32): void {
+  for (let c = 0; c < channels; c++) {
+    for (let n = 0; n < batch; n++) {
+      let at = from + (<usize>(c * positions) * columns + n) * 4
+      const out = to + (<usize>c * row + n * positions) * 4
+      for (let p = 0; p < positions; p++) {
+        store<i32>(out + p * 4, load<i32>(at))
+        at += <usize>columns * 4
+      }
+    }
+  }
+}
+
+/** i16 [rows][columns], rows `row` elements apart, to [columns/8][rows/2][8 columns][2 rows]; `rows` is even. */
+export function packSamples (from: usize, row: i32, to: usize, rows: i32, columns: i32): void {
+  const stride = <usize>row * 2
+  for (let n: usize = 0; n < <usize>columns * 2; n += 16) {
     let at = from + n
     for (let k = 0; k < rows; k += 2) {
       const a = v128.load(at)
@@ -101,11 +153,11 @@ function storeTransposed4 (r0: v128, r1: v128, r2: v128, r3: v128, out: usize): 
   v128.store(out, v128.shuffle<u64>(c, d, 1, 3), 96)
 }
 
-/** i16 [units][B] to [units/8][B/2][8 units][2 samples]; `units` is a multiple of 8. */
-export function packUnits (from: usize, to: usize, units: i32, paddedBatch: i32): void {
-  const stride = <usize>paddedBatch * 2
+/** i16 [units][columns], rows `row` elements apart, to [units/8][columns/2][8 units][2 columns]; `units` is a multiple of 8. */
+export function packUnits (from: usize, row: i32, to: usize, units: i32, columns: i32): void {
+  const stride = <usize>row * 2
   for (let j = 0; j < units; j += 8) {
-    for (let n: usize = 0; n < stride; n += 16) {
+    for (let n: usize = 0; n < <usize>columns * 2; n += 16) {
       const at = from + n
       storeTransposed4(v128.load(at), v128.load(at + stride), v128.load(at + stride * 2), v128.load(at + stride * 3), to)
       const more = at + stride * 4
@@ -113,64 +165,5 @@ export function packUnits (from: usize, to: usize, units: i32, paddedBatch: i32)
       to += 128
     }
     from += stride * 8
-  }
-}
-
-/** RN(W, s) of four lanes: |W| <= 2^30, so adding half a unit does not overflow. */
-// @ts-ignore: decorator
-@inline
-function quantise4 (at: usize, half: v128, s: i32): v128 {
-  return i32x4.shr_s(i32x4.add(v128.load(at), half), s)
-}
-
-/**
- * Step 1: w = clamp(RN(W, s), 127) from i32 [N/8][K][8] to the forward panels and, unless 0, the
- * backward panels. `rows` = N/8 * K, even within every panel.
- */
-export function quantise (weights: usize, forward: usize, backward: usize, rows: i32, s: i32): void {
-  const half = i32x4.splat(s > 0 ? 1 << (s - 1) : 0)
-  const lower = i32x4.splat(0xffff)
-  for (let i = 0; i < rows; i += 2) {
-    const a0 = quantise4(weights, half, s)
-    const a1 = quantise4(weights + 16, half, s)
-    const b0 = quantise4(weights + 32, half, s)
-    const b1 = quantise4(weights + 48, half, s)
-    // |RN(W, s)| <= 128: two of them share a lane, and the clamp works on both halves.
-    v128.store(forward, clamp127(v128.or(v128.and(a0, lower), i32x4.shl(b0, 16))))
-    v128.store(forward, clamp127(v128.or(v128.and(a1, lower), i32x4.shl(b1, 16))), 16)
-    forward += 32
-    if (backward !== 0) {
-      v128.store(backward, clamp127(i16x8.narrow_i32x4_s(a0, a1)))
-      v128.store(backward, clamp127(i16x8.narrow_i32x4_s(b0, b1)), 16)
-      backward += 32
-    }
-    weights += 64
-  }
-}
-
-/** Canonical [N][K] to [N/8][K][8]. Returns max|W|. */
-export function scatterWeights (canonical: usize, panels: usize, outputs: i32, inputs: i32, paddedInputs: i32): i32 {
-  let largest = 0
-  for (let j = 0; j < outputs; j++) {
-    let at = panels + ((<usize>(j >> 3) * paddedInputs) * 8 + (j & 7)) * 4
-    for (let k = 0; k < inputs; k++) {
-      const value = load<i32>(canonical)
-      largest = max(largest, abs(value))
-      store<i32>(at, value)
-      canonical += 4
-      at += 32
-    }
-  }
-  return largest
-}
-
-export function gatherWeights (panels: usize, canonical: usize, outputs: i32, inputs: i32, paddedInputs: i32): void {
-  for (let j = 0; j < outputs; j++) {
-    let at = panels + ((<usize>(j >> 3) * paddedInputs) * 8 + (j & 7)) * 4
-    for (let k = 0; k < inputs; k++) {
-      store<i32>(canonical, load<i32>(at))
-      canonical += 4
-      at += 32
-    }
   }
 }
