@@ -15,6 +15,7 @@ import { parseJobJson, toSpec } from '../src/core/training/jobJson.ts'
 import type { ModelState } from '../src/core/training/modelState.ts'
 import { decodePayload, encodePayload, mergePayloads, payloadDigest } from '../src/core/training/payload.ts'
 import { batchIndices, batchKey } from '../src/core/training/sampling.ts'
+import { mlp } from '../src/core/training/shape.ts'
 import { stateHash } from '../src/core/training/stateHash.ts'
 
 /** PoUW's own example, word for word. */
@@ -53,7 +54,7 @@ function moved (state: ModelState, by: number): ModelState {
 }
 
 function payloadVectors (): object {
-  const spec: JobSpec = { ...benchmarkSpec, layers: [12, 8, 4] }
+  const spec: JobSpec = { ...benchmarkSpec, ...mlp([12, 8, 4]) }
   const before = initialState(spec)
   const payloads = [1, 2, 3].map(by => encodePayload(before, moved(before, by)))
   const decoded = payloads.map(bytes => {
@@ -62,7 +63,7 @@ function payloadVectors (): object {
     return payload.value
   })
   return {
-    layers: [...spec.layers],
+    layers: [12, 8, 4],
     before: toHex(stateHash(before)),
     digests: payloads.map(bytes => toHex(payloadDigest(bytes))),
     merged: toHex(stateHash(mergePayloads(before, decoded)))

@@ -96,7 +96,8 @@ export interface JobView {
   readonly benchmark: boolean
   readonly mine: boolean
   readonly owner?: Hex
-  readonly layers: readonly number[]
+  /** Its layers, in words. */
+  readonly model: string
   readonly parameters: number
   readonly batch: number
   readonly stepsPerSlice: number

@@ -8,6 +8,7 @@ import { datasetFromIdx } from '../core/training/idx.ts'
 import type { JobSpec } from '../core/codec/jobSpec.ts'
 import { toHex } from '../core/codec/ssz.ts'
 import { specHash } from '../core/crypto/ids.ts'
+import { describeModel } from '../core/training/architectureJson.ts'
 import type { FieldError } from '../core/training/fieldError.ts'
 import { parseJobJson, templateErrors, toSpec } from '../core/training/jobJson.ts'
 import { BACKENDS, type BackendName, type Compute } from '../ports/compute.ts'
@@ -115,7 +116,7 @@ async function run (argv: readonly string[]): Promise<number> {
   process.on('SIGINT', () => { interrupted = true })
   const stepsPerEpoch = Math.ceil(spec.data.trainRecords / spec.batch)
   let epoch = Math.floor((from?.steps ?? 0) / stepsPerEpoch)
-  process.stderr.write(`${spec.layers.join('-')}, ${spec.data.trainRecords} records, batch ${spec.batch}, ${total} steps in slices of ${spec.stepsPerSlice}, ${backend}\n`)
+  process.stderr.write(`${describeModel(spec)}, ${spec.data.trainRecords} records, batch ${spec.batch}, ${total} steps in slices of ${spec.stepsPerSlice}, ${backend}\n`)
   const started = Date.now()
   const done = await train({
     spec, data, compute, from, steps: total,

@@ -80,7 +80,10 @@ export class Models {
       job: toHex(tip.job.id),
       round: tip.round,
       stateHash: toHex(tip.stateHash),
-      layers: [...tip.spec.layers],
+      channels: tip.spec.channels,
+      height: tip.spec.height,
+      width: tip.spec.width,
+      ops: tip.spec.ops,
       weights: 'i32 little-endian, 28 fractional bits, row major [outputs][inputs], then biases, layer by layer',
       specBytes: spec.length,
       stateBytes: body.length

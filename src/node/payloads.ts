@@ -5,7 +5,7 @@
  */
 import { decode, equalBytes, fromHex, toHex } from '../core/codec/ssz.ts'
 import { PayloadRequest } from '../core/codec/wire.ts'
-import { HASH_BYTES, MAX_LAYERS, MAX_PARAMETERS } from '../core/params.ts'
+import { HASH_BYTES, MAX_OPS, MAX_PARAMETERS } from '../core/params.ts'
 import { payloadDigest } from '../core/training/payload.ts'
 import type { Clock, Random } from '../ports/clock.ts'
 import type { Network, PeerId } from '../ports/network.ts'
@@ -16,7 +16,7 @@ import type { Blame, Hex, Log, PayloadService } from './parts.ts'
 
 export const PAYLOAD_PROTOCOL = '/cw/1/payload'
 /** payloadSize() of the largest legal model. */
-export const MAX_PAYLOAD_BYTES = MAX_PARAMETERS + 6 * MAX_LAYERS
+export const MAX_PAYLOAD_BYTES = MAX_PARAMETERS + 6 * MAX_OPS
 const MEMORY_BYTES = 32 * 1024 * 1024
 export const PAYLOAD_DISK_BYTES = 512 * 1024 * 1024
 const REQUEST_TIMEOUT_MS = 4_000

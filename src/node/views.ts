@@ -7,6 +7,7 @@ import { blockWork } from '../core/consensus/target.ts'
 import { account, findJob, isEnded, type JobRecord, type LedgerState } from '../core/ledger/state.ts'
 import type { ChainParams } from '../core/params.ts'
 import { recordBytes } from '../core/training/dataset.ts'
+import { describeModel } from '../core/training/architectureJson.ts'
 import { shapeOf } from '../core/training/shape.ts'
 import { utf8Text } from '../core/training/utf8.ts'
 import type { BlockRecord, Hex } from './parts.ts'
@@ -62,7 +63,7 @@ export function jobView (job: JobRecord, facts: JobFacts): JobView {
     benchmark,
     mine: !benchmark && equalBytes(job.owner, facts.owner),
     owner: benchmark ? undefined : toHex(job.owner),
-    layers: [...spec.layers],
+    model: describeModel(spec),
     parameters: shapeOf(spec).parameters,
     batch: spec.batch,
     stepsPerSlice: spec.stepsPerSlice,

@@ -6,6 +6,7 @@
 import { type GoldenInput, goldenTask } from '../../src/compute/golden.ts'
 import { createInlineCompute } from '../../src/compute/inline.ts'
 import { sliceCost } from '../../src/core/training/cost.ts'
+import { mlp } from '../../src/core/training/shape.ts'
 import type { Compute, SliceTask } from '../../src/ports/compute.ts'
 import { deadTask, hostileTask, learnedState, outputErrorZeros, run, shareOf, spec, task, template } from '../compute/attackKit.ts'
 import { median, type Measurement, summary } from './measure.ts'
@@ -41,7 +42,7 @@ const single = (name: string, unit: string, value: number): Measurement => ({ na
 
 async function perCostUnit (compute: Compute): Promise<number[][]> {
   const tasks = SHAPES.map(([layers, batch]) => {
-    const steps = Math.max(2, Math.min(512, Math.round(UNITS / sliceCost({ layers: [...layers], batch, stepsPerSlice: 1 }))))
+    const steps = Math.max(2, Math.min(512, Math.round(UNITS / sliceCost({ ...mlp(layers), batch, stepsPerSlice: 1 }))))
     return goldenTask({ name: '', layers, batch, steps, inputNoise: 16, lr20: 1049, seed: 1, state: 'initial', inputs: 'random' })
   })
   const ns: number[][] = tasks.map(() => [])

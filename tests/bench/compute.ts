@@ -14,7 +14,7 @@ import { createInlineCompute } from '../../src/compute/inline.ts'
 import { createWasmKernels } from '../../src/compute/wasm/wasmKernels.ts'
 import { COST_PER_PARAMETER } from '../../src/core/params.ts'
 import { sliceCost, stepMacs } from '../../src/core/training/cost.ts'
-import { shapeOf } from '../../src/core/training/shape.ts'
+import { mlp, shapeOf } from '../../src/core/training/shape.ts'
 import type { Compute, Priority, SliceTask } from '../../src/ports/compute.ts'
 import { type Measurement, summary } from './measure.ts'
 
@@ -110,8 +110,8 @@ interface Point { readonly macs: number, readonly parameters: number, readonly c
 async function points (): Promise<Point[]> {
   const kernels = await createWasmKernels()
   return SHAPES.flatMap(layers => BATCHES.map(batch => {
-    const macs = stepMacs({ layers, batch })
-    const { parameters } = shapeOf({ layers })
+    const macs = stepMacs({ ...mlp(layers), batch })
+    const { parameters } = shapeOf(mlp(layers))
     const steps = Math.max(2, Math.min(32, Math.floor(RUN_MACS / (macs + COST_PER_PARAMETER * parameters))))
     const task = taskFor(layers, batch, steps)
     let best = Infinity

@@ -13,6 +13,7 @@ import { stateHash } from '../../src/core/training/stateHash.ts'
 import type { SliceTask } from '../../src/ports/compute.ts'
 import { sliceTask } from '../../src/node/replay.ts'
 import { task as goldenTask } from './tasks.ts'
+import { mlp } from '../../src/core/training/shape.ts'
 
 const FEATURES = 40
 const CLASSES = 10
@@ -30,7 +31,7 @@ function easyData (): Dataset {
 }
 
 export const data = easyData()
-export const spec: JobSpec = { ...benchmarkSpec, layers: [FEATURES, 24, 16, CLASSES], batch: 32, stepsPerSlice: 6, data: data.ref }
+export const spec: JobSpec = { ...benchmarkSpec, ...mlp([FEATURES, 24, 16, CLASSES]), batch: 32, stepsPerSlice: 6, data: data.ref }
 export const start = initialState(spec)
 
 const field = (name: string): Uint8Array => hash('test-field', Uint8Array.from(name, c => c.charCodeAt(0)))
@@ -82,14 +83,17 @@ export function hostileTask (layers: readonly number[], batch: number, lr20: num
 export const deadTask = (layers: readonly number[]): SliceTask =>
   hostileTask(layers, 16, 1, (tensor, layer) => layer === 0 ? tensor.map(x => -Math.abs(x)) : tensor)
 
+/** The errors of sample n at the output: a tensor is [units][batch]. */
+export const outputErrors = (errors: StepTrace['errors'], batch: number, n: number): Int32Array =>
+  errors[errors.length - 1].filter((_, i) => i % batch === n)
+
 /** Zeros among the errors of the output layer: shares of single ones, and of samples all of whose are. */
 export function outputErrorZeros (traces: readonly StepTrace[], batch: number, classes: number): { readonly elements: number, readonly rows: number } {
   let elements = 0
   let rows = 0
   for (const { errors } of traces) {
-    const output = errors[errors.length - 1]
     for (let n = 0; n < batch; n++) {
-      const zeros = output.subarray(n * classes, (n + 1) * classes).filter(e => e === 0).length
+      const zeros = outputErrors(errors, batch, n).filter(e => e === 0).length
       elements += zeros
       if (zeros === classes) rows++
     }
@@ -105,9 +109,9 @@ export interface Run { readonly state: ModelState, readonly traces: readonly Ste
 
 /** `steps` steps of a task with `random` for its noise: the rule itself, unless the caller bends it. */
 export function run (t: SliceTask, random: RandomSource = keyedRandom(t.noiseKey, t.spec.inputNoise), steps = t.steps): Run {
-  const { batch, layers } = t.spec
-  const network = networkFrom(layers, t.state)
-  const stride = batch * layers[0]
+  const { batch } = t.spec
+  const network = networkFrom(t.spec, t.state)
+  const stride = batch * t.spec.data.features
   const traces: StepTrace[] = []
   for (let step = 0; step < steps; step++) {
     traces.push(trainStep(network, step, t.inputs.subarray(step * stride, (step + 1) * stride), t.labels.subarray(step * batch, (step + 1) * batch), t.lr20, random))

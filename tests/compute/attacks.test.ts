@@ -7,6 +7,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { decode, equalBytes, toHex } from '../../src/core/codec/ssz.ts'
 import { Template } from '../../src/core/codec/wire.ts'
+import { clamp, roundNearest } from '../../src/compute/reference/integer.ts'
 import type { RandomSource } from '../../src/compute/reference/network.ts'
 import { keyedRandom } from '../../src/compute/reference/random.ts'
 import { drawAt, eligible } from '../../src/core/consensus/draw.ts'
@@ -23,7 +24,7 @@ import { stateHash } from '../../src/core/training/stateHash.ts'
 import type { SliceTask } from '../../src/ports/compute.ts'
 import { differs } from '../../src/node/replay.ts'
 import { ChainKit, EASY, keyPair } from '../core/chainKit.ts'
-import { claimFor, learnedState, otherTemplates, outputErrorZeros, run, spec, start, task, template } from './attackKit.ts'
+import { claimFor, deadTask, hostileTask, learnedState, otherTemplates, outputErrors, outputErrorZeros, run, shareOf, spec, start, task, template } from './attackKit.ts'
 import { task as goldenTask } from './tasks.ts'
 
 const hashOf = (state: ModelState): string => toHex(stateHash(state))
@@ -40,7 +41,10 @@ const nonzero = (values: ArrayLike<number>): number => count(values, x => x !== 
 /** The rule's noise with some of it changed. */
 const bend = (t: SliceTask, change: Partial<RandomSource>): RandomSource => ({ ...keyedRandom(t.noiseKey, t.spec.inputNoise), ...change })
 const none = (): number => 0
-const noErrorNoise = (t: SliceTask): RandomSource => bend(t, { errorNoise: () => none })
+const plainError = (_c: number, _n: number, _p: number, value: number, shift: number): number => clamp(roundNearest(value, shift), 127)
+/** Noise on the inputs and nowhere else. */
+const inputNoiseAlone = (t: SliceTask): RandomSource => bend(t, { activationNoise: () => none, error: () => plainError, traced: false })
+const noErrorNoise = (t: SliceTask): RandomSource => bend(t, { error: () => plainError })
 const noInputNoise = (t: SliceTask): RandomSource => bend(t, { inputNoise: () => none })
 
 describe('attack 1: a state in which there is nothing to compute', () => {
@@ -52,7 +56,7 @@ describe('attack 1: a state in which there is nothing to compute', () => {
   })
 
   test('they would stay zero for ever with noise on the inputs alone', () => {
-    const [first] = run(zero, noErrorNoise(zero)).state.weights
+    const [first] = run(zero, inputNoiseAlone(zero)).state.weights
     expect(nonzero(first)).toBe(0)
   })
 })
@@ -62,7 +66,7 @@ describe('attack 4: skipping the rows of the backward pass that have no error', 
   const zeros = (random?: RandomSource): ReturnType<typeof outputErrorZeros> => outputErrorZeros(run(t, random).traces, spec.batch, 10)
 
   test('would save most of it on learned data without the error noise', () => {
-    expect(zeros(noErrorNoise(t)).rows).toBeGreaterThan(0.7)
+    expect(zeros(inputNoiseAlone(t)).rows).toBeGreaterThan(0.7)
   })
 
   test('finds no such row under the rule, and a third of the elements zero, scattered', () => {
@@ -74,11 +78,13 @@ describe('attack 4: skipping the rows of the backward pass that have no error', 
 
   test('skipped all the same, it gives another result', () => {
     const rule = keyedRandom(t.noiseKey, t.spec.inputNoise)
-    const still = run(t, noErrorNoise(t)).traces[0].errors[2]
+    const still = run(t, noErrorNoise(t)).traces[0].errors
+    const idle = Array.from({ length: spec.batch }, (_, n) => nonzero(outputErrors(still, spec.batch, n)) === 0)
+    expect(idle.filter(Boolean).length).toBeGreaterThan(0)
     const skipping = bend(t, {
-      errorNoise (step, layer, batch, units) {
-        const noise = rule.errorNoise(step, layer, batch, units)
-        return (sample, unit) => nonzero(still.subarray(sample * 10, sample * 10 + 10)) === 0 ? 0 : noise(sample, unit)
+      error (step, op, batch, tensor) {
+        const error = rule.error(step, op, batch, tensor)
+        return (channel, sample, ...rest) => idle[sample] ? 0 : error(channel, sample, ...rest)
       }
     })
     expect(hashOf(run(t, skipping, 1).state)).not.toBe(hashOf(run(t, undefined, 1).state))
@@ -112,29 +118,98 @@ describe('caching W.x of records that come again', () => {
   })
 })
 
-describe('leaving out a part of the backward pass', () => {
-  test('the error noise of one element of one step, in any layer, gives another result', () => {
-    const t = task()
-    const rule = keyedRandom(t.noiseKey, t.spec.inputNoise)
-    const place = fc.nat(2).chain(layer => fc.tuple(fc.constant(layer), fc.nat(t.steps - 1), fc.nat(spec.batch - 1), fc.nat(spec.layers[layer + 1] - 1)))
-    fc.assert(fc.property(place, ([atLayer, atStep, atSample, atUnit]) => {
-      let was = 0
+/** An element of what one of the three operations of `spec` writes, in one step. */
+const place = fc.nat(2).chain(op => fc.record({
+  op: fc.constant(op), step: fc.nat(spec.stepsPerSlice - 1), sample: fc.nat(spec.batch - 1), channel: fc.nat(spec.ops[op].units - 1)
+}))
+
+describe('leaving out a part of a pass', () => {
+  const t = task()
+  const rule = keyedRandom(t.noiseKey, t.spec.inputNoise)
+
+  test('the error of one element of one step, in any layer, taken without its noise, gives another result', () => {
+    fc.assert(fc.property(place, at => {
+      let changed = false
       const bent = bend(t, {
-        errorNoise (step, layer, batch, units) {
-          const noise = rule.errorNoise(step, layer, batch, units)
-          if (layer !== atLayer || step !== atStep) return noise
-          return (sample, unit) => {
-            const value = noise(sample, unit)
-            if (sample !== atSample || unit !== atUnit) return value
-            was = value
-            return 0
+        error (step, op, batch, tensor) {
+          const error = rule.error(step, op, batch, tensor)
+          if (op !== at.op || step !== at.step) return error
+          return (channel, sample, ...rest) => {
+            const value = error(channel, sample, ...rest)
+            if (sample !== at.sample || channel !== at.channel) return value
+            const plain = plainError(channel, sample, rest[0], rest[1], rest[2])
+            changed = plain !== value
+            return plain
           }
         }
       })
       const without = hashOf(run(t, bent).state)
-      fc.pre(was !== 0)
+      fc.pre(changed)
       expect(without).not.toBe(honestHash)
     }), { numRuns: 60, seed: 1 })
+  })
+
+  test('the low byte of one sum of one step, forward, taken for another, gives another result', () => {
+    fc.assert(fc.property(place.filter(({ op }) => op < 2), at => {
+      let changed = false
+      const bent = bend(t, {
+        activationNoise (step, op, batch, tensor) {
+          const noise = rule.activationNoise(step, op, batch, tensor)
+          if (op !== at.op || step !== at.step) return noise
+          return (channel, sample, position, sum) => {
+            const value = noise(channel, sample, position, sum)
+            if (sample !== at.sample || channel !== at.channel) return value
+            const guessed = noise(channel, sample, position, 0)
+            changed = guessed !== value
+            return guessed
+          }
+        }
+      })
+      const without = hashOf(run(t, bent).state)
+      fc.pre(changed)
+      expect(without).not.toBe(honestHash)
+    }), { numRuns: 60, seed: 1 })
+  })
+})
+
+describe('a job made to be foreseen', () => {
+  test('behind a layer that is dead for every record, every weight moves, by amounts nobody knows beforehand', () => {
+    const dead = deadTask([30, 1, 40, 30, 10])
+    const end = run(dead).state.weights
+    const before = run(dead, inputNoiseAlone(dead)).state.weights
+    const still = (weights: readonly Int32Array[], l: number): number => shareOf(dead.state.weights[l], weights[l], (from, to) => from === to)
+    for (const l of [1, 2, 3]) {
+      expect(still(end, l)).toBeLessThan(0.1)
+      // Two keys, two ends: what one slice did says nothing of the next.
+      const other = run({ ...dead, noiseKey: dead.noiseKey.map(byte => byte ^ 1) }).state.weights
+      expect(shareOf(end[l], other[l], (a, b) => a === b)).toBeLessThan(0.1)
+    }
+    expect(still(before, 2)).toBe(1)
+  })
+
+  test('a unit that is dead still tells of its sum: another weight into it gives another result', () => {
+    const dead = deadTask([30, 4, 10])
+    const first = dead.state.weights[0]
+    // All of them so far below zero that ReLU hides the change.
+    const changed = { ...dead, state: { ...dead.state, weights: [first.map((w, i) => i === 3 ? w * 2 - 2 ** 20 : w), ...dead.state.weights.slice(1)] } }
+    const seen = (t: SliceTask, random?: RandomSource): Int32Array => run(t, random).state.weights[1]
+    expect(seen(changed, inputNoiseAlone(changed))).toEqual(seen(dead, inputNoiseAlone(dead)))
+    expect(seen(changed)).not.toEqual(seen(dead))
+  })
+
+  test('where every gradient has one sign, the end of a weight is not the sum of known steps', () => {
+    const alike = hostileTask([64, 2], 256, 1)
+    const known = (random?: RandomSource): number =>
+      shareOf(alike.state.weights[0], run(alike, random).state.weights[0], (from, to) => Math.abs(to - from) === alike.steps * 256)
+    expect(known(inputNoiseAlone(alike))).toBe(1)
+    expect(known()).toBeLessThan(0.05)
+  })
+
+  test('weights at their bound keep telling of every gradient', () => {
+    const t = goldenTask([9, 6, 4], 24, 2, { state: 'saturated', lr20: 65535 })
+    const ends = [0, 1, 2].map(bit => run({ ...t, noiseKey: t.noiseKey.map(byte => byte ^ bit) }).state.weights[0])
+    expect(shareOf(ends[0], ends[1], (a, b) => a === b)).toBeLessThan(0.05)
+    expect(shareOf(ends[1], ends[2], (a, b) => a === b)).toBeLessThan(0.05)
   })
 })
 

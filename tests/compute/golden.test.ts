@@ -7,15 +7,17 @@ import { createHasher } from '../../src/compute/hasher.ts'
 import { createInlineCompute } from '../../src/compute/inline.ts'
 import type { Kernels } from '../../src/compute/kernels.ts'
 import { referenceKernels } from '../../src/compute/reference/referenceKernels.ts'
-import { runGolden, SELF_TEST, selfTestFailure } from '../../src/compute/selfTest.ts'
+import { runGolden, selfTestFailure } from '../../src/compute/selfTest.ts'
+import { SELF_TEST } from '../../src/compute/selfTestSlices.ts'
 import { createWasmKernels } from '../../src/compute/wasm/wasmKernels.ts'
 import { hash } from '../../src/core/crypto/hash.ts'
 import { decodePayload, mergePayloads } from '../../src/core/training/payload.ts'
 import type { Hasher } from '../../src/core/training/stateHash.ts'
 import vectors from '../vectors/slices-v1.json'
+import { mlp } from '../../src/core/training/shape.ts'
 import { hashOf, task } from './tasks.ts'
 
-const slices = vectors.slices as readonly GoldenSlice[]
+const slices = vectors.slices as unknown as readonly GoldenSlice[]
 let wasm: Kernels
 let hasher: Hasher
 beforeAll(async () => { [wasm, hasher] = await Promise.all([createWasmKernels(), createHasher()]) })
@@ -152,9 +154,10 @@ describe('a task that does not fit its spec is refused before a kernel sees it',
     ['steps', { steps: 0 }],
     ['input noise', { spec: { ...slice.spec, inputNoise: 3 } }],
     ['batch', { spec: { ...slice.spec, batch: 257 } }],
-    ['widths', { spec: { ...slice.spec, layers: [9, 4097, 3] } }],
-    ['depth', { spec: { ...slice.spec, layers: [9, 5, 5, 3] } }],
-    ['shape in layer 1', { spec: { ...slice.spec, layers: [9, 5, 4] } }]
+    ['units must be', { spec: { ...slice.spec, ...mlp([9, 4097, 3]) } }],
+    ['depth', { spec: { ...slice.spec, ...mlp([9, 5, 5, 3]) } }],
+    ['fit its data', { spec: { ...slice.spec, ...mlp([9, 5, 4]) } }],
+    ['shape in layer 0', { spec: { ...slice.spec, ...mlp([9, 6, 3]) } }]
   ])('%s', async (words, change) => {
     const compute = await createInlineCompute('reference')
     await expect(compute.runSlice({ ...slice, ...change }, 'slice')).rejects.toThrow('compute task: ')

@@ -1,7 +1,7 @@
 import { chacha8 } from '@noble/ciphers/chacha.js'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { chacha8Block, errorNoise, inputNoise, noiseBytes, noiseKeyWords, noiseWords } from '../../src/core/training/noise.ts'
+import { chacha8Block, ternaryNoise, inputNoise, noiseBytes, noiseKeyWords, noiseWords } from '../../src/core/training/noise.ts'
 
 const key = fc.uint8Array({ minLength: 32, maxLength: 32 })
 const word = fc.nat({ max: 0xffffffff })
@@ -57,8 +57,8 @@ describe('noise values', () => {
     expect(new Set(bytes.map(b => inputNoise(b, 0)))).toEqual(new Set([0]))
   })
 
-  test('error noise is -1, 0, 1 without bias', () => {
-    const count = (n: number): number => bytes.filter(b => errorNoise(b) === n).length
+  test('ternary noise is -1, 0, 1 without bias', () => {
+    const count = (n: number): number => bytes.filter(b => ternaryNoise(b) === n).length
     expect([count(-1), count(0), count(1)]).toEqual([85, 86, 85])
   })
 })

@@ -2,16 +2,17 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { gunzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
-import { bitlen, clamp, roundNearest, roundStochastic } from '../../src/compute/reference/integer.ts'
+import { bitlen, clamp, roundDithered, roundNearest, roundStochastic } from '../../src/compute/reference/integer.ts'
 import { networkFrom, trainStep, type Network, type RandomSource } from '../../src/compute/reference/network.ts'
 import { keyedRandom, plainRandom } from '../../src/compute/reference/random.ts'
 import { EXP2, LOG2 } from '../../src/compute/tables.ts'
 import { stateFromSeed32 } from '../../src/core/training/init.ts'
 import { fmix32, isqrt, key32 } from '../../src/core/training/integers.ts'
+import { mlp } from '../../src/core/training/shape.ts'
 import vectors from '../vectors/ix8-v1.json'
 import { task } from './tasks.ts'
 
-const LAYERS = [784, 128, 64, 10]
+const MODEL = mlp([784, 128, 64, 10])
 const BATCH = 64
 const GOLDEN = 0x9e3779b1
 
@@ -24,7 +25,11 @@ function fnv (...arrays: ReadonlyArray<ArrayLike<number>>): string {
   return hex(h)
 }
 
-const stateFnv = (network: Network): string => fnv(...network.layers.flatMap(layer => [layer.weights, layer.biases]))
+/** A dense tensor [units][batch] as [batch][units]. */
+const bySample = (values: Int32Array, batch: number): Int32Array =>
+  values.map((_, i) => values[i % (values.length / batch) * batch + Math.floor(i / (values.length / batch))])
+
+const stateFnv = (network: Network): string => fnv(...network.layers.flatMap(layer => [layer.weights.values, layer.biases.values]))
 
 describe('ix8-v1: scalars and tables', () => {
   test('fmix32', () => { for (const [x, want] of vectors.fmix) expect(hex(fmix32(x as number))).toBe(want) })
@@ -54,9 +59,9 @@ describe('ix8-v1: scalars and tables', () => {
   })
 
   test('the initial state', () => {
-    const state = stateFromSeed32(LAYERS, 1)
+    const state = stateFromSeed32(MODEL, 1)
     expect([...state.weights[0].slice(0, 8)]).toEqual(vectors.init_first8)
-    expect(stateFnv(networkFrom(LAYERS, state))).toBe(vectors.init)
+    expect(stateFnv(networkFrom(MODEL, state))).toBe(vectors.init)
   })
 })
 
@@ -78,6 +83,18 @@ describe('edges of the scalar operations', () => {
     }
   })
 
+  test('dithered rounding is off by at most 1/512 on the mean of its bytes', () => {
+    for (const s of [1, 2, 5, 8, 9, 12, 20, 31, 40]) {
+      for (const x of [-(2 ** 31), -1000003, -129, -1, 0, 1, 77, 2 ** 20 + 5, 2 ** 31 - 1]) {
+        let sum = 0
+        for (let byte = 0; byte < 256; byte++) sum += roundDithered(x, s, byte)
+        expect(Math.abs(sum / 256 - x / 2 ** Math.min(s, 31))).toBeLessThanOrEqual(1 / 512)
+      }
+    }
+    expect(roundDithered(3, -31, 200)).toBe(1 << 31)
+    expect(roundDithered(-5, 0, 255)).toBe(-5)
+  })
+
   test('bit length and clamp', () => {
     expect([0, 1, 127, 128, 2 ** 31 - 1, 2 ** 31].map(bitlen)).toEqual([0, 1, 7, 8, 31, 32])
     expect([-200, -127, 3, 200].map(x => clamp(x, 127))).toEqual([-127, -127, 3, 127])
@@ -86,26 +103,35 @@ describe('edges of the scalar operations', () => {
 
 /** The random numbers that samples first..first+n of a batch have. */
 const shardOf = (whole: RandomSource, first: number, batch: number): RandomSource => {
-  const from = (at: (sample: number, unit: number) => number) => (sample: number, unit: number) => at(first + sample, unit)
   return {
-    inputNoise: (step, _, features) => from(whole.inputNoise(step, batch, features)),
-    rounding: (step, layer, _, units) => from(whole.rounding(step, layer, batch, units)),
-    errorNoise: (step, layer, _, units) => from(whole.errorNoise(step, layer, batch, units))
+    inputNoise (step, _, features) {
+      const at = whole.inputNoise(step, batch, features)
+      return (sample, feature) => at(first + sample, feature)
+    },
+    activationNoise (step, op, _, tensor) {
+      const at = whole.activationNoise(step, op, batch, tensor)
+      return (channel, sample, ...rest) => at(channel, first + sample, ...rest)
+    },
+    error (step, op, _, tensor) {
+      const at = whole.error(step, op, batch, tensor)
+      return (channel, sample, ...rest) => at(channel, first + sample, ...rest)
+    },
+    traced: whole.traced
   }
 }
 
 test.each([2, 4])('a batch in %d shards has the same errors, and their gradients sum to its gradient', shards => {
   const { spec, state, inputs, labels, noiseKey, lr20 } = task([21, 12, 9, 5], 32, 1)
   const whole = keyedRandom(noiseKey, spec.inputNoise)
-  const all = trainStep(networkFrom(spec.layers, state), 0, inputs, labels, lr20, whole)
+  const all = trainStep(networkFrom(spec, state), 0, inputs, labels, lr20, whole)
   const size = 32 / shards
   const parts = Array.from({ length: shards }, (_, s) => trainStep(
-    networkFrom(spec.layers, state), 0, inputs.subarray(s * size * 21, (s + 1) * size * 21),
+    networkFrom(spec, state), 0, inputs.subarray(s * size * 21, (s + 1) * size * 21),
     labels.subarray(s * size, (s + 1) * size), lr20, shardOf(whole, s * size, 32)
   ))
   for (const [l, gradient] of all.gradients.entries()) {
     expect([...gradient]).toEqual([...gradient].map((_, i) => parts.reduce((sum, part) => sum + part.gradients[l][i], 0)))
-    expect([...all.errors[l]]).toEqual(parts.flatMap(part => [...part.errors[l]]))
+    expect([...bySample(all.errors[l], 32)]).toEqual(parts.flatMap(part => [...bySample(part.errors[l], size)]))
   }
 })
 
@@ -138,7 +164,7 @@ if (existsSync(mnist)) {
       // Ten epochs of 937 whole batches; the rate falls linearly.
       const total = 9370
       const random = plainRandom(1, 3)
-      const network = networkFrom(LAYERS, stateFromSeed32(LAYERS, 1))
+      const network = networkFrom(MODEL, stateFromSeed32(MODEL, 1))
       const raw = new Uint8Array(BATCH * 784)
       const labels = new Uint8Array(BATCH)
       for (let step = 0; step < 300; step++) {
@@ -160,7 +186,7 @@ if (existsSync(mnist)) {
             fe: [...network.errorExponents, 7],
             G0: fnv(trace.gradients[0]),
             G2: fnv(trace.gradients[2]),
-            E2: fnv(trace.errors[2])
+            E2: fnv(bySample(trace.errors[2], BATCH))
           }).toEqual(golden)
         }
         if (network.steps === 100) expect(stateFnv(network)).toBe(vectors.long['mnist seed1 B64 step100'])

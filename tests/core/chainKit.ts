@@ -20,6 +20,7 @@ import { account, benchmarkJob, type JobRecord } from '../../src/core/ledger/sta
 import { type ChainParams, TEST } from '../../src/core/params.ts'
 import { benchmarkSpec } from '../../src/core/training/benchmark.ts'
 import { payloadSize } from '../../src/core/training/payload.ts'
+import { mlp } from '../../src/core/training/shape.ts'
 
 export interface KeyPair { readonly seed: Uint8Array, readonly key: Uint8Array }
 
@@ -42,7 +43,7 @@ const EASIEST = (1n << 256n) - 1n
 export const EASY: ChainParams = { ...TEST, name: 'easy', genesisTarget: EASIEST, maxTarget: EASIEST }
 
 /** Small enough to train in a test, on the built-in records. */
-export const tinySpec: JobSpec = { ...benchmarkSpec, layers: [784, 4, 10], batch: 16, stepsPerSlice: 2, rounds: 3 }
+export const tinySpec: JobSpec = { ...benchmarkSpec, ...mlp([784, 4, 10]), batch: 16, stepsPerSlice: 2, rounds: 3 }
 const tinyBenchmark: JobSpec = { ...tinySpec, seed: hash('test-benchmark'), rounds: 1000 }
 
 export interface Mined {

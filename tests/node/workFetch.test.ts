@@ -24,6 +24,7 @@ import type { Network } from '../../src/ports/network.ts'
 import { MemoryDisk, MemoryStorage } from '../../src/storage/memory.ts'
 import { ManualClock } from './chainRig.ts'
 import { SeededRandom, smallData, TestCompute, workParams, workSpec } from './workRig.ts'
+import { mlp } from '../../src/core/training/shape.ts'
 
 // Whole nodes on one thread: seconds on an idle machine, more on a busy one.
 vi.setConfig({ testTimeout: 120_000 })
@@ -127,7 +128,7 @@ describe('payloads', () => {
 
 describe('states', () => {
   // Two chunks and a bit.
-  const spec: JobSpec = { ...workSpec, layers: [8, 6000, 3] }
+  const spec: JobSpec = { ...workSpec, ...mlp([8, 6000, 3]) }
   const head = genesis(workParams, spec)
   const state = { ...initialState(spec), activationExponents: Int32Array.of(5) }
   const wanted = stateHash(state)

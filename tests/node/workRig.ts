@@ -46,6 +46,7 @@ import type { Network, PeerId, Verdict } from '../../src/ports/network.ts'
 import { MemoryDisk, MemoryStorage } from '../../src/storage/memory.ts'
 import { type KeyPair, keyPair, tinySpec } from '../core/chainKit.ts'
 import { ManualClock, TestSignatures } from './chainRig.ts'
+import { mlp } from '../../src/core/training/shape.ts'
 
 export const SLICE_MS = 200
 const START_MS = 1_700_000_000_000
@@ -63,7 +64,7 @@ export function smallData (records = 96, trainRecords = 72, salt = 0, size = 8):
 
 export const benchmarkData = smallData()
 
-export const workSpec: JobSpec = { ...tinySpec, layers: [8, 6, 3], batch: 16, stepsPerSlice: 4, seed: hash('test-work'), rounds: 1000, data: benchmarkData.ref }
+export const workSpec: JobSpec = { ...tinySpec, ...mlp([8, 6, 3]), batch: 16, stepsPerSlice: 4, seed: hash('test-work'), rounds: 1000, data: benchmarkData.ref }
 
 /** The test network, with targets that fit slices of SLICE_MS. */
 export const workParams: ChainParams = {
@@ -105,7 +106,7 @@ export class TestCompute implements Compute {
   }
 
   async evaluate (task: Parameters<Compute['evaluate']>[0]): ReturnType<Compute['evaluate']> {
-    return evaluationOf(referenceKernels.score(task), task.labels, task.spec.layers[task.spec.layers.length - 1])
+    return evaluationOf(referenceKernels.score(task), task.labels, task.spec.data.classes)
   }
 
   async predict (): ReturnType<Compute['predict']> { throw new Error('not used here') }

@@ -3,10 +3,11 @@
  * optional keys of our own, read strictly and exactly; examples/ has some. Two files
  * that say the same, in whatever order and spacing, give the same spec and so the same hash.
  */
-import { MODEL_MLP, OPTIMISER_L1_ADAM, SCHEDULE_CONSTANT, SCHEDULE_LINEAR, type DataRef, type JobSpec } from '../codec/jobSpec.ts'
+import { OPTIMISER_L1_ADAM, SCHEDULE_CONSTANT, SCHEDULE_LINEAR, type DataRef, type JobSpec, type Model } from '../codec/jobSpec.ts'
 import { fromHex } from '../codec/ssz.ts'
 import { hash, u32le } from '../crypto/hash.ts'
-import { MAX_BATCH, MAX_CLASSES, MAX_FEATURES, MAX_LAYERS, MAX_LAYER_WIDTH, MAX_RECORDS, MAX_ROUNDS, MAX_SLICE_COST, MAX_STEPS_PER_SLICE, MIN_BATCH } from '../params.ts'
+import { MAX_BATCH, MAX_RECORDS, MAX_ROUNDS, MAX_SLICE_COST, MAX_STEPS_PER_SLICE, MIN_BATCH } from '../params.ts'
+import { architectureKey, describeModel, MODEL_TYPES, type ModelType, readArchitecture } from './architectureJson.ts'
 import { stepCost } from './cost.ts'
 import { compareToInteger, lr20Of, scaleDecimal } from './decimal.ts'
 import type { FieldError, Outcome } from './fieldError.ts'
@@ -31,7 +32,8 @@ export type DataSource =
 /** A job file without its data: what is left open depends on the number of records. */
 export interface JobTemplate {
   readonly name: string
-  readonly layers: readonly number[]
+  readonly modelType: ModelType
+  readonly model: Model
   readonly lr20: number
   readonly maxEpochs: number
   readonly batch: number
@@ -63,17 +65,6 @@ function seedFromInteger (n: bigint): Uint8Array {
 function parseSeed ({ integer, text }: { readonly integer?: bigint, readonly text?: string }): Uint8Array | undefined {
   if (text !== undefined) return fromHex(text, 32)
   return integer !== undefined && integer >= 0n && integer <= MAX_SEED ? seedFromInteger(integer) : undefined
-}
-
-function readArchitecture (root: Fields): number[] | undefined {
-  const f = root.object('architecture', true)
-  if (f === undefined) return undefined
-  const input = f.integer('input_size', 1, MAX_FEATURES, true)
-  const hidden = f.integers('hidden_sizes', 1, MAX_LAYER_WIDTH)
-  const output = f.integer('output_size', 2, MAX_CLASSES, true)
-  if (hidden !== undefined && hidden.length > MAX_LAYERS - 1) f.fail('hidden_sizes', `at most ${MAX_LAYERS - 1} hidden layers, has ${hidden.length}`)
-  f.refuseUnknown()
-  return input === undefined || hidden === undefined || output === undefined ? undefined : [input, ...hidden, output]
 }
 
 function readLearningRate (root: Fields): number | undefined {
@@ -135,6 +126,12 @@ function readName (root: Fields): string | undefined {
   return name
 }
 
+/** At most 64 bytes, as a name may have. */
+function defaultName (type: ModelType, model: Model): string {
+  const name = type === 'mlp' ? `mlp ${describeModel(model).replaceAll(' – ', '-')}` : `cnn of ${model.ops.length} layers`
+  return name.length <= 64 ? name : `mlp of ${model.ops.length} layers`
+}
+
 export function parseJobJson (text: string): Outcome<JobTemplate> {
   const json = parseJson(text)
   if (!json.ok) {
@@ -146,8 +143,8 @@ export function parseJobJson (text: string): Outcome<JobTemplate> {
   const root = Fields.root(json.value, errors)
   if (root === undefined) return { ok: false, errors }
   const name = readName(root)
-  root.choice('model_type', ['mlp'], true)
-  const layers = readArchitecture(root)
+  const modelType = root.choice('model_type', MODEL_TYPES, true)
+  const model = readArchitecture(root, modelType ?? 'mlp')
   const lr20 = readLearningRate(root)
   const maxEpochs = readMaxEpochs(root)
   root.choices('metrics', ['accuracy', 'loss'], false)
@@ -166,12 +163,13 @@ export function parseJobJson (text: string): Outcome<JobTemplate> {
   const seed = training?.numberOrString('seed', 'a whole number from 0 to 2^53 - 1, or 64 lower-case hex digits', parseSeed)
   training?.refuseUnknown()
   root.refuseUnknown()
-  if (errors.length > 0 || layers === undefined || lr20 === undefined || maxEpochs === undefined || batch === undefined) return { ok: false, errors }
+  if (errors.length > 0 || modelType === undefined || model === undefined || lr20 === undefined || maxEpochs === undefined || batch === undefined) return { ok: false, errors }
   return {
     ok: true,
     value: {
-      name: name ?? `mlp ${layers.join('-')}`,
-      layers,
+      name: name ?? defaultName(modelType, model),
+      modelType,
+      model,
       lr20,
       maxEpochs,
       batch,
@@ -190,15 +188,13 @@ export function parseJobJson (text: string): Outcome<JobTemplate> {
 
 /** The spec for these records. Call templateErrors first: this decides nothing. */
 export function toSpec (template: JobTemplate, data: DataRef): JobSpec {
-  const layers = [...template.layers]
-  const { batch } = template
-  const affordable = Math.max(1, Math.floor(MAX_SLICE_COST / stepCost({ layers, batch })))
+  const { batch, model } = template
+  const affordable = Math.max(1, Math.floor(MAX_SLICE_COST / stepCost({ ...model, batch })))
   const stepsPerSlice = template.stepsPerSlice ?? Math.min(DEFAULT_STEPS_PER_SLICE, affordable)
   const samplesPerSlice = batch * stepsPerSlice
   return {
     name: utf8Bytes(template.name) as Uint8Array,
-    model: MODEL_MLP,
-    layers,
+    ...model,
     operandBits: 8,
     optimiser: OPTIMISER_L1_ADAM,
     lr20: template.lr20,
@@ -213,19 +209,16 @@ export function toSpec (template: JobTemplate, data: DataRef): JobSpec {
 }
 
 /** The key of a job file that a field of JobSpec came from. */
-function keyOf (field: string, layers: number): string {
-  if (field === 'layers[0]') return 'architecture.input_size'
-  if (field === `layers[${layers - 1}]`) return 'architecture.output_size'
-  if (field.startsWith('layers')) return 'architecture.hidden_sizes'
+function keyOf (field: string, { model, modelType }: JobTemplate): string {
   const keys: Readonly<Record<string, string>> = {
     lr20: 'optimizer.learning_rate', batch: 'dataset_info.batch_size', stepsPerSlice: 'training.steps_per_slice', inputNoise: 'training.input_noise', rounds: 'training.rounds', schedule: 'training.schedule', 'data.trainRecords': 'data'
   }
-  return Object.hasOwn(keys, field) ? keys[field] : field
+  return architectureKey(model, modelType, field) ?? (Object.hasOwn(keys, field) ? keys[field] : field)
 }
 
 /** Why this job file and these records do not make a valid job; empty if they do. */
 export function templateErrors (template: JobTemplate, data: DataRef): FieldError[] {
-  const errors = specErrors(toSpec(template, data)).map(e => ({ ...e, field: keyOf(e.field, template.layers.length) }))
+  const errors = specErrors(toSpec(template, data)).map(e => ({ ...e, field: keyOf(e.field, template) }))
   if (template.size !== undefined && template.size !== data.trainRecords) {
     errors.push({ field: 'dataset_info.size', message: `says ${template.size} training records, the data has ${data.trainRecords}; correct it or leave it out` })
   }

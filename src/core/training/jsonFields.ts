@@ -92,6 +92,17 @@ export class Fields {
     return values.every(v => v !== undefined) ? values as number[] : undefined
   }
 
+  /** A list of at most `most` objects. */
+  objects (key: string, most: number): Fields[] | undefined {
+    const list = this.typed(key, 'array', true)
+    if (list === undefined) return undefined
+    if (list.items.length > most) return this.fail(key, `at most ${most}, has ${list.items.length}`)
+    const values = list.items.map((item, i) => item.kind === 'object'
+      ? new Fields(`${this.name(key)}[${i}]`, item.line, item.entries, this.errors)
+      : this.fail(key, `item ${i + 1}: expected an object, found ${article[item.kind]}`))
+    return values.every(v => v !== undefined) ? values as Fields[] : undefined
+  }
+
   choices<T extends string> (key: string, choices: readonly T[], required: boolean): void {
     const list = this.typed(key, 'array', required)
     for (const item of list?.items ?? []) {

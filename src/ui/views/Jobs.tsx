@@ -71,7 +71,7 @@ function Item (props: { job: JobView }): JSX.Element {
       <div class="job-head"><h2>{props.job.name}</h2><div class="row"><Labels job={props.job} /></div></div>
       <div class="job-facts">
         <span><b>{percent(props.job.accuracy)}</b><small>accuracy</small></span>
-        <span><b>{props.job.layers.join(' · ')}</b><small>{count(props.job.parameters)} parameters</small></span>
+        <span><b>{props.job.model}</b><small>{count(props.job.parameters)} parameters</small></span>
         <span><b>{props.job.benchmark ? '–' : credits(props.job.escrowLeft)}</b><small>{props.job.benchmark ? 'unpaid' : `of ${credits(props.job.escrow)} left`}</small></span>
       </div>
       <Show when={!props.job.benchmark} fallback={<p class="quiet">Round {count(props.job.round)}, without end</p>}>
@@ -93,7 +93,7 @@ function Detail (props: { job: JobView }): JSX.Element {
         <p class="quiet">{j().benchmark ? 'Built into the chain so that there is always work. Its digits are generated, identical in every tab.' : JOB_STATUS[j().status].text}</p>
         <Show when={j().dataHeld < 1}><Note tone="warn" title="The data is not all here" testid="job-data"><Progress value={j().dataHeld} label="Data held" />{percent(j().dataHeld, 0)} of {bytes(j().dataBytes)} held by this tab. It works on this job once it has all.</Note></Show>
         <dl class="facts facts-wide">
-          <div><dt>Model</dt><dd>{j().layers.join(' – ')} ({count(j().parameters)} parameters)</dd></div>
+          <div><dt>Model</dt><dd>{j().model} ({count(j().parameters)} parameters)</dd></div>
           <div><dt>Data</dt><dd>{count(j().trainRecords)} records to train, {count(j().testRecords)} held out; {count(j().features)} features, {j().classes} classes, {bytes(j().dataBytes)}</dd></div>
           <div><dt>Work</dt><dd>batch {j().batch}, {count(j().stepsPerSlice)} steps per slice</dd></div>
           <div><dt>Round</dt><dd>{count(j().round)}{j().benchmark ? '' : ` of ${count(j().rounds)}`}</dd></div>

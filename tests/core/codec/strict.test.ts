@@ -34,8 +34,11 @@ const signedTransaction = fc.record({ transaction, signature: b64 })
 const body = fc.record({ transactions: fc.array(signedTransaction, { maxLength: 3 }), seals: fc.array(signedSeal, { maxLength: 2 }) })
 const vouch = fc.record({ job: b32, contribution: b32, member: b32, signature: b64 })
 const data = fc.record({ source: uint(8), root: b32, trainRecords: uint(32), testRecords: uint(32), features: uint(16), classes: uint(16) })
+const op = fc.record({
+  kind: uint(8), a: uint(8), b: uint(8), relu: uint(8), units: uint(16), kernel: uint(8), stride: uint(8), padding: uint(8), groups: uint(16)
+})
 const spec = fc.record({
-  name: list(64), model: uint(8), layers: fc.array(uint(16), { maxLength: 9 }), operandBits: uint(8), optimiser: uint(8), lr20: uint(32),
+  name: list(64), channels: uint(16), height: uint(16), width: uint(16), ops: fc.array(op, { maxLength: 32 }), operandBits: uint(8), optimiser: uint(8), lr20: uint(32),
   schedule: uint(8), batch: uint(16), stepsPerSlice: uint(16), inputNoise: uint(8), seed: b32, rounds: uint(32), data
 })
 const proposal = fc.record({ seal, vouches: fc.array(vouch, { maxLength: 3 }), proposer: b32, signature: b64 })

@@ -10,6 +10,7 @@ import { sliceCost } from '../../../src/core/training/cost.ts'
 import { type JobTemplate, parseJobJson, templateErrors, toSpec } from '../../../src/core/training/jobJson.ts'
 import { specErrors } from '../../../src/core/training/specRules.ts'
 import { MAX_SLICE_COST } from '../../../src/core/params.ts'
+import { mlp } from '../../../src/core/training/shape.ts'
 
 const MNIST: DataRef = { source: 1, root: hash('mnist'), trainRecords: 60_000, testRecords: 10_000, features: 784, classes: 10 }
 
@@ -32,7 +33,7 @@ describe('job files', () => {
     expect(templateErrors(job, MNIST)).toEqual([])
     const spec = toSpec(job, MNIST)
     expect(specErrors(spec)).toEqual([])
-    expect(spec).toMatchObject({ layers: [784, 128, 64, 10], lr20: 1049, batch: 32, stepsPerSlice: 128, inputNoise: 16, schedule: 1, rounds: 733 })
+    expect(spec).toMatchObject({ ...mlp([784, 128, 64, 10]), lr20: 1049, batch: 32, stepsPerSlice: 128, inputNoise: 16, schedule: 1, rounds: 733 })
     expect(decodeJobSpec(encodeJobSpec(spec))).toEqual({ ok: true, value: spec })
     expect(job.minAccuracyPpm).toBe(950_000)
   })
@@ -115,7 +116,7 @@ describe('job files', () => {
   it.each<[string, (j: Json) => void, string, string]>([
     ['an unknown key', j => { j.dropout = 0.5 }, 'dropout', 'unknown key; expected one of name, model_type, architecture, optimizer, stopping_criterion, metrics, dataset_info, performance_requirements, data, training'],
     ['an unknown nested key', j => { j.optimizer.momentum = 0.9 }, 'optimizer.momentum', 'unknown key; expected one of type, learning_rate'],
-    ['another model', j => { j.model_type = 'cnn' }, 'model_type', '"cnn" is not supported; expected "mlp"'],
+    ['another model', j => { j.model_type = 'rnn' }, 'model_type', '"rnn" is not supported; expected "mlp" or "cnn"'],
     ['another optimiser', j => { j.optimizer.type = 'sgd' }, 'optimizer.type', '"sgd" is not supported; expected "adam"'],
     ['a metric nobody computes', j => { j.metrics = ['accuracy', 'f1'] }, 'metrics', '"f1" is not supported; expected "accuracy" or "loss"'],
     ['a learning rate of 0', j => { j.optimizer.learning_rate = 0 }, 'optimizer.learning_rate', 'must be above 0.0000004 and below 0.0625'],
@@ -129,7 +130,7 @@ describe('job files', () => {
     ['hidden sizes that are no list', j => { j.architecture.hidden_sizes = 128 }, 'architecture.hidden_sizes', 'expected a list, found a number'],
     ['a width of text', j => { j.architecture.hidden_sizes = [128, '64'] }, 'architecture.hidden_sizes', 'item 2: expected a number, found a string'],
     ['too wide a layer', j => { j.architecture.hidden_sizes = [5000] }, 'architecture.hidden_sizes', 'must be a whole number from 1 to 4096, is 5000'],
-    ['too many layers', j => { j.architecture.hidden_sizes = Array(8).fill(16) }, 'architecture.hidden_sizes', 'at most 7 hidden layers, has 8'],
+    ['too many layers', j => { j.architecture.hidden_sizes = Array(32).fill(16) }, 'architecture.hidden_sizes', 'at most 31 hidden layers, has 32'],
     ['one class', j => { j.architecture.output_size = 1 }, 'architecture.output_size', 'must be a whole number from 2 to 256, is 1'],
     ['a wrong accuracy', j => { j.performance_requirements.min_accuracy = 95 }, 'performance_requirements.min_accuracy', 'must be from 0 to 1'],
     ['gpu as text', j => { j.performance_requirements.gpu = 'yes' }, 'performance_requirements.gpu', 'expected true or false, found a string'],
@@ -169,7 +170,7 @@ describe('job files', () => {
   })
 
   it('collects every complaint at once', () => {
-    const job = parseJobJson(edited(j => { j.model_type = 'cnn'; j.extra = 1; j.dataset_info.batch_size = 1 }))
+    const job = parseJobJson(edited(j => { j.model_type = 'rnn'; j.extra = 1; j.dataset_info.batch_size = 1 }))
     expect(!job.ok && job.errors.map(e => e.field)).toEqual(['model_type', 'dataset_info.batch_size', 'extra'])
   })
 })
@@ -178,8 +179,8 @@ describe('job files against their data', () => {
   const base = template(POUW_EXAMPLE)
   it.each<[string, Partial<DataRef>, string, string]>([
     ['another size', { trainRecords: 50_000 }, 'dataset_info.size', 'says 60000 training records, the data has 50000; correct it or leave it out'],
-    ['other features', { features: 785 }, 'architecture.input_size', 'the input layer is 784 wide, a record has 785 features'],
-    ['more classes', { classes: 12 }, 'architecture.output_size', 'the output layer is 10 wide, the data has 12 classes'],
+    ['other features', { features: 785 }, 'architecture.input_size', 'the input has 784 values, a record has 785 features'],
+    ['more classes', { classes: 12 }, 'architecture.output_size', 'the last operation has 10 outputs, the data has 12 classes'],
     ['nothing held out', { testRecords: 0 }, 'data.testRecords', 'at least one record must be held out']
   ])('refuses %s', (_, change, field, message) => {
     expect(templateErrors(base, { ...MNIST, ...change })).toEqual([{ field, message }])

@@ -3,8 +3,9 @@ import { describe, expect, it } from 'vitest'
 import { stateFromSeed32 } from '../../../src/core/training/init.ts'
 import { MAX_WEIGHT, type ModelState } from '../../../src/core/training/modelState.ts'
 import { decodePayload, encodePayload, mergePayloads, payloadDigest, payloadSize, type Payload } from '../../../src/core/training/payload.ts'
+import { mlp } from '../../../src/core/training/shape.ts'
 
-const spec = { layers: [3, 2, 2], stepsPerSlice: 128 }
+const spec = { ...mlp([3, 2, 2]), stepsPerSlice: 128 }
 const LR = 1049
 /** W0: 6, b0: 2, W1: 4, b1: 2. */
 const SIZE = 14 + 4 + 4
@@ -45,7 +46,7 @@ const step = fc.integer({ min: -4_000_000, max: 4_000_000 })
 describe('payload', () => {
   it('has one size per job', () => {
     expect(payloadSize(spec)).toBe(SIZE)
-    expect(payloadSize({ layers: [784, 128, 64, 10] })).toBe(109_386 + 6 + 8)
+    expect(payloadSize(mlp([784, 128, 64, 10]))).toBe(109_386 + 6 + 8)
     expect(encodePayload(stateOf(Array(14).fill(0)), stateOf(Array(14).fill(0)))).toHaveLength(SIZE)
   })
 
@@ -100,15 +101,15 @@ describe('payload', () => {
     ['a shift above 25', changed(b => { b[7] = 26 }), 'malformed', 'tensor 1 has shift 26, at most 25'],
     ['a shift that is not the smallest', changed(b => { b[0] = 9; b.fill(63, 1, 7) }), 'not-canonical', 'tensor 0 has shift 9 but no change above 63'],
     ['a shift of zeros', changed(b => { b[0] = 1; b.fill(0, 1, 7) }), 'not-canonical', 'tensor 0 has shift 1 but no change above 0'],
-    ['more than the steps can move', changed(b => { b[0] = 24 }), 'malformed', 'tensor 0 moves by 1828716544, at most 274980608 in 128 steps'],
-    ['a wild exponent', changed(b => { b[SIZE - 3] = 1; b[SIZE - 4] = 0 }), 'malformed', 'an exponent is 256, outside +-255']
+    ['more than the steps can move', changed(b => { b[0] = 24 }), 'malformed', 'tensor 0 moves by 1828716544, at most 274996992 in 128 steps'],
+    ['a wild exponent', changed(b => { b[SIZE - 3] = 4; b[SIZE - 4] = 0 }), 'malformed', 'an exponent is 1024, outside +-1023']
   ])('refuses %s', (_, bytes, reason, detail) => {
     expect(decodePayload(spec, LR, bytes)).toEqual({ ok: false, error: { reason, detail } })
   })
 
   it('lets through exactly what one step can move', () => {
     const one = { ...spec, stepsPerSlice: 1 }
-    const most = Math.floor((32767 * 16 + 8) / 16)
+    const most = Math.floor((32767 * 16 + 8) / 16) + 128
     const move = (by: number): Uint8Array => encodePayload(stateOf(Array(14).fill(0)), stateOf(Array(14).fill(by)))
     expect(decodePayload(one, 16, move(most)).ok).toBe(true)
     expect(decodePayload(one, 16, move(-most)).ok).toBe(true)
@@ -180,10 +181,10 @@ describe('mean of payloads', () => {
   })
 
   it('merges 32 payloads of a real model in well under a second', () => {
-    const layers = [784, 128, 64, 10]
-    const before = stateFromSeed32(layers, 1)
-    const after = stateFromSeed32(layers, 2)
-    const payload = decodePayload({ layers, stepsPerSlice: 128 }, 1049, encodePayload(before, after))
+    const model = mlp([784, 128, 64, 10])
+    const before = stateFromSeed32(model, 1)
+    const after = stateFromSeed32(model, 2)
+    const payload = decodePayload({ ...model, stepsPerSlice: 128 }, 1049, encodePayload(before, after))
     if (!payload.ok) throw new Error(payload.error.detail)
     const start = performance.now()
     mergePayloads(before, Array<Payload>(32).fill(payload.value))

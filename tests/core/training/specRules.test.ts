@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import type { JobSpec } from '../../../src/core/codec/jobSpec.ts'
 import { hash } from '../../../src/core/crypto/hash.ts'
-import { MAX_SLICE_COST } from '../../../src/core/params.ts'
+import { COST_PER_ELEMENT, COST_PER_PARAMETER, MAX_SLICE_COST } from '../../../src/core/params.ts'
 import { benchmarkSpec } from '../../../src/core/training/benchmark.ts'
 import { sliceCost, stepMacs } from '../../../src/core/training/cost.ts'
 import { lr20At } from '../../../src/core/training/schedule.ts'
+import { mlp, opOf } from '../../../src/core/training/shape.ts'
 import { specErrors } from '../../../src/core/training/specRules.ts'
 import { utf8Bytes } from '../../../src/core/training/utf8.ts'
 
@@ -12,7 +13,7 @@ const data = { source: 1, root: hash('mnist'), trainRecords: 60_000, testRecords
 const good: JobSpec = { ...benchmarkSpec, data }
 const withData = (change: Partial<JobSpec['data']>): Partial<JobSpec> => ({ data: { ...data, ...change } })
 const name = (text: string): Partial<JobSpec> => ({ name: utf8Bytes(text) })
-const wide = (features: number): Partial<JobSpec> => ({ layers: [features, 64, 10], ...withData({ features }) })
+const wide = (features: number): Partial<JobSpec> => ({ ...mlp([features, 64, 10]), ...withData({ features }) })
 
 describe('spec rules', () => {
   it('takes the benchmark and its like', () => {
@@ -25,7 +26,7 @@ describe('spec rules', () => {
     ['a name that is not UTF-8', { name: Uint8Array.of(0xc0, 0x80) }, 'name', 'is not UTF-8'],
     ['a line break in a name', name('a\nb'), 'name', 'must not contain control or formatting characters'],
     ['a right-to-left override in a name', name('a\u202eb'), 'name', 'must not contain control or formatting characters'],
-    ['another model', { model: 1 }, 'model', 'unknown model 1'],
+    ['another operation', { ops: [opOf({ kind: 6 }), opOf({ a: 1, units: 10 })] }, 'ops[0].kind', 'unknown operation 6'],
     ['wider operands', { operandBits: 16 }, 'operandBits', 'must be 8, is 16'],
     ['another optimiser', { optimiser: 1 }, 'optimiser', 'unknown optimiser 1'],
     ['no learning rate', { lr20: 0 }, 'lr20', 'must be 1 to 65535, is 0'],
@@ -45,49 +46,50 @@ describe('spec rules', () => {
     ['many bytes', withData({ trainRecords: 90_000 }), 'data', '78400000 bytes of features, at most 67108864'],
     ['another source', withData({ source: 2 }), 'data.source', 'unknown source 2'],
     ['data that is not the built-in set', withData({ source: 0 }), 'data', 'does not describe the built-in set'],
-    ['an input that does not fit', { layers: [783, 64, 10] }, 'layers[0]', 'the input layer is 783 wide, a record has 784 features'],
-    ['an output that does not fit', { layers: [784, 64, 11] }, 'layers[2]', 'the output layer is 11 wide, the data has 10 classes'],
-    ['no layers', { layers: [784] }, 'layers', 'must be 2 to 9 widths, has 1'],
-    ['an empty layer', { layers: [784, 0, 10] }, 'layers[1]', 'must be 1 to 4096, is 0'],
-    ['a wide layer', { layers: [784, 4097, 10] }, 'layers[1]', 'must be 1 to 4096, is 4097'],
+    ['an input that does not fit', { ...mlp([783, 64, 10]) }, 'channels', 'the input has 783 values, a record has 784 features'],
+    ['an output that does not fit', { ...mlp([784, 64, 11]) }, 'ops[1].units', 'the last operation has 11 outputs, the data has 10 classes'],
+    ['no layers', { ...mlp([784]) }, 'ops', 'must be 1 to 32 operations, has 0'],
+    ['an empty layer', { ...mlp([784, 0, 10]) }, 'ops[0].units', 'must be 1 to 4096, is 0'],
+    ['a wide layer', { ...mlp([784, 4097, 10]) }, 'ops[0].units', 'must be 1 to 4096, is 4097'],
     ['many features', wide(4097), 'data.features', 'must be 1 to 4096, is 4097']
   ])('refuses %s', (_, change, field, message) => {
     expect(specErrors({ ...good, ...change })).toContainEqual({ field, message })
   })
 
   it('refuses many records', () => {
-    const spec = { ...good, layers: [10, 16, 10], ...withData({ trainRecords: 200_000, testRecords: 1, features: 10 }) }
+    const spec = { ...good, ...mlp([10, 16, 10]), ...withData({ trainRecords: 200_000, testRecords: 1, features: 10 }) }
     expect(specErrors(spec)).toEqual([{ field: 'data', message: '200001 records, at most 200000' }])
   })
 
   it('refuses many classes and one class', () => {
-    expect(specErrors({ ...good, layers: [784, 64, 257], ...withData({ classes: 257 }) })).toEqual([{ field: 'data.classes', message: 'must be 2 to 256, is 257' }])
-    expect(specErrors({ ...good, layers: [784, 64, 1], ...withData({ classes: 1 }) })).toEqual([{ field: 'data.classes', message: 'must be 2 to 256, is 1' }])
+    expect(specErrors({ ...good, ...mlp([784, 64, 257]), ...withData({ classes: 257 }) })).toEqual([{ field: 'data.classes', message: 'must be 2 to 256, is 257' }])
+    expect(specErrors({ ...good, ...mlp([784, 64, 1]), ...withData({ classes: 1 }) })).toEqual([{ field: 'data.classes', message: 'must be 2 to 256, is 1' }])
   })
 
   it('refuses too many parameters and too dear a slice', () => {
-    const big = { ...good, layers: [784, 1300, 10], stepsPerSlice: 10 }
-    expect(specErrors(big)).toEqual([{ field: 'layers', message: '1033510 parameters, at most 1000000' }])
-    const dear = { ...good, stepsPerSlice: 512, layers: [784, 256, 10] }
+    const big = { ...good, ...mlp([784, 1300, 10]), stepsPerSlice: 10 }
+    expect(specErrors(big)).toEqual([{ field: 'ops', message: '1033510 parameters, at most 1000000' }])
+    const dear = { ...good, stepsPerSlice: 512, ...mlp([784, 256, 10]) }
     expect(sliceCost(dear)).toBeGreaterThan(MAX_SLICE_COST)
     expect(specErrors(dear).map(e => e.field)).toEqual(['stepsPerSlice'])
   })
 
   it('takes a linear model and the deepest one', () => {
-    expect(specErrors({ ...good, layers: [784, 10] })).toEqual([])
-    expect(specErrors({ ...good, layers: [784, 32, 32, 32, 32, 32, 32, 32, 10] })).toEqual([])
-    expect(specErrors({ ...good, layers: [784, 32, 32, 32, 32, 32, 32, 32, 32, 10] })).toEqual([{ field: 'layers', message: 'must be 2 to 9 widths, has 10' }])
+    const deep = (hidden: number): JobSpec => ({ ...good, ...mlp([784, ...Array<number>(hidden).fill(32), 10]) })
+    expect(specErrors({ ...good, ...mlp([784, 10]) })).toEqual([])
+    expect(specErrors(deep(31))).toEqual([])
+    expect(specErrors(deep(32))).toEqual([{ field: 'ops', message: 'must be 1 to 32 operations, has 33' }])
   })
 })
 
 describe('cost', () => {
   it('counts the MACs of EXACT 4', () => {
-    expect(stepMacs({ layers: [784, 128, 64, 10], batch: 1 })).toBe(227_200)
-    expect(stepMacs({ layers: [784, 128, 64, 10], batch: 64 })).toBe(64 * 227_200)
+    expect(stepMacs({ ...mlp([784, 128, 64, 10]), batch: 1 })).toBe(227_200)
+    expect(stepMacs({ ...mlp([784, 128, 64, 10]), batch: 64 })).toBe(64 * 227_200)
   })
 
   it('charges every parameter of every step', () => {
-    expect(sliceCost({ layers: [3, 2], batch: 16, stepsPerSlice: 5 })).toBe(5 * (16 * 12 + 96 * 8))
+    expect(sliceCost({ ...mlp([3, 2]), batch: 16, stepsPerSlice: 5 })).toBe(5 * (16 * (12 + COST_PER_ELEMENT * 5) + COST_PER_PARAMETER * 8))
   })
 })
 

@@ -5,10 +5,10 @@ import { benchmarkSpec } from '../../../src/core/training/benchmark.ts'
 import { initialState, stateFromSeed32 } from '../../../src/core/training/init.ts'
 import { bitLength, fmix32, isqrt, key32 } from '../../../src/core/training/integers.ts'
 import { MAX_WEIGHT, type ModelState } from '../../../src/core/training/modelState.ts'
-import { shapeOf } from '../../../src/core/training/shape.ts'
+import { mlp, shapeOf } from '../../../src/core/training/shape.ts'
 import { decodeState, stateBytes, stateHash, stateSize } from '../../../src/core/training/stateHash.ts'
 
-const spec = { layers: [6, 5, 4, 3] }
+const spec = mlp([6, 5, 4, 3])
 
 /** Of 32-bit words, as EXACT's vectors were made. */
 function fnv (words: Iterable<number>): string {
@@ -44,7 +44,7 @@ describe('integers of EXACT 5', () => {
 
 describe('initial state', () => {
   it('has the bits of EXACT 5 for its seed', () => {
-    const state = stateFromSeed32([784, 128, 64, 10], 1)
+    const state = stateFromSeed32(mlp([784, 128, 64, 10]), 1)
     expect([...state.weights[0].subarray(0, 8)]).toEqual([-10543104, 17592320, -19582976, -8208384, 9408512, -20295680, -20111360, 7725056])
     expect(fnv(state.weights.flatMap((w, l) => [...w, ...state.biases[l]]))).toBe('c947a56d')
   })
@@ -63,36 +63,35 @@ describe('initial state', () => {
   })
 
   it('keeps narrow inputs within the weight bound', () => {
-    for (const weights of stateFromSeed32([1, 1, 2], 5).weights) expect(weights.every(w => Math.abs(w) <= 32767 * 4096)).toBe(true)
+    for (const weights of stateFromSeed32(mlp([1, 1, 2]), 5).weights) expect(weights.every(w => Math.abs(w) <= 32767 * 4096)).toBe(true)
   })
 })
 
 describe('state bytes and hash', () => {
   it('knows shapes', () => {
-    expect(shapeOf(spec)).toEqual({
-      layers: [6, 5, 4, 3],
-      parameters: 30 + 5 + 20 + 4 + 12 + 3,
-      tensors: [{ outputs: 5, inputs: 6 }, { outputs: 4, inputs: 5 }, { outputs: 3, inputs: 4 }]
-    })
+    const shape = shapeOf(spec)
+    expect(shape.parameters).toBe(30 + 5 + 20 + 4 + 12 + 3)
+    expect(shape.layers).toMatchObject([{ outputs: 5, inputs: 6 }, { outputs: 4, inputs: 5 }, { outputs: 3, inputs: 4 }])
+    expect(shape.tensors.map(t => t.size)).toEqual([6, 5, 4, 3])
     expect(stateSize(spec)).toBe(4 * (74 + 4))
   })
 
   it('round trips', () => {
-    const state = stateFromSeed32(spec.layers, 9)
+    const state = stateFromSeed32(spec, 9)
     const bytes = stateBytes(state)
     expect(bytes.length).toBe(stateSize(spec))
     expect(decodeState(spec, bytes)).toEqual({ ok: true, value: state })
   })
 
   it('reads from the middle of a buffer', () => {
-    const state = stateFromSeed32(spec.layers, 9)
+    const state = stateFromSeed32(spec, 9)
     const padded = new Uint8Array(stateSize(spec) + 3)
     padded.set(stateBytes(state), 3)
     expect(decodeState(spec, padded.subarray(3))).toEqual({ ok: true, value: state })
   })
 
   const at = (offset: number, value: number): Uint8Array => {
-    const bytes = stateBytes(stateFromSeed32(spec.layers, 9))
+    const bytes = stateBytes(stateFromSeed32(spec, 9))
     new DataView(bytes.buffer).setInt32(offset, value, true)
     return bytes
   }
@@ -101,8 +100,8 @@ describe('state bytes and hash', () => {
     ['too long', new Uint8Array(stateSize(spec) + 4), 'too-large', '316 bytes, a state of this job has 312'],
     ['a weight above the bound', at(8, MAX_WEIGHT + 1), 'malformed', 'weights of layer 0[2] is 1073741825, outside +-1073741824'],
     ['a bias below the bound', at(4 * 30, -MAX_WEIGHT - 1), 'malformed', 'biases of layer 0[0] is -1073741825, outside +-1073741824'],
-    ['a wild exponent', at(4 * 74, 256), 'malformed', 'activation exponents[0] is 256, outside +-255'],
-    ['a wild error exponent', at(4 * 77, -256), 'malformed', 'error exponents[1] is -256, outside +-255']
+    ['a wild exponent', at(4 * 74, 1024), 'malformed', 'activation exponents[0] is 1024, outside +-1023'],
+    ['a wild error exponent', at(4 * 77, -1024), 'malformed', 'error exponents[1] is -1024, outside +-1023']
   ])('refuses %s', (_, bytes, reason, detail) => {
     expect(decodeState(spec, bytes)).toEqual({ ok: false, error: { reason, detail } })
   })
@@ -110,11 +109,11 @@ describe('state bytes and hash', () => {
   it('takes the bounds themselves', () => {
     expect(decodeState(spec, at(8, MAX_WEIGHT)).ok).toBe(true)
     expect(decodeState(spec, at(8, -MAX_WEIGHT)).ok).toBe(true)
-    expect(decodeState(spec, at(4 * 77, -255)).ok).toBe(true)
+    expect(decodeState(spec, at(4 * 77, -1023)).ok).toBe(true)
   })
 
   it('changes with every value of every tensor', () => {
-    const bytes = stateBytes(stateFromSeed32(spec.layers, 9))
+    const bytes = stateBytes(stateFromSeed32(spec, 9))
     const hashOf = (b: Uint8Array): string => {
       const state = decodeState(spec, b)
       if (!state.ok) throw new Error(state.error.detail)
@@ -137,7 +136,7 @@ describe('state bytes and hash', () => {
   })
 
   it('asks another engine for exactly its tagged hashes', () => {
-    const state = stateFromSeed32(spec.layers, 9)
+    const state = stateFromSeed32(spec, 9)
     const tags: string[] = []
     const other = stateHash(state, (tag, ...parts) => {
       tags.push(tag)
@@ -148,8 +147,8 @@ describe('state bytes and hash', () => {
   })
 
   it('hashes a model without hidden layers', () => {
-    const linear = { layers: [4, 3] }
-    const state = stateFromSeed32(linear.layers, 2)
+    const linear = mlp([4, 3])
+    const state = stateFromSeed32(linear, 2)
     expect(decodeState(linear, stateBytes(state))).toEqual({ ok: true, value: state })
     expect(stateHash(state)).toHaveLength(32)
   })

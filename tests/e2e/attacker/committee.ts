@@ -14,6 +14,7 @@ import { benchmarkJob, type JobRecord } from '../../../src/core/ledger/state.ts'
 import { type ChainParams, MAX_CONTRIBUTION_SLICES, MAX_HEADERS_PER_REQUEST, PROTOCOL_VERSION } from '../../../src/core/params.ts'
 import { initialState } from '../../../src/core/training/init.ts'
 import type { ModelState } from '../../../src/core/training/modelState.ts'
+import { shapeOf } from '../../../src/core/training/shape.ts'
 import { decodePayload, mergePayloads, payloadDigest } from '../../../src/core/training/payload.ts'
 import { lr20At } from '../../../src/core/training/schedule.ts'
 import { stateHash } from '../../../src/core/training/stateHash.ts'
@@ -201,8 +202,8 @@ export class Committee {
 function negated (payload: Uint8Array, job: JobRecord): Uint8Array {
   const bytes = payload.slice()
   let offset = 0
-  for (let l = 1; l < job.spec.layers.length; l++) {
-    for (const length of [job.spec.layers[l] * job.spec.layers[l - 1], job.spec.layers[l]]) {
+  for (const { outputs, inputs } of shapeOf(job.spec).layers) {
+    for (const length of [outputs * inputs, outputs]) {
       offset++
       for (const end = offset + length; offset < end; offset++) bytes[offset] = (256 - bytes[offset]) & 255
     }
