@@ -26,13 +26,13 @@ function sumExponent (op: usize, tensor: usize): i32 {
 }
 
 /** D of one reader for channels from..to - 1, i32 [channels][row]. */
-function errorSums (plan: usize, op: usize, tensor: usize, from: i32, to: i32, out: usize): void {
+function errorSums (plan: usize, op: usize, from: i32, to: i32, out: usize): void {
   const kind = field(op, KIND)
   if (field(op, SPARSE)) sparseErrors(plan, op, from, to, out)
   else if (field(op, N) !== 0) productErrors(plan, op, from, to, out, false, 0, 0)
   else if (kind === ADD) addErrors(plan, op, from, to, out)
   else if (kind === MAX_POOL || kind === AVERAGE_POOL) poolErrors(plan, op, from, to, out)
-  else normErrors(plan, op, tensor, from, to, out)
+  else normErrors(plan, op, from, to, out)
 }
 
 /**
@@ -61,9 +61,9 @@ export function errorOf (plan: usize, tensor: usize, noise: usize): void {
       const to = min(channels, from + block)
       for (let i = 0; i < readers; i++) {
         const op = readerAt(tensor, i)
-        if (readers === 1) errorSums(plan, op, tensor, from, to, sums)
+        if (readers === 1) errorSums(plan, op, from, to, sums)
         else {
-          errorSums(plan, op, tensor, from, to, pointer(plan, ERROR_PART))
+          errorSums(plan, op, from, to, pointer(plan, ERROR_PART))
           addPart(pointer(plan, ERROR_PART), sums, trace, (to - from) * row, bits - sumExponent(op, tensor), i > 0)
         }
       }
