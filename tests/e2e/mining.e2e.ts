@@ -14,12 +14,11 @@ const PASSPHRASE = 'a long enough passphrase'
 const JOB = {
   name: 'Flowers',
   model_type: 'mlp',
-  architecture: { input_size: 4, hidden_sizes: [32, 16], output_size: 3 },
+  architecture: { input_size: 4, hidden_sizes: [128, 64], output_size: 3 },
   optimizer: { type: 'adam', learning_rate: 0.002 },
-  stopping_criterion: { type: 'max_epochs', max_epochs: 200 },
+  stopping_criterion: { type: 'max_epochs', max_epochs: 1000 },
   metrics: ['accuracy', 'loss'],
-  dataset_info: { batch_size: 16 },
-  training: { steps_per_slice: 64 }
+  dataset_info: { batch_size: 32 }
 }
 
 let stage: Stage | undefined

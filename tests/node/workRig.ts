@@ -66,12 +66,13 @@ export const benchmarkData = smallData()
 
 export const workSpec: JobSpec = { ...tinySpec, ...mlp([8, 6, 3]), batch: 16, stepsPerSlice: 4, seed: hash('test-work'), rounds: 1000, data: benchmarkData.ref }
 
-/** The test network, with targets that fit slices of SLICE_MS. */
+/** The test network, with targets that fit slices of SLICE_MS and jobs as small as the rig trains. */
 export const workParams: ChainParams = {
   ...TEST,
   name: 'work',
   genesisTarget: targetForWork(BigInt(sliceCost(workSpec)) * 6n),
-  maxTarget: targetForWork(BigInt(sliceCost(workSpec)))
+  maxTarget: targetForWork(BigInt(sliceCost(workSpec))),
+  minSliceCost: sliceCost(workSpec)
 }
 
 export class SeededRandom implements Random {

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import type { FieldError } from '../../src/bridge/api.ts'
+import { parseJobJson, templateErrors } from '../../src/core/training/jobJson.ts'
 import { slotOf } from '../../src/ui/views/WizardData.tsx'
-import { fitToData, parseObject, print, readFields, restoreDraft, writeField } from '../../src/ui/views/wizardDraft.ts'
+import { emptyDraft, fitToData, parseObject, print, readFields, restoreDraft, writeField } from '../../src/ui/views/wizardDraft.ts'
 import { CREDIT, hex, MY_JOB, PAID_JOB } from './fakeNode.ts'
 import { all, choose, click, errorOf, find, get, open, text, type, waitFor, type Opened } from './support.tsx'
 
@@ -193,6 +194,14 @@ describe('draft', () => {
 
   test('data sets the widths at both ends', () => {
     expect(fitToData({ dataset_info: { size: 1 } }, { features: 4, classes: 3, trainRecords: 120 })).toEqual({ dataset_info: { size: 120 }, architecture: { input_size: 4, output_size: 3 } })
+  })
+
+  test('the model it proposes costs enough for a slice, whatever the data', () => {
+    const smallest = { source: 1, root: new Uint8Array(32), trainRecords: 32, testRecords: 1, features: 1, classes: 2 }
+    for (const data of [smallest, { ...smallest, trainRecords: 60_000, features: 784, classes: 10 }]) {
+      const job = parseJobJson(print(fitToData(parseObject(emptyDraft().json)!, data)))
+      expect(job.ok && templateErrors(job.value, data)).toEqual([])
+    }
   })
 
   test('garbage in storage gives the default', () => {

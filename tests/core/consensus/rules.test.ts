@@ -38,7 +38,7 @@ describe('genesis', () => {
   })
 
   it('differs as soon as one rule does', () => {
-    const changes: Array<Partial<ChainParams>> = [{ name: 'x' }, { maturity: 7 }, { subsidy: 1n }, { genesisTarget: 5n }, { minFee: 2n }]
+    const changes: Array<Partial<ChainParams>> = [{ name: 'x' }, { maturity: 7 }, { subsidy: 1n }, { genesisTarget: 5n }, { minFee: 2n }, { minSliceCost: 3 }]
     const hashes = [MAIN, ...changes.map(c => ({ ...MAIN, ...c }))].map(p => toHex(genesis(p).hash))
     expect(new Set([...hashes, toHex(genesis(TEST).hash), toHex(genesis(MAIN, tinySpec).hash)]).size).toBe(hashes.length + 2)
   })

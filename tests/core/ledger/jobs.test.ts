@@ -1,5 +1,6 @@
 /** The life of a job and the edges of the ledger: to the block, to the grain. */
 import { describe, expect, it } from 'vitest'
+import type { JobSpec } from '../../../src/core/codec/jobSpec.ts'
 import { toHex, ZERO32 } from '../../../src/core/codec/ssz.ts'
 import type { BlockMeta } from '../../../src/core/consensus/chain.ts'
 import { checkContribution } from '../../../src/core/consensus/contribution.ts'
@@ -8,6 +9,7 @@ import { MAX_DEADLINE_BLOCKS, MIN_DEADLINE_BLOCKS, openBlock, subsidyAt } from '
 import { account, benchmarkJob, decodeLedger, encodeLedger, findJob, isEnded, type JobRecord, ledgerRoot, type LedgerState, MAX_ENDED_JOBS, withAccount } from '../../../src/core/ledger/state.ts'
 import { MAIN, MAX_WAITING_BLOCKS } from '../../../src/core/params.ts'
 import { checkTransaction } from '../../../src/core/consensus/transaction.ts'
+import { sliceCost } from '../../../src/core/training/cost.ts'
 import { ChainKit, EASY, keyPair, type Mined, type Post, tinySpec } from '../chainKit.ts'
 
 const kit = new ChainKit()
@@ -103,6 +105,13 @@ describe('a job', () => {
     const { meta, events } = kit.mine(on, { miner: keyPair(2), transactions: [kit.cancel(on, ann, id)] })
     expect(jobIn(meta, id).status).toBe('cancelled')
     expect(events.filter(e => toHex(e.account) === toHex(ann.key)).map(e => [e.kind, e.amount])).toEqual([['sent', -EASY.minFee], ['job-refund', 500n]])
+  })
+
+  it('has slices that are worth drawing: what costs less than the least slice is not posted', () => {
+    const at = (spec: JobSpec): string | undefined => checkTransaction(kit.params, tip, kit.post(tip, ann, { spec }))?.reason
+    expect(sliceCost(tinySpec)).toBe(EASY.minSliceCost)
+    expect(at(tinySpec)).toBeUndefined()
+    expect(at({ ...tinySpec, stepsPerSlice: tinySpec.stepsPerSlice - 1 })).toBe('post-spec-rules')
   })
 
   it('has a deadline within bounds', () => {
