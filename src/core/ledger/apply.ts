@@ -259,7 +259,8 @@ export function subsidyAt (params: ChainParams, height: number): bigint {
   return params.subsidy >> BigInt(Math.floor(height / params.halvingBlocks))
 }
 
-export interface SealedContribution { readonly payee: Uint8Array, readonly job: Uint8Array, readonly round: number }
+/** `cost`: of the slice, in cost units. */
+export interface SealedContribution { readonly payee: Uint8Array, readonly job: Uint8Array, readonly round: number, readonly cost: number }
 
 /** Last step: the only place where grains are issued, and where the block's fees go on. */
 export function payBlock (params: ChainParams, ledger: LedgerState, payee: Uint8Array, fees: bigint, sealed: readonly SealedContribution[]): Applied {
@@ -267,7 +268,7 @@ export function payBlock (params: ChainParams, ledger: LedgerState, payee: Uint8
   const subsidy = subsidyAt(params, ledger.height)
   const pool = subsidy * BigInt(CONTRIBUTION_SUBSIDY_SHARE) / 256n
   const reward = subsidy * BigInt(256 - CONTRIBUTION_SUBSIDY_SHARE) / 256n
-  const each = sealed.length === 0 ? 0n : pool / BigInt(sealed.length)
+  const costs = sealed.reduce((sum, c) => sum + BigInt(c.cost), 0n)
   const credits: Maturing[] = []
   const events: LedgerEvent[] = []
   const pay = (kind: Maturing['kind'], key: Uint8Array, amount: bigint, of?: SealedContribution): void => {
@@ -277,7 +278,12 @@ export function payBlock (params: ChainParams, ledger: LedgerState, payee: Uint8
   }
   pay('block-reward', payee, reward)
   pay('fees', payee, fees)
-  for (const c of sealed) pay('contribution-subsidy', c.payee, each, c)
-  const issued = ledger.issued + reward + each * BigInt(sealed.length)
-  return { ok: true, ledger: { ...addMaturing(ledger, credits), issued }, events }
+  let issued = reward
+  for (const c of sealed) {
+    // By cost: a count would pay small slices, of which one tab makes many, like large ones.
+    const share = pool * BigInt(c.cost) / costs
+    pay('contribution-subsidy', c.payee, share, c)
+    issued += share
+  }
+  return { ok: true, ledger: { ...addMaturing(ledger, credits), issued: ledger.issued + issued }, events }
 }

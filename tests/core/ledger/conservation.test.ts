@@ -18,7 +18,7 @@ const start = kit.grown(10, 4)
 
 const step = fc.oneof(
   { weight: 4, arbitrary: fc.record({ kind: fc.constant('transfer' as const), who: fc.nat(3), to: fc.nat(4), share: fc.integer({ min: 0, max: 120 }), nonceOff: fc.constantFrom(0, 0, 0, 1, -1) }) },
-  { weight: 2, arbitrary: fc.record({ kind: fc.constant('post' as const), who: fc.nat(3), escrow: fc.integer({ min: 0, max: 9_000 }), price: fc.integer({ min: 0, max: 4_000 }), burn: fc.integer({ min: 500, max: 100_000 }), ahead: fc.integer({ min: 5, max: 12 }) }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('post' as const), who: fc.nat(3), escrow: fc.integer({ min: 0, max: 9_000 }), price: fc.integer({ min: 0, max: 4_000 }), burn: fc.integer({ min: 500, max: 100_000 }), ahead: fc.integer({ min: 5, max: 12 }), steps: fc.integer({ min: 2, max: 9 }) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('cancel' as const), who: fc.nat(3), job: fc.nat(5) }) },
   { weight: 4, arbitrary: fc.record({ kind: fc.constant('seal' as const), job: fc.nat(5), workers: fc.integer({ min: 1, max: 4 }) }) },
   { weight: 4, arbitrary: fc.record({ kind: fc.constant('block' as const), miner: fc.nat(3) }) }
@@ -83,7 +83,7 @@ function run (script: readonly Step[], did: Record<string, number>): void {
         break
       }
       case 'post':
-        transactions.push(kit.post(tip, people[s.who], { escrow: BigInt(s.escrow), price: BigInt(s.price), burn: BigInt(s.burn), deadline: tip.height + 1 + s.ahead, spec: { ...tinySpec, rounds: 2 } }))
+        transactions.push(kit.post(tip, people[s.who], { escrow: BigInt(s.escrow), price: BigInt(s.price), burn: BigInt(s.burn), deadline: tip.height + 1 + s.ahead, spec: { ...tinySpec, rounds: 2, stepsPerSlice: s.steps } }))
         break
       case 'cancel': {
         const job = tip.ledger.jobs[s.job]

@@ -180,7 +180,26 @@ describe('issuance', () => {
     expect(meta.ledger.issued - tip.ledger.issued).toBe(EASY.subsidy * 192n / 256n)
   })
 
-  it('splits the share evenly and does not issue the remainder', () => {
+  it('splits the share by the cost of the slices: small ones do not earn like large ones', () => {
+    const small = tinySpec
+    const large = { ...tinySpec, stepsPerSlice: 20, name: new TextEncoder().encode('large') }
+    let on = kit.mine(tip, { transactions: [small, large].map((spec, i) => kit.post(tip, keyPair(i + 1), { spec, burn: 1_000_000n })) }).meta
+    on = kit.mine(on, { seals: on.ledger.jobs.slice(1).map(j => kit.seal(on, j, [])) }).meta
+    on = kit.extend(on, EASY.rhoDelay + 1)
+    const seals = on.ledger.jobs.slice(1).map(job => {
+      const state = { job: job.id, round: job.round, seal: job.seal, stateHash: job.stateHash, spec: job.spec }
+      const claims = Array.from({ length: 60 }, (_, i) => kit.contribution(on, job, keyPair(i + 1))).filter(c => checkContribution(kit.params, on, c, state) === undefined)
+      // The cheat: three small slices against one large one.
+      return kit.seal(on, job, claims.slice(0, job.spec.stepsPerSlice === 2 ? 3 : 1))
+    })
+    const mined = kit.mine(on, { seals })
+    const pool = EASY.subsidy * 64n / 256n
+    const paid = mined.events.filter(e => e.kind === 'contribution-subsidy').map(e => e.amount)
+    expect(paid.sort((a, b) => Number(a - b))).toEqual([pool / 13n, pool / 13n, pool / 13n, pool * 10n / 13n])
+    expect(mined.meta.ledger.issued - on.ledger.issued).toBe(EASY.subsidy * 192n / 256n + 3n * (pool / 13n) + pool * 10n / 13n)
+  })
+
+  it('splits it evenly among slices of one job and does not issue the remainder', () => {
     const mined = kit.sealRound(tip, [ann, keyPair(2), keyPair(3)])
     const each = EASY.subsidy * 64n / 256n / 3n
     expect(mined.events.filter(e => e.kind === 'contribution-subsidy').map(e => e.amount)).toEqual([each, each, each])
