@@ -154,7 +154,7 @@ export class Node {
     const contributions = this.#contributions = new Contributions({ params, chain, rounds, payloads, signatures, blame, clock, log })
     const records = new Records(params, chain)
     const publisher = this.#topics = new WorkTopics({ chainId: first.hash, network, chain, blame, clock, log })
-    const challenges = this.#challenges = new Challenges({ params, chain, rounds, contributions, replay: replays, publisher, blame, random, clock, log })
+    const challenges = this.#challenges = new Challenges({ params, key: miner, chain, rounds, contributions, replay: replays, publisher, blame, random, clock, log })
     const sealing = this.#sealing = new Sealing({ params, key: miner, chain, rounds, contributions, records, states, data, signatures, publisher, blame, clock, log })
     this.#supervisor = new Supervisor({
       params, key: miner, chain, rounds, contributions, records, sealing, replay: replays, publisher, clock, log,
