@@ -108,6 +108,8 @@ export interface JobView {
   readonly pricePerContribution: bigint
   readonly burn: bigint
   readonly deadline?: number
+  /** Block with which it ends because its owner has cancelled it; until then work is sealed and paid. */
+  readonly cancelsAt?: number
   readonly features: number
   readonly classes: number
   readonly trainRecords: number

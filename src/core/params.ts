@@ -135,6 +135,11 @@ export interface ChainParams {
   readonly minFee: bigint
   /** Least cost of a slice of a posted job, cost units. */
   readonly minSliceCost: number
+  /**
+   * Blocks from an owner's cancellation to the end of an active job. Until then seals are taken and
+   * paid: an owner who also mines could else leave out those already signed.
+   */
+  readonly cancelDelay: number
 }
 
 /** Cost units the WASM kernels work off per second on the reference device (one core, `npm run bench`). */
@@ -169,7 +174,8 @@ export const MAIN: ChainParams = {
   halvingBlocks: 2_100_000,
   minerCountBlocks: 64,
   minFee: 1_000n,
-  minSliceCost: MIN_SLICE_COST
+  minSliceCost: MIN_SLICE_COST,
+  cancelDelay: 6
 }
 
 export const TEST: ChainParams = {
@@ -180,6 +186,7 @@ export const TEST: ChainParams = {
   genesisTarget: targetForWork(REFERENCE_COST_PER_SECOND / 30n),
   committeeBlocks: 4,
   maturity: 4,
+  cancelDelay: 4,
   roundMs: 1_500
 }
 
@@ -200,5 +207,6 @@ export function paramErrors (p: ChainParams): string[] {
   must(BigInt(MAX_SLICE_COST) * 20n >= REFERENCE_COST_PER_SECOND, 'MAX_SLICE_COST is in reach of the reference device')
   must(BigInt(p.minSliceCost) * 200n >= REFERENCE_COST_PER_SECOND, 'a slice is at least five milliseconds of the reference device')
   must(p.minSliceCost * 20 <= MAX_SLICE_COST, 'models of very different sizes fit between the least slice and the dearest')
+  must(p.cancelDelay > p.rhoDelay, 'what was drawn before a cancellation was known can still be sealed')
   return wrong
 }

@@ -74,6 +74,7 @@ export function jobView (job: JobRecord, facts: JobFacts): JobView {
     pricePerContribution: job.pricePerContribution,
     burn: job.burn,
     deadline: benchmark ? undefined : job.deadline,
+    cancelsAt: job.cancelsAt === 0 || isEnded(job) ? undefined : job.cancelsAt,
     features: spec.data.features,
     classes: spec.data.classes,
     trainRecords: spec.data.trainRecords,

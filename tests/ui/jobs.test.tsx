@@ -230,6 +230,16 @@ describe('jobs', () => {
     await waitFor(() => { expect(node.called('cancelJob')).toEqual([[MY_JOB]]) })
   })
 
+  test('a job that is being cancelled says until when it goes on, and is not cancelled twice', async () => {
+    const { node } = await open(`jobs/${PAID_JOB}`)
+    await find('job-detail')
+    const { jobs, height } = node.current()
+    node.show({ jobs: jobs.map(j => j.id === PAID_JOB ? { ...j, mine: true, cancelsAt: height + 6 } : j) })
+    expect((await find('job-cancels')).textContent).toContain(`block ${height + 6}, in about 1 min`)
+    expect(text('job-detail')).toMatch(/Being cancelled.*work already sealed is paid/)
+    expect(all('job-cancel')).toHaveLength(0)
+  })
+
   test('an evaluation shows accuracy and the confusion matrix', async () => {
     await open(`jobs/${PAID_JOB}`)
     await find('job-detail')

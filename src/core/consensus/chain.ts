@@ -76,6 +76,7 @@ export function genesisText (params: P.ChainParams, benchmark: JobSpec): string 
     ['minerCountBlocks', params.minerCountBlocks],
     ['minFee', params.minFee],
     ['minSliceCost', params.minSliceCost],
+    ['cancelDelay', params.cancelDelay],
     ['maxContributionsPerSeal', P.MAX_CONTRIBUTIONS_PER_SEAL],
     ['maxContributionSlices', P.MAX_CONTRIBUTION_SLICES],
     ['maxSealsPerBlock', P.MAX_SEALS_PER_BLOCK],
