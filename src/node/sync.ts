@@ -66,12 +66,9 @@ interface Plan {
   readonly whole: boolean
 }
 
-/**
- * `drop`: what was taken on trust must go, because a block of the chain breaks a rule or the chain had
- * its time; otherwise something could not be had. `resting`: it is not this peer's fault.
- */
-type Followed = { readonly ok: true } | { readonly ok: false, readonly drop: boolean, readonly why: string, readonly resting?: true }
-const givenUp = (why: string): Followed => ({ ok: false, drop: false, why })
+/** `wrong`: a block of the chain breaks a rule; otherwise something could not be had. `resting`: and it is not this peer's fault. */
+type Followed = { readonly ok: true } | { readonly ok: false, readonly wrong: boolean, readonly why: string, readonly resting?: true }
+const givenUp = (why: string): Followed => ({ ok: false, wrong: false, why })
 
 export class Sync {
   readonly #params: ChainParams
@@ -263,7 +260,7 @@ export class Sync {
         const claimed = this.#peers.get(id)!.status!
         const since = this.#clock.now()
         const followed = await this.#followPeer(id)
-        if (!followed.ok && followed.drop) this.#dropTrusted(followed.why)
+        if (!followed.ok && followed.wrong) this.#dropTrusted(followed.why)
         const peer = this.#peers.get(id)
         if (peer === undefined) continue
         if (followed.ok) { peer.failures = 0; continue }
@@ -303,7 +300,7 @@ export class Sync {
       if (this.#slow++ > 0) this.#restUntil = now + now - this.#trusted!.since
       this.#dropTrusted(why)
     }
-    return { ok: false, drop: false, why }
+    return givenUp(why)
   }
 
   async #followPeer (id: PeerId): Promise<Followed> {
@@ -319,7 +316,7 @@ export class Sync {
     const window = this.#params.joinReplayBlocks
     const trusted = !plan.whole ? tip.height : headers.length > window ? tip.height - window : 0
     if (trusted > 0 && this.#trusted === undefined) {
-      if (this.#clock.now() < this.#restUntil) return { ok: false, drop: false, why: 'others promised as much and were too slow', resting: true }
+      if (this.#clock.now() < this.#restUntil) return { ok: false, wrong: false, why: 'others promised as much and were too slow', resting: true }
       this.#trusted = { hash: headers[0].hash, height: headers[0].height, since: this.#clock.now() }
     }
     this.#log.info('sync', `following ${id}: ${headers.length} blocks from ${fork.height + 1} to ${tip.height}`)
@@ -350,7 +347,7 @@ export class Sync {
       if (result.status === 'added' && how.mode === 'full') this.#proved()
       if (result.status === 'added' || result.status === 'known') return undefined
       const { verdict, reason, detail } = result.refusal
-      if (verdict === 'invalid') return { ok: false, drop: true, why: `block ${h.height}: ${reason}, ${detail}` }
+      if (verdict === 'invalid') return { ok: false, wrong: true, why: `block ${h.height}: ${reason}, ${detail}` }
       if (verdict !== 'unavailable' || this.#stopped) return givenUp(`block ${h.height} ${verdict}: ${detail}`)
       this.#report({ stage: 'states', height: h.height, target: tip.height })
       await sleep(this.#clock, UNAVAILABLE_POLL_MS)
@@ -370,7 +367,7 @@ export class Sync {
       if (record?.checked !== 'ledger') continue
       const redone = await within(this.#clock, this.#due.leftMs(), this.#backfill.redo(record, 'replay'))
       if (redone === undefined || this.#due.over()) return this.#dropSlow()
-      if (redone === 'wrong') return { ok: false, drop: true, why: `block ${h}: redoing its slice gave another result` }
+      if (redone === 'wrong') return { ok: false, wrong: true, why: `block ${h}: redoing its slice gave another result` }
       if (redone === 'unavailable') return givenUp(`block ${h} cannot be redone`)
       this.#proved()
     }
