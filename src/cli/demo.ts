@@ -133,29 +133,32 @@ const FEE = { escrow: 30_000_000n, pricePerContribution: 10_000n, burn: 1_000_00
 /** Where the page finds the folder's files: answered by the browser, the server knows nothing of it. */
 const FILES_PATH = 'demo-data/'
 
-/** Posts the folder as a paid job from this tab, as soon as it has mined the credits. */
-async function postData(tab: Tab, url: string, dir: string, say: (text: string) => void): Promise<string> {
+/** Posts the folder as a paid job, from the tab that has mined the credits first. */
+async function postData(tabs: readonly Tab[], url: string, dir: string, say: (text: string) => void): Promise<string> {
   const names = await idxFiles(dir)
+  // A block's reward can be spent some blocks later: whoever has the first one reads the files meanwhile.
+  const tab = await until('a block that stays', 60_000, async () => {
+    for (const t of tabs) {
+      const [newest, ...older] = (await t.blocks()).filter((b) => b.onMainChain)
+      if (older.some((b) => b.mine && b.height === 1 && newest!.height > 2)) return t
+    }
+    return undefined
+  })
   for (const name of names) await tab.page.route(`${url}${FILES_PATH}${name}`, async (route) => route.fulfill({ path: join(dir, name) }))
-  // The files are read while the tab still mines for the fee.
-  const [root] = await Promise.all([
-    tab.page.evaluate(async (urls) => {
-      // No named function in here: the loader would wrap its name in a helper that the page does not have.
-      const [trainFeatures, trainLabels, testFeatures, testLabels] = await Promise.all(urls.map(async (u) => ({ name: u.split('/').at(-1)!, bytes: new Uint8Array(await (await fetch(u)).arrayBuffer()) })))
-      const preview = await window.commonweight!.previewData({ kind: 'idx', trainFeatures: trainFeatures!, trainLabels, testFeatures, testLabels })
-      return preview.ok ? { root: preview.value.root } : { error: preview.errors.map((e) => `${e.field}: ${e.message}`).join('; ') }
-    }, names.map((name) => `${url}${FILES_PATH}${name}`)).then((r) => {
-      if (r.root === undefined) throw new Error(`the files were refused: ${r.error}`)
-      say('the files are read')
-      return r.root
-    }),
-    until('the fee', 90_000, async () => (await tab.view()).wallet.balance >= FEE.escrow + FEE.burn + FEE.fee ? true : undefined).then(() => { say('the fee is earned') })
-  ])
+  const preview = await tab.page.evaluate(async (urls) => {
+    // No named function in here: the loader would wrap its name in a helper that the page does not have.
+    const [trainFeatures, trainLabels, testFeatures, testLabels] = await Promise.all(urls.map(async (u) => ({ name: u.split('/').at(-1)!, bytes: new Uint8Array(await (await fetch(u)).arrayBuffer()) })))
+    const read = await window.commonweight!.previewData({ kind: 'idx', trainFeatures: trainFeatures!, trainLabels, testFeatures, testLabels })
+    return read.ok ? { root: read.value.root } : { error: read.errors.map((e) => `${e.field}: ${e.message}`).join('; ') }
+  }, names.map((name) => `${url}${FILES_PATH}${name}`))
+  if (preview.root === undefined) throw new Error(`the files were refused: ${preview.error}`)
+  say(`${tab.name} has read the files`)
+  await until('the fee', 90_000, async () => (await tab.view()).wallet.balance >= FEE.escrow + FEE.burn + FEE.fee ? true : undefined)
   const json = await readFile(new URL('../../examples/mnist-mlp.json', import.meta.url), 'utf8')
   const posted = await tab.page.evaluate(async (draft) => {
     const out = await window.commonweight!.postJob({ ...draft, deadlineBlocks: 5000 })
     return out.ok ? { id: out.value.id } : { error: out.errors.map((e) => `${e.field}: ${e.message}`).join('; ') }
-  }, { json, data: root, ...FEE })
+  }, { json, data: preview.root, ...FEE })
   if (posted.id === undefined) throw new Error(`the job was refused: ${posted.error}`)
   return posted.id
 }
@@ -182,7 +185,7 @@ async function run(o: Options, browser: Browser, server: ServerProcess): Promise
   let postFailure: string | undefined
   if (o.data !== undefined) {
     // Beside all that follows: tabs come and go while the data spreads.
-    postData(tabs[0]!, server.url, o.data, say).then(async (id) => {
+    postData([...tabs], server.url, o.data, say).then(async (id) => {
       jobId = id
       say(`job ${id.slice(0, 12)} is posted; its data spreads from tab to tab`)
       start = await until('the first accuracy of the posted job', o.seconds * 1000, async () => tabs[0]!.firstPoint(id))

@@ -30,13 +30,16 @@ const RESPONSE_BYTES = 8 + PACKED_CHUNK_BYTES + 64 * HASH_BYTES
 /** Half a megabyte over a slow line. */
 const REQUEST_TIMEOUT_MS = 15_000
 const REQUESTS_PER_SECOND = 32
-/** Peers one set is fetched from at once, and requests under way to each: one below what a peer serves at a time. */
+/**
+ * Peers one set is fetched from at once, and requests under way to each: below what a peer serves at
+ * a time, as it counts one until its stream is closed. An answer passes eight threads, all of them busy.
+ */
 const PARALLEL_PEERS = 3
-const REQUESTS_AT_ONCE = 3
+const REQUESTS_AT_ONCE = 6
 /** Pause before those who did not have it are asked again. */
 const RETRY_MS = 2_000
 /** Sets the user brought, or of jobs that ended, that stay beside those of open jobs. */
-const EXTRA_SETS = 3
+const EXTRA_SETS = 1
 /** Sets being fetched: no more jobs can be open. */
 const MAX_FETCHES = MAX_ACTIVE_JOBS
 
