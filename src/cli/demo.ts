@@ -4,7 +4,7 @@
  * The verdict is one line of JSON; progress goes to stderr.
  */
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { type Browser, type BrowserContext, chromium, type Page } from '@playwright/test'
@@ -72,13 +72,13 @@ function options(argv: readonly string[]): Options {
 
 /** One tab in a browser context of its own: its own storage, wallet and identity. */
 class Tab {
-  private constructor(readonly name: string, readonly context: BrowserContext, readonly page: Page) {}
+  private constructor(readonly name: string, readonly context: BrowserContext, readonly page: Page, readonly duty: number) {}
 
-  static async open(browser: Browser, name: string, url: string): Promise<Tab> {
+  static async open(browser: Browser, name: string, url: string, duty: number): Promise<Tab> {
     const context = await browser.newContext()
     const page = await context.newPage()
     page.on('pageerror', (e) => log(`  ${name}: page error: ${e.message.split('\n')[0]}`))
-    const tab = new Tab(name, context, page)
+    const tab = new Tab(name, context, page, duty)
     await page.goto(url)
     await tab.up()
     return tab
@@ -94,7 +94,7 @@ class Tab {
   }
 
   async view(): Promise<NodeView> { return this.page.evaluate(async () => window.commonweight!.view()) }
-  async mine(on: boolean): Promise<void> { await this.page.evaluate(async (v) => window.commonweight!.setMining({ on: v, workers: 1, duty: 1 }), on) }
+  async mine(on: boolean): Promise<void> { await this.page.evaluate(async (settings) => window.commonweight!.setMining(settings), { on, workers: 1, duty: this.duty }) }
   async blocks(): Promise<BlockView[]> { return this.page.evaluate(async () => window.commonweight!.blocks(2000)) }
   /** Accuracy of the state that the job starts from, as this tab measured it. */
   async firstPoint(job: string): Promise<{ accuracy: number, loss: number } | undefined> {
@@ -169,8 +169,10 @@ const dataShare = (j: JobView | undefined): number => j === undefined ? 0 : Math
 
 async function run(o: Options, browser: Browser, server: ServerProcess): Promise<Verdict> {
   const url = `${server.url}?network=${o.network}`
+  // A tab of its own machine would have cores to itself: here what mining leaves is for everything else.
+  const duty = Math.min(1, availableParallelism() / (o.miners + 1))
   const tabs: Tab[] = []
-  for (let i = 0; i < o.miners; i++) tabs.push(await Tab.open(browser, `tab ${i + 1}`, url))
+  for (let i = 0; i < o.miners; i++) tabs.push(await Tab.open(browser, `tab ${i + 1}`, url, duty))
   const started = Date.now()
   const elapsed = (): number => (Date.now() - started) / 1000
   log(`${o.miners} tabs are up at ${server.url}`)
@@ -231,7 +233,7 @@ async function run(o: Options, browser: Browser, server: ServerProcess): Promise
     if (relayBack && !lateDone && elapsed() >= o.seconds * 0.72) {
       lateDone = true
       const at = Date.now()
-      const late = await Tab.open(browser, 'late tab', url)
+      const late = await Tab.open(browser, 'late tab', url, duty)
       tabs.push(late)
       await until('the late tab in sync', 60_000, async () => {
         const v = await late.view()
