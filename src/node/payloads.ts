@@ -161,7 +161,8 @@ export class Payloads implements PayloadService {
       const bytes = await this.#inTurn(peer, async () => await ask(network, peer, PAYLOAD_PROTOCOL, request, Math.min(REQUEST_TIMEOUT_MS, left), size))
       if (bytes === undefined) continue
       if (bytes.length === size && equalBytes(payloadDigest(bytes), digest)) {
-        await this.put(digest, bytes, round)
+        // Held at once: a replay or a seal waits for it, the disk takes its time.
+        this.put(digest, bytes, round).catch((e: unknown) => { this.#d.log.error('payloads', e instanceof Error ? e.message : String(e)) })
         return bytes
       }
       blame.refuse({ what: 'payload', reason: 'payload does not have its digest', detail: `${bytes.length} bytes for ${toHex(digest).slice(0, 16)}, ${size} expected`, peer, fatal: true })
