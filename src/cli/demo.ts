@@ -4,7 +4,7 @@
  * The verdict is one line of JSON; progress goes to stderr.
  */
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { type Browser, type BrowserContext, chromium, type Page } from '@playwright/test'
@@ -72,13 +72,13 @@ function options(argv: readonly string[]): Options {
 
 /** One tab in a browser context of its own: its own storage, wallet and identity. */
 class Tab {
-  private constructor(readonly name: string, readonly context: BrowserContext, readonly page: Page) {}
+  private constructor(readonly name: string, readonly context: BrowserContext, readonly page: Page, readonly duty: number) {}
 
-  static async open(browser: Browser, name: string, url: string): Promise<Tab> {
+  static async open(browser: Browser, name: string, url: string, duty: number): Promise<Tab> {
     const context = await browser.newContext()
     const page = await context.newPage()
     page.on('pageerror', (e) => log(`  ${name}: page error: ${e.message.split('\n')[0]}`))
-    const tab = new Tab(name, context, page)
+    const tab = new Tab(name, context, page, duty)
     await page.goto(url)
     await tab.up()
     return tab
@@ -94,7 +94,7 @@ class Tab {
   }
 
   async view(): Promise<NodeView> { return this.page.evaluate(async () => window.commonweight!.view()) }
-  async mine(on: boolean): Promise<void> { await this.page.evaluate(async (v) => window.commonweight!.setMining({ on: v, workers: 1, duty: 1 }), on) }
+  async mine(on: boolean): Promise<void> { await this.page.evaluate(async (settings) => window.commonweight!.setMining(settings), { on, workers: 1, duty: this.duty }) }
   async blocks(): Promise<BlockView[]> { return this.page.evaluate(async () => window.commonweight!.blocks(2000)) }
   /** Accuracy of the state that the job starts from, as this tab measured it. */
   async firstPoint(job: string): Promise<{ accuracy: number, loss: number } | undefined> {
@@ -120,48 +120,59 @@ async function until<T>(what: string, ms: number, probe: () => Promise<T | undef
 }
 
 /** The four MNIST-named files of a folder, .gz or not. */
-async function idxFiles(dir: string): Promise<Array<{ name: string, bytes: number[] | Buffer }>> {
+async function idxFiles(dir: string): Promise<string[]> {
   const present = await readdir(dir)
-  return Promise.all(['train-images', 'train-labels', 't10k-images', 't10k-labels'].map(async (stem) => {
+  return ['train-images', 'train-labels', 't10k-images', 't10k-labels'].map((stem) => {
     const name = present.find((f) => f.startsWith(stem))
     if (name === undefined) throw new Error(`--data: ${dir} has no file that starts with ${stem}`)
-    return { name, bytes: await readFile(join(dir, name)) }
-  }))
+    return name
+  })
 }
 
-/** Posts the folder as a paid job from this tab, which has mined for the credits first. */
-async function postData(tab: Tab, dir: string): Promise<string> {
-  const files = await idxFiles(dir)
-  const need = 40_000_000n
-  log('  earning the fee of the job ...')
-  await until('the fee', 90_000, async () => (await tab.view()).wallet.balance >= need ? true : undefined)
-  await tab.page.evaluate(() => { (window as unknown as { demoFiles: unknown[] }).demoFiles = [] })
-  for (const f of files) {
-    // A file is too large for one message to the page: send it in slices.
-    const text = Buffer.from(f.bytes).toString('base64')
-    await tab.page.evaluate((name) => { (window as unknown as { demoFiles: Array<{ name: string, text: string }> }).demoFiles.push({ name, text: '' }) }, f.name)
-    for (let at = 0; at < text.length; at += 4_000_000) await tab.page.evaluate((part) => { const list = (window as unknown as { demoFiles: Array<{ text: string }> }).demoFiles; list[list.length - 1]!.text += part }, text.slice(at, at + 4_000_000))
-  }
-  const json = await readFile(new URL('../../examples/mnist-mlp.json', import.meta.url), 'utf8')
-  const posted = await tab.page.evaluate(async ({ json }) => {
+const FEE = { escrow: 30_000_000n, pricePerContribution: 10_000n, burn: 1_000_000n, fee: 1_000n }
+/** Where the page finds the folder's files: answered by the browser, the server knows nothing of it. */
+const FILES_PATH = 'demo-data/'
+
+/** Posts the folder as a paid job, from the tab that has mined the credits first. */
+async function postData(tabs: readonly Tab[], url: string, dir: string, say: (text: string) => void): Promise<string> {
+  const names = await idxFiles(dir)
+  // A block's reward can be spent some blocks later: whoever has the first one reads the files meanwhile.
+  const tab = await until('a block that stays', 60_000, async () => {
+    for (const t of tabs) {
+      const [newest, ...older] = (await t.blocks()).filter((b) => b.onMainChain)
+      if (older.some((b) => b.mine && b.height === 1 && newest!.height > 2)) return t
+    }
+    return undefined
+  })
+  for (const name of names) await tab.page.route(`${url}${FILES_PATH}${name}`, async (route) => route.fulfill({ path: join(dir, name) }))
+  const preview = await tab.page.evaluate(async (urls) => {
     // No named function in here: the loader would wrap its name in a helper that the page does not have.
-    const list = (window as unknown as { demoFiles: Array<{ name: string, text: string }> }).demoFiles
-    const [trainFeatures, trainLabels, testFeatures, testLabels] = list.map((f) => ({ name: f.name, bytes: Uint8Array.from(atob(f.text), (c) => c.charCodeAt(0)) }))
-    const preview = await window.commonweight!.previewData({ kind: 'idx', trainFeatures: trainFeatures!, trainLabels, testFeatures, testLabels })
-    if (!preview.ok) return { error: preview.errors.map((e) => `${e.field}: ${e.message}`).join('; ') }
-    const out = await window.commonweight!.postJob({ json, data: preview.value.root, escrow: 30_000_000n, pricePerContribution: 10_000n, burn: 1_000_000n, deadlineBlocks: 5000, fee: 1_000n })
+    const [trainFeatures, trainLabels, testFeatures, testLabels] = await Promise.all(urls.map(async (u) => ({ name: u.split('/').at(-1)!, bytes: new Uint8Array(await (await fetch(u)).arrayBuffer()) })))
+    const read = await window.commonweight!.previewData({ kind: 'idx', trainFeatures: trainFeatures!, trainLabels, testFeatures, testLabels })
+    return read.ok ? { root: read.value.root } : { error: read.errors.map((e) => `${e.field}: ${e.message}`).join('; ') }
+  }, names.map((name) => `${url}${FILES_PATH}${name}`))
+  if (preview.root === undefined) throw new Error(`the files were refused: ${preview.error}`)
+  say(`${tab.name} has read the files`)
+  await until('the fee', 90_000, async () => (await tab.view()).wallet.balance >= FEE.escrow + FEE.burn + FEE.fee ? true : undefined)
+  const json = await readFile(new URL('../../examples/mnist-mlp.json', import.meta.url), 'utf8')
+  const posted = await tab.page.evaluate(async (draft) => {
+    const out = await window.commonweight!.postJob({ ...draft, deadlineBlocks: 5000 })
     return out.ok ? { id: out.value.id } : { error: out.errors.map((e) => `${e.field}: ${e.message}`).join('; ') }
-  }, { json })
+  }, { json, data: preview.root, ...FEE })
   if (posted.id === undefined) throw new Error(`the job was refused: ${posted.error}`)
   return posted.id
 }
 
 const job = (v: NodeView, id: string | undefined): JobView | undefined => v.jobs.find((j) => id === undefined ? j.benchmark : j.id === id)
 
+const dataShare = (j: JobView | undefined): number => j === undefined ? 0 : Math.floor(100 * j.dataHeld)
+
 async function run(o: Options, browser: Browser, server: ServerProcess): Promise<Verdict> {
   const url = `${server.url}?network=${o.network}`
+  // A tab of its own machine would have cores to itself: here what mining leaves is for everything else.
+  const duty = Math.min(1, availableParallelism() / (o.miners + 1))
   const tabs: Tab[] = []
-  for (let i = 0; i < o.miners; i++) tabs.push(await Tab.open(browser, `tab ${i + 1}`, url))
+  for (let i = 0; i < o.miners; i++) tabs.push(await Tab.open(browser, `tab ${i + 1}`, url, duty))
   const started = Date.now()
   const elapsed = (): number => (Date.now() - started) / 1000
   log(`${o.miners} tabs are up at ${server.url}`)
@@ -170,14 +181,18 @@ async function run(o: Options, browser: Browser, server: ServerProcess): Promise
   const firstSlice = await until('the first slice', 60_000, async () => (await Promise.all(tabs.map(async (t) => t.view()))).some((v) => v.mining.slices > 0) ? elapsed() : undefined)
   log(`first slice after ${firstSlice.toFixed(1)} s`)
 
+  const say = (text: string): void => { log(`${elapsed().toFixed(0).padStart(4)} s  ${text}`) }
   let jobId: string | undefined
   let start = accuracyAtStart
+  let postFailure: string | undefined
   if (o.data !== undefined) {
-    jobId = await postData(tabs[0]!, o.data)
-    const id = jobId
-    log(`  job ${id.slice(0, 12)} posted; its data spreads from tab to tab`)
-    start = await until('the job to start', 120_000, async () => tabs[0]!.firstPoint(id))
-    log(`${elapsed().toFixed(0).padStart(4)} s  the job is active`)
+    // Beside all that follows: tabs come and go while the data spreads.
+    postData([...tabs], server.url, o.data, say).then(async (id) => {
+      jobId = id
+      say(`job ${id.slice(0, 12)} is posted; its data spreads from tab to tab`)
+      start = await until('the first accuracy of the posted job', o.seconds * 1000, async () => tabs[0]!.firstPoint(id))
+      say('the job is active')
+    }).catch((e: unknown) => { postFailure = e instanceof Error ? e.message : String(e) })
   }
 
   const expectedPeers = Math.min(o.miners - 1, 3)
@@ -198,13 +213,13 @@ async function run(o: Options, browser: Browser, server: ServerProcess): Promise
     if (elapsed() - lastLine >= 5) {
       lastLine = elapsed()
       const j = job(views[0]!, jobId)
-      log(`${elapsed().toFixed(0).padStart(4)} s  height ${height}  round ${j?.round ?? 0}  accuracy ${j?.accuracy === undefined ? '-' : `${(100 * j.accuracy).toFixed(1)} %`}  peers ${views.map((v) => v.peers.filter((p) => p.link === 'webrtc').length).join('/')}  replays ${views.reduce((n, v) => n + v.replays, 0)}${relayKilledAt !== null && !relayBack ? '  (relay dead)' : ''}`)
+      say(`height ${height}  ${j?.status === 'waiting-data' ? `data ${views.map((v) => dataShare(job(v, jobId))).join('/')} %` : `round ${j?.round ?? 0}  accuracy ${j?.accuracy === undefined ? '-' : `${(100 * j.accuracy).toFixed(1)} %`}`}  peers ${views.map((v) => v.peers.filter((p) => p.link === 'webrtc').length).join('/')}  replays ${views.reduce((n, v) => n + v.replays, 0)}${relayKilledAt !== null && !relayBack ? '  (relay dead)' : ''}`)
     }
     if (relayKilledAt === null && elapsed() >= o.seconds / 2) {
       await server.kill()
       relayKilledAt = elapsed()
       heightAtDeath = height
-      log(`${elapsed().toFixed(0).padStart(4)} s  the relay is killed`)
+      say('the relay is killed')
     }
     if (relayKilledAt !== null && !relayBack) {
       blocksAfterRelayDeath = height - heightAtDeath
@@ -212,20 +227,20 @@ async function run(o: Options, browser: Browser, server: ServerProcess): Promise
         // A page cannot be loaded from a dead server: it comes back before the late tab and the reload.
         await server.restart()
         relayBack = true
-        log(`${elapsed().toFixed(0).padStart(4)} s  the relay is back; ${blocksAfterRelayDeath} blocks were found without it`)
+        say(`the relay is back; ${blocksAfterRelayDeath} blocks were found without it`)
       }
     }
     if (relayBack && !lateDone && elapsed() >= o.seconds * 0.72) {
       lateDone = true
       const at = Date.now()
-      const late = await Tab.open(browser, 'late tab', url)
+      const late = await Tab.open(browser, 'late tab', url, duty)
       tabs.push(late)
       await until('the late tab in sync', 60_000, async () => {
         const v = await late.view()
         return v.phase.phase === 'ready' && v.height >= height ? true : undefined
       })
       lateTabSyncSeconds = (Date.now() - at) / 1000
-      log(`${elapsed().toFixed(0).padStart(4)} s  a late tab is in sync after ${lateTabSyncSeconds.toFixed(1)} s`)
+      say(`a late tab is in sync after ${lateTabSyncSeconds.toFixed(1)} s`)
       await late.mine(true)
       if (tabs.length > 2) {
         const before = await tabs[1]!.view()
@@ -233,7 +248,7 @@ async function run(o: Options, browser: Browser, server: ServerProcess): Promise
         const after = await until('the reloaded tab', 30_000, async () => { const v = await tabs[1]!.view(); return v.phase.phase === 'ready' ? v : undefined })
         if (after.miner !== before.miner || after.wallet.address !== before.wallet.address) throw new Error('the reloaded tab lost its key')
         await tabs[1]!.mine(true)
-        log(`${elapsed().toFixed(0).padStart(4)} s  tab 2 was reloaded: same key, height ${after.height}`)
+        say(`tab 2 was reloaded: same key, height ${after.height}`)
       }
     }
     await sleep(1000)
@@ -260,6 +275,7 @@ async function run(o: Options, browser: Browser, server: ServerProcess): Promise
   const replayFailures = views.reduce((n, v) => n + v.replayFailures, 0)
 
   const failures: string[] = []
+  if (postFailure !== undefined) failures.push(postFailure)
   if (!headsAgree) failures.push('heads differ')
   failures.push(...unreplayed.slice(0, 10))
   if (replayFailures > 0) failures.push(`${replayFailures} replays failed`)

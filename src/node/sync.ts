@@ -263,7 +263,8 @@ export class Sync {
         if (!followed.ok && followed.wrong) this.#dropTrusted(followed.why)
         const peer = this.#peers.get(id)
         if (peer === undefined) continue
-        if (followed.ok) { peer.failures = 0; continue }
+        // What it claimed may have come by gossip meanwhile: no fault of its.
+        if (followed.ok || claimed.work <= this.#chain.head().work) { peer.failures = 0; continue }
         if (followed.resting) { peer.shunnedUntil = this.#restUntil; continue }
         const ms = Math.max(2 * (this.#clock.now() - since), Math.min(SHUN_LAST_MS, SHUN_FIRST_MS * 2 ** peer.failures))
         peer.failures++

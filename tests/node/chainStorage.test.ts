@@ -3,7 +3,7 @@ import { toHex } from '../../src/core/codec/ssz.ts'
 import type { BlockMeta } from '../../src/core/consensus/chain.ts'
 import { claimId } from '../../src/core/crypto/ids.ts'
 import { ledgerRoot } from '../../src/core/ledger/state.ts'
-import { SNAPSHOT_BLOCKS, WRITE_RETRY_MS } from '../../src/node/persist.ts'
+import { heightKey, SNAPSHOT_BLOCKS, WRITE_RETRY_MS } from '../../src/node/persist.ts'
 import { type Storage, StorageError, type StorageOp } from '../../src/ports/storage.ts'
 import { MemoryDisk, MemoryStorage } from '../../src/storage/memory.ts'
 import { ChainKit, keyPair, type Mined } from '../core/chainKit.ts'
@@ -72,6 +72,24 @@ describe('restart', () => {
     await feed(second, grow(kit, blocks[69].meta, 30))
     expect(second.chain.head().height).toBe(100)
     expect(second.refused).toEqual([])
+  })
+
+  it.each([['a young chain', 20], ['a chain longer than memory', 45]])('restores %s although its snapshot\'s height has a side branch', async (_, length) => {
+    const kit = shallow()
+    const blocks = grow(kit, kit.genesis, length)
+    // Several, so that one comes before and one after the main chain's in the order of their hashes.
+    const sides = [4, 5, 6, 7, 8].map(k => kit.mine(blocks[14].meta, { miner: keyPair(k) }))
+    const order = [blocks[15], ...sides].map(b => hex(b.meta)).sort()
+    expect(order.indexOf(hex(blocks[15].meta)) > 0 && order.indexOf(hex(blocks[15].meta)) < 5).toBe(true)
+    const disk = new MemoryDisk()
+    const first = rig({ kit, storage: new MemoryStorage(disk) })
+    await feed(first, [...blocks.slice(0, 15), ...sides, ...blocks.slice(15)])
+    expect((await new MemoryStorage(disk).keys('ledger')).filter(k => k.startsWith(heightKey(16))).length).toBe(6)
+    await first.chain.stop()
+
+    const second = rig({ kit, storage: new MemoryStorage(disk) })
+    expect(await second.chain.loadFromStorage()).toEqual({ height: length, problem: undefined })
+    expect(hex(second.chain.head())).toBe(hex(blocks[length - 1].meta))
   })
 
   it('serves settled blocks by height and by hash after any number of restarts', async () => {
