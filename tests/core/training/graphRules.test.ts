@@ -70,7 +70,7 @@ function messages (): RegExp[] {
 }
 
 describe('graph rules', () => {
-  it.each(REFUSED)('refuses %s', (_, model, field, message, batch = 16) => {
+  it.each(REFUSED.map(([what, model, field, message, batch]) => ({ what, model, field, message, batch })))('refuses $what', ({ model, field, message, batch = 16 }) => {
     expect(graphErrors(model, batch)).toEqual([{ field, message }])
   })
 
