@@ -67,7 +67,7 @@ export function LayerList (props: { architecture: Json, onChange: (architecture:
         )}</Index>
         <li class="layer layer-end">
           <span class="layer-number" aria-hidden="true" />
-          <span class="layer-what">One output for each class</span>
+          <span class="layer-what">Classes</span>
           <span class="layer-shape" data-testid="wizard-shape-output">{shapeOf(layers().length)}</span>
           <Show when={wrong('architecture.output_size')}>{message => <p class="field-error" role="alert">{message()}</p>}</Show>
         </li>

@@ -1,6 +1,7 @@
 /** The models the wizard proposes: every one is taken by the network for the data it is proposed for. */
 import type { DatasetPreview, RecordShape } from '../../bridge/api.ts'
-import { pictureOf, guessPicture } from '../pictures.ts'
+import { MAX_BATCH, MAX_SUM_TERMS, MIN_BATCH } from '../../core/params.ts'
+import { guessPicture, pictureOf } from '../pictures.ts'
 import { isObject, read, write, type Json } from './wizardJson.ts'
 
 export type ModelKind = 'mlp' | 'cnn'
@@ -71,17 +72,20 @@ export function presetOf (root: Json, data: Records): Preset | undefined {
 
 /** Another model in the same job: its name, how long it trains and all else stay. */
 export function withModel (root: Json, kind: ModelKind, architecture: Json, data: Records): Json {
-  const { rate, batch } = LEARNING[kind]
   // The order of keys is that of the job files in examples/.
   const { name, model_type: _type, architecture: _old, ...rest } = root
   let out: Json = { ...(name === undefined ? {} : { name }), model_type: kind, architecture, ...rest }
   if (kind === kindOf(root)) return out
-  out = write(out, 'optimizer.learning_rate', rate)
-  return write(out, 'dataset_info.batch_size', Math.min(batch, batchMax(data)))
+  out = write(out, 'optimizer.learning_rate', LEARNING[kind].rate)
+  return write(out, 'dataset_info.batch_size', batchOf(kind, data))
 }
 
-/** A batch holds no more than there is to train on. */
-const batchMax = (data: Records): number => Math.max(16, 16 * Math.floor(data.trainRecords / 16))
+/** No more than there is to train on, and what a convolution of the whole picture may sum in a gradient. */
+function batchOf (kind: ModelKind, data: Records): number {
+  const { height, width } = recordsPicture(data) ?? { height: 1, width: 1 }
+  const most = Math.min(data.trainRecords, kind === 'cnn' ? MAX_SUM_TERMS / (height * width) : MAX_BATCH)
+  return Math.max(MIN_BATCH, Math.min(LEARNING[kind].batch, 16 * Math.floor(most / 16)))
+}
 
 export function usePreset (root: Json, kind: ModelKind, preset: Preset, data: Records): Json {
   return withModel(root, kind, architectureOf(kind, preset, data), data)
@@ -94,7 +98,7 @@ export function propose (root: Json, data: Records): Json {
   let out = usePreset(root, kind, 'small', data)
   out = write(out, 'stopping_criterion.max_epochs', epochs)
   out = write(out, 'optimizer.learning_rate', LEARNING[kind].rate)
-  return write(out, 'dataset_info.batch_size', Math.min(LEARNING[kind].batch, batchMax(data)))
+  return write(out, 'dataset_info.batch_size', batchOf(kind, data))
 }
 
 /** The data decides what goes in and what comes out; a model of pictures that are none is replaced. */
