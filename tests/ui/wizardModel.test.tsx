@@ -2,9 +2,10 @@
 import { fireEvent } from '@solidjs/testing-library'
 import { describe, expect, test } from 'vitest'
 import type { FieldError } from '../../src/bridge/api.ts'
-import { makePreview } from './fakeNode.ts'
+// Loaded on demand by the page; here beforehand, so that no test waits for it.
+import '../../src/ui/views/Wizard.tsx'
+import { makePreview, type Options } from './fakeNode.ts'
 import { all, choose, click, errorOf, find, get, open, text, type, waitFor, type Opened } from './support.tsx'
-import type { Options } from './fakeNode.ts'
 
 const CSV = new File(['1,2,a\n'], 'letters.csv', { type: 'text/csv' })
 const value = (testid: string): string => (get(testid) as HTMLInputElement).value

@@ -1,9 +1,10 @@
 /** The layers of a convolutional model as rows: what each is, what it writes, and what is wrong with it. */
-import { createSignal, createUniqueId, For, Index, Show, type JSX } from 'solid-js'
+import { createMemo, createSignal, createUniqueId, For, Index, Show, type JSX } from 'solid-js'
 import type { FieldError, RecordShape } from '../../bridge/api.ts'
 import type { Outline } from '../../bridge/modelOutline.ts'
 import { count, plural, sentence } from '../format.ts'
 import { Button } from '../parts/basics.tsx'
+import { Choice } from '../parts/fields.tsx'
 import { text, type Json } from './wizardJson.ts'
 import { addLayer, fieldsOf, hasActivation, isLayerKind, kindLabel, LAYER_KINDS, layersOf, moveLayer, readsFrom, removeLayer, setField, setKind, setReads, setRelu, type LayerKind } from './wizardLayers.ts'
 
@@ -75,9 +76,7 @@ export function LayerList (props: { architecture: Json, onChange: (architecture:
       <Show when={wrong(LIST)}>{message => <p class="field-error" role="alert" data-testid="wizard-layers-error">{message()}</p>}</Show>
       <div class="row">
         <label class="visually-hidden" for={`${id}-new`}>Kind of the new layer</label>
-        <select id={`${id}-new`} class="select" data-testid="wizard-layer-new" onChange={e => { setNew(e.currentTarget.value as LayerKind) }}>
-          <For each={LAYER_KINDS}>{k => <option value={k.value} selected={k.value === kind()}>{k.label}</option>}</For>
-        </select>
+        <Choice id={`${id}-new`} options={LAYER_KINDS} value={kind()} data-testid="wizard-layer-new" onChange={v => { setNew(v as LayerKind) }} />
         <Button small icon="plus" data-testid="wizard-layer-add" onClick={add}>Add a layer</Button>
       </div>
       <p class="visually-hidden" role="status">{said()}</p>
@@ -99,6 +98,8 @@ interface RowProps {
   onRemove: () => void
 }
 
+const UNKNOWN = 'unknown'
+
 function Row (props: RowProps): JSX.Element {
   const n = (): number => props.at + 1
   const part = (name: string): string => `${props.id}-${name}`
@@ -108,14 +109,14 @@ function Row (props: RowProps): JSX.Element {
   const described = (): string | undefined => props.errors.length > 0 ? part('error') : undefined
   // The layer itself may be at fault in any of its fields; a key says which one.
   const invalid = (key: string): boolean => props.errors.some(e => e.key === key)
+  const kindValue = (): string => isLayerKind(props.layer['type']) ? props.layer['type'] : UNKNOWN
+  // A kind of a job file that does not exist is shown as it is written.
+  const kinds = createMemo(() => kindValue() === UNKNOWN ? [{ value: UNKNOWN, label: text(props.layer['type']) || 'choose' }, ...LAYER_KINDS] : LAYER_KINDS)
   return (
     <li class="layer" classList={{ 'layer-wrong': props.errors.length > 0 }} role="group" aria-label={`Layer ${n()}, ${kindLabel(props.layer)}`} data-testid="wizard-layer">
       <span class="layer-number" aria-hidden="true">{n()}</span>
-      <select id={part('kind')} class="select layer-what" aria-label={`Kind of layer ${n()}`} aria-invalid={invalid('type')} aria-describedby={described()} data-testid={testid('kind')}
-        onChange={e => { props.onChange(setKind(props.architecture, props.at, e.currentTarget.value as LayerKind)) }}>
-        <Show when={!isLayerKind(props.layer['type'])}><option value="" selected>{text(props.layer['type']) || 'choose'}</option></Show>
-        <For each={LAYER_KINDS}>{k => <option value={k.value} selected={k.value === props.layer['type']}>{k.label}</option>}</For>
-      </select>
+      <Choice id={part('kind')} class="layer-what" options={kinds()} value={kindValue()} aria-label={`Kind of layer ${n()}`} aria-invalid={invalid('type')} aria-describedby={described()} data-testid={testid('kind')}
+        onChange={v => { if (isLayerKind(v)) props.onChange(setKind(props.architecture, props.at, v)) }} />
       <div class="layer-fields">
         <For each={fieldsOf(props.layer)}>{f => (
           <label class="layer-field"><span>{f.label}</span>
@@ -140,7 +141,7 @@ function Row (props: RowProps): JSX.Element {
   )
 }
 
-const NEWEST = 'newest'
+const NOTHING = 'nothing'
 
 /** Which earlier layer is read; those that cannot be added are left out. */
 function Source (props: RowProps & { key: 'with' | 'input', label: string, part: string, testid: string, invalid: boolean, described: string | undefined }): JSX.Element {
@@ -152,14 +153,15 @@ function Source (props: RowProps & { key: 'with' | 'input', label: string, part:
   const choices = (): ReadonlyArray<{ readonly from: number, readonly label: string }> => [{}, ...layersOf(props.architecture).slice(0, props.at)]
     .map((layer, i) => ({ from: i - 1, label: i === 0 ? 'the records' : `${i} ${kindLabel(layer)}` }))
     .filter(({ from }) => from === chosen() || props.key === 'input' || (from !== props.at - 1 && sameShape(props.tensors[from + 1], other())))
-  const unknown = (): string => props.key === 'input' ? 'the layer before' : choices().length === 0 ? 'no layer has this shape' : 'choose'
+  const nothing = (): string => props.key === 'input' ? 'the layer before' : choices().length === 0 ? 'no layer has this shape' : 'choose'
+  const offered = createMemo(() => [
+    ...(chosen() === undefined || props.key === 'input' ? [{ value: NOTHING, label: nothing() }] : []),
+    ...choices().map(({ from, label }) => ({ value: String(from), label }))
+  ])
   return (
     <label class="layer-field layer-source"><span>{props.label}</span>
-      <select id={props.part} class="select" aria-invalid={props.invalid} aria-describedby={props.described} data-testid={props.testid}
-        onChange={e => { const v = e.currentTarget.value; props.onChange(setReads(props.architecture, props.at, props.key, v === NEWEST ? undefined : Number(v))) }}>
-        <Show when={chosen() === undefined || props.key === 'input'}><option value={NEWEST} selected={chosen() === undefined}>{unknown()}</option></Show>
-        <For each={choices()}>{c => <option value={c.from} selected={c.from === chosen()}>{c.label}</option>}</For>
-      </select>
+      <Choice id={props.part} options={offered()} value={chosen() === undefined ? NOTHING : String(chosen())} aria-invalid={props.invalid} aria-describedby={props.described} data-testid={props.testid}
+        onChange={v => { props.onChange(setReads(props.architecture, props.at, props.key, v === NOTHING ? undefined : Number(v))) }} />
     </label>
   )
 }
