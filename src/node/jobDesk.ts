@@ -1,5 +1,5 @@
 /** The job wizard's backend: the user's files become a staged data set, a draft becomes a paid job. */
-import type { DatasetPreview, FieldError, JobDraft, JobFiles, Outcome } from '../bridge/api.ts'
+import type { DatasetPreview, FieldError, JobCheck, JobDraft, JobFiles, Outcome } from '../bridge/api.ts'
 import { formatAmount } from '../core/codec/amount.ts'
 import { encodeJobSpec, type JobSpec } from '../core/codec/jobSpec.ts'
 import { toHex } from '../core/codec/ssz.ts'
@@ -7,6 +7,7 @@ import { jobId, specHash } from '../core/crypto/ids.ts'
 import { MAX_DEADLINE_BLOCKS, MIN_DEADLINE_BLOCKS } from '../core/ledger/apply.ts'
 import { activeJobs } from './views.ts'
 import { type ChainParams, MAX_ACTIVE_JOBS, MAX_DATASET_BYTES } from '../core/params.ts'
+import { describeModel } from '../core/training/architectureJson.ts'
 import { sliceCost } from '../core/training/cost.ts'
 import { datasetFromCsv } from '../core/training/csv.ts'
 import { BUILTIN_REF, type Dataset } from '../core/training/dataset.ts'
@@ -80,7 +81,7 @@ export class JobDesk {
     return { ok: true, value: preview(data) }
   }
 
-  checkJob (draft: JobDraft): Outcome<{ readonly parameters: number, readonly costPerSlice: number, readonly contributionsPaid: number, readonly total: bigint }> {
+  checkJob (draft: JobDraft): Outcome<JobCheck> {
     const spec = this.#spec(draft)
     if (!spec.ok) return spec
     const errors = this.#terms(draft)
@@ -88,8 +89,11 @@ export class JobDesk {
     return {
       ok: true,
       value: {
+        model: describeModel(spec.value),
         parameters: shapeOf(spec.value).parameters,
+        stepsPerSlice: spec.value.stepsPerSlice,
         costPerSlice: sliceCost(spec.value),
+        rounds: spec.value.rounds,
         contributionsPaid: Number(draft.escrow / draft.pricePerContribution),
         total: draft.escrow + draft.burn + draft.fee
       }
@@ -149,6 +153,7 @@ function preview (data: Dataset): DatasetPreview {
     features: data.ref.features,
     classes: data.ref.classes,
     classNames: data.classNames,
+    channels: image ? data.channels : undefined,
     width: image ? data.width : undefined,
     height: image ? data.height : undefined,
     bytes: data.records * data.ref.features,

@@ -64,6 +64,7 @@ export function jobView (job: JobRecord, facts: JobFacts): JobView {
     mine: !benchmark && equalBytes(job.owner, facts.owner),
     owner: benchmark ? undefined : toHex(job.owner),
     model: describeModel(spec),
+    input: { channels: spec.channels, height: spec.height, width: spec.width },
     parameters: shapeOf(spec).parameters,
     batch: spec.batch,
     stepsPerSlice: spec.stepsPerSlice,

@@ -2,7 +2,9 @@ import { describe, expect, test } from 'vitest'
 import type { FieldError } from '../../src/bridge/api.ts'
 import { parseJobJson, templateErrors } from '../../src/core/training/jobJson.ts'
 import { slotOf } from '../../src/ui/views/WizardData.tsx'
-import { emptyDraft, fitToData, parseObject, print, readFields, restoreDraft, writeField } from '../../src/ui/views/wizardDraft.ts'
+import { emptyDraft, readFields, restoreDraft, writeField } from '../../src/ui/views/wizardDraft.ts'
+import { parseObject, print } from '../../src/ui/views/wizardJson.ts'
+import { fitToData } from '../../src/ui/views/wizardPresets.ts'
 import { CREDIT, hex, MY_JOB, PAID_JOB } from './fakeNode.ts'
 import { all, choose, click, errorOf, find, get, open, text, type, waitFor, type Opened } from './support.tsx'
 
@@ -20,6 +22,13 @@ async function toModel (): Promise<void> {
   choose('wizard-files', [CSV])
   await find('wizard-preview')
   click('wizard-next')
+  await find('wizard-model')
+}
+
+/** The model step with a perceptron. */
+async function toDense (): Promise<void> {
+  await toModel()
+  click('wizard-kind-mlp')
   await find('wizard-hidden')
 }
 
@@ -66,7 +75,7 @@ describe('wizard: data', () => {
 describe('wizard: model', () => {
   test('errors stand at their fields, and every entry stays', async () => {
     const { node } = await wizard()
-    await toModel()
+    await toDense()
     node.answer('checkJob', refuse({ field: 'architecture.hidden_sizes', message: 'must be a whole number from 1 to 4096, is 9000', line: 5 }, { field: 'dataset_info.size', message: 'says 5, the data has 60000' }))
     type('wizard-name', 'Mine')
     type('wizard-hidden', '9000, 12')
@@ -79,7 +88,7 @@ describe('wizard: model', () => {
 
   test('form and JSON are two faces of one thing', async () => {
     await wizard()
-    await toModel()
+    await toDense()
     type('wizard-batch', '64')
     type('wizard-rate', '0.0005')
     get('wizard-mode-json').click()
@@ -94,7 +103,7 @@ describe('wizard: model', () => {
 
   test('broken JSON is kept as typed and the way back is offered', async () => {
     const { node } = await wizard()
-    await toModel()
+    await toDense()
     node.answer('checkJob', refuse({ field: 'json', message: 'line 3, column 7: expected a comma', line: 3 }))
     get('wizard-mode-json').click()
     await find('wizard-json')

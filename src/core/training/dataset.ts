@@ -18,7 +18,8 @@ export interface Dataset {
   /** Training and held-out records. */
   readonly records: number
   readonly classNames: readonly string[]
-  /** Shape to draw a record in: features = width * height, one row where it is no image. */
+  /** Shape to draw a record in: features = channels * height * width, one row where it is no image. */
+  readonly channels: number
   readonly width: number
   readonly height: number
   /** Absent where nobody asks others for it. */
@@ -55,8 +56,16 @@ export function chunkRoot (ref: Pick<DataRef, 'features'>, records: Uint8Array, 
 
 export const datasetRoot = (chunkRoots: readonly Uint8Array[]): Uint8Array => merkleRoot(chunkRoots)
 
+export interface PictureShape { readonly width: number, readonly height: number }
+
+/** `shape`, if records of so many features can have it. */
+function fits (features: number, shape: PictureShape | undefined): PictureShape | undefined {
+  const size = shape === undefined ? 0 : shape.width * shape.height
+  return size > 0 && features % size === 0 ? shape : undefined
+}
+
 /** A square for what can be one, else a row. */
-export function imageShape (features: number): { readonly width: number, readonly height: number } {
+export function imageShape (features: number): PictureShape {
   let side = 1
   while (side * side < features) side++
   return side * side === features ? { width: side, height: side } : { width: features, height: 1 }
@@ -77,6 +86,7 @@ class MemoryDataset implements Dataset {
   readonly ref: DataRef
   readonly records: number
   readonly classNames: readonly string[]
+  readonly channels: number
   readonly width: number
   readonly height: number
   readonly chunkRoots: readonly Uint8Array[]
@@ -89,7 +99,8 @@ class MemoryDataset implements Dataset {
     this.records = labels.length
     this.allFeatures = features
     this.allLabels = labels
-    const shape = display.shape ?? imageShape(ref.features)
+    const shape = fits(ref.features, display.shape) ?? imageShape(ref.features)
+    this.channels = ref.features / (shape.width * shape.height)
     this.width = shape.width
     this.height = shape.height
     this.classNames = display.classNames ?? Array.from({ length: ref.classes }, (_, c) => String(c))
@@ -107,7 +118,8 @@ class MemoryDataset implements Dataset {
 /** What is known about a data set besides its records; never committed to. */
 export interface Display {
   readonly classNames?: readonly string[]
-  readonly shape?: { readonly width: number, readonly height: number }
+  /** Of one channel: there are as many channels as the features leave room for. */
+  readonly shape?: PictureShape
 }
 
 /** A data set that is held whole and verified: `ref` is trusted to describe these bytes. */
@@ -183,6 +195,7 @@ class BuiltinDataset implements Dataset {
   readonly ref = BUILTIN_REF
   readonly records = BUILTIN_TRAIN + BUILTIN_TEST
   readonly classNames = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9']
+  readonly channels = 1
   readonly width = BUILTIN_SIDE
   readonly height = BUILTIN_SIDE
   private readonly drawn = new Uint8Array(this.records)

@@ -71,7 +71,7 @@ function Item (props: { job: JobView }): JSX.Element {
       <div class="job-head"><h2>{props.job.name}</h2><div class="row"><Labels job={props.job} /></div></div>
       <div class="job-facts">
         <span><b>{percent(props.job.accuracy)}</b><small>accuracy</small></span>
-        <span><b>{props.job.model}</b><small>{count(props.job.parameters)} parameters</small></span>
+        <span class="job-model"><b title={props.job.model}>{props.job.model}</b><small>{count(props.job.parameters)} parameters</small></span>
         <span><b>{props.job.benchmark ? '–' : credits(props.job.escrowLeft)}</b><small>{props.job.benchmark ? 'unpaid' : `of ${credits(props.job.escrow)} left`}</small></span>
       </div>
       <Show when={!props.job.benchmark} fallback={<p class="quiet">Round {count(props.job.round)}, without end</p>}>

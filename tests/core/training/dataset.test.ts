@@ -15,7 +15,7 @@ const ROOTS = [data.ref.root]
 describe('data sets', () => {
   it('describes itself', () => {
     expect(data.ref).toEqual({ source: 1, root: merkleRoot(leavesOf(data)), trainRecords: 5, testRecords: 2, features: 4, classes: 3 })
-    expect([data.records, data.width, data.height, data.classNames]).toEqual([7, 2, 2, ['a', 'b', 'c']])
+    expect([data.records, data.channels, data.width, data.height, data.classNames]).toEqual([7, 1, 2, 2, ['a', 'b', 'c']])
   })
 
   it('gathers records in order', () => {
@@ -81,6 +81,20 @@ describe('data sets', () => {
 
   it('draws squares as images, others as rows', () => {
     expect([1, 784, 4, 5].map(imageShape)).toEqual([{ width: 1, height: 1 }, { width: 28, height: 28 }, { width: 2, height: 2 }, { width: 5, height: 1 }])
+  })
+})
+
+describe('how a record is drawn', () => {
+  const records = (size: number): Parameters<typeof newDataset>[0] => ({ features: new Uint8Array(6 * size), labels: Uint8Array.of(0, 1, 0, 1, 0, 1), trainRecords: 5, classes: 2 })
+  it.each<[string, number, { width: number, height: number } | undefined, readonly [number, number, number]]>([
+    ['as said', 12, { width: 4, height: 3 }, [1, 3, 4]],
+    ['in as many channels as there is room for', 36, { width: 4, height: 3 }, [3, 3, 4]],
+    ['as a square where nothing is said', 36, undefined, [1, 6, 6]],
+    ['as a row where what is said cannot be', 35, { width: 4, height: 3 }, [1, 1, 35]],
+    ['as a row where nothing is left of it', 35, { width: 0, height: 3 }, [1, 1, 35]]
+  ])('%s', (_, size, shape, expected) => {
+    const { channels, height, width } = newDataset(records(size), { shape })
+    expect([channels, height, width]).toEqual(expected)
   })
 })
 

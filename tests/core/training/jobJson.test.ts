@@ -39,7 +39,7 @@ describe('job files', () => {
     expect(job.minAccuracyPpm).toBe(950_000)
   })
 
-  it.each(['mnist-mlp.json', 'digits-mlp.json', 'csv-mlp.json'])('takes examples/%s', name => {
+  it.each(['mnist-mlp.json', 'mnist-cnn.json', 'colour-cnn.json', 'digits-mlp.json', 'csv-mlp.json'])('takes examples/%s', name => {
     template(readFileSync(new URL(`../../../examples/${name}`, import.meta.url), 'utf8'))
   })
 
@@ -102,6 +102,16 @@ describe('job files', () => {
     expect(sliceCost(spec)).toBeLessThanOrEqual(MAX_SLICE_COST)
     expect(sliceCost({ ...spec, stepsPerSlice: spec.stepsPerSlice + 1 })).toBeGreaterThan(MAX_SLICE_COST)
     expect(templateErrors(job, MNIST)).toEqual([])
+  })
+
+  it('raises the default slice where it would cost next to nothing', () => {
+    const small = { ...MNIST, features: 8, classes: 2 }
+    const spec = toSpec(template(edited(j => { j.architecture = { input_size: 8, hidden_sizes: [64, 32], output_size: 2 } })), small)
+    expect(spec.stepsPerSlice).toBeGreaterThan(128)
+    expect(sliceCost(spec)).toBeGreaterThanOrEqual(250_000_000)
+    expect(sliceCost({ ...spec, stepsPerSlice: spec.stepsPerSlice - 1 })).toBeLessThan(250_000_000)
+    // Never more than a slice may have.
+    expect(toSpec(template(edited(j => { j.architecture = { input_size: 8, hidden_sizes: [], output_size: 2 } })), small).stepsPerSlice).toBe(512)
   })
 
   it('takes 32 bytes of hex as the seed itself', () => {
