@@ -64,6 +64,8 @@ interface Layer {
   readonly tile: number
 }
 
+const greatestCommonDivisor = (a: number, b: number): number => b === 0 ? a : greatestCommonDivisor(b, a % b)
+
 /** How an operation's product is laid out (assembly/product.ts, assembly/sparse.ts). */
 function layerOf ({ op, layer, output }: OpShape, batch: number): Layer | undefined {
   if (layer === undefined) return undefined
@@ -71,7 +73,10 @@ function layerOf ({ op, layer, output }: OpShape, batch: number): Layer | undefi
   const units = layer.outputs / groups
   const paddedInputs = roundUp(layer.inputs, 4)
   const columns = roundUp(batch * output.height * output.width, 8)
-  const most = Math.max(8, Math.floor(TILE_ELEMENTS / Math.max(paddedInputs, roundUp(units, 8)) / 8) * 8)
+  const most = Math.max(8, TILE_ELEMENTS / Math.max(paddedInputs, roundUp(units, 8)))
+  // Whole lines of outputs, if they fit: what is gathered and scattered then has no odd ends.
+  const line = output.width * 8 / greatestCommonDivisor(output.width, 8)
+  const step = line <= most ? line : 8
   return {
     units,
     groups,
@@ -79,7 +84,7 @@ function layerOf ({ op, layer, output }: OpShape, batch: number): Layer | undefi
     paddedInputs,
     paddedOutputs: roundUp(layer.outputs, 8),
     sparse: groups > 1 && units % 8 !== 0,
-    tile: op.kind === OP_CONV ? Math.min(columns, most) : columns
+    tile: op.kind === OP_CONV ? Math.min(columns, Math.floor(most / step) * step) : columns
   }
 }
 
