@@ -54,9 +54,13 @@ export const S_SIZE = 280
 /** Words of a reader's entry in `table`. */
 export const READER = 16
 
-/** Products are computed in tiles of TILE x TILE results, TILE_WORDS words of the sum at a time. */
+/**
+ * Products are computed in tiles of TILE x TILE results, TILE_WORDS words of the sum at a time: 64
+ * threads fetch 4 words of each side. Not more, because SwiftShader writes out the zeros that a
+ * workgroup's memory starts with one by one, and takes a second to compile 8 kB of them.
+ */
 export const TILE = 32
-export const TILE_WORDS = 16
+export const TILE_WORDS = 8
 
 export const GROUP = 64
 /** Parameters of one workgroup of the optimiser: a tensor's are filled up to whole groups. */

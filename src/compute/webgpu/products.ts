@@ -56,23 +56,19 @@ fn sourceOf(slot: u32, group: u32) -> u32 { return op.source + slot * op.sourceS
 
 const MULTIPLY = `
 var<workgroup> left: array<vec4<u32>, ${TILE_WORDS * 8}>;
-var<private> s0: vec4<i32>;
-var<private> s1: vec4<i32>;
-var<private> s2: vec4<i32>;
-var<private> s3: vec4<i32>;
 
-fn multiply(a: vec4<u32>, b: vec4<u32>) {
-  s0 += vec4<i32>(dot4(a.x, b.x), dot4(a.x, b.y), dot4(a.x, b.z), dot4(a.x, b.w));
-  s1 += vec4<i32>(dot4(a.y, b.x), dot4(a.y, b.y), dot4(a.y, b.z), dot4(a.y, b.w));
-  s2 += vec4<i32>(dot4(a.z, b.x), dot4(a.z, b.y), dot4(a.z, b.z), dot4(a.z, b.w));
-  s3 += vec4<i32>(dot4(a.w, b.x), dot4(a.w, b.y), dot4(a.w, b.z), dot4(a.w, b.w));
+/** A word of the sum of four rows of A; beyond the last row or word there is 0. */
+fn leftTile(row: u32, word: u32, base: u32) -> vec4<u32> {
+  var w = vec4<u32>(0u);
+  if (word < op.aWords) {
+    for (var i = 0u; i < 4u; i++) {
+      if (row + i < op.rows) { w[i] = bytes[base + (row + i) * op.aWords + word]; }
+    }
+  }
+  return w;
 }
 
-/** Word of the sum, of a row of A; beyond the last row or word there is 0. */
-fn leftWord(row: u32, word: u32, rows: u32, words: u32, base: u32) -> u32 {
-  if (row >= rows || word >= words) { return 0u; }
-  return bytes[base + row * words + word];
-}
+fn dots(a: u32, b: vec4<u32>) -> vec4<i32> { return vec4<i32>(dot4(a, b.x), dot4(a, b.y), dot4(a, b.z), dot4(a, b.w)); }
 `
 
 export type Outcome = 'activation' | 'error' | 'raw'
@@ -140,34 +136,34 @@ fn main(@builtin(local_invocation_id) id: vec3<u32>, @builtin(local_invocation_i
   let base = sourceOf(slot, group);
   let rowsBase = op.a + group * op.rows * op.aWords;
   locate(column);
-  s0 = vec4<i32>(0);
-  s1 = vec4<i32>(0);
-  s2 = vec4<i32>(0);
-  s3 = vec4<i32>(0);
+  var s0 = vec4<i32>(0);
+  var s1 = vec4<i32>(0);
+  var s2 = vec4<i32>(0);
+  var s3 = vec4<i32>(0);
   for (var first = 0u; first < op.aWords; first += ${TILE_WORDS}u) {
     workgroupBarrier();
-    for (var i = 0u; i < 2u; i++) {
-      let word = index % ${TILE_WORDS}u;
-      let block = index / ${TILE_WORDS}u + 4u * i;
-      let row = firstRow + block * 4u;
-      left[block * ${TILE_WORDS}u + word] = vec4<u32>(
-        leftWord(row, first + word, op.rows, op.aWords, rowsBase), leftWord(row + 1u, first + word, op.rows, op.aWords, rowsBase),
-        leftWord(row + 2u, first + word, op.rows, op.aWords, rowsBase), leftWord(row + 3u, first + word, op.rows, op.aWords, rowsBase));
-      right[(id.y + 8u * i) * 8u + id.x] = rightTile(first + id.y + 8u * i, base, column);
-    }
+    left[index] = leftTile(firstRow + index / ${TILE_WORDS}u * 4u, first + index % ${TILE_WORDS}u, rowsBase);
+    right[index] = rightTile(first + id.y, base, column);
     workgroupBarrier();
     let words = min(${TILE_WORDS}u, op.aWords - first);
-    for (var w = 0u; w < words; w++) { multiply(left[id.y * ${TILE_WORDS}u + w], right[w * 8u + id.x]); }
+    for (var w = 0u; w < words; w++) {
+      let a = left[id.y * ${TILE_WORDS}u + w];
+      let b = right[w * 8u + id.x];
+      s0 += dots(a.x, b);
+      s1 += dots(a.y, b);
+      s2 += dots(a.z, b);
+      s3 += dots(a.w, b);
+    }
   }
   var biasShift = 0;
   if (op.hasBias == 1u) { biasShift = 28 - sumBits(op.kind, op.tensorA, 0u, op.layer, 0u); }
   let shift = ${SHIFT[outcome]};
   let row = firstRow + id.y * 4u;
   let word = column / 4u;
-  var largest = finish(row, word, s0, group, biasShift, shift, slot);
-  largest = max(largest, finish(row + 1u, word, s1, group, biasShift, shift, slot));
-  largest = max(largest, finish(row + 2u, word, s2, group, biasShift, shift, slot));
-  largest = max(largest, finish(row + 3u, word, s3, group, biasShift, shift, slot));
+  // A loop, because its body is long to compile.
+  var four = array<vec4<i32>, 4>(s0, s1, s2, s3);
+  var largest = 0u;
+  for (var i = 0u; i < 4u; i++) { largest = max(largest, finish(row + i, word, four[i], group, biasShift, shift, slot)); }
   ${outcome === 'raw' ? '_ = largest;' : `report(${outcome === 'activation' ? 'S_STAT' : 'S_ESTAT'} + op.index, largest, index == 0u);`}
 }
 `
@@ -182,12 +178,18 @@ ${MULTIPLY}
 const PITCH = ${TILE_WORDS + 1}u;
 var<workgroup> right: array<vec4<u32>, ${(TILE_WORDS + 1) * 8}>;
 
-fn value(k: u32, base: u32, word: u32) -> u32 {
-  // The errors of columns that do not exist are 0: what stands here does not matter then.
-  if (k == op.kernelTerms) { return 0x01010101u; }
-  if (k > op.kernelTerms || word >= op.aWords) { return 0u; }
-  if (op.flat == 1u) { return bytes[base + table[op.taps + 2u * k] / 4u + word]; }
-  return gather(k, base * 4u);
+fn values(k: u32, base: u32, word: u32) -> vec4<u32> {
+  var w = vec4<u32>(0u);
+  if (word < op.aWords) {
+    for (var i = 0u; i < 4u; i++) {
+      // The errors of columns that do not exist are 0: what stands here does not matter then.
+      if (k + i == op.kernelTerms) { w[i] = 0x01010101u; }
+      if (k + i < op.kernelTerms) {
+        if (op.flat == 1u) { w[i] = bytes[base + table[op.taps + 2u * (k + i)] / 4u + word]; } else { w[i] = gather(k + i, base * 4u); }
+      }
+    }
+  }
+  return w;
 }
 
 fn add(row: u32, k: u32, sums: vec4<i32>, group: u32) {
@@ -209,32 +211,31 @@ fn main(@builtin(local_invocation_id) id: vec3<u32>, @builtin(local_invocation_i
   let firstColumn = (tile.x + op.tileX) * 32u;
   let base = sourceOf(slot, group);
   let rowsBase = op.a + group * op.rows * op.aWords;
-  s0 = vec4<i32>(0);
-  s1 = vec4<i32>(0);
-  s2 = vec4<i32>(0);
-  s3 = vec4<i32>(0);
+  var s0 = vec4<i32>(0);
+  var s1 = vec4<i32>(0);
+  var s2 = vec4<i32>(0);
+  var s3 = vec4<i32>(0);
   for (var first = start; first < end; first += ${TILE_WORDS}u) {
     workgroupBarrier();
     let word = index % ${TILE_WORDS}u;
     if (op.flat == 0u) { locate((first + word) * 4u); }
-    for (var i = 0u; i < 2u; i++) {
-      let block = index / ${TILE_WORDS}u + 4u * i;
-      let row = firstRow + block * 4u;
-      left[block * ${TILE_WORDS}u + word] = vec4<u32>(
-        leftWord(row, first + word, op.rows, op.aWords, rowsBase), leftWord(row + 1u, first + word, op.rows, op.aWords, rowsBase),
-        leftWord(row + 2u, first + word, op.rows, op.aWords, rowsBase), leftWord(row + 3u, first + word, op.rows, op.aWords, rowsBase));
-      let k = firstColumn + block * 4u;
-      right[block * PITCH + word] = vec4<u32>(value(k, base, first + word), value(k + 1u, base, first + word), value(k + 2u, base, first + word), value(k + 3u, base, first + word));
-    }
+    let block = index / ${TILE_WORDS}u;
+    left[index] = leftTile(firstRow + block * 4u, first + word, rowsBase);
+    right[block * PITCH + word] = values(firstColumn + block * 4u, base, first + word);
     workgroupBarrier();
     let words = min(${TILE_WORDS}u, end - first);
-    for (var w = 0u; w < words; w++) { multiply(left[id.y * ${TILE_WORDS}u + w], right[id.x * PITCH + w]); }
+    for (var w = 0u; w < words; w++) {
+      let a = left[id.y * ${TILE_WORDS}u + w];
+      let b = right[id.x * PITCH + w];
+      s0 += dots(a.x, b);
+      s1 += dots(a.y, b);
+      s2 += dots(a.z, b);
+      s3 += dots(a.w, b);
+    }
   }
   let row = firstRow + id.y * 4u;
   let k = firstColumn + id.x * 4u;
-  add(row, k, s0, group);
-  add(row + 1u, k, s1, group);
-  add(row + 2u, k, s2, group);
-  add(row + 3u, k, s3, group);
+  var four = array<vec4<i32>, 4>(s0, s1, s2, s3);
+  for (var i = 0u; i < 4u; i++) { add(row + i, k, four[i], group); }
 }
 `
