@@ -23,6 +23,9 @@ export interface Kernels {
   close? (): void
 }
 
+/** The device is gone, or does not answer: a new one may do. */
+export class DeviceLost extends Error {}
+
 /** Kernels that answer at once. */
 export interface SyncKernels extends Kernels {
   runSlice (task: SliceTask): ModelState

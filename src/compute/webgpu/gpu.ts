@@ -1,4 +1,5 @@
 /** A device with the kernels on it, and what can go wrong with one, by name. */
+import { DeviceLost } from '../kernels.ts'
 import { KERNEL_NAMES, type KernelName, shaderOf } from './shaders.ts'
 import type { DotPath } from './prelude.ts'
 
@@ -16,12 +17,11 @@ const SILENCE_MS = 30_000
 const STORAGE_BUFFERS = 5
 const DOT_FEATURE = 'packed_4x8_integer_dot_product'
 
-/** The device is gone, or does not answer: a new one may do. */
-export class DeviceLost extends Error {}
-
 export interface GpuOptions {
   /** Products of four bytes at once if the device has them, or always the plain ones. */
   readonly dot?: DotPath
+  /** Whether an adapter that is a program will do: only for tests, or when the user asks for it. */
+  readonly software?: boolean
 }
 
 export interface Gpu {
@@ -39,10 +39,11 @@ export interface Gpu {
 const describe = ({ vendor, architecture, device, description }: GPUAdapterInfo): string =>
   [vendor, architecture, device, description].filter(word => word !== '').join(' ') || 'unnamed adapter'
 
-export async function openGpu (gpu: GPU | undefined, { dot }: GpuOptions = {}): Promise<Gpu> {
+export async function openGpu (gpu: GPU | undefined, { dot, software = true }: GpuOptions = {}): Promise<Gpu> {
   if (gpu === undefined) throw new Error('this browser has no WebGPU')
   const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' })
   if (adapter === null) throw new Error('no adapter')
+  if (adapter.info.isFallbackAdapter && !software) throw new Error(`${describe(adapter.info)} is a program, not a GPU`)
   const { limits } = adapter
   const device = await adapter.requestDevice({
     requiredLimits: { maxBufferSize: limits.maxBufferSize, maxStorageBufferBindingSize: limits.maxStorageBufferBindingSize }
