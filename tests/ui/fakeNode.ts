@@ -84,7 +84,7 @@ export function makeView (o: Options = {}): NodeView {
       relays: [{ address: '/dns4/localhost/tcp/8080/ws/p2p/12D3KooWServer', connected: true }, { address: '/dns4/backup.example.org/tcp/443/wss/p2p/12D3KooWBackup', connected: false }],
       banned: [{ id: `12D3KooW${hex('cheat', 44)}`, reason: 'wrong-result: replay gives another state' }]
     },
-    compute: { backend: 'wasm', workers: 3, workersMax: 8, busy: on ? 3 : 0, stepsPerSecond: on ? 1_843 : 0, macsPerSecond: on ? 18_900_000_000 : 0, selfTest: 'passed' },
+    compute: { backend: 'wasm', workers: 3, workersMax: 8, busy: on ? 3 : 0, stepsPerSecond: on ? 1_843 : 0, macsPerSecond: on ? 18_900_000_000 : 0, selfTest: 'passed', choice: 'auto', reports: [{ backend: 'webgpu', state: 'absent', failure: 'webgpu: no adapter' }, { backend: 'wasm', state: 'ready', stepMs: 0.54 }] },
     mining: {
       settings: { on, workers: 4, duty: 1, pauseWhenHidden: false, pauseOnBattery: true }, state: on ? 'working' : 'off', detail: '', job: on ? PAID_JOB : undefined, round: on ? 61 : undefined,
       slices: on ? 428 : 0, blocksFound: on ? 6 : 0, contributionsSealed: on ? 97 : 0, slicesPerSecond: 14.4, expectedBlockSeconds: on ? 83 : undefined
