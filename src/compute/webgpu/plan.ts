@@ -11,8 +11,8 @@ import { GROUP, OP_FIELDS, OP_STRIDE, type OpField, READER, TILE, UPDATE_GROUP }
 import type { KernelName } from './shaders.ts'
 
 /** Steps whose records and noise are on the device at once: so many bytes, and not more than so many. */
-const CHUNK_BYTES = 8 * 1024 * 1024
-const CHUNK_STEPS_MAX = 32
+const CHUNK_BYTES = 16 * 1024 * 1024
+const CHUNK_STEPS_MAX = 64
 /** A dispatch's products, in whole tiles: a few milliseconds of a slow GPU. */
 const DISPATCH_MACS_MAX = 2 ** 29
 /** Workgroups that keep a GPU busy: a gradient's sum is split until there are so many. */
@@ -129,9 +129,20 @@ const windowBits = (kernel: number): number => bitLength(kernel * kernel) - 1
 const offset = (dy: number, dx: number): number => ((dy & 0xffff) << 16) | (dx & 0xffff)
 const isProduct = (kind: number): boolean => kind === OP_DENSE || kind === OP_CONV
 
-/** Whether columns of the tensor read are columns of the product: then four are one word. */
-const isFlat = ({ op, input }: OpShape): boolean =>
-  op.kind === OP_DENSE ? planeOf(input) === 1 : op.kernel === 1 && op.stride === 1 && op.padding === 0
+/** How four neighbouring columns are read. */
+const SCATTERED = 0
+/** Columns of the tensor read are columns of the product: one word. */
+const FLAT = 1
+/** Side by side in a row of the tensor read, at any byte. */
+const RUN = 2
+
+/** `columnWidth` is a row's length among the columns: of the output forward, of the input backward. */
+function reading ({ op, input }: OpShape, columnWidth: number): number {
+  if (op.kind === OP_DENSE) return planeOf(input) === 1 ? FLAT : SCATTERED
+  if (op.stride > 1) return SCATTERED
+  if (op.kernel === 1 && op.padding === 0) return FLAT
+  return columnWidth % 4 === 0 ? RUN : SCATTERED
+}
 
 /** Terms of a unit's sum: where the channel begins, and what the window adds to the position. */
 function forwardTaps ({ op, input, layer }: OpShape, rowBytes: number): number[] {
@@ -275,7 +286,7 @@ export function planFor (model: Model, batch: number, training: boolean, amplitu
   const forwardGather = (i: number): Partial<Record<OpField, number>> => {
     const { op, input, output } = ops[i]
     return {
-      ...read(op.a), taps: forwardTables[i], flat: isFlat(ops[i]) ? 1 : 0,
+      ...read(op.a), taps: forwardTables[i], flat: reading(ops[i], output.width),
       groupSource: op.kind === OP_CONV ? input.channels / op.groups * x[op.a].words : 0,
       colHeight: output.height, colWidth: output.width, colMul: op.stride, sourceDiv: 1,
       sourceHeight: input.height, sourceWidth: input.width, sourcePlane: planeOf(input)
@@ -334,7 +345,7 @@ export function planFor (model: Model, batch: number, training: boolean, amplitu
         const columns = batch * (convolution ? planeOf(input) : 1)
         const product: Partial<Record<OpField, number>> = {
           a: backward.at, aWords: backward.words, terms, taps: build.entries(backwardTaps(ops[i], errors[i].words * 4)),
-          source: errors[i].at, groupSource: convolution ? units * errors[i].words : 0, flat: !convolution || isFlat(ops[i]) ? 1 : 0,
+          source: errors[i].at, groupSource: convolution ? units * errors[i].words : 0, flat: convolution ? reading(ops[i], input.width) : FLAT,
           colHeight: convolution ? input.height : 1, colWidth: convolution ? input.width : 1, colMul: 1, sourceDiv: convolution ? op.stride : 1,
           sourceHeight: output.height, sourceWidth: output.width, sourcePlane: planeOf(output),
           rows: (convolution ? input.channels : input.size) / groups, cols: columns, kind: op.kind, tensorB: i, layer: layer.index, slots

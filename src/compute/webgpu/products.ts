@@ -28,10 +28,24 @@ fn locate(column: u32) {
   columnAt = vec4<i32>(x * op.colMul);
 }
 
+/** The same where the four stand side by side in the tensor read: those outside of it become 0. */
+fn run(base: i32, dy: i32, dx: i32) -> u32 {
+  let y = rowAt.x + dy;
+  let x = columnAt.x + dx;
+  let width = i32(op.sourceWidth);
+  if (y < 0 || y >= i32(op.sourceHeight) || x <= -4 || x >= width) { return 0u; }
+  // Never before the buffer: the noise stands first in it.
+  var w = bytesFrom(bitcast<u32>(base + sampleAt.x + y * width + x));
+  if (x < 0) { w &= 0xffffffffu << bitcast<u32>(-8 * x); }
+  if (x + 4 > width) { w &= 0xffffffffu >> bitcast<u32>(8 * (x + 4 - width)); }
+  return w;
+}
+
 /** The word of term r's values at the columns located last, base being a byte. */
 fn gather(r: u32, base: u32) -> u32 {
   let entry = op.taps + 2u * r;
   let offset = table[entry + 1u];
+  if (op.flat == 2u) { return run(i32(base + table[entry]), bitcast<i32>(offset) >> 16u, bitcast<i32>(offset << 16u) >> 16u); }
   var y = rowAt + vec4<i32>(bitcast<i32>(offset) >> 16u);
   var x = columnAt + vec4<i32>(bitcast<i32>(offset << 16u) >> 16u);
   var inside = (y >= vec4<i32>(0)) & (x >= vec4<i32>(0));
@@ -218,7 +232,7 @@ fn main(@builtin(local_invocation_id) id: vec3<u32>, @builtin(local_invocation_i
   for (var first = start; first < end; first += ${TILE_WORDS}u) {
     workgroupBarrier();
     let word = index % ${TILE_WORDS}u;
-    if (op.flat == 0u) { locate((first + word) * 4u); }
+    if (op.flat != 1u) { locate((first + word) * 4u); }
     let block = index / ${TILE_WORDS}u;
     left[index] = leftTile(firstRow + block * 4u, first + word, rowsBase);
     right[block * PITCH + word] = values(firstColumn + block * 4u, base, first + word);

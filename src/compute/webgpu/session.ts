@@ -7,6 +7,7 @@ import type { Dispatch, Plan } from './plan.ts'
 const SUBMIT_MS = 25
 /** Until the device's speed is known, and its bounds: work per ms. */
 const FIRST_SPEED = 100_000
+const SPEED_MIN = 1000
 const SPEED_MAX = 2 ** 40
 /** What starting a dispatch costs, as work: many small ones must not become one long submit. */
 const DISPATCH_WORK = 4000
@@ -111,9 +112,10 @@ export class Session {
       const now = this.#now()
       const tookMs = Math.max(0.05, now - Math.max(sentMs, this.#doneMs))
       this.#doneMs = now
-      // Slowly up, fast down: a pause of this thread looks like a slow device, never like a fast one.
+      // A short submit took mostly its way there and back: it says nothing about a device being slow.
       const speed = work / tookMs
-      this.#pace.speed = Math.min(SPEED_MAX, speed < this.#pace.speed ? Math.max(speed, this.#pace.speed / 4) : Math.min(speed, this.#pace.speed * 2))
+      if (speed > this.#pace.speed) this.#pace.speed = Math.min(SPEED_MAX, speed, this.#pace.speed * 2)
+      else if (tookMs > SUBMIT_MS) this.#pace.speed = Math.max(SPEED_MIN, speed, this.#pace.speed / 4)
     })
     done.catch(() => {})
     this.#underWay.push(done)
@@ -125,19 +127,19 @@ export class Session {
     while (this.#underWay.length > 0) await this.#underWay.shift()
   }
 
-  /** Copies of parts of buffers, read when all that was sent is done. */
+  /** Copies of parts of buffers after all that was asked for. */
   async read (parts: ReadonlyArray<{ readonly buffer: GPUBuffer, readonly word: number, readonly words: number }>): Promise<Int32Array[]> {
-    await this.finish()
+    this.#endPass()
     const total = parts.reduce((sum, { words }) => sum + words, 0)
     const staging = this.#gpu.device.createBuffer({ size: 4 * total, usage: MAP_READ | COPY_DST })
     try {
-      const encoder = this.#gpu.device.createCommandEncoder()
+      const encoder = this.#commands()
       let at = 0
       for (const { buffer, word, words } of parts) {
         encoder.copyBufferToBuffer(buffer, 4 * word, staging, 4 * at, 4 * words)
         at += words
       }
-      this.#gpu.device.queue.submit([encoder.finish()])
+      await this.finish()
       await this.#gpu.answered(staging.mapAsync(MODE_READ))
       const all = new Int32Array(staging.getMappedRange()).slice()
       at = 0
