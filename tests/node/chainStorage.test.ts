@@ -76,20 +76,19 @@ describe('restart', () => {
 
   it.each([['a young chain', 20], ['a chain longer than memory', 45]])('restores %s although its snapshot\'s height has a side branch', async (_, length) => {
     const kit = shallow()
-    const blocks = grow(kit, kit.genesis, length)
-    // Several, so that one comes before and one after the main chain's in the order of their hashes.
-    const sides = [4, 5, 6, 7, 8].map(k => kit.mine(blocks[14].meta, { miner: keyPair(k) }))
-    const order = [blocks[15], ...sides].map(b => hex(b.meta)).sort()
-    expect(order.indexOf(hex(blocks[15].meta)) > 0 && order.indexOf(hex(blocks[15].meta)) < 5).toBe(true)
+    const below = grow(kit, kit.genesis, SNAPSHOT_BLOCKS - 1)
+    // The main chain's block is neither the first nor the last of its height in the order of hashes.
+    const rivals = [1, 2, 3].map(k => kit.mine(below[SNAPSHOT_BLOCKS - 2].meta, { miner: keyPair(k) })).sort((x, y) => hex(x.meta) < hex(y.meta) ? -1 : 1)
+    const above = grow(kit, rivals[1].meta, length - SNAPSHOT_BLOCKS)
     const disk = new MemoryDisk()
     const first = rig({ kit, storage: new MemoryStorage(disk) })
-    await feed(first, [...blocks.slice(0, 15), ...sides, ...blocks.slice(15)])
-    expect((await new MemoryStorage(disk).keys('ledger')).filter(k => k.startsWith(heightKey(16))).length).toBe(6)
+    await feed(first, [...below, ...rivals, ...above])
+    expect((await new MemoryStorage(disk).keys('ledger')).filter(k => k.startsWith(heightKey(SNAPSHOT_BLOCKS))).length).toBe(3)
     await first.chain.stop()
 
     const second = rig({ kit, storage: new MemoryStorage(disk) })
     expect(await second.chain.loadFromStorage()).toEqual({ height: length, problem: undefined })
-    expect(hex(second.chain.head())).toBe(hex(blocks[length - 1].meta))
+    expect(hex(second.chain.head())).toBe(hex(above.at(-1)!.meta))
   })
 
   it('serves settled blocks by height and by hash after any number of restarts', async () => {
