@@ -9,19 +9,23 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { type Browser, type BrowserContext, chromium, type Page } from '@playwright/test'
 import type { BlockView, JobView, NodeApi, NodeView } from '../bridge/api.ts'
+import type { BackendChoice } from '../ports/compute.ts'
 import { ensureChromium } from '../../scripts/ensure-chromium.mjs'
+import { writeColourShapes } from './colourShapes.ts'
 import { type ServerProcess, startServer } from './serverProcess.ts'
 
-const USAGE = `npm run demo -- [--miners 3] [--seconds 120] [--data DIR] [--network main|test] [--headed] [--json]
+const USAGE = `npm run demo -- [--miners 3] [--seconds 120] [--data DIR | --scenario colour] [--network main|test] [--headed] [--json]
 
   --miners N     tabs that train and mine from the start (1..8)
   --seconds S    length of the run after the first tab is up (40..3600)
   --data DIR     a folder of MNIST-named IDX files (.gz or not) instead of the built-in digits
+  --scenario S   colour: a convolutional net on synthetic 3x32x32 pictures, every other tab on WebGPU,
+                 by a software adapter where there is no GPU
   --network N    main (10 s blocks) or test (2.5 s blocks)
   --headed       show the browser
   --json         end with one line of JSON on stdout`
 
-interface Options { readonly miners: number, readonly seconds: number, readonly data?: string, readonly network: 'main' | 'test', readonly headed: boolean, readonly json: boolean }
+interface Options { readonly miners: number, readonly seconds: number, readonly data?: string, readonly colour: boolean, readonly network: 'main' | 'test', readonly headed: boolean, readonly json: boolean }
 
 interface Verdict {
   readonly tabs: number
@@ -37,6 +41,8 @@ interface Verdict {
   readonly relayKilledAt: number | null
   readonly blocksAfterRelayDeath: number
   readonly lateTabSyncSeconds: number | null
+  /** Tabs by what their kernels ran on at the end; only where the scenario chooses. */
+  readonly backends?: Readonly<Record<string, number>>
   readonly ok: boolean
   /** Empty when ok. */
   readonly failures: readonly string[]
@@ -54,6 +60,7 @@ function options(argv: readonly string[]): Options {
       miners: { type: 'string', default: '3' },
       seconds: { type: 'string', default: '120' },
       data: { type: 'string' },
+      scenario: { type: 'string' },
       network: { type: 'string', default: 'main' },
       headed: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
@@ -67,18 +74,20 @@ function options(argv: readonly string[]): Options {
     return n
   }
   if (values.network !== 'main' && values.network !== 'test') throw new Error(`--network: expected main or test, got "${values.network}"`)
-  return { miners: whole('miners', values.miners, 1, 8), seconds: whole('seconds', values.seconds, 40, 3600), data: values.data, network: values.network, headed: values.headed, json: values.json }
+  if (values.scenario !== undefined && values.scenario !== 'colour') throw new Error(`--scenario: expected colour, got "${values.scenario}"`)
+  if (values.scenario !== undefined && values.data !== undefined) throw new Error('--scenario brings its own data: leave --data out')
+  return { miners: whole('miners', values.miners, 1, 8), seconds: whole('seconds', values.seconds, 40, 3600), data: values.data, colour: values.scenario === 'colour', network: values.network, headed: values.headed, json: values.json }
 }
 
 /** One tab in a browser context of its own: its own storage, wallet and identity. */
 class Tab {
-  private constructor(readonly name: string, readonly context: BrowserContext, readonly page: Page, readonly duty: number) {}
+  private constructor(readonly name: string, readonly context: BrowserContext, readonly page: Page, readonly duty: number, readonly backend: BackendChoice) {}
 
-  static async open(browser: Browser, name: string, url: string, duty: number): Promise<Tab> {
+  static async open(browser: Browser, name: string, url: string, duty: number, backend: BackendChoice = 'wasm'): Promise<Tab> {
     const context = await browser.newContext()
     const page = await context.newPage()
     page.on('pageerror', (e) => log(`  ${name}: page error: ${e.message.split('\n')[0]}`))
-    const tab = new Tab(name, context, page, duty)
+    const tab = new Tab(name, context, page, duty, backend)
     await page.goto(url)
     await tab.up()
     return tab
@@ -94,7 +103,7 @@ class Tab {
   }
 
   async view(): Promise<NodeView> { return this.page.evaluate(async () => window.commonweight!.view()) }
-  async mine(on: boolean): Promise<void> { await this.page.evaluate(async (settings) => window.commonweight!.setMining(settings), { on, workers: 1, duty: this.duty }) }
+  async mine(on: boolean): Promise<void> { await this.page.evaluate(async (settings) => window.commonweight!.setMining(settings), { on, workers: 1, duty: this.duty, backend: this.backend }) }
   async blocks(): Promise<BlockView[]> { return this.page.evaluate(async () => window.commonweight!.blocks(2000)) }
   /** Accuracy of the state that the job starts from, as this tab measured it. */
   async firstPoint(job: string): Promise<{ accuracy: number, loss: number } | undefined> {
@@ -133,8 +142,11 @@ const FEE = { escrow: 30_000_000n, pricePerContribution: 10_000n, burn: 1_000_00
 /** Where the page finds the folder's files: answered by the browser, the server knows nothing of it. */
 const FILES_PATH = 'demo-data/'
 
+/** A folder of IDX files and the job file of a model for it. */
+interface Posting { readonly dir: string, readonly json: string }
+
 /** Posts the folder as a paid job, from the tab that has mined the credits first. */
-async function postData(tabs: readonly Tab[], url: string, dir: string, say: (text: string) => void): Promise<string> {
+async function postData(tabs: readonly Tab[], url: string, { dir, json }: Posting, say: (text: string) => void): Promise<string> {
   const names = await idxFiles(dir)
   // A block's reward can be spent some blocks later: whoever has the first one reads the files meanwhile.
   const tab = await until('a block that stays', 60_000, async () => {
@@ -154,7 +166,6 @@ async function postData(tabs: readonly Tab[], url: string, dir: string, say: (te
   if (preview.root === undefined) throw new Error(`the files were refused: ${preview.error}`)
   say(`${tab.name} has read the files`)
   await until('the fee', 90_000, async () => (await tab.view()).wallet.balance >= FEE.escrow + FEE.burn + FEE.fee ? true : undefined)
-  const json = await readFile(new URL('../../examples/mnist-mlp.json', import.meta.url), 'utf8')
   const posted = await tab.page.evaluate(async (draft) => {
     const out = await window.commonweight!.postJob({ ...draft, deadlineBlocks: 5000 })
     return out.ok ? { id: out.value.id } : { error: out.errors.map((e) => `${e.field}: ${e.message}`).join('; ') }
@@ -167,16 +178,18 @@ const job = (v: NodeView, id: string | undefined): JobView | undefined => v.jobs
 
 const dataShare = (j: JobView | undefined): number => j === undefined ? 0 : Math.floor(100 * j.dataHeld)
 
-async function run(o: Options, browser: Browser, server: ServerProcess): Promise<Verdict> {
+async function run(o: Options, posting: Posting | undefined, browser: Browser, server: ServerProcess): Promise<Verdict> {
   const url = `${server.url}?network=${o.network}`
   // A tab of its own machine would have cores to itself: here what mining leaves is for everything else.
   const duty = Math.min(1, availableParallelism() / (o.miners + 1))
   const tabs: Tab[] = []
-  for (let i = 0; i < o.miners; i++) tabs.push(await Tab.open(browser, `tab ${i + 1}`, url, duty))
+  // Every other tab, the second first.
+  const backendOf = (i: number): BackendChoice => o.colour && i % 2 === 1 ? 'webgpu' : 'wasm'
+  for (let i = 0; i < o.miners; i++) tabs.push(await Tab.open(browser, `tab ${i + 1}`, url, duty, backendOf(i)))
   const started = Date.now()
   const elapsed = (): number => (Date.now() - started) / 1000
   log(`${o.miners} tabs are up at ${server.url}`)
-  const accuracyAtStart = o.data === undefined ? await (async () => { const v = await tabs[0]!.view(); return tabs[0]!.evaluate(job(v, undefined)!.id) })() : undefined
+  const accuracyAtStart = posting === undefined ? await (async () => { const v = await tabs[0]!.view(); return tabs[0]!.evaluate(job(v, undefined)!.id) })() : undefined
   await Promise.all(tabs.map(async (t) => t.mine(true)))
   const firstSlice = await until('the first slice', 60_000, async () => (await Promise.all(tabs.map(async (t) => t.view()))).some((v) => v.mining.slices > 0) ? elapsed() : undefined)
   log(`first slice after ${firstSlice.toFixed(1)} s`)
@@ -185,9 +198,9 @@ async function run(o: Options, browser: Browser, server: ServerProcess): Promise
   let jobId: string | undefined
   let start = accuracyAtStart
   let postFailure: string | undefined
-  if (o.data !== undefined) {
+  if (posting !== undefined) {
     // Beside all that follows: tabs come and go while the data spreads.
-    postData([...tabs], server.url, o.data, say).then(async (id) => {
+    postData([...tabs], server.url, posting, say).then(async (id) => {
       jobId = id
       say(`job ${id.slice(0, 12)} is posted; its data spreads from tab to tab`)
       start = await until('the first accuracy of the posted job', o.seconds * 1000, async () => tabs[0]!.firstPoint(id))
@@ -284,6 +297,14 @@ async function run(o: Options, browser: Browser, server: ServerProcess): Promise
   if (blocksAfterRelayDeath < 1) failures.push('no block was found while the relay was dead')
   if (lateTabSyncSeconds === null) failures.push('no late tab came in sync')
   if (peersMin < 1 && o.miners > 1) failures.push('a tab had no WebRTC peer')
+  const backends: Record<string, number> = {}
+  for (const [i, { compute, mining }] of views.entries()) {
+    backends[compute.backend] = (backends[compute.backend] ?? 0) + 1
+    if (!o.colour) continue
+    if (compute.backend !== tabs[i]!.backend) failures.push(`${tabs[i]!.name} ran on ${compute.backend} instead of ${tabs[i]!.backend}: ${compute.failure ?? 'no reason given'}`)
+    else if (mining.slices === 0) failures.push(`${tabs[i]!.name} has done no slice on ${compute.backend}`)
+  }
+  if (o.colour && Object.keys(backends).length < 2) failures.push('all tabs ran on one backend')
   return {
     tabs: tabs.length,
     webrtcPeersMin: Number.isFinite(peersMin) ? peersMin : 0,
@@ -298,9 +319,37 @@ async function run(o: Options, browser: Browser, server: ServerProcess): Promise
     relayKilledAt: relayKilledAt === null ? null : Number(relayKilledAt.toFixed(1)),
     blocksAfterRelayDeath,
     lateTabSyncSeconds: lateTabSyncSeconds === null ? null : Number(lateTabSyncSeconds.toFixed(2)),
+    ...(o.colour ? { backends } : {}),
     ok: failures.length === 0,
     failures
   }
+}
+
+/** Small enough for a software adapter: a slice of it takes seconds there, milliseconds on a GPU. */
+const COLOUR_JOB = {
+  name: 'Coloured figures',
+  model_type: 'cnn',
+  architecture: {
+    input_shape: [3, 32, 32],
+    layers: [
+      { type: 'conv2d', filters: 8, kernel_size: 3, stride: 2, padding: 1, activation: 'relu' },
+      { type: 'conv2d', filters: 16, kernel_size: 3, stride: 2, padding: 1, activation: 'relu' }
+    ],
+    output_size: 10
+  },
+  optimizer: { type: 'adam', learning_rate: 0.005 },
+  stopping_criterion: { type: 'max_epochs', max_epochs: 100 },
+  dataset_info: { batch_size: 16 },
+  training: { steps_per_slice: 32, schedule: 'constant' }
+}
+
+async function postingOf(o: Options, scratch: string): Promise<Posting | undefined> {
+  if (o.colour) {
+    const dir = join(scratch, 'colour')
+    await writeColourShapes(dir, 4000, 500)
+    return { dir, json: JSON.stringify(COLOUR_JOB) }
+  }
+  return o.data === undefined ? undefined : { dir: o.data, json: await readFile(new URL('../../examples/mnist-mlp.json', import.meta.url), 'utf8') }
 }
 
 async function main(): Promise<void> {
@@ -311,8 +360,9 @@ async function main(): Promise<void> {
   let server: ServerProcess | undefined
   try {
     server = await startServer({ network: o.network, dataDir })
-    browser = await chromium.launch({ executablePath, headless: !o.headed, args: ['--no-sandbox', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'] })
-    const verdict = await run(o, browser, server)
+    const posting = await postingOf(o, dataDir)
+    browser = await chromium.launch({ executablePath, headless: !o.headed, args: ['--no-sandbox', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync', ...(o.colour ? ['--enable-unsafe-webgpu'] : [])] })
+    const verdict = await run(o, posting, browser, server)
     for (const f of verdict.failures) log(`NOT OK: ${f}`)
     if (o.json) process.stdout.write(`${JSON.stringify(verdict)}\n`)
     else process.stdout.write(`${verdict.ok ? 'ok' : 'NOT OK'}: ${verdict.tabs} tabs, ${verdict.blocks} blocks, ${verdict.replays} replays, accuracy ${(100 * (verdict.accuracyStart ?? 0)).toFixed(1)} -> ${(100 * (verdict.accuracyEnd ?? 0)).toFixed(1)} %\n`)
