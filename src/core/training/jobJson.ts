@@ -6,7 +6,7 @@
 import { OPTIMISER_L1_ADAM, SCHEDULE_CONSTANT, SCHEDULE_LINEAR, type DataRef, type JobSpec, type Model } from '../codec/jobSpec.ts'
 import { fromHex } from '../codec/ssz.ts'
 import { hash, u32le } from '../crypto/hash.ts'
-import { MAX_BATCH, MAX_RECORDS, MAX_ROUNDS, MAX_SLICE_COST, MAX_STEPS_PER_SLICE, MIN_BATCH } from '../params.ts'
+import { MAX_BATCH, MAX_RECORDS, MAX_ROUNDS, MAX_SLICE_COST, MAX_STEPS_PER_SLICE, MIN_BATCH, MIN_SLICE_COST } from '../params.ts'
 import { architectureKey, describeModel, MODEL_TYPES, type ModelType, readArchitecture } from './architectureJson.ts'
 import { stepCost } from './cost.ts'
 import { compareToInteger, lr20Of, scaleDecimal } from './decimal.ts'
@@ -52,8 +52,6 @@ export interface JobTemplate {
 }
 
 const DEFAULT_STEPS_PER_SLICE = 128
-/** A slice by default costs at least this: below it, its template, messages and replays are most of the work. */
-const DEFAULT_SLICE_COST_MIN = 250_000_000
 const DEFAULT_INPUT_NOISE = 16
 const PPM = 1_000_000n
 const MAX_SEED = 2n ** 53n - 1n
@@ -188,11 +186,11 @@ export function parseJobJson (text: string): Outcome<JobTemplate> {
   }
 }
 
-/** As many local steps as suit the model: fewer where they are dear, more where they cost next to nothing. */
+/** Fewer local steps where they are dear, more where a slice would cost less than a slice must. */
 function defaultSteps (model: Model, batch: number): number {
   const cost = stepCost({ ...model, batch })
   const most = Math.max(1, Math.min(MAX_STEPS_PER_SLICE, Math.floor(MAX_SLICE_COST / cost)))
-  return Math.min(most, Math.max(DEFAULT_STEPS_PER_SLICE, Math.ceil(DEFAULT_SLICE_COST_MIN / cost)))
+  return Math.min(most, Math.max(DEFAULT_STEPS_PER_SLICE, Math.ceil(MIN_SLICE_COST / cost)))
 }
 
 /** The spec for these records. Call templateErrors first: this decides nothing. */

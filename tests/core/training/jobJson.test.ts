@@ -10,7 +10,7 @@ import { BUILTIN_REF } from '../../../src/core/training/dataset.ts'
 import { sliceCost } from '../../../src/core/training/cost.ts'
 import { type JobTemplate, parseJobJson, templateErrors, toSpec } from '../../../src/core/training/jobJson.ts'
 import { specErrors } from '../../../src/core/training/specRules.ts'
-import { MAX_SLICE_COST } from '../../../src/core/params.ts'
+import { MAX_SLICE_COST, MIN_SLICE_COST } from '../../../src/core/params.ts'
 import { mlp } from '../../../src/core/training/shape.ts'
 
 const MNIST: DataRef = { source: 1, root: hash('mnist'), trainRecords: 60_000, testRecords: 10_000, features: 784, classes: 10 }
@@ -108,9 +108,10 @@ describe('job files', () => {
     const small = { ...MNIST, features: 8, classes: 2 }
     const spec = toSpec(template(edited(j => { j.architecture = { input_size: 8, hidden_sizes: [64, 32], output_size: 2 } })), small)
     expect(spec.stepsPerSlice).toBeGreaterThan(128)
-    expect(sliceCost(spec)).toBeGreaterThanOrEqual(250_000_000)
-    expect(sliceCost({ ...spec, stepsPerSlice: spec.stepsPerSlice - 1 })).toBeLessThan(250_000_000)
-    // Never more than a slice may have.
+    expect(sliceCost(spec)).toBeGreaterThanOrEqual(MIN_SLICE_COST)
+    expect(sliceCost({ ...spec, stepsPerSlice: spec.stepsPerSlice - 1 })).toBeLessThan(MIN_SLICE_COST)
+    expect(templateErrors(template(edited(j => { j.architecture = { input_size: 8, hidden_sizes: [64, 32], output_size: 2 }; delete j.dataset_info.size })), small)).toEqual([])
+    // Never more than a slice may have, even where that is too little.
     expect(toSpec(template(edited(j => { j.architecture = { input_size: 8, hidden_sizes: [], output_size: 2 } })), small).stepsPerSlice).toBe(512)
   })
 
