@@ -23,5 +23,7 @@ export default defineConfig({
       }
     }
   },
+  // The development server bundles packages before it serves them.
+  optimizeDeps: { rolldownOptions: { plugins: [sszInBrowser()] } },
   worker: { format: 'es', plugins: () => [sszInBrowser()] }
 })

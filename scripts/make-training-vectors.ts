@@ -6,10 +6,11 @@ import { writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { encodeJobSpec, type JobSpec } from '../src/core/codec/jobSpec.ts'
 import { toHex } from '../src/core/codec/ssz.ts'
+import { hash } from '../src/core/crypto/hash.ts'
 import { specHash } from '../src/core/crypto/ids.ts'
 import { merkleRoot } from '../src/core/crypto/merkle.ts'
 import { benchmarkId, benchmarkSpec } from '../src/core/training/benchmark.ts'
-import { builtinDataset, datasetLeaves, datasetRoot } from '../src/core/training/dataset.ts'
+import { builtinDataset, recordsOf } from '../src/core/training/dataset.ts'
 import { initialState } from '../src/core/training/init.ts'
 import { parseJobJson, toSpec } from '../src/core/training/jobJson.ts'
 import type { ModelState } from '../src/core/training/modelState.ts'
@@ -76,7 +77,8 @@ export function trainingVectors (): object {
   const mnist = { source: 1, root: sequence(32, 0), trainRecords: 60_000, testRecords: 10_000, features: 784, classes: 10 }
   const spec = toSpec(job.value, mnist)
   const key = batchKey({ randomness: sequence(32, 0), job: sequence(32, 32), round: 7, miner: sequence(32, 64) }, 3)
-  const leaves = datasetLeaves(builtinDataset())
+  const digits = builtinDataset()
+  const leaves = Array.from({ length: digits.records }, (_, i) => hash('record', recordsOf(digits, i, 1)))
   return {
     job: { spec: toHex(encodeJobSpec(spec)), hash: toHex(specHash(spec)), stateHash: toHex(stateHash(initialState(spec))) },
     benchmark: { id: toHex(benchmarkId), stateHash: toHex(stateHash(initialState(benchmarkSpec))) },
@@ -84,7 +86,7 @@ export function trainingVectors (): object {
     sampling: { key: toHex(key), first: [...batchIndices(key, 60_000, 12)], small: [...batchIndices(key, 5, 12)] },
     merkle: [1, 2, 3, 5, 8].map(n => toHex(merkleRoot(Array.from({ length: n }, (_, i) => sequence(32, i))))),
     digits: {
-      root: toHex(datasetRoot(leaves)),
+      root: toHex(merkleRoot(leaves)),
       records: Object.fromEntries([0, 1, 2, 11_999, 12_000, 13_999].map(i => [i, toHex(leaves[i])]))
     }
   }

@@ -20,6 +20,27 @@ const toStep = (n: number) => async (page: Page): Promise<void> => {
   await page.waitForTimeout(500)
 }
 
+const readCsv = async (page: Page): Promise<void> => {
+  await page.getByTestId('wizard-files').setInputFiles({ name: 'letters.csv', mimeType: 'text/csv', buffer: Buffer.from('1,2,3\n') })
+  await page.getByTestId('wizard-preview').waitFor()
+}
+
+const toDense = async (page: Page): Promise<void> => {
+  await toStep(2)(page)
+  await page.getByTestId('wizard-kind-mlp').check({ force: true })
+  await page.waitForTimeout(500)
+}
+
+/** A residual model of colour pictures, two of its layers wrong. */
+const toWrongLayers = async (page: Page): Promise<void> => {
+  await readCsv(page)
+  await page.getByTestId('wizard-next').click()
+  await page.getByTestId('wizard-preset-medium').click()
+  await page.getByTestId('wizard-layer-3-filters').fill('')
+  await page.getByTestId('wizard-layer-5-kernel_size').fill('70')
+  await page.getByTestId('wizard-layer-5-error').waitFor()
+}
+
 const draw = async (page: Page): Promise<void> => {
   const box = await page.getByTestId('try-canvas').boundingBox()
   if (box === null) throw new Error('no canvas')
@@ -46,11 +67,17 @@ const SHOTS: readonly Shot[] = [
   { name: 'wallet-confirm', route: 'wallet', act: async page => { await page.getByTestId('send-to').fill('cw1nope'); await page.getByTestId('send-amount').fill('9000'); await page.getByTestId('send-submit').click() } },
   { name: 'jobs', route: 'jobs' },
   { name: 'job', route: 'jobs', act: async page => { await page.getByTestId('job-row').first().click(); await page.getByTestId('job-evaluate').click(); await page.getByTestId('confusion').waitFor() } },
-  { name: 'wizard-data', route: 'jobs/new', act: async page => { await page.getByTestId('wizard-files').setInputFiles({ name: 'letters.csv', mimeType: 'text/csv', buffer: Buffer.from('1,2,3\n') }); await page.getByTestId('wizard-preview').waitFor() } },
+  { name: 'wizard-data', route: 'jobs/new', act: readCsv },
+  { name: 'wizard-colour', scene: 'colour', route: 'jobs/new', act: readCsv },
   { name: 'wizard-model', route: 'jobs/new', act: toStep(2) },
+  { name: 'wizard-dense', route: 'jobs/new', act: toDense },
+  { name: 'wizard-layers', scene: 'colour', route: 'jobs/new', act: toWrongLayers },
   { name: 'wizard-price', route: 'jobs/new', act: toStep(3) },
   { name: 'wizard-review', route: 'jobs/new', act: toStep(4) },
   { name: 'try', route: 'try', act: draw },
+  { name: 'try-conv', route: 'try', act: async page => { await page.getByTestId('try-job').selectOption({ label: 'Handwritten letters' }); await draw(page) } },
+  { name: 'try-colour-file', scene: 'colour', route: 'try', act: async page => { await page.getByTestId('try-job').selectOption({ label: 'Handwritten letters' }); await page.getByTestId('try-file').setInputFiles('public/icon-192.png'); await page.getByTestId('try-label').waitFor() } },
+  { name: 'try-colour', scene: 'colour', route: 'try', act: async page => { await page.getByTestId('try-job').selectOption({ label: 'Handwritten letters' }); await page.getByTestId('try-sample').click(); await page.getByTestId('try-label').waitFor() } },
   { name: 'logs', route: 'logs' },
   { name: 'settings', route: 'settings' },
   { name: 'unsupported', scene: 'unsupported', route: '' },

@@ -1,5 +1,6 @@
 /** The node of a tab: built here from the page's network port, IndexedDB, WASM kernels and WebCrypto. */
 import { exposeNode } from '../src/bridge/remoteNode.ts'
+import { createHasher, DATA_TAGS } from '../src/compute/hasher.ts'
 import { createComputePool } from '../src/compute/pool.ts'
 import { createSignatures } from '../src/compute/signatures.ts'
 import { fromWebWorker } from '../src/compute/webWorker.ts'
@@ -44,7 +45,8 @@ async function start (boot: NodeBoot): Promise<void> {
     walletSeed: wallet.seed,
     slot: boot.slot,
     cores,
-    gunzip
+    gunzip,
+    dataHasher: await createHasher(DATA_TAGS)
   })
   exposeNode(new NodeService(node), self as unknown as Worker)
 }

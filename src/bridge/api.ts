@@ -89,6 +89,11 @@ export interface ReplayView {
   readonly reason?: string
 }
 
+/** A record is [channels, height, width], row major. */
+export interface RecordShape { readonly channels: number, readonly height: number, readonly width: number }
+
+export interface SampleView extends RecordShape { readonly features: Uint8Array, readonly label: number, readonly className: string }
+
 export interface JobView {
   readonly id: Hex
   readonly name: string
@@ -98,6 +103,8 @@ export interface JobView {
   readonly owner?: Hex
   /** Its layers, in words. */
   readonly model: string
+  /** What the model takes a record for; [features, 1, 1] where it is no picture. */
+  readonly input: RecordShape
   readonly parameters: number
   readonly batch: number
   readonly stepsPerSlice: number
@@ -108,6 +115,8 @@ export interface JobView {
   readonly pricePerContribution: bigint
   readonly burn: bigint
   readonly deadline?: number
+  /** Block with which it ends because its owner has cancelled it; until then work is sealed and paid. */
+  readonly cancelsAt?: number
   readonly features: number
   readonly classes: number
   readonly trainRecords: number
@@ -225,6 +234,8 @@ export interface DatasetPreview {
   readonly features: number
   readonly classes: number
   readonly classNames: readonly string[]
+  /** Of a record, where it can be a picture. */
+  readonly channels?: number
   readonly width?: number
   readonly height?: number
   readonly bytes: number
@@ -242,6 +253,19 @@ export interface JobDraft {
   readonly burn: bigint
   readonly deadlineBlocks: number
   readonly fee: bigint
+}
+
+/** What a draft comes to. */
+export interface JobCheck {
+  /** The model's layers, in words. */
+  readonly model: string
+  readonly parameters: number
+  /** As the draft says, or as chosen for it. */
+  readonly stepsPerSlice: number
+  readonly costPerSlice: number
+  readonly rounds: number
+  readonly contributionsPaid: number
+  readonly total: bigint
 }
 
 export interface Prediction { readonly probabilities: readonly number[], readonly label: number, readonly classNames: readonly string[] }
@@ -273,7 +297,7 @@ export interface NodeApi {
 
   /** Reads the user's files; keeps the data set staged for postJob. */
   previewData(files: JobFiles): Promise<Outcome<DatasetPreview>>
-  checkJob(draft: JobDraft): Promise<Outcome<{ readonly parameters: number, readonly costPerSlice: number, readonly contributionsPaid: number, readonly total: bigint }>>
+  checkJob(draft: JobDraft): Promise<Outcome<JobCheck>>
   postJob(draft: JobDraft): Promise<Outcome<{ readonly id: Hex }>>
   cancelJob(id: Hex): Promise<Outcome<{ readonly id: Hex }>>
 
@@ -281,7 +305,7 @@ export interface NodeApi {
   predict(job: Hex, features: Uint8Array): Promise<Outcome<Prediction>>
   evaluate(job: Hex): Promise<Outcome<EvaluationResult>>
   /** A held-out record of the job's data, to try the model on. */
-  sample(job: Hex, index: number): Promise<Outcome<{ readonly features: Uint8Array, readonly label: number, readonly width: number, readonly height: number, readonly className: string }>>
+  sample(job: Hex, index: number): Promise<Outcome<SampleView>>
   /** The newest state of the job's model as a file. */
   downloadModel(job: Hex): Promise<Outcome<{ readonly name: string, readonly bytes: Uint8Array }>>
 

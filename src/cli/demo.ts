@@ -4,24 +4,28 @@
  * The verdict is one line of JSON; progress goes to stderr.
  */
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { type Browser, type BrowserContext, chromium, type Page } from '@playwright/test'
 import type { BlockView, JobView, NodeApi, NodeView } from '../bridge/api.ts'
+import type { BackendChoice } from '../ports/compute.ts'
 import { ensureChromium } from '../../scripts/ensure-chromium.mjs'
+import { writeColourShapes } from './colourShapes.ts'
 import { type ServerProcess, startServer } from './serverProcess.ts'
 
-const USAGE = `npm run demo -- [--miners 3] [--seconds 120] [--data DIR] [--network main|test] [--headed] [--json]
+const USAGE = `npm run demo -- [--miners 3] [--seconds 120] [--data DIR | --scenario colour] [--network main|test] [--headed] [--json]
 
   --miners N     tabs that train and mine from the start (1..8)
   --seconds S    length of the run after the first tab is up (40..3600)
   --data DIR     a folder of MNIST-named IDX files (.gz or not) instead of the built-in digits
+  --scenario S   colour: a convolutional net on synthetic 3x32x32 pictures, every other tab on WebGPU,
+                 by a software adapter where there is no GPU
   --network N    main (10 s blocks) or test (2.5 s blocks)
   --headed       show the browser
   --json         end with one line of JSON on stdout`
 
-interface Options { readonly miners: number, readonly seconds: number, readonly data?: string, readonly network: 'main' | 'test', readonly headed: boolean, readonly json: boolean }
+interface Options { readonly miners: number, readonly seconds: number, readonly data?: string, readonly colour: boolean, readonly network: 'main' | 'test', readonly headed: boolean, readonly json: boolean }
 
 interface Verdict {
   readonly tabs: number
@@ -37,6 +41,8 @@ interface Verdict {
   readonly relayKilledAt: number | null
   readonly blocksAfterRelayDeath: number
   readonly lateTabSyncSeconds: number | null
+  /** Tabs by what their kernels ran on at the end; only where the scenario chooses. */
+  readonly backends?: Readonly<Record<string, number>>
   readonly ok: boolean
   /** Empty when ok. */
   readonly failures: readonly string[]
@@ -54,6 +60,7 @@ function options(argv: readonly string[]): Options {
       miners: { type: 'string', default: '3' },
       seconds: { type: 'string', default: '120' },
       data: { type: 'string' },
+      scenario: { type: 'string' },
       network: { type: 'string', default: 'main' },
       headed: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
@@ -67,18 +74,20 @@ function options(argv: readonly string[]): Options {
     return n
   }
   if (values.network !== 'main' && values.network !== 'test') throw new Error(`--network: expected main or test, got "${values.network}"`)
-  return { miners: whole('miners', values.miners, 1, 8), seconds: whole('seconds', values.seconds, 40, 3600), data: values.data, network: values.network, headed: values.headed, json: values.json }
+  if (values.scenario !== undefined && values.scenario !== 'colour') throw new Error(`--scenario: expected colour, got "${values.scenario}"`)
+  if (values.scenario !== undefined && values.data !== undefined) throw new Error('--scenario brings its own data: leave --data out')
+  return { miners: whole('miners', values.miners, 1, 8), seconds: whole('seconds', values.seconds, 40, 3600), data: values.data, colour: values.scenario === 'colour', network: values.network, headed: values.headed, json: values.json }
 }
 
 /** One tab in a browser context of its own: its own storage, wallet and identity. */
 class Tab {
-  private constructor(readonly name: string, readonly context: BrowserContext, readonly page: Page) {}
+  private constructor(readonly name: string, readonly context: BrowserContext, readonly page: Page, readonly duty: number, readonly backend: BackendChoice) {}
 
-  static async open(browser: Browser, name: string, url: string): Promise<Tab> {
+  static async open(browser: Browser, name: string, url: string, duty: number, backend: BackendChoice = 'wasm'): Promise<Tab> {
     const context = await browser.newContext()
     const page = await context.newPage()
     page.on('pageerror', (e) => log(`  ${name}: page error: ${e.message.split('\n')[0]}`))
-    const tab = new Tab(name, context, page)
+    const tab = new Tab(name, context, page, duty, backend)
     await page.goto(url)
     await tab.up()
     return tab
@@ -94,7 +103,7 @@ class Tab {
   }
 
   async view(): Promise<NodeView> { return this.page.evaluate(async () => window.commonweight!.view()) }
-  async mine(on: boolean): Promise<void> { await this.page.evaluate(async (v) => window.commonweight!.setMining({ on: v, workers: 1, duty: 1 }), on) }
+  async mine(on: boolean): Promise<void> { await this.page.evaluate(async (settings) => window.commonweight!.setMining(settings), { on, workers: 1, duty: this.duty, backend: this.backend }) }
   async blocks(): Promise<BlockView[]> { return this.page.evaluate(async () => window.commonweight!.blocks(2000)) }
   /** Accuracy of the state that the job starts from, as this tab measured it. */
   async firstPoint(job: string): Promise<{ accuracy: number, loss: number } | undefined> {
@@ -120,64 +129,83 @@ async function until<T>(what: string, ms: number, probe: () => Promise<T | undef
 }
 
 /** The four MNIST-named files of a folder, .gz or not. */
-async function idxFiles(dir: string): Promise<Array<{ name: string, bytes: number[] | Buffer }>> {
+async function idxFiles(dir: string): Promise<string[]> {
   const present = await readdir(dir)
-  return Promise.all(['train-images', 'train-labels', 't10k-images', 't10k-labels'].map(async (stem) => {
+  return ['train-images', 'train-labels', 't10k-images', 't10k-labels'].map((stem) => {
     const name = present.find((f) => f.startsWith(stem))
     if (name === undefined) throw new Error(`--data: ${dir} has no file that starts with ${stem}`)
-    return { name, bytes: await readFile(join(dir, name)) }
-  }))
+    return name
+  })
 }
 
-/** Posts the folder as a paid job from this tab, which has mined for the credits first. */
-async function postData(tab: Tab, dir: string): Promise<string> {
-  const files = await idxFiles(dir)
-  const need = 40_000_000n
-  log('  earning the fee of the job ...')
-  await until('the fee', 90_000, async () => (await tab.view()).wallet.balance >= need ? true : undefined)
-  await tab.page.evaluate(() => { (window as unknown as { demoFiles: unknown[] }).demoFiles = [] })
-  for (const f of files) {
-    // A file is too large for one message to the page: send it in slices.
-    const text = Buffer.from(f.bytes).toString('base64')
-    await tab.page.evaluate((name) => { (window as unknown as { demoFiles: Array<{ name: string, text: string }> }).demoFiles.push({ name, text: '' }) }, f.name)
-    for (let at = 0; at < text.length; at += 4_000_000) await tab.page.evaluate((part) => { const list = (window as unknown as { demoFiles: Array<{ text: string }> }).demoFiles; list[list.length - 1]!.text += part }, text.slice(at, at + 4_000_000))
-  }
-  const json = await readFile(new URL('../../examples/mnist-mlp.json', import.meta.url), 'utf8')
-  const posted = await tab.page.evaluate(async ({ json }) => {
+const FEE = { escrow: 30_000_000n, pricePerContribution: 10_000n, burn: 1_000_000n, fee: 1_000n }
+/** Where the page finds the folder's files: answered by the browser, the server knows nothing of it. */
+const FILES_PATH = 'demo-data/'
+
+/** A folder of IDX files and the job file of a model for it. */
+interface Posting { readonly dir: string, readonly json: string }
+
+/** Posts the folder as a paid job, from the tab that has mined the credits first. */
+async function postData(tabs: readonly Tab[], url: string, { dir, json }: Posting, say: (text: string) => void): Promise<string> {
+  const names = await idxFiles(dir)
+  // A block's reward can be spent some blocks later: whoever has the first one reads the files meanwhile.
+  const tab = await until('a block that stays', 60_000, async () => {
+    for (const t of tabs) {
+      const [newest, ...older] = (await t.blocks()).filter((b) => b.onMainChain)
+      if (older.some((b) => b.mine && b.height === 1 && newest!.height > 2)) return t
+    }
+    return undefined
+  })
+  for (const name of names) await tab.page.route(`${url}${FILES_PATH}${name}`, async (route) => route.fulfill({ path: join(dir, name) }))
+  const preview = await tab.page.evaluate(async (urls) => {
     // No named function in here: the loader would wrap its name in a helper that the page does not have.
-    const list = (window as unknown as { demoFiles: Array<{ name: string, text: string }> }).demoFiles
-    const [trainFeatures, trainLabels, testFeatures, testLabels] = list.map((f) => ({ name: f.name, bytes: Uint8Array.from(atob(f.text), (c) => c.charCodeAt(0)) }))
-    const preview = await window.commonweight!.previewData({ kind: 'idx', trainFeatures: trainFeatures!, trainLabels, testFeatures, testLabels })
-    if (!preview.ok) return { error: preview.errors.map((e) => `${e.field}: ${e.message}`).join('; ') }
-    const out = await window.commonweight!.postJob({ json, data: preview.value.root, escrow: 30_000_000n, pricePerContribution: 10_000n, burn: 1_000_000n, deadlineBlocks: 5000, fee: 1_000n })
+    const [trainFeatures, trainLabels, testFeatures, testLabels] = await Promise.all(urls.map(async (u) => ({ name: u.split('/').at(-1)!, bytes: new Uint8Array(await (await fetch(u)).arrayBuffer()) })))
+    const read = await window.commonweight!.previewData({ kind: 'idx', trainFeatures: trainFeatures!, trainLabels, testFeatures, testLabels })
+    return read.ok ? { root: read.value.root } : { error: read.errors.map((e) => `${e.field}: ${e.message}`).join('; ') }
+  }, names.map((name) => `${url}${FILES_PATH}${name}`))
+  if (preview.root === undefined) throw new Error(`the files were refused: ${preview.error}`)
+  say(`${tab.name} has read the files`)
+  await until('the fee', 90_000, async () => (await tab.view()).wallet.balance >= FEE.escrow + FEE.burn + FEE.fee ? true : undefined)
+  const posted = await tab.page.evaluate(async (draft) => {
+    const out = await window.commonweight!.postJob({ ...draft, deadlineBlocks: 5000 })
     return out.ok ? { id: out.value.id } : { error: out.errors.map((e) => `${e.field}: ${e.message}`).join('; ') }
-  }, { json })
+  }, { json, data: preview.root, ...FEE })
   if (posted.id === undefined) throw new Error(`the job was refused: ${posted.error}`)
   return posted.id
 }
 
 const job = (v: NodeView, id: string | undefined): JobView | undefined => v.jobs.find((j) => id === undefined ? j.benchmark : j.id === id)
 
-async function run(o: Options, browser: Browser, server: ServerProcess): Promise<Verdict> {
+const dataShare = (j: JobView | undefined): number => j === undefined ? 0 : Math.floor(100 * j.dataHeld)
+
+async function run(o: Options, posting: Posting | undefined, browser: Browser, server: ServerProcess): Promise<Verdict> {
   const url = `${server.url}?network=${o.network}`
+  // A tab of its own machine would have cores to itself: here what mining leaves is for everything else.
+  const duty = Math.min(1, availableParallelism() / (o.miners + 1))
   const tabs: Tab[] = []
-  for (let i = 0; i < o.miners; i++) tabs.push(await Tab.open(browser, `tab ${i + 1}`, url))
+  // Every other tab, the second first.
+  const backendOf = (i: number): BackendChoice => o.colour && i % 2 === 1 ? 'webgpu' : 'wasm'
+  for (let i = 0; i < o.miners; i++) tabs.push(await Tab.open(browser, `tab ${i + 1}`, url, duty, backendOf(i)))
   const started = Date.now()
   const elapsed = (): number => (Date.now() - started) / 1000
   log(`${o.miners} tabs are up at ${server.url}`)
-  const accuracyAtStart = o.data === undefined ? await (async () => { const v = await tabs[0]!.view(); return tabs[0]!.evaluate(job(v, undefined)!.id) })() : undefined
+  const accuracyAtStart = posting === undefined ? await (async () => { const v = await tabs[0]!.view(); return tabs[0]!.evaluate(job(v, undefined)!.id) })() : undefined
   await Promise.all(tabs.map(async (t) => t.mine(true)))
   const firstSlice = await until('the first slice', 60_000, async () => (await Promise.all(tabs.map(async (t) => t.view()))).some((v) => v.mining.slices > 0) ? elapsed() : undefined)
   log(`first slice after ${firstSlice.toFixed(1)} s`)
 
+  const say = (text: string): void => { log(`${elapsed().toFixed(0).padStart(4)} s  ${text}`) }
   let jobId: string | undefined
   let start = accuracyAtStart
-  if (o.data !== undefined) {
-    jobId = await postData(tabs[0]!, o.data)
-    const id = jobId
-    log(`  job ${id.slice(0, 12)} posted; its data spreads from tab to tab`)
-    start = await until('the job to start', 120_000, async () => tabs[0]!.firstPoint(id))
-    log(`${elapsed().toFixed(0).padStart(4)} s  the job is active`)
+  let postFailure: string | undefined
+  if (posting !== undefined) {
+    // Beside all that follows: tabs come and go while the data spreads.
+    postData([...tabs], server.url, posting, say).then(async (id) => {
+      jobId = id
+      say(`job ${id.slice(0, 12)} is posted; its data spreads from tab to tab`)
+      start = await until('the first accuracy of the posted job', o.seconds * 1000, async () => tabs[0]!.firstPoint(id))
+      say('the job is active')
+    }).catch((e: unknown) => { postFailure = e instanceof Error ? e.message : String(e) })
   }
 
   const expectedPeers = Math.min(o.miners - 1, 3)
@@ -198,13 +226,13 @@ async function run(o: Options, browser: Browser, server: ServerProcess): Promise
     if (elapsed() - lastLine >= 5) {
       lastLine = elapsed()
       const j = job(views[0]!, jobId)
-      log(`${elapsed().toFixed(0).padStart(4)} s  height ${height}  round ${j?.round ?? 0}  accuracy ${j?.accuracy === undefined ? '-' : `${(100 * j.accuracy).toFixed(1)} %`}  peers ${views.map((v) => v.peers.filter((p) => p.link === 'webrtc').length).join('/')}  replays ${views.reduce((n, v) => n + v.replays, 0)}${relayKilledAt !== null && !relayBack ? '  (relay dead)' : ''}`)
+      say(`height ${height}  ${j?.status === 'waiting-data' ? `data ${views.map((v) => dataShare(job(v, jobId))).join('/')} %` : `round ${j?.round ?? 0}  accuracy ${j?.accuracy === undefined ? '-' : `${(100 * j.accuracy).toFixed(1)} %`}`}  peers ${views.map((v) => v.peers.filter((p) => p.link === 'webrtc').length).join('/')}  replays ${views.reduce((n, v) => n + v.replays, 0)}${relayKilledAt !== null && !relayBack ? '  (relay dead)' : ''}`)
     }
     if (relayKilledAt === null && elapsed() >= o.seconds / 2) {
       await server.kill()
       relayKilledAt = elapsed()
       heightAtDeath = height
-      log(`${elapsed().toFixed(0).padStart(4)} s  the relay is killed`)
+      say('the relay is killed')
     }
     if (relayKilledAt !== null && !relayBack) {
       blocksAfterRelayDeath = height - heightAtDeath
@@ -212,20 +240,20 @@ async function run(o: Options, browser: Browser, server: ServerProcess): Promise
         // A page cannot be loaded from a dead server: it comes back before the late tab and the reload.
         await server.restart()
         relayBack = true
-        log(`${elapsed().toFixed(0).padStart(4)} s  the relay is back; ${blocksAfterRelayDeath} blocks were found without it`)
+        say(`the relay is back; ${blocksAfterRelayDeath} blocks were found without it`)
       }
     }
     if (relayBack && !lateDone && elapsed() >= o.seconds * 0.72) {
       lateDone = true
       const at = Date.now()
-      const late = await Tab.open(browser, 'late tab', url)
+      const late = await Tab.open(browser, 'late tab', url, duty)
       tabs.push(late)
       await until('the late tab in sync', 60_000, async () => {
         const v = await late.view()
         return v.phase.phase === 'ready' && v.height >= height ? true : undefined
       })
       lateTabSyncSeconds = (Date.now() - at) / 1000
-      log(`${elapsed().toFixed(0).padStart(4)} s  a late tab is in sync after ${lateTabSyncSeconds.toFixed(1)} s`)
+      say(`a late tab is in sync after ${lateTabSyncSeconds.toFixed(1)} s`)
       await late.mine(true)
       if (tabs.length > 2) {
         const before = await tabs[1]!.view()
@@ -233,7 +261,7 @@ async function run(o: Options, browser: Browser, server: ServerProcess): Promise
         const after = await until('the reloaded tab', 30_000, async () => { const v = await tabs[1]!.view(); return v.phase.phase === 'ready' ? v : undefined })
         if (after.miner !== before.miner || after.wallet.address !== before.wallet.address) throw new Error('the reloaded tab lost its key')
         await tabs[1]!.mine(true)
-        log(`${elapsed().toFixed(0).padStart(4)} s  tab 2 was reloaded: same key, height ${after.height}`)
+        say(`tab 2 was reloaded: same key, height ${after.height}`)
       }
     }
     await sleep(1000)
@@ -260,6 +288,7 @@ async function run(o: Options, browser: Browser, server: ServerProcess): Promise
   const replayFailures = views.reduce((n, v) => n + v.replayFailures, 0)
 
   const failures: string[] = []
+  if (postFailure !== undefined) failures.push(postFailure)
   if (!headsAgree) failures.push('heads differ')
   failures.push(...unreplayed.slice(0, 10))
   if (replayFailures > 0) failures.push(`${replayFailures} replays failed`)
@@ -268,6 +297,14 @@ async function run(o: Options, browser: Browser, server: ServerProcess): Promise
   if (blocksAfterRelayDeath < 1) failures.push('no block was found while the relay was dead')
   if (lateTabSyncSeconds === null) failures.push('no late tab came in sync')
   if (peersMin < 1 && o.miners > 1) failures.push('a tab had no WebRTC peer')
+  const backends: Record<string, number> = {}
+  for (const [i, { compute, mining }] of views.entries()) {
+    backends[compute.backend] = (backends[compute.backend] ?? 0) + 1
+    if (!o.colour) continue
+    if (compute.backend !== tabs[i]!.backend) failures.push(`${tabs[i]!.name} ran on ${compute.backend} instead of ${tabs[i]!.backend}: ${compute.failure ?? 'no reason given'}`)
+    else if (mining.slices === 0) failures.push(`${tabs[i]!.name} has done no slice on ${compute.backend}`)
+  }
+  if (o.colour && Object.keys(backends).length < 2) failures.push('all tabs ran on one backend')
   return {
     tabs: tabs.length,
     webrtcPeersMin: Number.isFinite(peersMin) ? peersMin : 0,
@@ -282,9 +319,37 @@ async function run(o: Options, browser: Browser, server: ServerProcess): Promise
     relayKilledAt: relayKilledAt === null ? null : Number(relayKilledAt.toFixed(1)),
     blocksAfterRelayDeath,
     lateTabSyncSeconds: lateTabSyncSeconds === null ? null : Number(lateTabSyncSeconds.toFixed(2)),
+    ...(o.colour ? { backends } : {}),
     ok: failures.length === 0,
     failures
   }
+}
+
+/** Small enough for a software adapter: a slice of it takes seconds there, milliseconds on a GPU. */
+const COLOUR_JOB = {
+  name: 'Coloured figures',
+  model_type: 'cnn',
+  architecture: {
+    input_shape: [3, 32, 32],
+    layers: [
+      { type: 'conv2d', filters: 8, kernel_size: 3, stride: 2, padding: 1, activation: 'relu' },
+      { type: 'conv2d', filters: 16, kernel_size: 3, stride: 2, padding: 1, activation: 'relu' }
+    ],
+    output_size: 10
+  },
+  optimizer: { type: 'adam', learning_rate: 0.005 },
+  stopping_criterion: { type: 'max_epochs', max_epochs: 100 },
+  dataset_info: { batch_size: 16 },
+  training: { steps_per_slice: 32, schedule: 'constant' }
+}
+
+async function postingOf(o: Options, scratch: string): Promise<Posting | undefined> {
+  if (o.colour) {
+    const dir = join(scratch, 'colour')
+    await writeColourShapes(dir, 4000, 500)
+    return { dir, json: JSON.stringify(COLOUR_JOB) }
+  }
+  return o.data === undefined ? undefined : { dir: o.data, json: await readFile(new URL('../../examples/mnist-mlp.json', import.meta.url), 'utf8') }
 }
 
 async function main(): Promise<void> {
@@ -295,8 +360,9 @@ async function main(): Promise<void> {
   let server: ServerProcess | undefined
   try {
     server = await startServer({ network: o.network, dataDir })
-    browser = await chromium.launch({ executablePath, headless: !o.headed, args: ['--no-sandbox', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'] })
-    const verdict = await run(o, browser, server)
+    const posting = await postingOf(o, dataDir)
+    browser = await chromium.launch({ executablePath, headless: !o.headed, args: ['--no-sandbox', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync', ...(o.colour ? ['--enable-unsafe-webgpu'] : [])] })
+    const verdict = await run(o, posting, browser, server)
     for (const f of verdict.failures) log(`NOT OK: ${f}`)
     if (o.json) process.stdout.write(`${JSON.stringify(verdict)}\n`)
     else process.stdout.write(`${verdict.ok ? 'ok' : 'NOT OK'}: ${verdict.tabs} tabs, ${verdict.blocks} blocks, ${verdict.replays} replays, accuracy ${(100 * (verdict.accuracyStart ?? 0)).toFixed(1)} -> ${(100 * (verdict.accuracyEnd ?? 0)).toFixed(1)} %\n`)

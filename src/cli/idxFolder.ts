@@ -30,7 +30,7 @@ export async function idxFolder (dir: string, unpacked: boolean): Promise<IdxFol
   const found: Partial<Record<IdxStem, IdxFile>> = {}
   for (const stem of IDX_STEMS) {
     // "train-images-idx3-ubyte" as published, "train-images.idx3-ubyte" as some tools unpack it.
-    const name = present.find((f) => f.startsWith(stem) && /^[-.]idx[13]-ubyte(\.gz)?$/.test(f.slice(stem.length)))
+    const name = present.find((f) => f.startsWith(stem) && /^[-.]idx[134]-ubyte(\.gz)?$/.test(f.slice(stem.length)))
     if (name === undefined) return { ok: false, message: `--data: ${dir} has no ${stem}-idx${stem.endsWith('images') ? 3 : 1}-ubyte (or .gz of it)` }
     try {
       const bytes = await readBounded(join(dir, name))

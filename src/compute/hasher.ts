@@ -1,12 +1,13 @@
-/** core/crypto/hash.ts with BLAKE3 in WASM for the tags that hash whole models. */
+/** core/crypto/hash.ts with BLAKE3 in WASM for the tags that hash whole models or whole data sets. */
 import { createBLAKE3 } from 'hash-wasm'
 import { hash, hashTagKey } from '../core/crypto/hash.ts'
 import type { Hasher } from '../core/training/stateHash.ts'
 
-const TAGS = ['tensor', 'tensor-node', 'payload']
+const MODEL_TAGS = ['tensor', 'tensor-node', 'payload']
+export const DATA_TAGS = ['record', 'merkle-node']
 
-export async function createHasher (): Promise<Hasher> {
-  const engines = new Map(await Promise.all(TAGS.map(async tag => [tag, await createBLAKE3(256, hashTagKey(tag))] as const)))
+export async function createHasher (tags: readonly string[] = MODEL_TAGS): Promise<Hasher> {
+  const engines = new Map(await Promise.all(tags.map(async tag => [tag, await createBLAKE3(256, hashTagKey(tag))] as const)))
   return (tag, ...parts) => {
     const engine = engines.get(tag)
     if (engine === undefined) return hash(tag, ...parts)

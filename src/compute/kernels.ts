@@ -1,4 +1,4 @@
-/** What a backend implements: synchronous functions of tasks that have been checked (check.ts). */
+/** What a backend implements: functions of tasks that have been checked (check.ts). */
 import type { ModelState } from '../core/training/modelState.ts'
 import type { BackendName, EvaluationTask, SliceTask } from '../ports/compute.ts'
 
@@ -14,7 +14,20 @@ export interface Scores {
 
 export interface Kernels {
   readonly backend: BackendName
-  /** The state after `task.steps` steps from `task.state`. */
+  /** What runs them, in words: an adapter, an instruction set. */
+  readonly detail?: string
+  /** The state after `task.steps` steps from `task.state`. One call at a time. */
+  runSlice (task: SliceTask): ModelState | Promise<ModelState>
+  score (task: EvaluationTask): Scores | Promise<Scores>
+  /** Gives back what the kernels hold outside this thread. */
+  close? (): void
+}
+
+/** The device is gone, or does not answer: a new one may do. */
+export class DeviceLost extends Error {}
+
+/** Kernels that answer at once. */
+export interface SyncKernels extends Kernels {
   runSlice (task: SliceTask): ModelState
   score (task: EvaluationTask): Scores
 }

@@ -2,17 +2,21 @@
  * Compute on a pool of workers: the most urgent task first, one task per worker at a time, and
  * pauses between them that keep to the share of time the user allows.
  *
- * A slot's life: opening -> ready (its backend passed the self-test, or the reference stands in)
- * <-> busy; any of them -> gone, when it crashed (a new slot takes its place) or is one too many.
+ * A slot's life: opening -> ready (its backend passed the self-test, or another stands in)
+ * <-> busy; any of them -> gone, when it crashed (a new slot takes its place), lost its device,
+ * is one too many, or has a backend that is no longer wanted.
+ *
+ * There is one GPU and one queue to it: where the choice may come to it, the first slot alone opens
+ * and measures, undisturbed, and the others open afterwards on what the CPU has.
  */
 import type { ModelState } from '../core/training/modelState.ts'
 import { type Hasher, stateHash } from '../core/training/stateHash.ts'
 import type { Clock } from '../ports/clock.ts'
 import type {
-  BackendName, Compute, ComputeStatus, EvaluationResult, EvaluationTask, PredictionResult, Priority, SliceResult, SliceTask
+  BackendChoice, BackendName, BackendReport, Compute, ComputeStatus, EvaluationResult, EvaluationTask, PredictionResult, Priority, SliceResult, SliceTask
 } from '../ports/compute.ts'
 import { createHasher } from './hasher.ts'
-import type { Reply, Work, WorkerLike } from './messages.ts'
+import type { Opened, Reply, Work, WorkerLike } from './messages.ts'
 import { Throughput } from './throughput.ts'
 
 const URGENCY: Readonly<Record<Priority, number>> = { replay: 0, slice: 1, background: 2 }
@@ -20,10 +24,12 @@ const URGENCY: Readonly<Record<Priority, number>> = { replay: 0, slice: 1, backg
 const ATTEMPTS_MAX = 2
 /** Workers that die before they opened, in a row, until the pool gives up. */
 const FAILED_OPENINGS_MAX = 3
+/** A device that is lost again within so long is given up, ms; once may be a sleep or a driver's update. */
+const LOSS_MEMORY_MS = 600_000
 
 export interface PoolOptions {
   readonly spawn: () => WorkerLike
-  readonly backend: BackendName
+  readonly backend: BackendChoice
   readonly workersMax: number
   /** Kernels at once, and share of time, until setLimits says otherwise. */
   readonly workers: number
@@ -31,7 +37,7 @@ export interface PoolOptions {
   readonly clock: Clock
 }
 
-type Value = Exclude<Reply, { kind: 'open' | 'error' }>['value']
+type Value = Extract<Reply, { kind: 'slice' | 'evaluate' | 'predict' }>['value']
 
 interface Pending {
   readonly work: Work
@@ -43,12 +49,21 @@ interface Pending {
 
 interface Slot {
   readonly worker: WorkerLike
+  /** The one that tries what was chosen; the pool's backend is its. */
+  readonly lead: boolean
+  /** Opened for a choice that holds no longer: leaves when it is done. */
+  stale?: boolean
   state: 'opening' | 'ready' | 'busy' | 'gone'
   pending?: Pending
   startedMs: number
   /** Until then only replays may use it. */
   restUntilMs: number
 }
+
+/** Whether it may come to the GPU, which only one slot can have. */
+const usesGpu = (choice: BackendChoice): boolean => choice === 'auto' || choice === 'webgpu'
+/** What is shown, and what helpers open, before anything is known. */
+const firstGuess = (choice: BackendChoice): BackendName => choice === 'auto' ? 'wasm' : choice
 
 /** A view of part of a buffer would be sent with the whole buffer behind it. */
 const compact = (bytes: Uint8Array): Uint8Array => bytes.byteLength === bytes.buffer.byteLength ? bytes : bytes.slice()
@@ -62,7 +77,16 @@ class ComputePool implements Compute {
   #workers: number
   #duty: number
   #failedOpenings = 0
+  #choice: BackendChoice
   #backend: BackendName
+  #reports: readonly BackendReport[] = []
+  /** What the helpers of the leading slot open; unknown until it has opened. */
+  #helperBackend: BackendName | undefined
+  /** Devices lost, and when the last one was. */
+  #losses = 0
+  #lostMs = 0
+  /** Backends that are given up until the next choice. */
+  #given: BackendReport[] = []
   #selfTest: ComputeStatus['selfTest'] = 'pending'
   #failure: string | undefined
   /** Why nothing can run any more. */
@@ -73,9 +97,11 @@ class ComputePool implements Compute {
     this.#options = options
     this.#hasher = hasher
     this.#throughput = new Throughput(() => options.clock.now())
-    this.#backend = options.backend
+    this.#choice = options.backend
+    this.#backend = firstGuess(options.backend)
     this.#workers = 0
     this.#duty = 1
+    if (!usesGpu(options.backend)) this.#helperBackend = firstGuess(options.backend)
     this.#limit(options.workers, options.duty)
   }
 
@@ -107,11 +133,24 @@ class ComputePool implements Compute {
       stepsPerSecond: steps,
       macsPerSecond: macs,
       selfTest: this.#selfTest,
+      choice: this.#choice,
+      reports: this.#reports,
       ...(this.#failure === undefined ? {} : { failure: this.#failure })
     }
   }
 
   async setLimits (workers: number, duty: number): Promise<void> { this.#limit(workers, duty) }
+
+  async setBackend (choice: BackendChoice): Promise<void> {
+    if (choice === this.#choice || this.#ended !== undefined) return
+    this.#choice = choice
+    this.#given = []
+    this.#losses = 0
+    this.#reports = []
+    this.#selfTest = 'pending'
+    this.#failure = undefined
+    this.#reopen()
+  }
 
   async stop (): Promise<void> { this.#end('compute is stopped') }
 
@@ -151,9 +190,21 @@ class ComputePool implements Compute {
     if (this.#ended !== undefined) return
     for (const slot of [...this.#slots].reverse()) {
       if (this.#slots.length <= this.#workers) break
-      if (slot.state !== 'busy') this.#remove(slot)
+      if (slot.state !== 'busy' && !(slot.lead && usesGpu(this.#choice))) this.#remove(slot)
     }
-    while (this.#slots.length < this.#workers) this.#open()
+    if (!this.#slots.some(slot => slot.lead && slot.stale !== true) && this.#slots.length < this.#workers) this.#open(true, this.#choice)
+    while (this.#helperBackend !== undefined && this.#slots.length < this.#workers) this.#open(false, this.#helperBackend)
+  }
+
+  /** Every slot anew; those at work when they are done. */
+  #reopen (): void {
+    this.#backend = firstGuess(this.#choice)
+    this.#helperBackend = usesGpu(this.#choice) ? undefined : firstGuess(this.#choice)
+    for (const slot of [...this.#slots]) {
+      if (slot.state === 'busy') slot.stale = true
+      else this.#remove(slot)
+    }
+    this.#resize()
   }
 
   #remove (slot: Slot): void {
@@ -162,19 +213,27 @@ class ComputePool implements Compute {
     this.#slots = this.#slots.filter(other => other !== slot)
   }
 
-  #open (): void {
-    const slot: Slot = { worker: this.#options.spawn(), state: 'opening', startedMs: 0, restUntilMs: 0 }
+  #open (lead: boolean, backend: BackendChoice): void {
+    const slot: Slot = { worker: this.#options.spawn(), lead, state: 'opening', startedMs: 0, restUntilMs: 0 }
     this.#slots.push(slot)
     slot.worker.listen(
       reply => { if (slot.state !== 'gone') this.#onReply(slot, reply) },
       reason => { if (slot.state !== 'gone') this.#onCrash(slot, reason) }
     )
-    slot.worker.post({ kind: 'open', backend: this.#options.backend })
+    slot.worker.post({ kind: 'open', backend, ...(this.#given.length === 0 ? {} : { given: this.#given }) })
   }
 
   #onReply (slot: Slot, reply: Reply): void {
+    if (reply.kind === 'news') {
+      if (slot.lead && slot.stale !== true) this.#learn(reply.value)
+      return
+    }
+    if (reply.kind === 'lost') {
+      this.#onLost(slot, reply.error)
+      return
+    }
     if (slot.state === 'opening') {
-      if (reply.kind === 'open') this.#onOpened(slot, reply.value.backend, reply.value.failure)
+      if (reply.kind === 'open') this.#onOpened(slot, reply.value)
       else this.#end(reply.kind === 'error' ? reply.error : 'a worker answered before it was opened')
       return
     }
@@ -183,7 +242,8 @@ class ComputePool implements Compute {
     slot.pending = undefined
     slot.state = 'ready'
     const now = this.#options.clock.now()
-    this.#rest(slot, (now - slot.startedMs) * (1 / this.#duty - 1), now)
+    if (slot.stale === true) this.#remove(slot)
+    else this.#rest(slot, (now - slot.startedMs) * (1 / this.#duty - 1), now)
     if (reply.kind === 'error') pending.reject(new Error(reply.error))
     else if (reply.kind === pending.work.kind) pending.resolve(reply.value)
     else pending.reject(new Error(`a worker answered ${reply.kind} to ${pending.work.kind}`))
@@ -191,14 +251,46 @@ class ComputePool implements Compute {
     this.#dispatch()
   }
 
-  #onOpened (slot: Slot, backend: BackendName, failure: string | undefined): void {
+  #onOpened (slot: Slot, opened: Opened): void {
     slot.state = 'ready'
     this.#failedOpenings = 0
+    if (slot.lead) {
+      this.#learn(opened)
+      if (usesGpu(this.#choice)) this.#helperBackend = opened.backend === 'webgpu' ? 'wasm' : opened.backend
+      this.#resize()
+    } else if (opened.failure !== undefined) this.#failed(opened.failure)
+    this.#dispatch()
+  }
+
+  #learn ({ backend, failure, reports }: Opened): void {
     this.#backend = backend
-    if (failure !== undefined) {
-      this.#selfTest = 'failed'
-      this.#failure = failure
-    } else if (this.#selfTest === 'pending') this.#selfTest = 'passed'
+    this.#reports = reports
+    if (failure !== undefined) this.#failed(failure)
+    else if (this.#selfTest === 'pending') this.#selfTest = 'passed'
+  }
+
+  #failed (failure: string): void {
+    this.#selfTest = 'failed'
+    this.#failure = failure
+  }
+
+  /** The task did nothing wrong: it runs again, on a new device or, the second time, without one. */
+  #onLost (slot: Slot, reason: string): void {
+    const now = this.#options.clock.now()
+    this.#losses = now - this.#lostMs > LOSS_MEMORY_MS ? 1 : this.#losses + 1
+    this.#lostMs = now
+    if (this.#losses > 1) {
+      const failure = `webgpu: ${reason}`
+      this.#given = [{ backend: 'webgpu', state: 'lost', failure }]
+      this.#failed(failure)
+    }
+    const { pending } = slot
+    this.#remove(slot)
+    if (pending !== undefined) {
+      pending.attempts--
+      this.#enqueue(pending, true)
+    }
+    this.#resize()
     this.#dispatch()
   }
 

@@ -8,11 +8,11 @@ import type { Kernels } from './kernels.ts'
 import { SELF_TEST } from './selfTestSlices.ts'
 
 /** Runs a golden slice and evaluates its end on its own records. */
-export function runGolden (kernels: Kernels, hasher: Hasher, input: GoldenInput): Pick<GoldenSlice, 'stateHash' | 'payloadDigest' | 'correct' | 'lossBits16'> {
+export async function runGolden (kernels: Kernels, hasher: Hasher, input: GoldenInput): Promise<Pick<GoldenSlice, 'stateHash' | 'payloadDigest' | 'correct' | 'lossBits16'>> {
   const task = goldenTask(input)
-  const state = kernels.runSlice(task)
+  const state = await kernels.runSlice(task)
   const { labels, inputs, spec } = task
-  const { correct, lossBits16 } = evaluationOf(kernels.score({ spec, state, inputs, labels }), labels, spec.data.classes)
+  const { correct, lossBits16 } = evaluationOf(await kernels.score({ spec, state, inputs, labels }), labels, spec.data.classes)
   return {
     stateHash: toHex(stateHash(state, hasher)),
     payloadDigest: toHex(hasher('payload', encodePayload(task.state, state))),
@@ -22,9 +22,9 @@ export function runGolden (kernels: Kernels, hasher: Hasher, input: GoldenInput)
 }
 
 /** The first golden slice that the kernels get wrong, in words. */
-export function selfTestFailure (kernels: Kernels, hasher: Hasher): string | undefined {
+export async function selfTestFailure (kernels: Kernels, hasher: Hasher): Promise<string | undefined> {
   for (const golden of SELF_TEST) {
-    const got = runGolden(kernels, hasher, golden)
+    const got = await runGolden(kernels, hasher, golden)
     for (const field of ['stateHash', 'payloadDigest', 'correct', 'lossBits16'] as const) {
       if (got[field] !== golden[field]) return `${kernels.backend}: golden slice "${golden.name}" has ${field} ${golden[field]}, computed ${got[field]}`
     }

@@ -77,6 +77,12 @@ export const COST_PER_WINDOW_ELEMENT = 16
 export const COST_PER_ELEMENT = 32
 /** A slice costs at most this: about a quarter of a second on the reference device, a fortieth of the block interval. */
 export const MAX_SLICE_COST = 8_000_000_000
+/**
+ * A slice of a posted job costs at least this, in cost units: seven milliseconds on the reference
+ * device. Below it the fixed cost of a slice (template, messages, hashing, a replay by everyone) is
+ * most of the work, and a cheap job would keep busy whoever draws it at a thousandth of the price.
+ */
+export const MIN_SLICE_COST = 200_000_000
 
 /** Share of a block's subsidy that goes to the contributions it seals, in 1/256; unissued if none. */
 export const CONTRIBUTION_SUBSIDY_SHARE = 64
@@ -127,6 +133,13 @@ export interface ChainParams {
   readonly minerCountBlocks: number
   /** Least fee of a transaction, grains. */
   readonly minFee: bigint
+  /** Least cost of a slice of a posted job, cost units. */
+  readonly minSliceCost: number
+  /**
+   * Blocks from an owner's cancellation to the end of an active job. Until then seals are taken and
+   * paid: an owner who also mines could else leave out those already signed.
+   */
+  readonly cancelDelay: number
 }
 
 /** Cost units the WASM kernels work off per second on the reference device (one core, `npm run bench`). */
@@ -160,7 +173,9 @@ export const MAIN: ChainParams = {
   subsidy: 50n * GRAINS_PER_CREDIT,
   halvingBlocks: 2_100_000,
   minerCountBlocks: 64,
-  minFee: 1_000n
+  minFee: 1_000n,
+  minSliceCost: MIN_SLICE_COST,
+  cancelDelay: 6
 }
 
 export const TEST: ChainParams = {
@@ -171,6 +186,7 @@ export const TEST: ChainParams = {
   genesisTarget: targetForWork(REFERENCE_COST_PER_SECOND / 30n),
   committeeBlocks: 4,
   maturity: 4,
+  cancelDelay: 4,
   roundMs: 1_500
 }
 
@@ -189,5 +205,8 @@ export function paramErrors (p: ChainParams): string[] {
   must(p.futureMs >= p.blockIntervalMs, 'clocks may differ by at least a block')
   must(MAX_PENDING_SEALS * 2 <= MAX_SEALS_PER_BLOCK, 'pending seals must fit one block, with room for a second job')
   must(BigInt(MAX_SLICE_COST) * 20n >= REFERENCE_COST_PER_SECOND, 'MAX_SLICE_COST is in reach of the reference device')
+  must(BigInt(p.minSliceCost) * 200n >= REFERENCE_COST_PER_SECOND, 'a slice is at least five milliseconds of the reference device')
+  must(p.minSliceCost * 20 <= MAX_SLICE_COST, 'models of very different sizes fit between the least slice and the dearest')
+  must(p.cancelDelay > p.rhoDelay, 'what was drawn before a cancellation was known can still be sealed')
   return wrong
 }

@@ -13,7 +13,7 @@ export const GOSSIP_PER_PEER_PER_SECOND = 50
 export const GOSSIP_BURST = 250
 
 /** Requests being answered at once on one protocol: of one peer, and in all. */
-export const MAX_REQUESTS_PER_PEER = 4
+export const MAX_REQUESTS_PER_PEER = 8
 export const MAX_REQUESTS_PER_PROTOCOL = 32
 /** The request bucket holds this many seconds' worth of tokens. */
 export const REQUEST_BURST_SECONDS = 4

@@ -2,7 +2,7 @@
  * The node as the page sees it: one object of actions, and a stream of events. Views are built at
  * most four times a second, and only while somebody listens.
  */
-import type { BlockView, CurvePoint, DatasetPreview, FieldError, HistoryEntry, JobDraft, JobFiles, JobView, LogEntry, MiningSettings, NodeApi, NodeEvent, NodeView, Outcome, Prediction, ReplayView } from '../bridge/api.ts'
+import type { BlockView, CurvePoint, DatasetPreview, FieldError, HistoryEntry, JobCheck, JobDraft, JobFiles, JobView, LogEntry, MiningSettings, NodeApi, NodeEvent, NodeView, Outcome, Prediction, ReplayView } from '../bridge/api.ts'
 import { formatAddress } from '../core/codec/address.ts'
 import { equalBytes, fromHex, toHex } from '../core/codec/ssz.ts'
 import type { Claim } from '../core/codec/wire.ts'
@@ -126,7 +126,7 @@ export class NodeService implements NodeApi {
   }
 
   async previewData (files: JobFiles): Promise<Outcome<DatasetPreview>> { return await this.#n.jobDesk.previewData(files) }
-  async checkJob (draft: JobDraft): Promise<Outcome<{ readonly parameters: number, readonly costPerSlice: number, readonly contributionsPaid: number, readonly total: bigint }>> { return this.#n.jobDesk.checkJob(draft) }
+  async checkJob (draft: JobDraft): Promise<Outcome<JobCheck>> { return this.#n.jobDesk.checkJob(draft) }
   async postJob (draft: JobDraft): Promise<Outcome<{ readonly id: Hex }>> { return await this.#n.jobDesk.postJob(draft) }
 
   async cancelJob (id: Hex): Promise<Outcome<{ readonly id: Hex }>> {

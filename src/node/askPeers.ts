@@ -33,3 +33,11 @@ export async function ask (network: Pick<Network, 'request'>, peer: PeerId, prot
 export function sleep (clock: Pick<Clock, 'after'>, ms: number): Promise<void> {
   return new Promise(resolve => { clock.after(ms, resolve) })
 }
+
+/** Undefined if it takes longer; what was begun goes on. */
+export async function within<T> (clock: Pick<Clock, 'after'>, ms: number, work: Promise<T>): Promise<T | undefined> {
+  return await new Promise((resolve, reject) => {
+    const cancel = clock.after(ms, () => { resolve(undefined) })
+    work.then(resolve, reject).finally(cancel)
+  })
+}

@@ -378,7 +378,9 @@ export class Chain implements ChainService {
     this.#condemned = await this.#store.loadCondemned()
     const top = await this.#store.topHeight()
     if (top === undefined) return { height: 0 }
-    this.#tree = new BlockTree(await this.#loadBase(Math.max(0, top - this.#params.historyBlocks)), this.#params.joinReplayBlocks)
+    const wanted = Math.max(0, top - this.#params.historyBlocks)
+    const branch = await this.#store.branch(Math.max(0, wanted - SNAPSHOT_BLOCKS))
+    this.#tree = new BlockTree(await this.#loadBase(wanted, branch), this.#params.joinReplayBlocks)
     const base = this.#tree.base.meta.height
     const bad: Array<{ height: number, key: Hex }> = []
     let problem: string | undefined
@@ -386,6 +388,8 @@ export class Chain implements ChainService {
       const why = this.#restore(b)
       if (why === undefined) continue
       bad.push({ height: b.height, key: b.key })
+      // A side branch that forks off below the base is no damage.
+      if ((branch.get(b.height) ?? b.key) !== b.key) continue
       problem ??= `stored block ${b.height} ${b.key.slice(0, 8)} is damaged (${why}); the chain goes on from block ${this.head().height}`
     }
     this.#store.forget(bad)
@@ -417,8 +421,11 @@ export class Chain implements ChainService {
     return undefined
   }
 
-  async #loadBase (height: number): Promise<TreeNode> {
+  /** A snapshot on a side branch would keep this node on that branch for ever. */
+  async #loadBase (height: number, branch: ReadonlyMap<number, Hex>): Promise<TreeNode> {
+    if (height === 0) return this.#genesisNode()
     for await (const s of this.#store.snapshots(height)) {
+      if ((branch.get(s.height) ?? s.hash) !== s.hash) continue
       const stored = await this.#store.header(s.height, s.hash)
       if (stored === undefined || s.ledger.height !== s.height || toHex(ledgerRoot(s.ledger)) !== toHex(stored.header.template.stateRoot)) continue
       const ledgers = [s.ledger, ...s.before]

@@ -1,7 +1,7 @@
 /**
  * Seals are optimistic: few replay a contribution before it is sealed, anyone may after. The auditor
- * replays a random share of what is sealed; what it finds wrong it calls out by name, and every
- * node that hears the challenge replays that one slice and sees for itself. Nothing is believed:
+ * replays a random share of what is sealed, and what the lot gives it (duties.ts) once a block has
+ * sealed it; what it finds wrong it calls out by name, and every node that hears the challenge replays that one slice and sees for itself. Nothing is believed:
  * a challenge of a right contribution costs the challenger.
  */
 import { equalBytes, toHex, ZERO32 } from '../core/codec/ssz.ts'
@@ -11,8 +11,10 @@ import { findJob } from '../core/ledger/state.ts'
 import type { ChainParams } from '../core/params.ts'
 import type { Clock, Random } from '../ports/clock.ts'
 import type { Candidate, Contributions, Taken } from './contributions.ts'
+import { auditors } from './duties.ts'
 import { Lru } from './lru.ts'
-import type { Blame, ChainService, Log, ReplayService } from './parts.ts'
+import type { MinerKey } from './minerKey.ts'
+import type { Blame, BlockRecord, ChainService, Log, ReplayService } from './parts.ts'
 import { differs } from './replay.ts'
 import type { Rounds } from './rounds.ts'
 import { TokenBuckets } from './tokenBucket.ts'
@@ -27,10 +29,12 @@ const CHALLENGES_AT_ONCE = 4
 const CHALLENGES_PER_SECOND = 0.2
 const CHALLENGES_BURST = 4
 
-interface Sealed { readonly claim: Claim, readonly id: Uint8Array, readonly signed: SignedSeal }
+/** `byLot`: others count on this node, and it must be done before the contribution is ripe. */
+interface Sealed { readonly claim: Claim, readonly id: Uint8Array, readonly signed: SignedSeal, readonly byLot?: true }
 
 export interface ChallengesDeps {
   readonly params: ChainParams
+  readonly key: Pick<MinerKey, 'publicKey'>
   readonly chain: Pick<ChainService, 'head' | 'at' | 'on' | 'condemn'>
   readonly rounds: Pick<Rounds, 'onTip' | 'pendingSeal' | 'condemn' | 'isCondemned' | 'signers' | 'tips'>
   readonly contributions: Pick<Contributions, 'find' | 'drop' | 'vouchersOf'>
@@ -40,7 +44,7 @@ export interface ChallengesDeps {
   readonly random: Random
   readonly clock: Clock
   readonly log: Log
-  /** Of 256; AUDIT_SHARE where not given. */
+  /** Of 256; AUDIT_SHARE where not given. With 0 this node leaves the lot to others, too. */
   readonly auditShare?: number
 }
 
@@ -72,7 +76,7 @@ export class Challenges {
     this.#undo.push(
       rounds.onTip(tip => { for (const signed of tip.pending) this.#consider(signed) }),
       chain.on('head', ({ head, added }) => {
-        for (const record of added) if (record.meta.height > head.height - params.maturity) for (const signed of record.body.seals) this.#consider(signed)
+        for (const record of added) if (record.meta.height > head.height - params.maturity) this.#sealed(record)
       }))
   }
 
@@ -157,6 +161,22 @@ export class Challenges {
     return { verdict: 'reject', reason: 'challenge of a right contribution' }
   }
 
+  /** What the lot of this block gives to this node comes before what it has chosen itself. */
+  #sealed (record: BlockRecord): void {
+    const { params, key } = this.#d
+    for (const signed of record.body.seals) {
+      for (const claim of signed.seal.contributions) {
+        const id = claimId(claim)
+        const name = toHex(id)
+        if (this.#share === 0 || this.#considered.get(name) === true) continue
+        if (!auditors(params, record.meta, id, claim).some(member => equalBytes(member, key.publicKey))) continue
+        this.#considered.set(name, true)
+        this.#queue.unshift({ claim, id, signed, byLot: true })
+      }
+      this.#consider(signed)
+    }
+  }
+
   /** Draws once for every contribution of a seal. */
   #consider (signed: SignedSeal): void {
     for (const claim of signed.seal.contributions) {
@@ -185,7 +205,7 @@ export class Challenges {
   }
 
   async #audit (sealed: Sealed): Promise<void> {
-    const wrong = await this.#replay(sealed.claim, 'background')
+    const wrong = await this.#replay(sealed.claim, sealed.byLot ? 'replay' : 'background')
     if (wrong === undefined) return
     this.#audited++
     if (wrong === false) return

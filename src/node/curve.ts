@@ -3,7 +3,11 @@
  * slice trains on. For people only; nothing in the chain depends on it.
  */
 import type { CurvePoint } from '../bridge/api.ts'
+import type { JobSpec } from '../core/codec/jobSpec.ts'
 import { toHex } from '../core/codec/ssz.ts'
+import type { Dataset } from '../core/training/dataset.ts'
+import { initialState } from '../core/training/init.ts'
+import type { ModelState } from '../core/training/modelState.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Compute } from '../ports/compute.ts'
 import { StorageError, type Storage } from '../ports/storage.ts'
@@ -109,18 +113,24 @@ export class Curve {
   }
 
   async #evaluate (job: Hex, tip: RoundTip): Promise<void> {
-    const { data, states, compute, clock } = this.#d
+    const { data, states, clock } = this.#d
     const held = dataFor(data, tip.spec)
     if (this.#last.get(job)?.round === tip.round || held === undefined || tip.spec.data.testRecords === 0) return
     this.#last.set(job, { at: clock.now(), round: tip.round })
     const state = await states.state(tip.job.id, tip.round, tip.stateHash)
     if (state === undefined || this.#stopped) return
-    const count = Math.min(tip.spec.data.testRecords, RECORDS_MAX)
-    const { inputs, labels } = held.gather(Array.from({ length: count }, (_, i) => tip.spec.data.trainRecords + i))
-    const r = await compute.evaluate({ spec: tip.spec, state, inputs, labels })
+    // Every curve begins at the beginning, also for a tab that came later.
+    if (tip.round > 0 && this.points(job).length === 0) await this.#measure(job, tip.spec, 0, initialState(tip.spec), held)
+    await this.#measure(job, tip.spec, tip.round, state, held)
+  }
+
+  async #measure (job: Hex, spec: JobSpec, round: number, state: ModelState, data: Dataset): Promise<void> {
+    const count = Math.min(spec.data.testRecords, RECORDS_MAX)
+    const { inputs, labels } = data.gather(Array.from({ length: count }, (_, i) => spec.data.trainRecords + i))
+    const r = await this.#d.compute.evaluate({ spec, state, inputs, labels })
     // Nats, as everyone plots them.
     const loss = r.lossBits16 / 65536 / r.count * Math.LN2
-    await this.#add({ job, round: tip.round, timeMs: clock.now(), samples: r.count, accuracy: r.correct / r.count, loss })
+    await this.#add({ job, round, timeMs: this.#d.clock.now(), samples: r.count, accuracy: r.correct / r.count, loss })
   }
 
   async #add (point: CurvePoint): Promise<void> {

@@ -1,23 +1,13 @@
 /**
- * Data sets in storage: chunk by chunk as they arrive, so that a fetch goes on after a reload, and
- * a note for each set that the user brought, with the names that no root commits to.
+ * Data sets in storage: chunk by chunk as they arrive, packed, so that a fetch goes on after a
+ * reload, and a note for each set that the user brought, with the names that no root commits to.
  */
 import { DataRef } from '../core/codec/jobSpec.ts'
 import { decode, fromHex, toHex } from '../core/codec/ssz.ts'
-import { CHUNK_BYTES, HASH_BYTES } from '../core/params.ts'
-import { type Dataset, type Display, packRecords, recordBytes } from '../core/training/dataset.ts'
+import { HASH_BYTES } from '../core/params.ts'
+import { chunkCount, type Dataset, type Display, packChunk } from '../core/training/dataset.ts'
 import { StorageError, type Storage, type StorageOp } from '../ports/storage.ts'
 import type { Hex, Log } from './parts.ts'
-
-/** Power of two records that fit one chunk: ranges then need the shortest proofs. */
-export function recordsPerChunk (ref: Pick<DataRef, 'features'>): number {
-  let count = 1
-  while (2 * count * recordBytes(ref) <= CHUNK_BYTES) count *= 2
-  return count
-}
-
-export const recordCount = (ref: Pick<DataRef, 'trainRecords' | 'testRecords'>): number => ref.trainRecords + ref.testRecords
-export const chunkCount = (ref: DataRef): number => Math.ceil(recordCount(ref) / recordsPerChunk(ref))
 
 const REF_BYTES = DataRef.fixedSize!
 const NOTE = 'note'
@@ -39,6 +29,8 @@ function parseNote (bytes: Uint8Array): Note | undefined {
 export class DatasetStore {
   readonly #storage: Pick<Storage, 'get' | 'keys' | 'commit'>
   readonly #log: Log
+  readonly #queue: StorageOp[] = []
+  #writing: Promise<void> | undefined
 
   constructor (storage: Pick<Storage, 'get' | 'keys' | 'commit'>, log: Log) {
     this.#storage = storage
@@ -67,17 +59,19 @@ export class DatasetStore {
     return await this.#storage.get('data', chunkKey(root, chunk))
   }
 
-  async putChunk (root: Hex, chunk: number, bytes: Uint8Array): Promise<void> {
-    await this.#commit([{ op: 'put', store: 'data', key: chunkKey(root, chunk), value: bytes }])
+  /** Written soon, together with what comes while another commit is under way: each waits for the disk. */
+  putChunk (root: Hex, chunk: number, packed: Uint8Array): void {
+    this.#queue.push({ op: 'put', store: 'data', key: chunkKey(root, chunk), value: packed })
+    this.#writing ??= this.#write().finally(() => { this.#writing = undefined })
   }
+
+  /** When all that was put is written. */
+  async written (): Promise<void> { await this.#writing }
 
   /** Whole, in one commit: a set the user brought is there or it is not. */
   async putAll (data: Dataset): Promise<void> {
     const root = toHex(data.ref.root)
-    const count = recordsPerChunk(data.ref)
-    const ops: StorageOp[] = Array.from({ length: chunkCount(data.ref) }, (_, i) => ({
-      op: 'put', store: 'data', key: chunkKey(root, i), value: packRecords(data, i * count, Math.min(count, data.records - i * count))
-    }))
+    const ops: StorageOp[] = Array.from({ length: chunkCount(data.ref) }, (_, i) => ({ op: 'put', store: 'data', key: chunkKey(root, i), value: packChunk(data, i) }))
     const display = new TextEncoder().encode(JSON.stringify({ classNames: data.classNames, shape: { width: data.width, height: data.height } }))
     const note = new Uint8Array(REF_BYTES + display.length)
     note.set(DataRef.serialize(data.ref))
@@ -86,8 +80,13 @@ export class DatasetStore {
   }
 
   async drop (root: Hex): Promise<void> {
+    await this.written()
     const keys = await this.#storage.keys('data', { from: `${root}/`, to: `${root}0` })
     if (keys.length > 0) await this.#commit(keys.map(key => ({ op: 'delete', store: 'data', key })))
+  }
+
+  async #write (): Promise<void> {
+    while (this.#queue.length > 0) await this.#commit(this.#queue.splice(0))
   }
 
   /** Without room the set lives in memory, until the page goes. */

@@ -1,55 +1,64 @@
 /**
  * The data that jobs train on. The built-in digits every node draws for itself; registered sets are
- * fetched range by range from whoever has them, each range proved against the root before it is
+ * fetched chunk by chunk from whoever has them, each chunk proved against the root before it is
  * kept, and served on once whole. A set is `held` when all of it is here and its root is right.
  *
  * Anyone may post a job that names another's root with a wrong size. So a fetch is one of a whole
- * reference, and as long as no range has been proved, an answer that does not fit is nobody's lie.
+ * reference, and as long as no chunk has been proved, an answer that does not fit is nobody's lie.
  */
 import { DATA_BUILTIN, DataRef, type JobSpec } from '../core/codec/jobSpec.ts'
 import { decode, equalBytes, toHex } from '../core/codec/ssz.ts'
-import { DataRequest, DataResponse } from '../core/codec/wire.ts'
-import { merkleLevels, rangeProofFromLevels, verifyRange } from '../core/crypto/merkle.ts'
+import { DataRequest, DataResponse, PACKED_CHUNK_BYTES } from '../core/codec/wire.ts'
+import { rangeProof, verifyRange } from '../core/crypto/merkle.ts'
 import { isEnded } from '../core/ledger/state.ts'
-import { CHUNK_BYTES, HASH_BYTES, MAX_ACTIVE_JOBS } from '../core/params.ts'
-import { BUILTIN_REF, builtinDataset, type Dataset, datasetLeaves, type Display, heldDataset, packRecords, recordBytes, unpackRecords } from '../core/training/dataset.ts'
+import { HASH_BYTES, MAX_ACTIVE_JOBS } from '../core/params.ts'
+import {
+  BUILTIN_REF, builtinDataset, chunkCount, chunkRecords, chunkRoot, type Dataset, datasetRoot, type Display, heldDataset, packChunk, readRecords, recordCount, recordsPerChunk, unpackChunk
+} from '../core/training/dataset.ts'
+import type { Hasher } from '../core/training/stateHash.ts'
 import type { Clock, Random } from '../ports/clock.ts'
 import type { Network, PeerId } from '../ports/network.ts'
 import type { Storage } from '../ports/storage.ts'
 import { ask, candidates, sleep, type Asking } from './askPeers.ts'
-import { chunkCount, DatasetStore, recordCount, recordsPerChunk } from './datasetStore.ts'
+import { DatasetStore } from './datasetStore.ts'
 import type { Blame, ChainService, DataService, Hex, Log } from './parts.ts'
 
 export const DATA_PROTOCOL = '/cw/1/data'
 const REQUEST_BYTES = HASH_BYTES + 8
 /** Two offsets, the records, 64 siblings. */
-const RESPONSE_BYTES = 8 + CHUNK_BYTES + 64 * HASH_BYTES
-const REQUEST_TIMEOUT_MS = 8_000
+const RESPONSE_BYTES = 8 + PACKED_CHUNK_BYTES + 64 * HASH_BYTES
+/** Half a megabyte over a slow line. */
+const REQUEST_TIMEOUT_MS = 15_000
 const REQUESTS_PER_SECOND = 32
-/** Peers one set is fetched from at once, and requests under way to each: one below what a peer serves at a time. */
+/**
+ * Peers one set is fetched from at once, and requests under way to each: below what a peer serves at
+ * a time, as it counts one until its stream is closed. An answer passes eight threads, all of them busy.
+ */
 const PARALLEL_PEERS = 3
-const REQUESTS_AT_ONCE = 3
+const REQUESTS_AT_ONCE = 6
 /** Pause before those who did not have it are asked again. */
 const RETRY_MS = 2_000
 /** Sets the user brought, or of jobs that ended, that stay beside those of open jobs. */
-const EXTRA_SETS = 3
+const EXTRA_SETS = 1
 /** Sets being fetched: no more jobs can be open. */
 const MAX_FETCHES = MAX_ACTIVE_JOBS
 
 interface Fetch {
   readonly ref: DataRef
-  readonly features: Uint8Array
-  readonly labels: Uint8Array
-  readonly leaves: Uint8Array[]
+  /** Made when the first chunk is here: a job whose data nobody has takes no memory. */
+  records?: { readonly features: Uint8Array, readonly labels: Uint8Array }
+  readonly roots: Uint8Array[]
   /** Chunks neither here nor asked for. */
   readonly missing: Set<number>
   have: number
-  /** A range from a peer has been proved: the reference is right about its root. */
+  /** A chunk from a peer has been proved: the reference is right about its root. */
   proved: boolean
   stopped: boolean
 }
 
-interface Held { readonly data: Dataset, levels?: ReadonlyArray<readonly Uint8Array[]> }
+function newFetch (ref: DataRef): Fetch {
+  return { ref, roots: [], missing: new Set(Array.from({ length: chunkCount(ref) }, (_, i) => i)), have: 0, proved: false, stopped: false }
+}
 
 const maxLabels = new WeakMap<Dataset, number>()
 
@@ -79,6 +88,8 @@ export interface DatasetsDeps {
   readonly random: Random
   readonly blame: Pick<Blame, 'refuse'>
   readonly log: Log
+  /** A faster engine for hash() of core. */
+  readonly hasher?: Hasher
   /** Called when a set becomes held. */
   readonly onHeld?: (root: Hex) => void
 }
@@ -87,7 +98,7 @@ export class Datasets implements DataService {
   readonly #d: DatasetsDeps
   readonly #store: DatasetStore
   readonly #builtin = builtinDataset()
-  readonly #held = new Map<Hex, Held>()
+  readonly #held = new Map<Hex, Dataset>()
   /** By reference. */
   readonly #fetches = new Map<Hex, Fetch>()
   readonly #undo: Array<() => void> = []
@@ -110,14 +121,15 @@ export class Datasets implements DataService {
     this.#follow()
   }
 
-  stop (): void {
+  async stop (): Promise<void> {
     this.#stopped = true
     for (const fetch of this.#fetches.values()) fetch.stopped = true
     for (const undo of this.#undo.splice(0)) undo()
+    await this.#store.written()
   }
 
   held (root: Uint8Array): Dataset | undefined {
-    return equalBytes(root, BUILTIN_REF.root) ? this.#builtin : this.#held.get(toHex(root))?.data
+    return equalBytes(root, BUILTIN_REF.root) ? this.#builtin : this.#held.get(toHex(root))
   }
 
   /** Records. */
@@ -133,17 +145,7 @@ export class Datasets implements DataService {
     const name = toHex(spec.data.root)
     const key = refKey(spec.data)
     if (this.#stopped || spec.data.source === DATA_BUILTIN || this.held(spec.data.root) !== undefined || this.#fetches.has(key) || this.#fetches.size >= MAX_FETCHES) return
-    const total = recordCount(spec.data)
-    const fetch: Fetch = {
-      ref: spec.data,
-      features: new Uint8Array(total * spec.data.features),
-      labels: new Uint8Array(total),
-      leaves: new Array<Uint8Array>(total),
-      missing: new Set(Array.from({ length: chunkCount(spec.data) }, (_, i) => i)),
-      have: 0,
-      proved: false,
-      stopped: false
-    }
+    const fetch = newFetch(spec.data)
     this.#fetches.set(key, fetch)
     this.#run(name, fetch).catch((e: unknown) => {
       this.#d.log.error('data', `fetch of ${name.slice(0, 16)} failed: ${e instanceof Error ? e.message : String(e)}`)
@@ -171,9 +173,9 @@ export class Datasets implements DataService {
     return new Set(this.#d.chain.head().ledger.jobs.filter(j => !isEnded(j)).map(j => toHex(j.spec.data.root)))
   }
 
-  #hold (name: Hex, data: Dataset, levels?: Held['levels']): void {
+  #hold (name: Hex, data: Dataset): void {
     this.#held.delete(name)
-    this.#held.set(name, { data, levels })
+    this.#held.set(name, data)
     for (const fetch of this.#fetchesOf(data.ref.root)) fetch.stopped = true
     this.#d.onHeld?.(name)
   }
@@ -190,16 +192,7 @@ export class Datasets implements DataService {
 
   /** A set that is in storage whole. */
   async #load (name: Hex, ref: DataRef, display: Display): Promise<void> {
-    const fetch: Fetch = {
-      ref,
-      features: new Uint8Array(recordCount(ref) * ref.features),
-      labels: new Uint8Array(recordCount(ref)),
-      leaves: new Array<Uint8Array>(recordCount(ref)),
-      missing: new Set(Array.from({ length: chunkCount(ref) }, (_, i) => i)),
-      have: 0,
-      proved: false,
-      stopped: false
-    }
+    const fetch = newFetch(ref)
     await this.#resume(name, fetch)
     if (fetch.missing.size > 0 || !this.#finish(name, fetch, display)) await this.#store.drop(name)
   }
@@ -224,8 +217,9 @@ export class Datasets implements DataService {
   async #resume (name: Hex, fetch: Fetch): Promise<void> {
     for (const chunk of await this.#store.chunks(name)) {
       if (!fetch.missing.has(chunk)) continue
-      const bytes = await this.#store.chunk(name, chunk)
-      if (bytes !== undefined && bytes.length === chunkRecords(fetch.ref, chunk) * recordBytes(fetch.ref)) this.#take(fetch, chunk, bytes)
+      const packed = await this.#store.chunk(name, chunk)
+      const bytes = packed === undefined ? undefined : unpackChunk(fetch.ref, chunk, packed)
+      if (bytes !== undefined) this.#take(fetch, chunk, bytes, chunkRoot(fetch.ref, bytes, this.#d.hasher))
     }
   }
 
@@ -245,16 +239,16 @@ export class Datasets implements DataService {
     const [chunk] = fetch.missing
     if (chunk === undefined || fetch.stopped) return false
     fetch.missing.delete(chunk)
-    const bytes = await this.#ask(fetch, chunk, peer)
-    if (bytes === undefined || !this.#take(fetch, chunk, bytes)) {
+    const packed = await this.#ask(fetch, chunk, peer)
+    if (packed === undefined) {
       fetch.missing.add(chunk)
       return false
     }
-    await this.#store.putChunk(name, chunk, bytes)
+    this.#store.putChunk(name, chunk, packed)
     return true
   }
 
-  /** Undefined: the peer does not have it, or lied and was told so. */
+  /** The chunk, packed and taken. Undefined: the peer does not have it, or lied and was told so. */
   async #ask (fetch: Fetch, chunk: number, peer: PeerId): Promise<Uint8Array | undefined> {
     const { ref } = fetch
     const first = chunk * recordsPerChunk(ref)
@@ -264,10 +258,13 @@ export class Datasets implements DataService {
     const response = decode(DataResponse, answer, RESPONSE_BYTES)
     if (response.ok) {
       const { records, proof } = response.value
-      const unpacked = records.length === count * recordBytes(ref) ? unpackRecords(ref, records) : undefined
-      if (unpacked !== undefined && verifyRange(ref.root, recordCount(ref), first, unpacked.leafHashes, proof)) {
+      const bytes = unpackChunk(ref, chunk, records)
+      const root = bytes === undefined ? undefined : chunkRoot(ref, bytes, this.#d.hasher)
+      if (bytes !== undefined && root !== undefined && verifyRange(ref.root, chunkCount(ref), chunk, [root], proof)) {
         fetch.proved = true
-        return records
+        if (this.#take(fetch, chunk, bytes, root)) return records
+        this.#d.log.debug('data', `records of ${toHex(ref.root).slice(0, 16)} are of classes that its reference does not have`)
+        return undefined
       }
       if (!fetch.proved) {
         this.#d.log.debug('data', `an answer of ${peer} does not fit the reference of ${toHex(ref.root).slice(0, 16)}: one of the two is wrong`)
@@ -279,40 +276,44 @@ export class Datasets implements DataService {
     return undefined
   }
 
-  #take (fetch: Fetch, chunk: number, bytes: Uint8Array): boolean {
-    const unpacked = unpackRecords(fetch.ref, bytes)
-    if (unpacked === undefined) return false
-    const first = chunk * recordsPerChunk(fetch.ref)
-    fetch.features.set(unpacked.inputs, first * fetch.ref.features)
-    fetch.labels.set(unpacked.labels, first)
-    for (const [i, leaf] of unpacked.leafHashes.entries()) fetch.leaves[first + i] = leaf
+  #take (fetch: Fetch, chunk: number, bytes: Uint8Array, root: Uint8Array): boolean {
+    const { ref } = fetch
+    const read = readRecords(ref, bytes)
+    if (read === undefined) return false
+    const first = chunk * recordsPerChunk(ref)
+    fetch.records ??= { features: new Uint8Array(recordCount(ref) * ref.features), labels: new Uint8Array(recordCount(ref)) }
+    fetch.records.features.set(read.inputs, first * ref.features)
+    fetch.records.labels.set(read.labels, first)
+    fetch.roots[chunk] = root
     fetch.missing.delete(chunk)
-    fetch.have += unpacked.labels.length
+    fetch.have += read.labels.length
     return true
   }
 
+  /** Nothing is missing. */
   #finish (name: Hex, fetch: Fetch, display: Display): boolean {
-    const levels = merkleLevels(fetch.leaves)
-    if (!equalBytes(levels[levels.length - 1][0], fetch.ref.root)) {
+    if (fetch.records === undefined || !equalBytes(datasetRoot(fetch.roots), fetch.ref.root)) {
       this.#d.log.warn('data', `stored data set ${name.slice(0, 16)} is damaged; dropped`)
       return false
     }
-    this.#hold(name, heldDataset(fetch.ref, fetch.features, fetch.labels, display), levels)
-    this.#d.log.info('data', `data set ${name.slice(0, 16)} held: ${fetch.labels.length} records`)
+    const { features, labels } = fetch.records
+    this.#hold(name, heldDataset(fetch.ref, features, labels, fetch.roots, display))
+    this.#d.log.info('data', `data set ${name.slice(0, 16)} held: ${labels.length} records`)
     return true
   }
 
+  /** A chunk, whole: one hash per chunk proves it, and no stranger makes this node hash a range of his choice. */
   #serve (body: Uint8Array): Uint8Array {
     const nothing = new Uint8Array(0)
     const request = decode(DataRequest, body, REQUEST_BYTES)
     if (!request.ok) return nothing
     const { root, first, count } = request.value
-    const held = this.#held.get(toHex(root))
-    if (held === undefined || count === 0 || first + count > held.data.records || count * recordBytes(held.data.ref) > CHUNK_BYTES) return nothing
-    held.levels ??= merkleLevels(datasetLeaves(held.data))
-    return DataResponse.serialize({ records: packRecords(held.data, first, count), proof: rangeProofFromLevels(held.levels, first, count) })
+    const data = this.#held.get(toHex(root))
+    if (data?.chunkRoots === undefined || first >= data.records) return nothing
+    const chunk = Math.floor(first / recordsPerChunk(data.ref))
+    if (first !== chunk * recordsPerChunk(data.ref) || count !== chunkRecords(data.ref, chunk)) return nothing
+    return DataResponse.serialize({ records: packChunk(data, chunk), proof: rangeProof(data.chunkRoots, chunk, 1) })
   }
 }
 
 const refKey = (ref: DataRef): Hex => toHex(DataRef.serialize(ref))
-const chunkRecords = (ref: DataRef, chunk: number): number => Math.min(recordsPerChunk(ref), recordCount(ref) - chunk * recordsPerChunk(ref))

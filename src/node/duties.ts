@@ -1,6 +1,6 @@
 /**
- * Who of a committee does what, computed the same by everyone: which member replays a contribution,
- * who proposes a seal and who is next if it sleeps. Policy, not consensus: a seal that was made out
+ * Who of a committee does what, computed the same by everyone: which member replays a contribution
+ * before it is sealed and which after, who proposes a seal and who is next if it sleeps. Policy, not consensus: a seal that was made out
  * of turn is still a seal.
  */
 import { compareBytes, equalBytes } from '../core/codec/ssz.ts'
@@ -25,10 +25,26 @@ function ranked (keys: readonly Uint8Array[], score: (key: Uint8Array) => Uint8A
   return keys.map(key => ({ key, score: score(key) })).sort((a, b) => compareBytes(a.score, b.score)).map(s => s.key)
 }
 
-/** Members by lot for one contribution; its own miner comes last, and never while there is another. */
+/** Those who neither made a contribution nor are paid for it. */
+const others = (members: readonly Uint8Array[], { template }: Claim): Uint8Array[] =>
+  members.filter(key => !equalBytes(key, template.miner) && !equalBytes(key, template.payee))
+
+/** Members by lot for one contribution; whoever made it is among them only while nobody else is. */
 export function replayers (members: readonly Uint8Array[], contribution: Uint8Array, claim: Claim): Uint8Array[] {
-  const others = members.filter(key => !equalBytes(key, claim.template.miner))
-  return ranked(others.length > 0 ? others : members, key => hash('assign', contribution, key))
+  const strangers = others(members, claim)
+  return ranked(strangers.length > 0 ? strangers : members, key => hash('assign', contribution, key))
+}
+
+/** How many members replay a sealed contribution once more. */
+const AUDITORS = 2
+
+/**
+ * The second lot, drawn once a block has sealed the contribution. The first one hangs on the
+ * contribution's id, because rounds do not wait for blocks, and an id can be ground until a friend is
+ * drawn; rho of the block that seals it is known to nobody before.
+ */
+export function auditors (params: ChainParams, sealedIn: HeaderMeta, contribution: Uint8Array, claim: Claim): Uint8Array[] {
+  return ranked(others(committee(params, sealedIn), claim), key => hash('audit', sealedIn.rho, contribution, key)).slice(0, AUDITORS)
 }
 
 /** First proposes, the next takes over after a round's time, and so on. */

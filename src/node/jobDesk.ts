@@ -1,5 +1,5 @@
 /** The job wizard's backend: the user's files become a staged data set, a draft becomes a paid job. */
-import type { DatasetPreview, FieldError, JobDraft, JobFiles, Outcome } from '../bridge/api.ts'
+import type { DatasetPreview, FieldError, JobCheck, JobDraft, JobFiles, Outcome } from '../bridge/api.ts'
 import { formatAmount } from '../core/codec/amount.ts'
 import { encodeJobSpec, type JobSpec } from '../core/codec/jobSpec.ts'
 import { toHex } from '../core/codec/ssz.ts'
@@ -7,12 +7,14 @@ import { jobId, specHash } from '../core/crypto/ids.ts'
 import { MAX_DEADLINE_BLOCKS, MIN_DEADLINE_BLOCKS } from '../core/ledger/apply.ts'
 import { activeJobs } from './views.ts'
 import { type ChainParams, MAX_ACTIVE_JOBS, MAX_DATASET_BYTES } from '../core/params.ts'
+import { describeModel } from '../core/training/architectureJson.ts'
 import { sliceCost } from '../core/training/cost.ts'
 import { datasetFromCsv } from '../core/training/csv.ts'
 import { BUILTIN_REF, type Dataset } from '../core/training/dataset.ts'
 import { datasetFromIdx } from '../core/training/idx.ts'
 import { parseJobJson, templateErrors, toSpec } from '../core/training/jobJson.ts'
 import { shapeOf } from '../core/training/shape.ts'
+import type { Hasher } from '../core/training/stateHash.ts'
 import { MAX_CLASSES } from '../core/params.ts'
 import type { ChainService, DataService, Hex } from './parts.ts'
 import type { WalletDesk } from './walletDesk.ts'
@@ -31,6 +33,7 @@ export interface JobDeskDeps {
   readonly owner: Uint8Array
   /** Undoes .gz, giving at most `maxBytes`; rejects on what is no gzip or larger. */
   readonly gunzip: (bytes: Uint8Array, maxBytes: number) => Promise<Uint8Array>
+  readonly hasher?: Hasher
 }
 
 type NamedFile = JobFiles['trainFeatures']
@@ -66,8 +69,8 @@ export class JobDesk {
     if (files.kind === 'idx' && files.trainLabels === undefined) errors.push({ field: 'trainLabels', message: 'IDX keeps labels in a file of their own: choose it (train-labels-idx1-ubyte for MNIST)' })
     if (errors.length > 0 || trainFeatures === undefined) return { ok: false, errors }
     const made = files.kind === 'csv'
-      ? datasetFromCsv({ train: trainFeatures, test: testFeatures, labelColumn: files.labelColumn })
-      : datasetFromIdx({ trainFeatures, trainLabels: trainLabels!, testFeatures, testLabels })
+      ? datasetFromCsv({ train: trainFeatures, test: testFeatures, labelColumn: files.labelColumn }, this.#d.hasher)
+      : datasetFromIdx({ trainFeatures, trainLabels: trainLabels!, testFeatures, testLabels }, this.#d.hasher)
     if (!made.ok) return { ok: false, errors: made.errors.map((e) => ({ ...e, message: `${files[e.field as FileField]?.name ?? ''} ${e.message}`.trim() })) }
     const data = made.value
     if (data.ref.classes > MAX_CLASSES) return refuse('trainLabels', `${data.ref.classes} classes, at most ${MAX_CLASSES}`)
@@ -78,7 +81,7 @@ export class JobDesk {
     return { ok: true, value: preview(data) }
   }
 
-  checkJob (draft: JobDraft): Outcome<{ readonly parameters: number, readonly costPerSlice: number, readonly contributionsPaid: number, readonly total: bigint }> {
+  checkJob (draft: JobDraft): Outcome<JobCheck> {
     const spec = this.#spec(draft)
     if (!spec.ok) return spec
     const errors = this.#terms(draft)
@@ -86,8 +89,11 @@ export class JobDesk {
     return {
       ok: true,
       value: {
+        model: describeModel(spec.value),
         parameters: shapeOf(spec.value).parameters,
+        stepsPerSlice: spec.value.stepsPerSlice,
         costPerSlice: sliceCost(spec.value),
+        rounds: spec.value.rounds,
         contributionsPaid: Number(draft.escrow / draft.pricePerContribution),
         total: draft.escrow + draft.burn + draft.fee
       }
@@ -147,6 +153,7 @@ function preview (data: Dataset): DatasetPreview {
     features: data.ref.features,
     classes: data.ref.classes,
     classNames: data.classNames,
+    channels: image ? data.channels : undefined,
     width: image ? data.width : undefined,
     height: image ? data.height : undefined,
     bytes: data.records * data.ref.features,

@@ -1,5 +1,5 @@
 /** Trying, judging and taking home the model that a job has trained so far. */
-import type { Outcome, Prediction } from '../bridge/api.ts'
+import type { Outcome, Prediction, RecordShape, SampleView } from '../bridge/api.ts'
 import type { Dataset } from '../core/training/dataset.ts'
 import { stateBytes } from '../core/training/stateHash.ts'
 import { toHex } from '../core/codec/ssz.ts'
@@ -16,6 +16,11 @@ export interface ModelsDeps {
 }
 
 const failed = (field: string, message: string): { readonly ok: false, readonly errors: ReadonlyArray<{ field: string, message: string }> } => ({ ok: false, errors: [{ field, message }] })
+
+/** A convolutional model says what its records are; a set that peers sent does not. */
+function recordShape ({ spec }: JobTip, { channels, height, width }: Dataset): RecordShape {
+  return spec.height * spec.width > 1 ? { channels: spec.channels, height: spec.height, width: spec.width } : { channels, height, width }
+}
 
 export class Models {
   readonly #d: ModelsDeps
@@ -57,14 +62,14 @@ export class Models {
     return { ok: true, value: await this.#d.compute.evaluate({ spec: tip.spec, state: state.value, inputs, labels }) }
   }
 
-  sample (tip: JobTip, index: number): Outcome<{ readonly features: Uint8Array, readonly label: number, readonly width: number, readonly height: number, readonly className: string }> {
+  sample (tip: JobTip, index: number): Outcome<SampleView> {
     const data = this.#data(tip)
     if (!data.ok) return data
     const { trainRecords, testRecords } = tip.spec.data
     if (!Number.isInteger(index) || index < 0 || index >= testRecords) return failed('index', `expected a held-out record from 0 to ${testRecords - 1}, got ${index}`)
     const at = trainRecords + index
     const label = data.value.label(at)
-    return { ok: true, value: { features: data.value.features(at).slice(), label, width: data.value.width, height: data.value.height, className: data.value.classNames[label] ?? String(label) } }
+    return { ok: true, value: { features: data.value.features(at).slice(), label, ...recordShape(tip, data.value), className: data.value.classNames[label] ?? String(label) } }
   }
 
   /** One line of JSON that says what follows, then the canonical spec and state bytes. */

@@ -6,6 +6,7 @@ import type { MiningSettings, MiningView, NodePhase } from '../bridge/api.ts'
 import { genesis } from '../core/consensus/chain.ts'
 import { publicKey, sign } from '../core/crypto/keys.ts'
 import { type ChainParams, NETWORKS } from '../core/params.ts'
+import type { Hasher } from '../core/training/stateHash.ts'
 import type { Clock, Random } from '../ports/clock.ts'
 import type { Compute, ComputeStatus } from '../ports/compute.ts'
 import type { Keystore } from '../ports/keystore.ts'
@@ -59,6 +60,8 @@ export interface NodeDeps {
   readonly slot: number
   readonly cores: number
   readonly gunzip: (bytes: Uint8Array, maxBytes: number) => Promise<Uint8Array>
+  /** Instead of core's own hash() for records, of which a set has many. */
+  readonly dataHasher?: Hasher
   /** Shown instead of the network's own numbers in tests. */
   readonly params?: ChainParams
 }
@@ -147,14 +150,14 @@ export class Node {
     const historyBlocks = params.historyBlocks
     const payloads = this.#payloads = new Payloads({ storage, network, clock, random, blame, log, height: () => chain.head().height, historyBlocks })
     const states = this.#states = new States({ storage, network, compute, payloads, chain, clock, random, blame, log, historyBlocks })
-    const data = this.data = new Datasets({ storage, network, chain, clock, random, blame, log, onHeld: () => { chain.retryUnavailable() } })
+    const data = this.data = new Datasets({ storage, network, chain, clock, random, blame, log, hasher: d.dataHasher, onHeld: () => { chain.retryUnavailable() } })
     const replays = this.replays = new Replays({ compute, states, data, log })
     this.#verifier = new Verifier({ params, clock, signatures, replay: replays, states })
     const rounds = this.rounds = new Rounds({ params, chain, states, signatures, blame, clock, log })
     const contributions = this.#contributions = new Contributions({ params, chain, rounds, payloads, signatures, blame, clock, log })
     const records = new Records(params, chain)
     const publisher = this.#topics = new WorkTopics({ chainId: first.hash, network, chain, blame, clock, log })
-    const challenges = this.#challenges = new Challenges({ params, chain, rounds, contributions, replay: replays, publisher, blame, random, clock, log })
+    const challenges = this.#challenges = new Challenges({ params, key: miner, chain, rounds, contributions, replay: replays, publisher, blame, random, clock, log })
     const sealing = this.#sealing = new Sealing({ params, key: miner, chain, rounds, contributions, records, states, data, signatures, publisher, blame, clock, log })
     this.#supervisor = new Supervisor({
       params, key: miner, chain, rounds, contributions, records, sealing, replay: replays, publisher, clock, log,
@@ -182,7 +185,7 @@ export class Node {
     })
     this.#mining = new MiningControl({ trainer: this.#trainer, compute, storage, log, cores: d.cores })
     this.wallet = new WalletDesk({ params, chain, pool, key: payee, publish: async (tx) => { await gossip.announceTransaction(tx) } })
-    this.jobDesk = new JobDesk({ params, chain, data, wallet: this.wallet, owner: payee.publicKey, gunzip: d.gunzip })
+    this.jobDesk = new JobDesk({ params, chain, data, wallet: this.wallet, owner: payee.publicKey, gunzip: d.gunzip, hasher: d.dataHasher })
     this.models = new Models({ compute, states, data })
   }
 

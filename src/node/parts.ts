@@ -104,7 +104,7 @@ export interface DataService {
 /** Redoes one slice. */
 export interface ReplayService {
   replay(claim: Claim, spec: JobSpec, priority: 'replay' | 'background'): Promise<
-    | { readonly kind: 'done', readonly resultHash: Uint8Array, readonly payloadDigest: Uint8Array, readonly payload: Uint8Array, readonly elapsedMs: number }
+    | { readonly kind: 'done', readonly resultHash: Uint8Array, readonly payloadDigest: Uint8Array, readonly elapsedMs: number }
     | { readonly kind: 'unavailable', readonly detail: string }>
 }
 

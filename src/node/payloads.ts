@@ -17,7 +17,7 @@ import type { Blame, Hex, Log, PayloadService } from './parts.ts'
 export const PAYLOAD_PROTOCOL = '/cw/1/payload'
 /** payloadSize() of the largest legal model. */
 export const MAX_PAYLOAD_BYTES = MAX_PARAMETERS + 6 * MAX_OPS
-const MEMORY_BYTES = 32 * 1024 * 1024
+const MEMORY_BYTES = 16 * 1024 * 1024
 export const PAYLOAD_DISK_BYTES = 512 * 1024 * 1024
 const REQUEST_TIMEOUT_MS = 4_000
 /** Peers asked for one payload before it counts as unavailable. */
@@ -25,7 +25,7 @@ const PEERS_ASKED = 6
 /** Whole fetches of one payload take at most this. */
 const FETCH_TIMEOUT_MS = 12_000
 const REQUESTS_PER_SECOND = 32
-/** Requests to one peer at once: it answers four, and another part may be asking too. */
+/** Requests to one peer at once: it answers eight, and another part may be asking too. */
 const AT_ONCE_PER_PEER = 3
 
 /** Sorts by height, so that the oldest come first and the index needs no values. */
@@ -161,7 +161,8 @@ export class Payloads implements PayloadService {
       const bytes = await this.#inTurn(peer, async () => await ask(network, peer, PAYLOAD_PROTOCOL, request, Math.min(REQUEST_TIMEOUT_MS, left), size))
       if (bytes === undefined) continue
       if (bytes.length === size && equalBytes(payloadDigest(bytes), digest)) {
-        await this.put(digest, bytes, round)
+        // Held at once: a replay or a seal waits for it, the disk takes its time.
+        this.put(digest, bytes, round).catch((e: unknown) => { this.#d.log.error('payloads', e instanceof Error ? e.message : String(e)) })
         return bytes
       }
       blame.refuse({ what: 'payload', reason: 'payload does not have its digest', detail: `${bytes.length} bytes for ${toHex(digest).slice(0, 16)}, ${size} expected`, peer, fatal: true })

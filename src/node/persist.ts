@@ -252,6 +252,22 @@ export class ChainStore {
     return last === undefined ? undefined : parseInt(last.slice(2, 10), 16)
   }
 
+  /** The stored chain with the most work: its blocks by height, from `height` up as far as its headers are whole. */
+  async branch (height: number): Promise<ReadonlyMap<number, Hex>> {
+    const headers = new Map<Hex, StoredHeader>()
+    let tip: StoredHeader | undefined
+    for (const [key, bytes] of await this.#storage.range('headers', { from: `n/${heightKey(height)}`, to: 'n0' })) {
+      const hash = key.slice(11)
+      const d = decodeHeader(hash, bytes)
+      if (!d.ok) continue
+      headers.set(hash, d.value)
+      if (tip === undefined || d.value.work > tip.work) tip = d.value
+    }
+    const branch = new Map<number, Hex>()
+    for (let h = tip; h !== undefined; h = headers.get(toHex(h.header.template.parent))) branch.set(h.header.template.height, toHex(h.hash))
+    return branch
+  }
+
   /** Decodable snapshots, newest first at or below `height`, then the newer ones ascending. */
   async * snapshots (height: number): AsyncGenerator<StoredSnapshot> {
     const keys = await this.#storage.keys('ledger')

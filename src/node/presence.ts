@@ -6,6 +6,7 @@ import type { Clock } from '../ports/clock.ts'
 import type { NetworkStatus } from '../ports/network.ts'
 import { isDirect } from './askPeers.ts'
 import type { Chain } from './chain.ts'
+import { Patience } from './patience.ts'
 import type { StoreState } from './persist.ts'
 import type { Sync } from './sync.ts'
 
@@ -22,7 +23,7 @@ const WAKE_MS = 4_000
 export interface PresenceDeps {
   readonly clock: Clock
   readonly chain: Pick<Chain, 'head' | 'on'>
-  readonly sync: Pick<Sync, 'progress' | 'statuses' | 'targetHeight' | 'newestVersion' | 'unproved'>
+  readonly sync: Pick<Sync, 'progress' | 'statuses' | 'targetHeight' | 'newestVersion' | 'unproved' | 'redone'>
   readonly network: () => NetworkStatus
   readonly dataMissing: () => { readonly job: Uint8Array, readonly have: number, readonly want: number } | undefined
   /** Newest height whose work could not be redone while catching up. */
@@ -36,6 +37,9 @@ export class Presence {
   #tickAt: number
   #asleep: { readonly until: number, readonly forMs: number } | undefined
   #metPeers = false
+  readonly #patience = new Patience()
+  /** Blocks redone while catching up, as of the last tick. */
+  #redone = 0
   #storage: StoreState = { ok: true }
   #stopped = false
   #cancel: (() => void) | undefined
@@ -51,6 +55,9 @@ export class Presence {
       const now = this.#d.clock.now()
       const late = now - this.#tickAt - TICK_MS
       if (late > ASLEEP_MS) this.#asleep = { until: now + WAKE_MS, forMs: late }
+      // Time asleep is not time waited.
+      this.#patience.pass(TICK_MS, this.#waits(), this.#d.sync.redone() - this.#redone)
+      this.#redone = this.#d.sync.redone()
       this.#tickAt = now
       this.#cancel = this.#d.clock.after(TICK_MS, tick)
     }
@@ -95,8 +102,8 @@ export class Presence {
     switch (p.phase) {
       case 'joining':
       case 'starting': return 'looking for other tabs'
-      case 'syncing': return 'catching up with the network first'
-      case 'behind': return 'other tabs are ahead: catching up first'
+      case 'syncing': return this.#worksMeanwhile() ? undefined : 'catching up with the network first'
+      case 'behind': return this.#worksMeanwhile() ? undefined : 'other tabs are ahead: catching up first'
       case 'asleep': return 'the tab was asleep: listening to the others first'
       case 'stopped': return 'the node was stopped'
       case 'newer-version':
@@ -107,6 +114,14 @@ export class Presence {
       case 'ready': return undefined
     }
   }
+
+  #waits (): boolean {
+    const { phase } = this.phase()
+    return phase === 'syncing' || phase === 'behind'
+  }
+
+  /** Promises are waited for so long, then work goes on above the newest block that was redone. */
+  #worksMeanwhile (): boolean { return this.#patience.over && !this.#d.sync.unproved() }
 
   #peers (): number {
     const direct = this.#d.network().peers.filter(isDirect).length

@@ -15,8 +15,8 @@ import { dataFor } from './datasets.ts'
 import { Lru } from './lru.ts'
 import type { DataService, Hex, Log, ReplayService, StatesService } from './parts.ts'
 
-/** Results remembered, by the bytes of their payloads. */
-const MEMORY_BYTES = 48 * 1024 * 1024
+/** Results remembered: a hash and a digest each. */
+const RESULTS_KEPT = 4096
 
 export type Replayed = Awaited<ReturnType<ReplayService['replay']>>
 type Done = Extract<Replayed, { kind: 'done' }>
@@ -46,7 +46,7 @@ export interface ReplaysDeps {
 
 export class Replays implements ReplayService {
   readonly #d: ReplaysDeps
-  readonly #done = new Lru<Done>(MEMORY_BYTES, r => r.payload.length + 256)
+  readonly #done = new Lru<Done>(RESULTS_KEPT)
   readonly #running = new Map<Hex, Promise<Replayed>>()
   #count = 0
 
@@ -70,7 +70,7 @@ export class Replays implements ReplayService {
 
   /** What this node's own miner computed needs no second run. */
   remember (template: Template, slice: number, result: SliceResult): void {
-    this.#done.set(toHex(noiseKey(template, slice)), { kind: 'done', resultHash: result.stateHash, payloadDigest: result.payloadDigest, payload: result.payload, elapsedMs: result.elapsedMs })
+    this.#done.set(toHex(noiseKey(template, slice)), { kind: 'done', resultHash: result.stateHash, payloadDigest: result.payloadDigest, elapsedMs: result.elapsedMs })
   }
 
   /** Computes again whatever is remembered: for a person who wants to see it done. */
@@ -101,6 +101,6 @@ export class Replays implements ReplayService {
       return { kind: 'unavailable', detail: `kernel failed: ${detail}` }
     }
     this.#count++
-    return { kind: 'done', resultHash: result.stateHash, payloadDigest: result.payloadDigest, payload: result.payload, elapsedMs: result.elapsedMs }
+    return { kind: 'done', resultHash: result.stateHash, payloadDigest: result.payloadDigest, elapsedMs: result.elapsedMs }
   }
 }

@@ -31,7 +31,7 @@ export const STATES_PROTOCOL = '/cw/1/states'
 const STATE_REQUEST_BYTES = 2 * HASH_BYTES + 4
 /** A list of 64 rounds and its offset. */
 const STATE_LIST_BYTES = 4 + 64 * 4
-const MEMORY_BYTES = 96 * 1024 * 1024
+const MEMORY_BYTES = 32 * 1024 * 1024
 /** Seals remembered beside those in the kept blocks: pending ones and those of forks. */
 const SEALS_KEPT = 1024
 /** Rounds recomputed in a row; a longer way needs a snapshot from a peer. */

@@ -8,9 +8,10 @@
  *   replay    the last joinReplayBlocks are redone before they are believed
  *
  * A plan ends in success, or is given up: then the peer that named the chain is left alone for a while
- * that doubles. What was taken on trust is dropped if a block above it proves wrong, or if nobody is
- * left who can show the blocks that would vouch for it. Whoever breaks a rule is banned by name;
- * whoever is only slow or does not have it is passed over.
+ * that doubles. What was taken on trust is dropped if a block above it proves wrong, if nobody is left
+ * who can show the blocks that would vouch for it, or if none of it has been redone in time
+ * (patience.ts). Whoever breaks a rule is banned by name; whoever is only slow or does not have it is
+ * passed over, and comes after all others from then on.
  */
 import { decode, equalBytes, toHex } from '../core/codec/ssz.ts'
 import { type Block, type Claim, HeadersRequest, HeadersResponse, Status } from '../core/codec/wire.ts'
@@ -19,11 +20,12 @@ import { checkHeaderLink, extendHeader } from '../core/consensus/header.ts'
 import { type ChainParams, MAX_HEADERS_PER_REQUEST, PROTOCOL_VERSION } from '../core/params.ts'
 import type { Clock, Random } from '../ports/clock.ts'
 import { type Network, type NetworkStatus, type PeerId } from '../ports/network.ts'
-import { ask, isDirect, sleep } from './askPeers.ts'
+import { ask, isDirect, sleep, within } from './askPeers.ts'
 import type { Backfill } from './backfill.ts'
 import { BodyFetcher } from './bodyFetcher.ts'
 import type { Chain, SubmitOptions } from './chain.ts'
 import type { Blame, Log } from './parts.ts'
+import { Due } from './patience.ts'
 import type { ChainStore } from './persist.ts'
 import { HEADERS_PROTOCOL, MAX_HEADERS_RESPONSE_BYTES, MAX_LOCATOR, MAX_STATUS_BYTES, STATUS_PROTOCOL, SyncServer } from './syncServer.ts'
 
@@ -37,12 +39,13 @@ const STATUS_TIMEOUT_MS = 5_000
 const HEADERS_TIMEOUT_MS = 10_000
 /** Headers of one plan; a longer chain is followed in several. */
 export const PLAN_HEADERS = 16_384
-/** How long a plan waits for a block that lacks data. */
-export const UNAVAILABLE_MS = 90_000
+/** A block that lacks data is tried again this often. */
 const UNAVAILABLE_POLL_MS = 1_000
-/** A peer whose plan was given up is left alone, doubling. */
+/** A peer whose plan was given up is left alone, doubling, and at least twice as long as the plan took. */
 export const SHUN_FIRST_MS = 10_000
 export const SHUN_LAST_MS = 10 * 60_000
+/** A peer that was too slow may take longer the next time, up to this many doublings: the line may be slow, or this device. */
+const SLOWER_MAX = 3
 
 export interface SyncProgress { readonly stage: 'headers' | 'blocks' | 'states' | 'replay', readonly height: number, readonly target: number }
 
@@ -63,8 +66,8 @@ interface Plan {
   readonly whole: boolean
 }
 
-/** `wrong`: a block of the chain breaks a rule; otherwise something could not be had. */
-type Followed = { readonly ok: true } | { readonly ok: false, readonly wrong: boolean, readonly why: string }
+/** `wrong`: a block of the chain breaks a rule; otherwise something could not be had. `resting`: and it is not this peer's fault. */
+type Followed = { readonly ok: true } | { readonly ok: false, readonly wrong: boolean, readonly why: string, readonly resting?: true }
 const givenUp = (why: string): Followed => ({ ok: false, wrong: false, why })
 
 export class Sync {
@@ -84,7 +87,13 @@ export class Sync {
   #progress: SyncProgress | undefined
   #following = false
   /** First block taken on trust since the last chain that was proved: hash and height. */
-  #trusted: { readonly hash: Uint8Array, readonly height: number } | undefined
+  #trusted: { readonly hash: Uint8Array, readonly height: number, readonly since: number } | undefined
+  /** Of the chain being followed, or of the trusted one as long as nobody has shown its end. */
+  #due: Due
+  /** Trusted chains in a row that were not proved in time, and until when none is taken after them. */
+  #slow = 0
+  #restUntil = 0
+  #redone = 0
   #newestVersion = PROTOCOL_VERSION
   #stopped = false
 
@@ -110,6 +119,7 @@ export class Sync {
     this.#blame = d.blame
     this.#log = d.log
     this.#backfill = d.backfill
+    this.#due = new Due(d.clock, 1)
     this.#server = new SyncServer({ network: d.network, chain: d.chain, store: d.store, historyFrom: d.historyFrom, servedUpTo: () => this.#provedUpTo(), onStatus: (peer, s) => { this.#heard(peer, s) } })
   }
 
@@ -139,6 +149,9 @@ export class Sync {
 
   /** The chain rests on work that was taken on trust and nobody has shown the end of it yet. */
   unproved (): boolean { return this.#trusted !== undefined && this.#chain.isMain(this.#trusted.hash) }
+
+  /** Blocks redone while catching up, ever. */
+  redone (): number { return this.#redone }
 
   #provedUpTo (): number { return this.#trusted !== undefined && this.unproved() ? this.#trusted.height - 1 : Infinity }
 
@@ -179,6 +192,8 @@ export class Sync {
       // Those not asked for the longest first.
       const ids = [...this.#peers].sort((a, b) => a[1].askedAt - b[1].askedAt).slice(0, STATUS_PEERS).map(([id]) => id)
       for (const id of ids) void this.#askStatus(id)
+      // Whoever could have shown the end of the trusted chain has left.
+      if (!this.#following && this.unproved() && this.#due.over()) this.#dropSlow()
       this.#pollLater()
     }))
   }
@@ -213,12 +228,15 @@ export class Sync {
 
   #worthFollowing (p: Peer): boolean { return this.#reachable(p) && p.status!.work > this.#chain.head().work }
 
+  /** Who has let us down least, and of those who claims the most work. */
   #best (): PeerId | undefined {
-    let best: PeerId | undefined
+    let best: readonly [PeerId, Peer] | undefined
     for (const [id, p] of this.#peers) {
-      if (this.#worthFollowing(p) && (best === undefined || p.status!.work > this.#peers.get(best)!.status!.work)) best = id
+      if (!this.#worthFollowing(p)) continue
+      const b = best?.[1]
+      if (b === undefined || p.failures < b.failures || (p.failures === b.failures && p.status!.work > b.status!.work)) best = [id, p]
     }
-    return best
+    return best?.[0]
   }
 
   // --- following
@@ -240,12 +258,15 @@ export class Sync {
     for (;;) {
       for (let id = this.#best(); id !== undefined && !this.#stopped; id = this.#best()) {
         const claimed = this.#peers.get(id)!.status!
+        const since = this.#clock.now()
         const followed = await this.#followPeer(id)
         if (!followed.ok && followed.wrong) this.#dropTrusted(followed.why)
         const peer = this.#peers.get(id)
         if (peer === undefined) continue
-        if (followed.ok) { peer.failures = 0; continue }
-        const ms = Math.min(SHUN_LAST_MS, SHUN_FIRST_MS * 2 ** peer.failures)
+        // What it claimed may have come by gossip meanwhile: no fault of its.
+        if (followed.ok || claimed.work <= this.#chain.head().work) { peer.failures = 0; continue }
+        if (followed.resting) { peer.shunnedUntil = this.#restUntil; continue }
+        const ms = Math.max(2 * (this.#clock.now() - since), Math.min(SHUN_LAST_MS, SHUN_FIRST_MS * 2 ** peer.failures))
         peer.failures++
         peer.shunnedUntil = this.#clock.now() + ms
         this.#log.info('sync', `chain of ${id} to block ${claimed.height} given up for ${ms / 1000} s: ${followed.why}`)
@@ -269,7 +290,25 @@ export class Sync {
     this.#trusted = undefined
   }
 
+  /**
+   * The trusted chain has had its time. After the first of them others are tried at once; from the
+   * second on this node works as long as the last one has kept it from working.
+   */
+  #dropSlow (): Followed {
+    const why = 'none of its work could be redone in time'
+    if (this.unproved()) {
+      const now = this.#clock.now()
+      if (this.#slow++ > 0) this.#restUntil = now + now - this.#trusted!.since
+      this.#dropTrusted(why)
+    }
+    return givenUp(why)
+  }
+
   async #followPeer (id: PeerId): Promise<Followed> {
+    if (!this.unproved()) {
+      this.#trusted = undefined
+      this.#due = new Due(this.#clock, 2 ** Math.min(SLOWER_MAX, this.#peers.get(id)!.failures))
+    }
     const plan = await this.#plan(id)
     if ('why' in plan) return givenUp(plan.why)
     const { headers, fork } = plan
@@ -278,7 +317,8 @@ export class Sync {
     const window = this.#params.joinReplayBlocks
     const trusted = !plan.whole ? tip.height : headers.length > window ? tip.height - window : 0
     if (trusted > 0 && this.#trusted === undefined) {
-      this.#trusted = { hash: headers[0].hash, height: headers[0].height }
+      if (this.#clock.now() < this.#restUntil) return { ok: false, wrong: false, why: 'others promised as much and were too slow', resting: true }
+      this.#trusted = { hash: headers[0].hash, height: headers[0].height, since: this.#clock.now() }
     }
     this.#log.info('sync', `following ${id}: ${headers.length} blocks from ${fork.height + 1} to ${tip.height}`)
     const bodies = new BodyFetcher(this.#network, this.#blame, headers, () => this.#sources(id))
@@ -288,7 +328,8 @@ export class Sync {
         const mode = h.height <= trusted ? 'ledger' : 'full'
         this.#report({ stage: mode === 'ledger' ? 'blocks' : 'replay', height: h.height, target: tip.height })
         if (this.#chain.has(h.hash)) continue
-        const body = await bodies.next(h)
+        const body = await within(this.#clock, this.#due.leftMs(), bodies.next(h))
+        if (this.#due.over()) return this.#dropSlow()
         if (body === undefined) return givenUp(`nobody hands out the body of block ${h.height}`)
         const failed = await this.#submit({ header: h.header, body: body.body }, h, tip, { mode, origin: id, via: body.from, blame: id })
         if (failed !== undefined) return failed
@@ -301,16 +342,22 @@ export class Sync {
 
   /** What is wrong with it, if anything, once its data had time to come. */
   async #submit (block: Block, h: HeaderMeta, tip: HeaderMeta, how: SubmitOptions): Promise<Followed | undefined> {
-    const until = this.#clock.now() + UNAVAILABLE_MS
     for (;;) {
-      const result = await this.#chain.submitAs(block, how)
+      const result = await within(this.#clock, this.#due.leftMs(), this.#chain.submitAs(block, how))
+      if (result === undefined || this.#due.over()) return this.#dropSlow()
+      if (result.status === 'added' && how.mode === 'full') this.#proved()
       if (result.status === 'added' || result.status === 'known') return undefined
       const { verdict, reason, detail } = result.refusal
       if (verdict === 'invalid') return { ok: false, wrong: true, why: `block ${h.height}: ${reason}, ${detail}` }
-      if (verdict !== 'unavailable' || this.#stopped || this.#clock.now() >= until) return givenUp(`block ${h.height} ${verdict}: ${detail}`)
+      if (verdict !== 'unavailable' || this.#stopped) return givenUp(`block ${h.height} ${verdict}: ${detail}`)
       this.#report({ stage: 'states', height: h.height, target: tip.height })
       await sleep(this.#clock, UNAVAILABLE_POLL_MS)
     }
+  }
+
+  #proved (): void {
+    this.#redone++
+    this.#due.redone()
   }
 
   /** Several plans may have brought the chain here: its newest blocks must be redone all the same. */
@@ -319,11 +366,14 @@ export class Sync {
     for (let h = tip.height; h > tip.height - this.#params.joinReplayBlocks; h--) {
       const record = this.#chain.at(h)
       if (record?.checked !== 'ledger') continue
-      const redone = await this.#backfill.redo(record, 'replay')
+      const redone = await within(this.#clock, this.#due.leftMs(), this.#backfill.redo(record, 'replay'))
+      if (redone === undefined || this.#due.over()) return this.#dropSlow()
       if (redone === 'wrong') return { ok: false, wrong: true, why: `block ${h}: redoing its slice gave another result` }
       if (redone === 'unavailable') return givenUp(`block ${h} cannot be redone`)
+      this.#proved()
     }
     this.#trusted = undefined
+    this.#slow = 0
     return { ok: true }
   }
 
@@ -346,8 +396,9 @@ export class Sync {
       if (status === undefined) return { why: 'it left' }
       this.#report({ stage: 'headers', height: last?.height ?? this.#chain.head().height, target: status.height })
       const request = HeadersRequest.serialize({ locator: last === undefined ? locator : [last.hash], count: MAX_HEADERS_PER_REQUEST })
-      const answer = await ask(this.#network, id, HEADERS_PROTOCOL, request, HEADERS_TIMEOUT_MS, MAX_HEADERS_RESPONSE_BYTES)
+      const answer = await ask(this.#network, id, HEADERS_PROTOCOL, request, Math.min(HEADERS_TIMEOUT_MS, this.#due.leftMs()), MAX_HEADERS_RESPONSE_BYTES)
       if (this.#stopped) return { why: 'the node stops' }
+      if (this.#due.over()) return { why: 'its headers come too slowly' }
       if (answer === undefined) break
       const d = decode(HeadersResponse, answer, MAX_HEADERS_RESPONSE_BYTES)
       if (!d.ok) return this.#lied(id, d.error.reason, d.error.detail)
@@ -362,6 +413,7 @@ export class Sync {
       }
       const wrong = extend(this.#params, headers, fork!, batch, this.#clock.now())
       if (wrong?.verdict === 'invalid') return this.#lied(id, wrong.reason, wrong.detail)
+      this.#due.shown(batch.length)
       whole = headers.length < PLAN_HEADERS
       if (wrong !== undefined || batch.length < MAX_HEADERS_PER_REQUEST || !whole) break
     }

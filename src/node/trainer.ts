@@ -227,7 +227,7 @@ export class Trainer {
     return undefined
   }
 
-  /** A cancelled job takes its seals with it, so what does not fit together is chosen again. */
+  /** A job that ends takes its seals with it, so what does not fit together is chosen again. */
   #assemble (parent: BlockMeta): AssembledBlock {
     const { params, key, payee, pool, rounds, clock, log } = this.#d
     const transactions = pool.select(parent)

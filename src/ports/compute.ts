@@ -7,6 +7,24 @@ import type { ModelState } from '../core/training/modelState.ts'
  */
 export const BACKENDS = ['reference', 'wasm', 'webgpu'] as const
 export type BackendName = typeof BACKENDS[number]
+/** `auto`: the fastest of those that pass their self-test, measured. */
+export type BackendChoice = 'auto' | BackendName
+
+/** What became of a backend when it was opened. */
+export interface BackendReport {
+  readonly backend: BackendName
+  /**
+   * ready: passed its self-test. absent: not here. wrong: gave other bits than the reference, and is
+   * not used. lost: its device went away more than once. refused: could not run the newest model.
+   */
+  readonly state: 'ready' | 'absent' | 'wrong' | 'lost' | 'refused'
+  /** What runs it: an adapter. */
+  readonly detail?: string
+  /** Milliseconds of a step of the model that was measured last. */
+  readonly stepMs?: number
+  /** Why it is not `ready`, with its name. */
+  readonly failure?: string
+}
 
 export interface SliceTask {
   readonly spec: JobSpec
@@ -66,6 +84,10 @@ export interface ComputeStatus {
   readonly macsPerSecond: number
   readonly selfTest: 'pending' | 'passed' | 'failed'
   readonly failure?: string
+  /** What the user wants; `backend` is what came of it. */
+  readonly choice: BackendChoice
+  /** Of every backend that was tried. */
+  readonly reports: readonly BackendReport[]
 }
 
 /** Replays go before slices: a block is waiting for them. */
@@ -79,5 +101,7 @@ export interface Compute {
   status(): Promise<ComputeStatus>
   /** Number of kernels that may run at once, and the share of time they may use, 0 < duty <= 1. */
   setLimits(workers: number, duty: number): Promise<void>
+  /** From the next task on. */
+  setBackend(choice: BackendChoice): Promise<void>
   stop(): Promise<void>
 }

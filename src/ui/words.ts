@@ -58,7 +58,12 @@ export function miningWords (mining: MiningView, phase: NodePhase, jobName: stri
   }
 }
 
-export const JOB_STATUS: Record<JobView['status'], { readonly label: string, readonly tone: Tone, readonly text: string }> = {
+const CANCELLING = { label: 'Being cancelled', tone: 'warn', text: 'The owner has cancelled it. It ends a few blocks later, so that work already sealed is paid; then what is left of the escrow goes back.' } as const
+
+export const jobStatus = (job: JobView): { readonly label: string, readonly tone: Tone, readonly text: string } =>
+  job.cancelsAt === undefined ? JOB_STATUS[job.status] : CANCELLING
+
+const JOB_STATUS: Record<JobView['status'], { readonly label: string, readonly tone: Tone, readonly text: string }> = {
   'waiting-data': { label: 'Waiting for data', tone: 'warn', text: 'Training begins once the committee attests that it holds the data. Keep this tab open so that others can fetch it.' },
   active: { label: 'Training', tone: 'good', text: 'Miners are working on it.' },
   done: { label: 'Done', tone: 'idle', text: 'All rounds are sealed. What was left of the escrow went back to the owner.' },

@@ -7,27 +7,25 @@ import { createRequire } from 'node:module'
 import { dirname } from 'node:path'
 import '@tensorflow/tfjs-backend-cpu'
 import { setWasmPaths } from '@tensorflow/tfjs-backend-wasm'
-import * as tf from '@tensorflow/tfjs-core'
-import * as tfl from '@tensorflow/tfjs-layers'
 import { type GoldenInput, goldenTask } from '../../src/compute/golden.ts'
 import { createInlineCompute } from '../../src/compute/inline.ts'
+import { referenceKernels } from '../../src/compute/reference/referenceKernels.ts'
 import { createWasmKernels } from '../../src/compute/wasm/wasmKernels.ts'
+import { OP_CONV } from '../../src/core/codec/jobSpec.ts'
 import { COST_PER_PARAMETER } from '../../src/core/params.ts'
 import { sliceCost, stepMacs } from '../../src/core/training/cost.ts'
 import { mlp, shapeOf } from '../../src/core/training/shape.ts'
 import type { Compute, Priority, SliceTask } from '../../src/ports/compute.ts'
+import { floatTrainer } from './floats.ts'
 import { type Measurement, summary } from './measure.ts'
+import { BENCH_MODELS, type BenchModel } from './models.ts'
 
-const LAYERS = [784, 128, 64, 10]
-const BATCH = 32
-const SLICE_STEPS = 64
 const ROUNDS = 15
 /** Short and many: the two are to differ by a few percent at most. */
 const REPLAY_STEPS = 16
 const REPLAY_ROUNDS = 80
-const TFJS_STEPS = { wasm: 6, cpu: 1 } as const
 
-const taskFor = (layers: readonly number[], batch: number, steps: number, inputs: GoldenInput['inputs'] = 'random'): SliceTask =>
+const taskFor = (layers: GoldenInput['layers'], batch: number, steps: number, inputs: GoldenInput['inputs'] = 'random'): SliceTask =>
   goldenTask({ name: 'bench', layers, batch, steps, inputNoise: 16, lr20: 1049, seed: 1, state: 'initial', inputs })
 
 async function msOf (work: () => Promise<unknown>): Promise<number> {
@@ -36,54 +34,46 @@ async function msOf (work: () => Promise<unknown>): Promise<number> {
   return performance.now() - at
 }
 
-/** A float training step of the same model on a TensorFlow.js backend. */
-async function floatTrainer (backend: 'wasm' | 'cpu'): Promise<(steps: number) => Promise<void>> {
-  if (!await tf.setBackend(backend)) throw new Error(`TensorFlow.js has no backend ${backend}`)
-  await tf.ready()
-  const model = tfl.sequential({
-    layers: LAYERS.slice(1).map((units, l) => tfl.layers.dense({
-      units, activation: l === LAYERS.length - 2 ? 'softmax' : 'relu', ...(l === 0 ? { inputShape: [LAYERS[0]] } : {})
-    }))
-  })
-  model.compile({ optimizer: tf.train.adam(1e-3), loss: 'sparseCategoricalCrossentropy' })
-  const inputs = tf.randomUniform([BATCH, LAYERS[0]])
-  const labels = tf.tensor1d(Array.from({ length: BATCH }, (_, n) => n % 10), 'float32')
-  const train = async (steps: number): Promise<void> => {
-    if (tf.getBackend() !== backend) await tf.setBackend(backend)
-    for (let i = 0; i < steps; i++) await model.trainOnBatch(inputs, labels)
+/** A step of the definition is slow: once is enough to see by how much. */
+const REFERENCE_STEPS = 1
+/** Runs of each peer; what takes a second is run less often. */
+const runsFor = (ms: number): number => Math.max(3, Math.min(ROUNDS, Math.round(6000 / ms)))
+
+/** Trainers of a model, in turns: what else the machine does falls on all of them. */
+async function inTurns (trainers: ReadonlyArray<{ readonly name: string, readonly steps: number, readonly train: () => Promise<unknown> }>): Promise<Measurement[]> {
+  const ms = trainers.map((): number[] => [])
+  const first: number[] = []
+  for (const { steps, train } of trainers) first.push(await msOf(train) / steps)
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const [i, { steps, train }] of trainers.entries()) {
+      if (round < runsFor(first[i] * steps)) ms[i].push(await msOf(train) / steps)
+    }
   }
-  await train(5)
-  return train
+  return trainers.map(({ name }, i) => summary(name, 'ms', ms[i]))
 }
 
-async function againstFloats (compute: Compute): Promise<Measurement[]> {
-  setWasmPaths(`${dirname(createRequire(import.meta.url).resolve('@tensorflow/tfjs-backend-wasm'))}/`)
-  // Its advice to install another package is not for this comparison.
-  const warn = console.warn
-  console.warn = () => {}
-  const wasm = await floatTrainer('wasm')
-  const cpu = await floatTrainer('cpu')
-  console.warn = warn
-  const task = taskFor(LAYERS, BATCH, SLICE_STEPS)
-  for (let i = 0; i < 5; i++) await compute.runSlice(task, 'slice')
-  const exactMs: number[] = []
-  const wasmMs: number[] = []
-  const cpuMs: number[] = []
-  for (let round = 0; round < ROUNDS; round++) {
-    exactMs.push(await msOf(async () => compute.runSlice(task, 'slice')) / SLICE_STEPS)
-    wasmMs.push(await msOf(async () => wasm(TFJS_STEPS.wasm)) / TFJS_STEPS.wasm)
-    cpuMs.push(await msOf(async () => cpu(TFJS_STEPS.cpu)) / TFJS_STEPS.cpu)
-  }
-  const shape = `${LAYERS.join('-')} batch ${BATCH}`
-  const exact = summary(`exact wasm step, noise and slice hash included, ${shape}`, 'ms', exactMs)
-  const peers = [summary(`tfjs-wasm float Adam step, ${shape}`, 'ms', wasmMs), summary(`tfjs-cpu float Adam step, ${shape}`, 'ms', cpuMs)]
-  return [...peers.map(peer => ({ ...exact, peer: peer.name, ratio: peer.median / exact.median })), ...peers]
+async function againstFloats ({ name, model, batch, steps }: BenchModel, compute: Compute): Promise<Measurement[]> {
+  const task = taskFor(model, batch, steps)
+  for (let i = 0; i < 3; i++) await compute.runSlice(task, 'slice')
+  const convolutional = model.ops.some(op => op.kind === OP_CONV)
+  const cpu = await floatTrainer('cpu', model, batch)
+  // Its backend for WASM has no gradient of a convolution's filter (tensorflow/tfjs#8474).
+  const wasm = convolutional ? undefined : await floatTrainer('wasm', model, batch)
+  const small = taskFor(model, batch, REFERENCE_STEPS)
+  const [exact, reference, ...floats] = await inTurns([
+    { name: `exact wasm step, noise and slice hash included, ${name}`, steps, train: async () => await compute.runSlice(task, 'slice') },
+    { name: `exact reference step, ${name}`, steps: REFERENCE_STEPS, train: async () => referenceKernels.runSlice(small) },
+    { name: `tfjs-cpu float Adam step, ${name}`, steps: 1, train: async () => { await cpu(1) } },
+    ...(wasm === undefined ? [] : [{ name: `tfjs-wasm float Adam step, ${name}`, steps: 6, train: async () => { await wasm(6) } }])
+  ])
+  return [...[...floats, reference].map(peer => ({ ...exact, peer: peer.name, ratio: peer.median / exact.median })), reference, ...floats]
 }
 
 /** A miner's slice and a verifier's replay of it, in turns, each on an instance of its own. */
 async function replayAgainstSlice (miner: Compute): Promise<Measurement[]> {
   const verifier = await createInlineCompute('wasm')
-  const task = taskFor(LAYERS, BATCH, REPLAY_STEPS)
+  const { model, batch } = BENCH_MODELS[0]
+  const task = taskFor(model, batch, REPLAY_STEPS)
   const run = async (compute: Compute, priority: Priority): Promise<number> => await msOf(async () => compute.runSlice(task, priority))
   const slices: number[] = []
   const replays: number[] = []
@@ -157,5 +147,12 @@ export async function benchCompute (): Promise<Measurement[]> {
   const compute = await createInlineCompute('wasm')
   const { backend, failure } = await compute.status()
   if (backend !== 'wasm') throw new Error(`the wasm kernels are not in use: ${failure ?? ''}`)
-  return [...await againstFloats(compute), ...await replayAgainstSlice(compute), ...await calibration()]
+  setWasmPaths(`${dirname(createRequire(import.meta.url).resolve('@tensorflow/tfjs-backend-wasm'))}/`)
+  // Its advice to install another package is not for this comparison.
+  const warn = console.warn
+  console.warn = () => {}
+  const results: Measurement[] = []
+  for (const model of BENCH_MODELS) results.push(...await againstFloats(model, compute))
+  console.warn = warn
+  return [...results, ...await replayAgainstSlice(compute), ...await calibration()]
 }

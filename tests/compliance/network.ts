@@ -5,6 +5,7 @@
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { MAX_GOSSIP_BYTES } from '../../src/core/params.ts'
+import { MAX_REQUESTS_PER_PEER } from '../../src/net/bounds.ts'
 import { type GossipMessage, type Network, type NetworkStatus, RequestError, type Verdict } from '../../src/ports/network.ts'
 
 export interface Line {
@@ -199,13 +200,13 @@ export function networkCompliance (name: string, makeLine: () => Promise<Line>):
           await held
           return text('late')
         })
-        const four = Array.from({ length: 4 }, async () => line.a.request(ids.b, '/t/slow', text('x'), ask))
-        await until('four to run', () => running === 4)
+        const most = Array.from({ length: MAX_REQUESTS_PER_PEER }, async () => line.a.request(ids.b, '/t/slow', text('x'), ask))
+        await until('as many as may to run', () => running === MAX_REQUESTS_PER_PEER)
         expect(await failure(line.a.request(ids.b, '/t/slow', text('x'), ask))).toBe('busy')
         const other = line.c.request(ids.b, '/t/slow', text('x'), ask)
-        await until('another peer\'s to run', () => running === 5)
+        await until('another peer\'s to run', () => running === MAX_REQUESTS_PER_PEER + 1)
         release()
-        expect((await Promise.all([...four, other])).map(r => new TextDecoder().decode(r))).toEqual(Array(5).fill('late'))
+        expect((await Promise.all([...most, other])).map(r => new TextDecoder().decode(r))).toEqual(Array(MAX_REQUESTS_PER_PEER + 1).fill('late'))
         stop()
       })
 

@@ -18,7 +18,7 @@ class FakeWorker implements WorkerLike {
   listen (onReply: (reply: Reply) => void, onCrash: (reason: string) => void): void { this.#onReply = onReply; this.#onCrash = onCrash }
   terminate (): void { this.terminated = true }
 
-  open (value: Opened = { backend: 'wasm' }): void { this.#onReply({ kind: 'open', value }) }
+  open (value: Partial<Opened> = {}): void { this.#onReply({ kind: 'open', value: { backend: 'wasm', reports: [], ...value } }) }
   crash (reason = 'out of memory'): void { this.#onCrash(reason) }
   fail (error: string): void { this.#onReply({ kind: 'error', error }) }
   /** lr20 of the slice it was last given: the tests tell tasks apart by it. */
@@ -284,7 +284,7 @@ describe('status', () => {
     const { pool, workers } = await rig()
     expect(await pool.status()).toMatchObject({ backend: 'wasm', selfTest: 'pending' })
     workers[0].open()
-    expect(await pool.status()).toEqual({ backend: 'wasm', workers: 1, workersMax: 3, busy: 0, stepsPerSecond: 0, macsPerSecond: 0, selfTest: 'passed' })
+    expect(await pool.status()).toEqual({ backend: 'wasm', workers: 1, workersMax: 3, busy: 0, stepsPerSecond: 0, macsPerSecond: 0, selfTest: 'passed', choice: 'wasm', reports: [] })
   })
 
   test('a backend that failed is named, and the one in use is shown', async () => {

@@ -1,7 +1,7 @@
 /** The fast kernels against the slow ones. */
 import fc from 'fast-check'
 import { beforeAll, describe, expect, test } from 'vitest'
-import type { Kernels } from '../../src/compute/kernels.ts'
+import type { SyncKernels } from '../../src/compute/kernels.ts'
 import { referenceKernels } from '../../src/compute/reference/referenceKernels.ts'
 import { createWasmKernels } from '../../src/compute/wasm/wasmKernels.ts'
 import { OP_ADD, OP_AVERAGE_POOL, OP_CONV, OP_DENSE, OP_MAX_POOL, OP_NORM, type Model, type Op } from '../../src/core/codec/jobSpec.ts'
@@ -12,7 +12,7 @@ import type { SliceTask } from '../../src/ports/compute.ts'
 import { describeModel, modelCases } from './models.ts'
 import { task } from './tasks.ts'
 
-let wasm: Kernels
+let wasm: SyncKernels
 beforeAll(async () => { wasm = await createWasmKernels() })
 
 /** Fails with the first tensor that differs, and where. */

@@ -19,6 +19,7 @@ import type { LedgerEvent } from '../../src/core/ledger/apply.ts'
 import { account, benchmarkJob, type JobRecord } from '../../src/core/ledger/state.ts'
 import { type ChainParams, TEST } from '../../src/core/params.ts'
 import { benchmarkSpec } from '../../src/core/training/benchmark.ts'
+import { sliceCost } from '../../src/core/training/cost.ts'
 import { payloadSize } from '../../src/core/training/payload.ts'
 import { mlp } from '../../src/core/training/shape.ts'
 
@@ -39,11 +40,12 @@ export function keyPair (n: number): KeyPair {
 
 const EASIEST = (1n << 256n) - 1n
 
-/** The test network with a target that every ticket meets. */
-export const EASY: ChainParams = { ...TEST, name: 'easy', genesisTarget: EASIEST, maxTarget: EASIEST }
-
 /** Small enough to train in a test, on the built-in records. */
 export const tinySpec: JobSpec = { ...benchmarkSpec, ...mlp([784, 4, 10]), batch: 16, stepsPerSlice: 2, rounds: 3 }
+
+/** The test network with a target that every ticket meets, and room for tiny jobs. */
+export const EASY: ChainParams = { ...TEST, name: 'easy', genesisTarget: EASIEST, maxTarget: EASIEST, minSliceCost: sliceCost(tinySpec) }
+
 const tinyBenchmark: JobSpec = { ...tinySpec, seed: hash('test-benchmark'), rounds: 1000 }
 
 export interface Mined {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { DISCONNECT_SCORE, MAX_BANS, PENALTY_REJECTED_MESSAGE, SCORE_HALF_LIFE_MS } from '../../src/net/bounds.ts'
+import { DISCONNECT_SCORE, MAX_BANS, MAX_REQUESTS_PER_PEER, MAX_REQUESTS_PER_PROTOCOL, PENALTY_REJECTED_MESSAGE, SCORE_HALF_LIFE_MS } from '../../src/net/bounds.ts'
 import { BanList, InFlight, isUnbearable, PeerBuckets, Penalties, RequestGate } from '../../src/net/peerBook.ts'
 import { decodeNames, encodeNames, MAX_NAMES, MAX_NAMES_BYTES } from '../../src/net/protocols.ts'
 
@@ -48,8 +48,8 @@ describe('buckets', () => {
 
   it('a gate answers so many of one and so many of all', () => {
     const gate = new RequestGate(() => 0, { maxRequestBytes: 1, maxResponseBytes: 1, perPeerPerSecond: 100 })
-    const entries = Array.from({ length: 5 }, () => gate.enter('a'))
-    expect(entries.map(e => 'refused' in e ? e.refused : 'in')).toEqual(['in', 'in', 'in', 'in', 'full'])
+    const entries = Array.from({ length: MAX_REQUESTS_PER_PEER + 1 }, () => gate.enter('a'))
+    expect(entries.map(e => 'refused' in e ? e.refused : 'in')).toEqual([...Array(MAX_REQUESTS_PER_PEER).fill('in'), 'full'])
     const first = entries[0]
     if ('leave' in first) {
       first.leave()
@@ -57,7 +57,7 @@ describe('buckets', () => {
     }
     expect('leave' in gate.enter('a')).toBe(true)
     expect('leave' in gate.enter('a')).toBe(false)
-    for (let i = 0; i < 28; i++) expect('leave' in gate.enter(`p${i}`)).toBe(true)
+    for (let i = MAX_REQUESTS_PER_PEER; i < MAX_REQUESTS_PER_PROTOCOL; i++) expect('leave' in gate.enter(`p${i}`)).toBe(true)
     expect(gate.enter('one more')).toEqual({ refused: 'full' })
   })
 

@@ -3,7 +3,7 @@ import { toHex } from '../../src/core/codec/ssz.ts'
 import type { BlockMeta } from '../../src/core/consensus/chain.ts'
 import { claimId } from '../../src/core/crypto/ids.ts'
 import { ledgerRoot } from '../../src/core/ledger/state.ts'
-import { SNAPSHOT_BLOCKS, WRITE_RETRY_MS } from '../../src/node/persist.ts'
+import { heightKey, SNAPSHOT_BLOCKS, WRITE_RETRY_MS } from '../../src/node/persist.ts'
 import { type Storage, StorageError, type StorageOp } from '../../src/ports/storage.ts'
 import { MemoryDisk, MemoryStorage } from '../../src/storage/memory.ts'
 import { ChainKit, keyPair, type Mined } from '../core/chainKit.ts'
@@ -72,6 +72,23 @@ describe('restart', () => {
     await feed(second, grow(kit, blocks[69].meta, 30))
     expect(second.chain.head().height).toBe(100)
     expect(second.refused).toEqual([])
+  })
+
+  it.each([['a young chain', 20], ['a chain longer than memory', 45]])('restores %s although its snapshot\'s height has a side branch', async (_, length) => {
+    const kit = shallow()
+    const below = grow(kit, kit.genesis, SNAPSHOT_BLOCKS - 1)
+    // The main chain's block is neither the first nor the last of its height in the order of hashes.
+    const rivals = [1, 2, 3].map(k => kit.mine(below[SNAPSHOT_BLOCKS - 2].meta, { miner: keyPair(k) })).sort((x, y) => hex(x.meta) < hex(y.meta) ? -1 : 1)
+    const above = grow(kit, rivals[1].meta, length - SNAPSHOT_BLOCKS)
+    const disk = new MemoryDisk()
+    const first = rig({ kit, storage: new MemoryStorage(disk) })
+    await feed(first, [...below, ...rivals, ...above])
+    expect((await new MemoryStorage(disk).keys('ledger')).filter(k => k.startsWith(heightKey(SNAPSHOT_BLOCKS))).length).toBe(3)
+    await first.chain.stop()
+
+    const second = rig({ kit, storage: new MemoryStorage(disk) })
+    expect(await second.chain.loadFromStorage()).toEqual({ height: length, problem: undefined })
+    expect(hex(second.chain.head())).toBe(hex(above.at(-1)!.meta))
   })
 
   it('serves settled blocks by height and by hash after any number of restarts', async () => {

@@ -4,7 +4,10 @@ import { BodiesRequest, BodiesResponse, Block, Body, HeadersRequest, HeadersResp
 import type { BlockMeta } from '../../src/core/consensus/chain.ts'
 import { claimId } from '../../src/core/crypto/ids.ts'
 import { Backfill } from '../../src/node/backfill.ts'
+import { sleep } from '../../src/node/askPeers.ts'
 import { BlocksGossip, blocksTopic, MAX_GOSSIP_BLOCK_BYTES } from '../../src/node/blocksGossip.ts'
+import { PATIENCE_MS, PROVE_BLOCK_MS, PROVE_MS } from '../../src/node/patience.ts'
+import { Presence } from '../../src/node/presence.ts'
 import { Refusals } from '../../src/node/refusals.ts'
 import { BODIES_PROTOCOL, HEADERS_PROTOCOL, STATUS_PROTOCOL } from '../../src/node/syncServer.ts'
 import { Sync, type SyncProgress } from '../../src/node/sync.ts'
@@ -73,12 +76,15 @@ async function feed (n: Rig, blocks: readonly Mined[]): Promise<void> {
 }
 
 /** A peer that says what the test wants. `work` is what it claims. */
-async function stranger (w: World, id: string, blocks: readonly Mined[], o: { readonly bodies?: 'none' | 'silent' | 'other', readonly work?: bigint, readonly headers?: (h: Mined[]) => Mined[] } = {}): Promise<Network> {
+async function stranger (w: World, id: string, blocks: readonly Mined[], o: { readonly bodies?: 'none' | 'silent' | 'other', readonly slowMs?: number, readonly work?: bigint, readonly headers?: (h: Mined[]) => Mined[] } = {}): Promise<Network> {
   const network = w.hub.join(id)
   const limits = { maxRequestBytes: 1 << 16, maxResponseBytes: 1 << 22, perPeerPerSecond: 100 }
   const tip = blocks[blocks.length - 1].meta
   await network.handle(STATUS_PROTOCOL, limits, async () => Status.serialize({ chain: w.kit.genesis.hash, version: 1, head: tip.hash, height: tip.height, work: o.work ?? tip.work, historyFrom: 0 }))
+  /** Slow as can be without missing a deadline, and one thing at a time. */
+  const slow = async (): Promise<void> => { if (o.slowMs !== undefined) await sleep(w.clock, o.slowMs) }
   await network.handle(HEADERS_PROTOCOL, limits, async (_, body) => {
+    await slow()
     const request = HeadersRequest.deserialize(body)
     const from = request.locator.map((h) => blocks.findIndex((b) => hex(b.meta) === toHex(h))).find((i) => i >= 0) ?? -1
     const served = (o.headers ?? ((h) => h))(blocks.slice(from + 1, from + 1 + request.count))
@@ -87,9 +93,10 @@ async function stranger (w: World, id: string, blocks: readonly Mined[], o: { re
   await network.handle(BODIES_PROTOCOL, limits, async (_, body) => {
     if (o.bodies === 'silent') await new Promise(() => {})
     if (o.bodies === 'none') return new Uint8Array(0)
+    await slow()
     const request = BodiesRequest.deserialize(body)
     return BodiesResponse.serialize({
-      bodies: request.hashes.map((h) => {
+      bodies: request.hashes.slice(0, o.slowMs === undefined ? undefined : 1).map((h) => {
         if (o.bodies === 'other') return Body.serialize({ transactions: [w.kit.transfer(w.kit.genesis, keyPair(1), keyPair(2).key, 1n)], seals: [] })
         const b = blocks.find((x) => hex(x.meta) === toHex(h))
         return b === undefined ? new Uint8Array(0) : Body.serialize(b.block.body)
@@ -273,6 +280,82 @@ describe('peers that lie or withhold', () => {
     await w.clock.advance(20_000)
     expect(late.blame.list()).toMatchObject([{ reason: 'header-chain', peer: 'foreign' }])
     expect(late.sync.statuses().size).toBe(0)
+  })
+})
+
+describe('peers that promise more work and hand it out slowly', () => {
+  /** What a tab's gate says, second by second: whether it may mine, and on which head. */
+  async function watch (w: World, late: TestNode, seconds: number): Promise<Array<{ readonly mines: boolean, readonly height: number, readonly redone: boolean }>> {
+    const presence = new Presence({ clock: w.clock, chain: late.chain, sync: late.sync, network: () => status, dataMissing: () => undefined, pruned: () => late.backfill.pruned, params: w.kit.params })
+    let status = await late.network.status()
+    const off = await late.network.onStatus((s) => { status = s })
+    presence.start()
+    const seen: Array<{ readonly mines: boolean, readonly height: number, readonly redone: boolean }> = []
+    for (let s = 0; s < seconds; s++) {
+      await w.clock.advance(1_000)
+      const head = late.chain.head()
+      seen.push({ mines: presence.mayWork() === undefined, height: head.height, redone: late.chain.at(head.height)?.checked !== 'ledger' })
+    }
+    presence.stop()
+    off()
+    return seen
+  }
+
+  const SLOW_BOUND_S = (PROVE_MS + 50 * PROVE_BLOCK_MS) / 1_000 + 5
+  const share = (seen: ReadonlyArray<{ readonly mines: boolean }>): number => seen.filter((s) => s.mines).length / seen.length
+
+  it('alone with a slow liar a joiner mines in bounded time, on its own chain, and most of the time', async () => {
+    const w = world()
+    await stranger(w, 'liar', branch(w.kit, w.kit.genesis, 50, 2), { slowMs: 7_000 })
+    const late = await run(await node(w, 'late'))
+    const seen = await watch(w, late, 600)
+    expect(seen.findIndex((s) => s.mines)).toBeLessThan(SLOW_BOUND_S)
+    // Never on what was taken on trust.
+    expect(seen.filter((s) => s.mines && !s.redone)).toEqual([])
+    expect(share(seen)).toBeGreaterThan(0.5)
+    expect(late.blame.list()).toEqual([])
+  })
+
+  it('then follows the honest chain, which comes first from then on', async () => {
+    const w = world()
+    const honest = branch(w.kit, w.kit.genesis, 30, 1)
+    await stranger(w, 'liar', branch(w.kit, w.kit.genesis, 50, 2), { slowMs: 7_000 })
+    const late = await run(await node(w, 'late'))
+    // The liar is there first.
+    await w.clock.advance(2_000)
+    const a = await node(w, 'a')
+    w.hub.cut('a', 'liar')
+    await feed(a, honest)
+    await run(a)
+    const seen = await watch(w, late, 300)
+    const first = seen.findIndex((s) => s.mines && s.height === 30)
+    expect(first).toBeGreaterThan(-1)
+    expect(first).toBeLessThan(SLOW_BOUND_S + 10)
+  })
+
+  it('headers alone hold up work for half a minute, however many peers promise them', async () => {
+    const w = world()
+    const honest = branch(w.kit, w.kit.genesis, 10, 1)
+    const late = await node(w, 'late')
+    await feed(late, honest)
+    await run(late)
+    const forged = branch(w.kit, w.kit.genesis, 50, 2)
+    for (let i = 0; i < 12; i++) await stranger(w, `liar-${i}`, forged, { slowMs: 9_500, headers: () => [], work: forged[49].meta.work * 1000n })
+    const seen = await watch(w, late, 600)
+    expect(seen.findIndex((s) => s.mines)).toBeLessThanOrEqual(PATIENCE_MS / 1_000 + 1)
+    expect(share(seen)).toBeGreaterThan(0.75)
+    expect(late.chain.head().height).toBe(10)
+  })
+
+  it('two slow liars in a row get no third at once: the time they took is worked first', async () => {
+    const w = world()
+    const forged = branch(w.kit, w.kit.genesis, 50, 2)
+    for (let i = 0; i < 8; i++) await stranger(w, `liar-${i}`, forged, { slowMs: 7_000 })
+    const late = await run(await node(w, 'late'))
+    for (let i = 0; i < 8; i++) for (let j = 0; j < i; j++) w.hub.cut(`liar-${i}`, `liar-${j}`)
+    const seen = await watch(w, late, 900)
+    expect(share(seen)).toBeGreaterThan(0.4)
+    expect(seen.filter((s) => s.mines && !s.redone)).toEqual([])
   })
 })
 

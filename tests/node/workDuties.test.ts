@@ -1,5 +1,5 @@
 /** A member's and an auditor's duties where others would rather they were not done, or done too late. */
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { toHex, ZERO32 } from '../../src/core/codec/ssz.ts'
 import type { Claim, SignedSeal, Vouch } from '../../src/core/codec/wire.ts'
 import { hash } from '../../src/core/crypto/hash.ts'
@@ -7,7 +7,7 @@ import { claimId, sealHash } from '../../src/core/crypto/ids.ts'
 import { benchmarkJob } from '../../src/core/ledger/state.ts'
 import { Challenges, type ChallengesDeps } from '../../src/node/challenges.ts'
 import type { Candidate } from '../../src/node/contributions.ts'
-import { anchorOn, replayers } from '../../src/node/duties.ts'
+import { anchorOn, auditors, replayers } from '../../src/node/duties.ts'
 import { RingLog } from '../../src/node/log.ts'
 import type { JobTip } from '../../src/node/parts.ts'
 import { Supervisor, type SupervisorDeps } from '../../src/node/supervisor.ts'
@@ -33,7 +33,7 @@ test.each([
   let published = 0
   let sealedOn: (t: JobTip) => void = nothing
   const deps: Partial<Record<keyof ChallengesDeps, unknown>> = {
-    params: kit.params, clock, log, random: new SeededRandom(1), auditShare: 256,
+    params: kit.params, key: minerKey(keyPair(1)), clock, log, random: new SeededRandom(1), auditShare: 256,
     chain: { head: () => tip, at: () => undefined, on: () => nothing, condemn: async (id: Uint8Array) => { condemned.push(toHex(id)) } },
     rounds: { onTip: (l: (t: JobTip) => void) => { sealedOn = l; return nothing }, pendingSeal: (h: Uint8Array) => inTime && toHex(h) === toHex(sealHash(signed.seal)) ? signed : undefined, condemn: nothing, isCondemned: () => false, signers: () => [], tips: () => [] },
     contributions: { vouchersOf: () => [] },
@@ -48,6 +48,58 @@ test.each([
   expect(challenges.counts).toEqual({ audited: 1, wrong: 1 })
   expect(condemned).toEqual(inTime ? [toHex(claimId(claim))] : [])
   expect(published).toBe(inTime ? 1 : 0)
+})
+
+describe('a contribution whose id was ground until a friend is drawn to replay it', () => {
+  const [cheat, mate, honest] = [1, 2, 3].map(keyPair)
+  const members = committee(kit.params, tip)
+  // A lie costs no work, so neither does another id: by the first lot the mate replays it.
+  const lies = Array.from({ length: 64 }, (_, i) => kit.signClaim({ ...kit.contribution(tip, job, cheat), resultHash: hash('test-lie', Uint8Array.of(i)) }, cheat))
+  const ground = lies.filter(lie => toHex(replayers(members, claimId(lie), lie)[0]) === toHex(mate.key))
+
+  test('is not spared by the lot of the block that seals it, which nobody can know before', () => {
+    expect(ground.length).toBeGreaterThan(16)
+    const [lie] = ground
+    // With the cheat out of the lot, two others are left and both are drawn; with more, whom it meets is new in every block.
+    expect(auditors(kit.params, tip, claimId(lie), lie).map(toHex).sort()).toEqual([mate, honest].map(k => toHex(k.key)).sort())
+    const crowd = kit.extend(tip, 8, [1, 2, 3, 4, 5, 6, 7, 8].map(keyPair))
+    const firsts = new Set<string>()
+    for (let m = crowd, i = 0; i < 4; i++, m = m.parent!) firsts.add(auditors(kit.params, m, claimId(lie), lie).map(toHex).join())
+    expect(firsts.size).toBeGreaterThan(1)
+  })
+
+  test('is never given to its maker, nor to the key that is paid for it', () => {
+    const paidTo = kit.contribution(tip, job, cheat, 0, { payee: honest.key })
+    expect(replayers(members, claimId(paidTo), paidTo).map(toHex)).toEqual([toHex(mate.key)])
+    expect(auditors(kit.params, tip, claimId(paidTo), paidTo).map(toHex)).toEqual([toHex(mate.key)])
+    const alone = [cheat.key]
+    expect(replayers(alone, claimId(paidTo), paidTo)).toEqual(alone)
+  })
+
+  test.each([['drawn', 3, 1], ['not drawn', 9, 0]])('a member that is %s redoes what the block has sealed, and calls it out', async (_, who, calls) => {
+    const [lie] = ground
+    const signed: SignedSeal = { seal: { job: job.id, round: 1, previous: ZERO32, anchor: tip.hash, contributions: [lie], stateHash: ZERO32 }, signatures: [] }
+    const record = { meta: tip, body: { transactions: [], seals: [signed] } }
+    const clock = new ManualClock(1)
+    let published = 0
+    let onHead: (e: unknown) => void = nothing
+    const deps: Partial<Record<keyof ChallengesDeps, unknown>> = {
+      // No audits but those of the lot: the least share there is, and a die that never falls so low.
+      params: kit.params, key: minerKey(keyPair(who)), clock, log: new RingLog(clock), random: { bytes: () => Uint8Array.of(255) }, auditShare: 1,
+      chain: { head: () => tip, at: (h: number) => h === tip.height ? record : undefined, on: (_: string, l: (e: unknown) => void) => { onHead = l; return nothing }, condemn: async () => {} },
+      rounds: { onTip: () => nothing, pendingSeal: () => undefined, condemn: nothing, isCondemned: () => false, signers: () => [], tips: () => [] },
+      contributions: { vouchersOf: () => [] },
+      blame: { refuse: nothing },
+      publisher: { publish: async () => { published++ } },
+      replay: { replay: async () => ({ kind: 'done', resultHash: hash('test-other'), payloadDigest: lie.payloadDigest }) }
+    }
+    const challenges = new Challenges(deps as unknown as ChallengesDeps)
+    challenges.start()
+    onHead({ head: tip, added: [record], removed: [] })
+    for (let i = 0; i < 20; i++) await Promise.resolve()
+    expect(challenges.counts).toEqual({ audited: calls, wrong: calls })
+    expect(published).toBe(calls)
+  })
 })
 
 test('vouches of members who were not drawn do not keep the drawn one from looking, and what cannot be had is not asked for without a pause', async () => {

@@ -6,13 +6,12 @@ import { DataRequest, DataResponse, PayloadRequest, StateListRequest, StateListR
 import { genesis } from '../../src/core/consensus/chain.ts'
 import { hash } from '../../src/core/crypto/hash.ts'
 import { CHUNK_BYTES } from '../../src/core/params.ts'
-import { type Dataset, packRecords } from '../../src/core/training/dataset.ts'
+import { type Dataset, packChunk, recordsOf, recordsPerChunk } from '../../src/core/training/dataset.ts'
 import { initialState } from '../../src/core/training/init.ts'
 import { payloadDigest } from '../../src/core/training/payload.ts'
 import { stateBytes, stateHash, stateSize } from '../../src/core/training/stateHash.ts'
 import { createMemoryHub } from '../../src/net/memory.ts'
 import { dataFor, DATA_PROTOCOL, Datasets } from '../../src/node/datasets.ts'
-import { recordsPerChunk } from '../../src/node/datasetStore.ts'
 import { RingLog } from '../../src/node/log.ts'
 import { PAYLOAD_PROTOCOL, Payloads } from '../../src/node/payloads.ts'
 import { Refusals } from '../../src/node/refusals.ts'
@@ -217,7 +216,7 @@ describe('states', () => {
 
 describe('data sets', () => {
   // Some chunks of 1,024 records.
-  const data = smallData(4_500, 4_000, 3, 64)
+  const data = smallData(4_500, 4_000, 3, 256)
   const spec: JobSpec = { ...workSpec, data: data.ref }
   const head = genesis(workParams, spec)
 
@@ -230,7 +229,7 @@ describe('data sets', () => {
     expect(test()).toBe(true)
   }
 
-  const same = (a: Dataset, b: Dataset): boolean => toHex(hash('test-data', packRecords(a, 0, a.records))) === toHex(hash('test-data', packRecords(b, 0, b.records)))
+  const same = (a: Dataset, b: Dataset): boolean => toHex(hash('test-data', recordsOf(a, 0, a.records))) === toHex(hash('test-data', recordsOf(b, 0, b.records)))
 
   test('are fetched in proved ranges from several peers, go on after a reload, and are served on', async () => {
     const p = place()
@@ -265,9 +264,10 @@ describe('data sets', () => {
     await until(p, () => after.held(data.ref.root) !== undefined)
     expect(same(after.held(data.ref.root)!, data)).toBe(true)
     expect(p.refusals()).toEqual([])
-    const response = await p.during(500, relay.request('me', DATA_PROTOCOL, DataRequest.serialize({ root: data.ref.root, first: 5, count: 3 }), { timeoutMs: 400, maxResponseBytes: 1 << 20 }))
-    expect(toHex(DataResponse.deserialize(response).records)).toBe(toHex(packRecords(data, 5, 3)))
-    for (const [first, count] of [[0, 0], [4_499, 2], [0, 2_049]]) {
+    const response = await p.during(500, relay.request('me', DATA_PROTOCOL, DataRequest.serialize({ root: data.ref.root, first: 4_096, count: 404 }), { timeoutMs: 400, maxResponseBytes: 1 << 20 }))
+    expect(toHex(DataResponse.deserialize(response).records)).toBe(toHex(packChunk(data, 4)))
+    // Chunks only: no stranger has a range hashed or packed that he made up.
+    for (const [first, count] of [[0, 0], [4_499, 1], [4_096, 405], [0, 2_048], [0, 1_023], [1, 1_024], [5_120, 1_024]]) {
       expect(await p.during(500, relay.request('me', DATA_PROTOCOL, DataRequest.serialize({ root: data.ref.root, first, count }), { timeoutMs: 400, maxResponseBytes: 1 << 20 }))).toEqual(NOTHING)
     }
     after.stop()
@@ -304,6 +304,7 @@ describe('data sets', () => {
   test.each([
     ['a record more', { trainRecords: 4_001 }],
     ['other features', { features: 32 }],
+    ['a chunk more', { trainRecords: 5_024 }],
     ['fewer classes', { classes: 2 }]
   ])('are had although an earlier job names their root with %s, and nobody is blamed', async (_, wrong) => {
     const p = place()

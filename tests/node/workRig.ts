@@ -66,12 +66,13 @@ export const benchmarkData = smallData()
 
 export const workSpec: JobSpec = { ...tinySpec, ...mlp([8, 6, 3]), batch: 16, stepsPerSlice: 4, seed: hash('test-work'), rounds: 1000, data: benchmarkData.ref }
 
-/** The test network, with targets that fit slices of SLICE_MS. */
+/** The test network, with targets that fit slices of SLICE_MS and jobs as small as the rig trains. */
 export const workParams: ChainParams = {
   ...TEST,
   name: 'work',
   genesisTarget: targetForWork(BigInt(sliceCost(workSpec)) * 6n),
-  maxTarget: targetForWork(BigInt(sliceCost(workSpec)))
+  maxTarget: targetForWork(BigInt(sliceCost(workSpec))),
+  minSliceCost: sliceCost(workSpec)
 }
 
 export class SeededRandom implements Random {
@@ -113,6 +114,7 @@ export class TestCompute implements Compute {
   async stateHash (state: Parameters<Compute['stateHash']>[0]): Promise<Uint8Array> { return stateHash(state) }
   async status (): ReturnType<Compute['status']> { throw new Error('not used here') }
   async setLimits (): Promise<void> { /* One lane per configure(). */ }
+  async setBackend (): Promise<void> { /* The reference alone. */ }
   async stop (): Promise<void> { /* Nothing runs on its own. */ }
 }
 
@@ -202,7 +204,7 @@ export class WorkNode {
     const contributions = this.contributions = new Contributions({ params, chain, rounds, payloads, signatures, blame, clock, log })
     const records = this.records = new Records(params, chain)
     const sealing = this.sealing = new Sealing({ params, key, chain, rounds, contributions, records, states, data, signatures, publisher, blame, clock, log })
-    this.challenges = new Challenges({ params, chain, rounds, contributions, replay, publisher, blame, random, clock, log, auditShare: o.auditShare })
+    this.challenges = new Challenges({ params, key, chain, rounds, contributions, replay, publisher, blame, random, clock, log, auditShare: o.auditShare })
     this.supervisor = new Supervisor({
       params, key, chain, rounds, contributions, records, sealing, replay, publisher, clock, log,
       onWrong: async (c, detail) => { await this.challenges.wrongUnsealed(c, detail) },

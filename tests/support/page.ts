@@ -50,14 +50,17 @@ export async function serveTestPage (folder: string): Promise<TestPage> {
   }
 }
 
-const launchOptions = (): LaunchOptions => ({
+/** Chromium's own Vulkan in software as the WebGPU adapter: the same on every machine. */
+export const SOFTWARE_GPU: readonly string[] = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader']
+
+const launchOptions = (args: readonly string[]): LaunchOptions => ({
   executablePath: chromiumPath(),
   headless: true,
   // Test machines are often containers: no user namespaces, a small /dev/shm.
-  args: ['--no-sandbox', '--disable-dev-shm-usage']
+  args: ['--no-sandbox', '--disable-dev-shm-usage', ...args]
 })
 
 /** A profile on disk, as a user has it: what is stored there outlives the browser. */
-export function openProfile (folder: string): Promise<BrowserContext> {
-  return chromium.launchPersistentContext(folder, launchOptions())
+export function openProfile (folder: string, args: readonly string[] = []): Promise<BrowserContext> {
+  return chromium.launchPersistentContext(folder, launchOptions(args))
 }

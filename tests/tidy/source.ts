@@ -29,7 +29,7 @@ export interface Source {
 /** 'src/a.ts:12: what is wrong': an editor can jump to it. */
 export type Finding = string
 
-const SKIPPED_FOLDERS = new Set(['node_modules', 'dist', 'build', '.git', 'test-results', 'playwright-report', 'screenshots', 'data'])
+const SKIPPED_FOLDERS = new Set(['node_modules', 'dist', 'build', 'test-results', 'playwright-report', 'screenshots', 'data'])
 /** Built, not written: see .gitignore. */
 const GENERATED = new Set(['src/compute/wasm/kernels.wasm.ts'])
 const TEXT = new Set(['.ts', '.tsx', '.mts', '.mjs', '.js', '.json', '.md', '.html', '.css', '.svg', '.yml', '.yaml', '.txt', '.csv', '.sh', ''])
@@ -39,6 +39,8 @@ export function listFiles (...folders: readonly string[]): string[] {
   const found: string[] = []
   const walk = (folder: string): void => {
     for (const name of readdirSync(folder)) {
+      // A folder, or in a second work tree a file that names it.
+      if (name === '.git') continue
       const path = folder === '.' ? name : join(folder, name)
       if (statSync(path).isDirectory()) {
         if (!SKIPPED_FOLDERS.has(name)) walk(path)

@@ -12,6 +12,7 @@ const SCENES: Record<string, Options> = {
   fresh: { balance: 0n, mining: false, peers: 3 },
   alone: { phase: { phase: 'alone' }, peers: 0, balance: 0n },
   crowd: { peers: 40 },
+  colour: { colour: true },
   syncing: { phase: { phase: 'syncing', height: 131, target: 212, stage: 'replay' }, mining: false },
   'storage-full': { phase: { phase: 'storage-failed', kind: 'full', detail: 'QuotaExceededError' } satisfies NodePhase },
   'newer-version': { phase: { phase: 'newer-version', version: 2 } }

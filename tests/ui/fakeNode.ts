@@ -3,9 +3,14 @@
  * replaceable. Nothing here is random: the same script shows the same page.
  */
 import type {
-  BlockView, CurvePoint, DatasetPreview, HistoryEntry, JobView, LogEntry, NodeApi, NodeEvent, NodeView, Outcome, PeerNode, Prediction, ReplayView
+  BlockView, CurvePoint, DatasetPreview, HistoryEntry, JobCheck, JobDraft, JobView, LogEntry, NodeApi, NodeEvent, NodeView, Outcome, PeerNode, Prediction, RecordShape, ReplayView
 } from '../../src/bridge/api.ts'
 import { formatAddress } from '../../src/core/codec/address.ts'
+import type { DataRef } from '../../src/core/codec/jobSpec.ts'
+import { describeModel } from '../../src/core/training/architectureJson.ts'
+import { sliceCost } from '../../src/core/training/cost.ts'
+import { parseJobJson, templateErrors, toSpec } from '../../src/core/training/jobJson.ts'
+import { shapeOf } from '../../src/core/training/shape.ts'
 
 export const CREDIT = 1_000_000n
 
@@ -39,6 +44,8 @@ export interface Options {
   readonly phase?: NodeView['phase']
   readonly mining?: boolean
   readonly now?: number
+  /** Data sets and the paid job are of colour pictures, 3 x 32 x 32. */
+  readonly colour?: boolean
 }
 
 export function makePeers (n: number): PeerNode[] {
@@ -48,12 +55,16 @@ export function makePeers (n: number): PeerNode[] {
   return [...peers, { id: `12D3KooW${hex('server', 44)}`, link: 'server', score: 0, rttMs: 9 }]
 }
 
-export function makeJobs (): JobView[] {
+const DIGIT: RecordShape = { channels: 1, height: 28, width: 28 }
+const COLOUR: RecordShape = { channels: 3, height: 32, width: 32 }
+
+export function makeJobs (colour = false): JobView[] {
+  const input = colour ? COLOUR : DIGIT
   const common = { batch: 32, stepsPerSlice: 128, dataHeld: 1 }
   return [
-    { ...common, id: BENCHMARK, name: 'Benchmark: generated digits', status: 'active', benchmark: true, mine: false, model: '784 – 128 – 64 – 10', parameters: 109_386, round: 143, rounds: 100_000, escrow: 0n, escrowLeft: 0n, pricePerContribution: 0n, burn: 0n, features: 784, classes: 10, trainRecords: 20_000, testRecords: 2_000, dataBytes: 17_248_000, stateHash: hex('state-b'), accuracy: 0.9412, loss: 0.2713 },
-    { ...common, id: PAID_JOB, name: 'Handwritten letters', status: 'active', benchmark: false, mine: false, owner: MINERS[3], model: '784 – 256 – 26', parameters: 207_642, round: 61, rounds: 400, escrow: 120n * CREDIT, escrowLeft: 84_650_000n, pricePerContribution: 50_000n, burn: 2n * CREDIT, deadline: 4_300, features: 784, classes: 26, trainRecords: 60_000, testRecords: 6_000, dataBytes: 51_744_000, stateHash: hex('state-l'), accuracy: 0.803, loss: 0.71 },
-    { ...common, id: MY_JOB, name: 'Which flower is it?', status: 'waiting-data', benchmark: false, mine: true, owner: ME, model: '4 – 16 – 3', parameters: 131, round: 0, rounds: 120, escrow: 10n * CREDIT, escrowLeft: 10n * CREDIT, pricePerContribution: 20_000n, burn: 500_000n, deadline: 5_100, features: 4, classes: 3, trainRecords: 120, testRecords: 30, dataBytes: 600, stateHash: hex('state-i') }
+    { ...common, id: BENCHMARK, name: 'Benchmark: generated digits', status: 'active', benchmark: true, mine: false, model: '784 – 128 – 64 – 10', input: { channels: 784, height: 1, width: 1 }, parameters: 109_386, round: 143, rounds: 100_000, escrow: 0n, escrowLeft: 0n, pricePerContribution: 0n, burn: 0n, features: 784, classes: 10, trainRecords: 20_000, testRecords: 2_000, dataBytes: 17_248_000, stateHash: hex('state-b'), accuracy: 0.9412, loss: 0.2713 },
+    { ...common, id: PAID_JOB, name: 'Handwritten letters', status: 'active', benchmark: false, mine: false, owner: MINERS[3], model: `${input.channels}×${input.height}×${input.width} – conv 16 3×3 – max 2 – conv 32 3×3 – max 2 – conv 32 3×3 – conv 32 3×3 – add – max 2 – 64 – 26`, input, parameters: 44_058, round: 61, rounds: 400, escrow: 120n * CREDIT, escrowLeft: 84_650_000n, pricePerContribution: 50_000n, burn: 2n * CREDIT, deadline: 4_300, features: input.channels * input.height * input.width, classes: 26, trainRecords: 60_000, testRecords: 6_000, dataBytes: 51_744_000, stateHash: hex('state-l'), accuracy: 0.803, loss: 0.71 },
+    { ...common, id: MY_JOB, name: 'Which flower is it?', status: 'waiting-data', benchmark: false, mine: true, owner: ME, model: '4 – 16 – 3', input: { channels: 4, height: 1, width: 1 }, parameters: 131, round: 0, rounds: 120, escrow: 10n * CREDIT, escrowLeft: 10n * CREDIT, pricePerContribution: 20_000n, burn: 500_000n, deadline: 5_100, features: 4, classes: 3, trainRecords: 120, testRecords: 30, dataBytes: 600, stateHash: hex('state-i') }
   ]
 }
 
@@ -73,12 +84,12 @@ export function makeView (o: Options = {}): NodeView {
       relays: [{ address: '/dns4/localhost/tcp/8080/ws/p2p/12D3KooWServer', connected: true }, { address: '/dns4/backup.example.org/tcp/443/wss/p2p/12D3KooWBackup', connected: false }],
       banned: [{ id: `12D3KooW${hex('cheat', 44)}`, reason: 'wrong-result: replay gives another state' }]
     },
-    compute: { backend: 'wasm', workers: 3, workersMax: 8, busy: on ? 3 : 0, stepsPerSecond: on ? 1_843 : 0, macsPerSecond: on ? 18_900_000_000 : 0, selfTest: 'passed' },
+    compute: { backend: 'wasm', workers: 3, workersMax: 8, busy: on ? 3 : 0, stepsPerSecond: on ? 1_843 : 0, macsPerSecond: on ? 18_900_000_000 : 0, selfTest: 'passed', choice: 'auto', reports: [{ backend: 'webgpu', state: 'absent', failure: 'webgpu: no adapter' }, { backend: 'wasm', state: 'ready', stepMs: 0.54 }] },
     mining: {
       settings: { on, workers: 4, duty: 1, pauseWhenHidden: false, pauseOnBattery: true }, state: on ? 'working' : 'off', detail: '', job: on ? PAID_JOB : undefined, round: on ? 61 : undefined,
       slices: on ? 428 : 0, blocksFound: on ? 6 : 0, contributionsSealed: on ? 97 : 0, slicesPerSecond: 14.4, expectedBlockSeconds: on ? 83 : undefined
     },
-    jobs: makeJobs(),
+    jobs: makeJobs(o.colour),
     wallet: { address: MY_ADDRESS, key: ME, balance, maturing: balance === 0n ? 0n : 50_050_000n, pendingOut: 0n, nonce: 3, backedUp: false, minFee: 1_000n },
     replays: 188, replayFailures: 1, blocksReplayed: [], contributionsPerRound: 11.3, networkSamplesPerSecond: 171_300,
     committee: { size: 5, member: true, ready: true, needsBlocks: 0 },
@@ -155,8 +166,43 @@ export function digitPixels (label: number): Uint8Array {
 
 const DIGITS = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9']
 
-export function makePreview (): DatasetPreview {
-  return { root: hex('data'), records: 70_000, trainRecords: 60_000, testRecords: 10_000, features: 784, classes: 10, classNames: DIGITS, width: 28, height: 28, bytes: 54_880_000, samples: DIGITS.map((_, label) => ({ features: digitPixels(label), label })) }
+/** A hill under a sky, with the sun where the class says. */
+export function colourPixels (label: number): Uint8Array {
+  const { height, width } = COLOUR
+  const size = height * width
+  const out = new Uint8Array(3 * size)
+  for (let y = 0; y < height; y++) for (let x = 0; x < width; x++) {
+    const hill = y > 20 + 5 * Math.sin((x + label * 4) / 6)
+    const sun = Math.hypot(x - 4 - label * 2.6, y - 8) < 4
+    const rgb = sun ? [250, 205, 70] : hill ? [60 + y, 130 + label * 6, 70] : [120 + y * 3, 175 + y * 2, 235]
+    for (let c = 0; c < 3; c++) out[c * size + y * width + x] = rgb[c] ?? 0
+  }
+  return out
+}
+
+export function makePreview (colour = false): DatasetPreview {
+  if (colour) {
+    const classNames = ['dawn', 'early', 'morning', 'forenoon', 'noon', 'afternoon', 'late', 'evening', 'dusk', 'night']
+    return { root: hex('data'), records: 21_000, trainRecords: 18_000, testRecords: 3_000, features: 3_072, classes: 10, classNames, ...COLOUR, bytes: 64_512_000, samples: classNames.map((_, label) => ({ features: colourPixels(label), label })) }
+  }
+  return { root: hex('data'), records: 70_000, trainRecords: 60_000, testRecords: 10_000, features: 784, classes: 10, classNames: DIGITS, ...DIGIT, bytes: 54_880_000, samples: DIGITS.map((_, label) => ({ features: digitPixels(label), label })) }
+}
+
+/** As the node does it, for data of which only the sizes matter. */
+function check (draft: JobDraft, data: Omit<DataRef, 'source' | 'root'>): Outcome<JobCheck> {
+  const template = parseJobJson(draft.json)
+  if (!template.ok) return template
+  const ref: DataRef = { source: 1, root: new Uint8Array(32), trainRecords: data.trainRecords, testRecords: data.testRecords, features: data.features, classes: data.classes }
+  const errors = templateErrors(template.value, ref)
+  if (errors.length > 0) return { ok: false, errors }
+  const spec = toSpec(template.value, ref)
+  return {
+    ok: true,
+    value: {
+      model: describeModel(spec), parameters: shapeOf(spec).parameters, stepsPerSlice: spec.stepsPerSlice, costPerSlice: sliceCost(spec), rounds: spec.rounds,
+      contributionsPaid: Number(draft.escrow / (draft.pricePerContribution === 0n ? 1n : draft.pricePerContribution)), total: draft.escrow + draft.burn + draft.fee
+    }
+  }
 }
 
 export interface FakeNode extends NodeApi {
@@ -201,8 +247,8 @@ export function createFakeNode (options: Options = {}): FakeNode {
     send: async () => done({ id: hex('tx') }),
     exportKey: async () => done('cwkey1qpzry9x8gf2tvdw0s3jn54khce6mua7lqpzry9x8gf2tvdw0s3jn54khce6mua7lqpzry9x8gf2tvdw0s3jn54khce6mua7l'),
     importKey: async () => done({ address: OTHER_ADDRESS }),
-    previewData: async () => done(makePreview()),
-    checkJob: async draft => done({ parameters: 109_386, costPerSlice: 2_600_000_000, contributionsPaid: Number(draft.escrow / (draft.pricePerContribution === 0n ? 1n : draft.pricePerContribution)), total: draft.escrow + draft.burn + draft.fee }),
+    previewData: async () => done(makePreview(options.colour)),
+    checkJob: async draft => check(draft, draft.data === 'builtin' ? makeJobs()[0]! : makePreview(options.colour)),
     postJob: async () => done({ id: MY_JOB }),
     cancelJob: async id => done({ id }),
     predict: async (_job, features): Promise<Outcome<Prediction>> => {
@@ -216,8 +262,9 @@ export function createFakeNode (options: Options = {}): FakeNode {
       return done({ count: 2_000, correct: 1_886, lossBits16: Math.round(0.271 * 65_536 * 2_000), confusion })
     },
     sample: async (job, index) => job === MY_JOB
-      ? done({ features: Uint8Array.from([120, 40, 210, 96]), label: 1, width: 4, height: 1, className: 'versicolor' })
-      : done({ features: digitPixels(3), label: 3, width: 28, height: 28, className: String(index === -1 ? 0 : 3) }),
+      ? done({ features: Uint8Array.from([120, 40, 210, 96]), label: 1, channels: 1, width: 4, height: 1, className: 'versicolor' })
+      : options.colour === true && job === PAID_JOB ? done({ features: colourPixels(3), label: 3, ...COLOUR, className: '3' })
+      : done({ features: digitPixels(3), label: 3, ...DIGIT, className: String(index === -1 ? 0 : 3) }),
     downloadModel: async () => done({ name: 'model.cwm', bytes: new Uint8Array(16) }),
     stop: async () => { show({ phase: { phase: 'stopped', detail: 'Stopped by you.' } }) }
   }

@@ -1,7 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import type { FieldError } from '../../src/bridge/api.ts'
+import { parseJobJson, templateErrors } from '../../src/core/training/jobJson.ts'
 import { slotOf } from '../../src/ui/views/WizardData.tsx'
-import { fitToData, parseObject, print, readFields, restoreDraft, writeField } from '../../src/ui/views/wizardDraft.ts'
+import { emptyDraft, readFields, restoreDraft, writeField } from '../../src/ui/views/wizardDraft.ts'
+import { parseObject, print } from '../../src/ui/views/wizardJson.ts'
+import { fitToData } from '../../src/ui/views/wizardPresets.ts'
 import { CREDIT, hex, MY_JOB, PAID_JOB } from './fakeNode.ts'
 import { all, choose, click, errorOf, find, get, open, text, type, waitFor, type Opened } from './support.tsx'
 
@@ -19,6 +22,13 @@ async function toModel (): Promise<void> {
   choose('wizard-files', [CSV])
   await find('wizard-preview')
   click('wizard-next')
+  await find('wizard-model')
+}
+
+/** The model step with a perceptron. */
+async function toDense (): Promise<void> {
+  await toModel()
+  click('wizard-kind-mlp')
   await find('wizard-hidden')
 }
 
@@ -65,7 +75,7 @@ describe('wizard: data', () => {
 describe('wizard: model', () => {
   test('errors stand at their fields, and every entry stays', async () => {
     const { node } = await wizard()
-    await toModel()
+    await toDense()
     node.answer('checkJob', refuse({ field: 'architecture.hidden_sizes', message: 'must be a whole number from 1 to 4096, is 9000', line: 5 }, { field: 'dataset_info.size', message: 'says 5, the data has 60000' }))
     type('wizard-name', 'Mine')
     type('wizard-hidden', '9000, 12')
@@ -78,7 +88,7 @@ describe('wizard: model', () => {
 
   test('form and JSON are two faces of one thing', async () => {
     await wizard()
-    await toModel()
+    await toDense()
     type('wizard-batch', '64')
     type('wizard-rate', '0.0005')
     get('wizard-mode-json').click()
@@ -93,7 +103,7 @@ describe('wizard: model', () => {
 
   test('broken JSON is kept as typed and the way back is offered', async () => {
     const { node } = await wizard()
-    await toModel()
+    await toDense()
     node.answer('checkJob', refuse({ field: 'json', message: 'line 3, column 7: expected a comma', line: 3 }))
     get('wizard-mode-json').click()
     await find('wizard-json')
@@ -195,6 +205,14 @@ describe('draft', () => {
     expect(fitToData({ dataset_info: { size: 1 } }, { features: 4, classes: 3, trainRecords: 120 })).toEqual({ dataset_info: { size: 120 }, architecture: { input_size: 4, output_size: 3 } })
   })
 
+  test('the model it proposes costs enough for a slice, whatever the data', () => {
+    const smallest = { source: 1, root: new Uint8Array(32), trainRecords: 32, testRecords: 1, features: 1, classes: 2 }
+    for (const data of [smallest, { ...smallest, trainRecords: 60_000, features: 784, classes: 10 }]) {
+      const job = parseJobJson(print(fitToData(parseObject(emptyDraft().json)!, data)))
+      expect(job.ok && templateErrors(job.value, data)).toEqual([])
+    }
+  })
+
   test('garbage in storage gives the default', () => {
     for (const text of ['', 'null', '[]', '{"price":5,"json":7}', '{']) expect(restoreDraft(text).source).toBe('csv')
   })
@@ -219,6 +237,16 @@ describe('jobs', () => {
     expect(node.called('cancelJob')).toHaveLength(0)
     click('job-cancel-confirm-yes')
     await waitFor(() => { expect(node.called('cancelJob')).toEqual([[MY_JOB]]) })
+  })
+
+  test('a job that is being cancelled says until when it goes on, and is not cancelled twice', async () => {
+    const { node } = await open(`jobs/${PAID_JOB}`)
+    await find('job-detail')
+    const { jobs, height } = node.current()
+    node.show({ jobs: jobs.map(j => j.id === PAID_JOB ? { ...j, mine: true, cancelsAt: height + 6 } : j) })
+    expect((await find('job-cancels')).textContent).toContain(`block ${height + 6}, in about 1 min`)
+    expect(text('job-detail')).toMatch(/Being cancelled.*work already sealed is paid/)
+    expect(all('job-cancel')).toHaveLength(0)
   })
 
   test('an evaluation shows accuracy and the confusion matrix', async () => {

@@ -3,7 +3,7 @@ import { renderBootError, renderUnsupported, REASONS } from '../../src/ui/boot.t
 import { centreInk, inkFromRgba } from '../../src/ui/digits.ts'
 import { ago, bytes, credits, duration, percent, si } from '../../src/ui/format.ts'
 import { parseValues } from '../../src/ui/parts/Values.tsx'
-import { MY_JOB } from './fakeNode.ts'
+import { colourPixels, MY_JOB, PAID_JOB } from './fakeNode.ts'
 import { all, click, find, get, open, text, waitFor } from './support.tsx'
 
 describe('try', () => {
@@ -26,6 +26,34 @@ describe('try', () => {
     form.querySelector('button')?.click()
     expect((await find('try-label')).textContent).toBe('versicolor')
     expect(node.called('predict')[0]?.[1]).toEqual(new Uint8Array(4))
+  })
+
+  test('a convolutional model is drawn to, and shows what it sees', async () => {
+    const { node } = await open(`try/${PAID_JOB}`)
+    await find('try-canvas')
+    click('try-sample')
+    await find('try-label')
+    const seen = get('try-answer').querySelector('canvas')
+    expect([seen?.width, seen?.height, seen?.dataset['channels']]).toEqual([28, 28, '1'])
+    expect((node.called('predict')[0]?.[1] as Uint8Array).length).toBe(784)
+  })
+
+  test('pictures in colour are asked and shown in colour', async () => {
+    const { node } = await open(`try/${PAID_JOB}`, { colour: true })
+    await find('try-canvas')
+    expect(document.body.textContent).toContain('cropped to their middle and scaled to 32 × 32')
+    click('try-sample')
+    await find('try-label')
+    expect(get('try-answer').querySelector('canvas')?.dataset['channels']).toBe('3')
+    expect(node.called('predict')[0]?.[1]).toEqual(colourPixels(3))
+  })
+
+  test('without the data, the model says what a record is', async () => {
+    const refuse = async (): Promise<{ ok: false, errors: Array<{ field: string, message: string }> }> => ({ ok: false, errors: [{ field: 'data', message: 'The data is not here.' }] })
+    await open(`try/${PAID_JOB}`, { colour: true }, {}, node => { node.answer('sample', refuse) })
+    await find('try-canvas')
+    expect(document.body.textContent).toContain('scaled to 32 × 32')
+    expect(all('try-values')).toHaveLength(0)
   })
 
   test('no model, no guess: the reason is shown', async () => {

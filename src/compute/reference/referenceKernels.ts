@@ -1,7 +1,7 @@
 /** The slow kernels that define the fast ones. */
 import type { ModelState } from '../../core/training/modelState.ts'
 import type { EvaluationTask, SliceTask } from '../../ports/compute.ts'
-import type { Kernels, Scores } from '../kernels.ts'
+import type { Scores, SyncKernels } from '../kernels.ts'
 import { forward, networkFrom, plainInputs, softmax, stateOf, trainStep } from './network.ts'
 import { keyedRandom } from './random.ts'
 
@@ -27,4 +27,4 @@ function score ({ spec, state, inputs, labels }: EvaluationTask): Scores {
   return softmax(pass.tensors[pass.tensors.length - 1], count, tensors[tensors.length - 1].size)
 }
 
-export const referenceKernels: Kernels = { backend: 'reference', runSlice, score }
+export const referenceKernels: SyncKernels = { backend: 'reference', runSlice, score }

@@ -2,7 +2,7 @@
 import type { JobSpec } from '../../core/codec/jobSpec.ts'
 import type { ModelState } from '../../core/training/modelState.ts'
 import type { EvaluationTask, SliceTask } from '../../ports/compute.ts'
-import type { Kernels, Scores } from '../kernels.ts'
+import type { Scores, SyncKernels } from '../kernels.ts'
 import * as at from './assembly/layout.ts'
 import { KERNELS_BASE64 } from './kernels.wasm.ts'
 import { FIRST_FREE, planFor, type Plan } from './plan.ts'
@@ -18,7 +18,7 @@ interface Exports {
   score (plan: number): void
 }
 
-class WasmKernels implements Kernels {
+class WasmKernels implements SyncKernels {
   readonly backend = 'wasm'
   readonly #memory: WebAssembly.Memory
   readonly #exports: Exports
@@ -134,7 +134,7 @@ const modelKey = ({ channels, height, width, ops, batch }: JobSpec): string => [
   ...ops.flatMap(op => [op.kind, op.a, op.b, op.relu, op.units, op.kernel, op.stride, op.padding, op.groups])
 ].join()
 
-export async function createWasmKernels (): Promise<Kernels> {
+export async function createWasmKernels (): Promise<SyncKernels> {
   const bytes = Uint8Array.from(atob(KERNELS_BASE64), c => c.charCodeAt(0))
   return new WasmKernels(await WebAssembly.compile(bytes))
 }

@@ -3,7 +3,7 @@
  * what each field means; the rules that a decoded value must also satisfy are in `consensus`.
  */
 import { ContainerType, ListBasicType, ListCompositeType, UnionType, NoneType, type ValueOf } from '@chainsafe/ssz'
-import { CHUNK_BYTES, MAX_BODIES_PER_REQUEST, MAX_BODY_BYTES, MAX_CONTRIBUTIONS_PER_SEAL, MAX_HEADERS_PER_REQUEST, MAX_SEALS_PER_BLOCK, MAX_SPEC_BYTES, MAX_TRANSACTIONS_PER_BLOCK } from '../params.ts'
+import { MAX_BODIES_PER_REQUEST, MAX_BODY_BYTES, MAX_CONTRIBUTIONS_PER_SEAL, MAX_HEADERS_PER_REQUEST, MAX_SEALS_PER_BLOCK, MAX_SPEC_BYTES, MAX_TRANSACTIONS_PER_BLOCK } from '../params.ts'
 import { byteList, Bytes32, Bytes64, U16, U256, U32, U53, U64 } from './ssz.ts'
 
 /**
@@ -166,11 +166,19 @@ export const StateRequest = new ContainerType({ job: Bytes32, stateHash: Bytes32
 /** Rounds of a job of which the node holds a whole state, ascending. */
 export const StateListRequest = new ContainerType({ job: Bytes32 })
 export const StateListResponse = new ContainerType({ rounds: new ListBasicType(U32, 64) })
+/**
+ * A chunk is the largest power of two of records that takes at most this many bytes: the ranges in
+ * which a data set is asked for, proved and stored. Few and large, for each costs a way there and back.
+ */
+export const DATA_CHUNK_BYTES = 512 * 1024
+/** What its packed form takes at most: a control byte per 128 literals more (training/zeroRuns.ts). */
+export const PACKED_CHUNK_BYTES = DATA_CHUNK_BYTES + DATA_CHUNK_BYTES / 128
+/** Records first..first+count-1 are one chunk, the last one of a set ends with it. */
 export const DataRequest = new ContainerType({ root: Bytes32, first: U32, count: U32 })
 export const DataResponse = new ContainerType({
-  /** Records first..first+count-1, concatenated canonical record bytes. */
-  records: byteList(CHUNK_BYTES),
-  /** Sibling hashes that prove the range against the root (crypto/merkle.ts). */
+  /** Canonical record bytes, concatenated, packed. */
+  records: byteList(PACKED_CHUNK_BYTES),
+  /** Sibling hashes that prove the chunk against the root (crypto/merkle.ts). */
   proof: new ListCompositeType(Bytes32, 64)
 })
 

@@ -75,6 +75,8 @@ export function genesisText (params: P.ChainParams, benchmark: JobSpec): string 
     ['halvingBlocks', params.halvingBlocks],
     ['minerCountBlocks', params.minerCountBlocks],
     ['minFee', params.minFee],
+    ['minSliceCost', params.minSliceCost],
+    ['cancelDelay', params.cancelDelay],
     ['maxContributionsPerSeal', P.MAX_CONTRIBUTIONS_PER_SEAL],
     ['maxContributionSlices', P.MAX_CONTRIBUTION_SLICES],
     ['maxSealsPerBlock', P.MAX_SEALS_PER_BLOCK],

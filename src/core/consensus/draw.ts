@@ -39,10 +39,6 @@ export function jobToWorkOn (ledger: LedgerState, drawn: Uint8Array): JobRecord 
   return job?.status === 'active' ? job : benchmarkJob(ledger)
 }
 
-/** What `miner` works on in a block on top of `parent` that carries no seals. */
-export const drawJob = (params: ChainParams, parent: BlockMeta, miner: Uint8Array): JobRecord =>
-  jobToWorkOn(parent.ledger, drawAt(randomnessBlock(params, parent), miner))
-
 /** Distinct miners of the last `count` blocks up to `tip`, ascending. */
 export function distinctMiners (tip: HeaderMeta, count: number): Uint8Array[] {
   const miners: Uint8Array[] = []

@@ -22,7 +22,7 @@ export function stepTransaction (params: ChainParams, chain: Uint8Array, ledger:
   const { selector, value } = tx.action
   if (selector === ACTION_POST_JOB && value !== null && 'spec' in value) {
     const spec = decodeJobSpec(value.spec)
-    const errors = spec.ok ? specErrors(spec.value) : []
+    const errors = spec.ok ? specErrors(spec.value, params.minSliceCost) : []
     if (errors.length > 0) return { ok: false, refusal: invalid('post-spec-rules', errors.map(e => `${e.field}: ${e.message}`).join('; ')) }
   }
   return applied

@@ -6,8 +6,9 @@ import { toHex } from '../codec/ssz.ts'
 import type { Body, SignedSeal, SignedTransaction } from '../codec/wire.ts'
 import { claimId } from '../crypto/ids.ts'
 import { applySeal, type LedgerEvent, openBlock, payBlock, type SealedContribution } from '../ledger/apply.ts'
-import { findJob, isConserved, type LedgerState } from '../ledger/state.ts'
+import { findJob, isConserved, type JobRecord, type LedgerState } from '../ledger/state.ts'
 import type { ChainParams } from '../params.ts'
+import { sliceCost } from '../training/cost.ts'
 import { type BlockMeta, chainId } from './chain.ts'
 import { invalid, type Refusal } from './refusal.ts'
 import { checkSeal, sealEffect, type SealFacts } from './seal.ts'
@@ -74,7 +75,8 @@ export function transition (params: ChainParams, parent: BlockMeta, payee: Uint8
     ledger = step.ledger
     events.push(...step.events)
     const { job, round, contributions } = body.seals[i].seal
-    for (const claim of contributions) sealed.push({ payee: claim.template.payee, job, round })
+    const cost = sliceCost((findJob(parent.ledger, job) as JobRecord).spec)
+    for (const claim of contributions) sealed.push({ payee: claim.template.payee, job, round, cost })
   }
   const fees = body.transactions.reduce((sum, t) => sum + t.transaction.fee, 0n)
   const paid = payBlock(params, ledger, payee, fees, sealed)

@@ -52,7 +52,8 @@ export const TRANSACTION_REASONS = [
   'post-duplicate',
   'cancel-unknown',
   'cancel-owner',
-  'cancel-ended'
+  'cancel-ended',
+  'cancel-again'
 ] as const
 export type TransactionReason = typeof TRANSACTION_REASONS[number]
 
@@ -83,9 +84,11 @@ function endJob (state: LedgerState, job: JobRecord, status: JobStatus, height: 
   return { ok: true, ledger: dropEnded(next), events }
 }
 
-/** Height at which a job ends by itself. */
-export const endsAt = (job: JobRecord): number =>
-  job.status === 'waiting' ? Math.min(job.deadline, job.postedAt + MAX_WAITING_BLOCKS) : job.deadline
+/** Height at which a job ends whatever else happens. */
+export function endsAt (job: JobRecord): number {
+  if (job.status === 'waiting') return Math.min(job.deadline, job.postedAt + MAX_WAITING_BLOCKS)
+  return job.cancelsAt === 0 ? job.deadline : Math.min(job.deadline, job.cancelsAt)
+}
 
 /** First step of block `height`: ripe credits become balances, overdue jobs end. */
 export function openBlock (state: LedgerState, height: number): Applied {
@@ -96,7 +99,7 @@ export function openBlock (state: LedgerState, height: number): Applied {
   const events: LedgerEvent[] = []
   for (const job of state.jobs) {
     if ((job.status !== 'waiting' && job.status !== 'active') || endsAt(job) > height) continue
-    const ended = endJob(ledger, job, 'expired', height)
+    const ended = endJob(ledger, job, job.cancelsAt === endsAt(job) ? 'cancelled' : 'expired', height)
     ledger = ended.ledger
     events.push(...ended.events)
   }
@@ -154,6 +157,7 @@ function postJob (params: ChainParams, ledger: LedgerState, tx: Transaction, act
     burn,
     postedAt: ledger.height,
     deadline,
+    cancelsAt: 0,
     endedAt: 0
   }
   return {
@@ -163,15 +167,19 @@ function postJob (params: ChainParams, ledger: LedgerState, tx: Transaction, act
   }
 }
 
-function cancelJob (ledger: LedgerState, tx: Transaction, action: ValueOf<typeof CancelJob>, spend: Spend, line: Line): Applied | TransactionRefused {
+/** Nobody can have worked for a job that waits for its data: it ends at once. An active one goes on for cancelDelay blocks. */
+function cancelJob (params: ChainParams, ledger: LedgerState, tx: Transaction, action: ValueOf<typeof CancelJob>, spend: Spend, line: Line): Applied | TransactionRefused {
   const job = findJob(ledger, action.job)
   if (job === undefined) return refused('cancel-unknown', 'no such job')
   // The benchmark has no owner: its zero key is one for which anyone can sign.
   if (job.status === 'benchmark' || !equalBytes(job.owner, tx.from)) return refused('cancel-owner', 'only the owner of a paid job may cancel it')
   if (isEnded(job)) return refused('cancel-ended', `the job is ${job.status}`)
+  if (job.cancelsAt !== 0) return refused('cancel-again', `the job ends at height ${job.cancelsAt} already`)
   const paid = spend(0n)
   if (!paid.ok) return paid
-  const ended = endJob(paid.ledger, job, 'cancelled', ledger.height)
+  const ended: Applied = job.status === 'waiting'
+    ? endJob(paid.ledger, job, 'cancelled', ledger.height)
+    : { ok: true, ledger: replaceJob(paid.ledger, { ...job, cancelsAt: ledger.height + params.cancelDelay }), events: [] }
   return { ...ended, events: [{ ...line, kind: 'sent', amount: -tx.fee, job: job.id }, ...ended.events] }
 }
 
@@ -196,7 +204,7 @@ export function applyTransaction (params: ChainParams, ledger: LedgerState, tx: 
   switch (selector) {
     case ACTION_TRANSFER: return transfer(tx, value as ValueOf<typeof Transfer>, spend, line)
     case ACTION_POST_JOB: return postJob(params, ledger, tx, value as ValueOf<typeof PostJob>, spend, line)
-    case ACTION_CANCEL_JOB: return cancelJob(ledger, tx, value as ValueOf<typeof CancelJob>, spend, line)
+    case ACTION_CANCEL_JOB: return cancelJob(params, ledger, tx, value as ValueOf<typeof CancelJob>, spend, line)
     default: return refused('transaction-action', `selector ${selector} is no action`)
   }
 }
@@ -259,7 +267,8 @@ export function subsidyAt (params: ChainParams, height: number): bigint {
   return params.subsidy >> BigInt(Math.floor(height / params.halvingBlocks))
 }
 
-export interface SealedContribution { readonly payee: Uint8Array, readonly job: Uint8Array, readonly round: number }
+/** `cost`: of the slice, in cost units. */
+export interface SealedContribution { readonly payee: Uint8Array, readonly job: Uint8Array, readonly round: number, readonly cost: number }
 
 /** Last step: the only place where grains are issued, and where the block's fees go on. */
 export function payBlock (params: ChainParams, ledger: LedgerState, payee: Uint8Array, fees: bigint, sealed: readonly SealedContribution[]): Applied {
@@ -267,7 +276,7 @@ export function payBlock (params: ChainParams, ledger: LedgerState, payee: Uint8
   const subsidy = subsidyAt(params, ledger.height)
   const pool = subsidy * BigInt(CONTRIBUTION_SUBSIDY_SHARE) / 256n
   const reward = subsidy * BigInt(256 - CONTRIBUTION_SUBSIDY_SHARE) / 256n
-  const each = sealed.length === 0 ? 0n : pool / BigInt(sealed.length)
+  const costs = sealed.reduce((sum, c) => sum + BigInt(c.cost), 0n)
   const credits: Maturing[] = []
   const events: LedgerEvent[] = []
   const pay = (kind: Maturing['kind'], key: Uint8Array, amount: bigint, of?: SealedContribution): void => {
@@ -277,7 +286,12 @@ export function payBlock (params: ChainParams, ledger: LedgerState, payee: Uint8
   }
   pay('block-reward', payee, reward)
   pay('fees', payee, fees)
-  for (const c of sealed) pay('contribution-subsidy', c.payee, each, c)
-  const issued = ledger.issued + reward + each * BigInt(sealed.length)
-  return { ok: true, ledger: { ...addMaturing(ledger, credits), issued }, events }
+  let issued = reward
+  for (const c of sealed) {
+    // By cost: a count would pay small slices, of which one tab makes many, like large ones.
+    const share = pool * BigInt(c.cost) / costs
+    pay('contribution-subsidy', c.payee, share, c)
+    issued += share
+  }
+  return { ok: true, ledger: { ...addMaturing(ledger, credits), issued: ledger.issued + issued }, events }
 }

@@ -19,6 +19,7 @@ export interface Account {
 /**
  * waiting: posted, the committee has not yet attested that the data is held (seal of round 0).
  * waiting -> active -> done | exhausted; waiting, active -> expired | cancelled. The benchmark stays.
+ * An active job whose owner has cancelled it stays active until cancelsAt.
  */
 export const JOB_STATUSES = ['benchmark', 'waiting', 'active', 'done', 'expired', 'cancelled', 'exhausted'] as const
 export type JobStatus = typeof JOB_STATUSES[number]
@@ -43,6 +44,8 @@ export interface JobRecord {
   readonly burn: bigint
   readonly postedAt: number
   readonly deadline: number
+  /** Height at which the job ends because its owner has cancelled it; 0 if he has not. */
+  readonly cancelsAt: number
   /** Height at which the job ended; 0 while it has not. */
   readonly endedAt: number
 }
@@ -107,6 +110,7 @@ export function emptyLedger (benchmark: Pick<JobRecord, 'id' | 'spec' | 'stateHa
     burn: 0n,
     postedAt: 0,
     deadline: 0,
+    cancelsAt: 0,
     endedAt: 0
   }
   return { height: 0, accounts: NO_ACCOUNTS, jobs: [job], maturing: [], issued: 0n, burned: 0n }
@@ -135,6 +139,7 @@ const JobRecordBytes = new ContainerType({
   burn: U64,
   postedAt: U32,
   deadline: U32,
+  cancelsAt: U32,
   endedAt: U32
 })
 
@@ -230,6 +235,7 @@ export function decodeLedger (bytes: Uint8Array): Decoded<LedgerState> {
     if ((status === 'benchmark') !== (jobs.length === 0)) return bad('the benchmark is not the first job')
     const open = status === 'benchmark' || status === 'waiting' || status === 'active'
     if (open !== (j.endedAt === 0)) return bad('endedAt and status of a job disagree')
+    if (j.cancelsAt !== 0 && (status === 'benchmark' || status === 'waiting' || (status === 'active' && j.cancelsAt <= v.height))) return bad('the cancellation of a job is wrong')
     if (j.escrowLeft > j.escrow || (!open && j.escrowLeft !== 0n)) return bad('the escrow left of a job is wrong')
     ids.add(toHex(j.id))
     jobs.push({ ...j, spec: spec.value, status })

@@ -44,33 +44,39 @@ function readWindow (f: Fields, sizeKey: string, padded: boolean): Pick<Op, 'ker
 
 const readRelu = (f: Fields): number => f.choice('activation', ['relu', 'linear'], false) === 'relu' ? 1 : 0
 
-function readLayer (f: Fields, names: ReadonlyMap<string, number>, newest: number): Op | undefined {
-  const type = f.choice('type', LAYER_TYPES, true)
-  if (type === undefined) return undefined
+/** Every key is read, whatever is wrong with the others: each complaint is made, and none that only follows. */
+function readLayer (f: Fields, type: LayerType, names: ReadonlyMap<string, number>, newest: number): Op | undefined {
   const kind = KINDS[type]
   const a = readTensor(f, 'input', names, newest, false)
-  if (a === undefined) return undefined
+  const op = readKind(f, type, kind, names, newest)
+  return a === undefined || op === undefined ? undefined : { ...op, a }
+}
+
+function readKind (f: Fields, type: LayerType, kind: number, names: ReadonlyMap<string, number>, newest: number): Op | undefined {
   switch (type) {
     case 'dense': {
       const units = f.integer('units', 1, MAX_LAYER_WIDTH, true)
-      return units === undefined ? undefined : opOf({ kind, a, units, relu: readRelu(f) })
+      const relu = readRelu(f)
+      return units === undefined ? undefined : opOf({ kind, units, relu })
     }
     case 'conv2d': {
       const units = f.integer('filters', 1, MAX_LAYER_WIDTH, true)
       const window = readWindow(f, 'kernel_size', true)
       const groups = f.integer('groups', 1, MAX_LAYER_WIDTH, false) ?? 1
-      return units === undefined || window === undefined ? undefined : opOf({ kind, a, units, ...window, groups, relu: readRelu(f) })
+      const relu = readRelu(f)
+      return units === undefined || window === undefined ? undefined : opOf({ kind, units, ...window, groups, relu })
     }
     case 'max_pool2d':
     case 'average_pool2d': {
       const window = readWindow(f, 'pool_size', false)
-      return window === undefined ? undefined : opOf({ kind, a, ...window })
+      return window === undefined ? undefined : opOf({ kind, ...window })
     }
     case 'add': {
       const b = readTensor(f, 'with', names, newest, true)
-      return b === undefined ? undefined : opOf({ kind, a, b, relu: readRelu(f) })
+      const relu = readRelu(f)
+      return b === undefined ? undefined : opOf({ kind, b, relu })
     }
-    case 'norm': return opOf({ kind, a, relu: readRelu(f) })
+    case 'norm': return opOf({ kind, relu: readRelu(f) })
   }
 }
 
@@ -83,13 +89,15 @@ function readLayers (f: Fields): Model | undefined {
   const names = new Map([['input', 0]])
   const ops: Array<Op | undefined> = []
   for (const layer of layers ?? []) {
-    ops.push(readLayer(layer, names, ops.length))
+    const type = layer.choice('type', LAYER_TYPES, true)
+    ops.push(type === undefined ? undefined : readLayer(layer, type, names, ops.length))
     const name = layer.string('name', false)
     if (name !== undefined) {
       if (names.has(name)) layer.fail('name', `${JSON.stringify(name)} is taken`)
       names.set(name, ops.length)
     }
-    layer.refuseUnknown()
+    // Which keys a layer may have depends on its type.
+    if (type !== undefined) layer.refuseUnknown()
   }
   if (shape?.length !== 3 || layers === undefined || output === undefined || ops.includes(undefined)) return undefined
   const [channels, height, width] = shape

@@ -1,11 +1,15 @@
 /**
  * Data sets as every node holds them: u8 features and a class per record, training records first,
- * committed to by a merkle root over the records, so that any range can be fetched and proved.
+ * committed to by a merkle root over the records. A chunk is a whole subtree of that tree, so that
+ * one hash per chunk is all that has to be kept to prove chunks to others.
  */
 import { DATA_BUILTIN, DATA_REGISTERED, type DataRef } from '../codec/jobSpec.ts'
+import { DATA_CHUNK_BYTES } from '../codec/wire.ts'
 import { hash } from '../crypto/hash.ts'
 import { merkleRoot } from '../crypto/merkle.ts'
 import { BUILTIN_CLASSES, BUILTIN_FEATURES, BUILTIN_ROOT, BUILTIN_SIDE, BUILTIN_TEST, BUILTIN_TRAIN, digitRecord } from './digits.ts'
+import type { Hasher } from './stateHash.ts'
+import { packZeros, unpackZeros } from './zeroRuns.ts'
 
 export interface Batch { readonly inputs: Uint8Array, readonly labels: Uint8Array }
 
@@ -14,9 +18,12 @@ export interface Dataset {
   /** Training and held-out records. */
   readonly records: number
   readonly classNames: readonly string[]
-  /** Shape to draw a record in: features = width * height, one row where it is no image. */
+  /** Shape to draw a record in: features = channels * height * width, one row where it is no image. */
+  readonly channels: number
   readonly width: number
   readonly height: number
+  /** Absent where nobody asks others for it. */
+  readonly chunkRoots?: readonly Uint8Array[]
   features(index: number): Uint8Array
   label(index: number): number
   /** Records in the order of `indices`: [indices.length, features] row major, and their classes. */
@@ -25,17 +32,40 @@ export interface Dataset {
 
 const LABEL_BYTES = 1
 
-export const recordLeaf = (features: Uint8Array, label: number): Uint8Array =>
-  hash('record', Uint8Array.of(label), features)
+/** Bytes of one record: the class, then the features. */
+export const recordBytes = (ref: Pick<DataRef, 'features'>): number => LABEL_BYTES + ref.features
 
-export const datasetRoot = (leafHashes: readonly Uint8Array[]): Uint8Array => merkleRoot(leafHashes)
+export function recordsPerChunk (ref: Pick<DataRef, 'features'>): number {
+  let count = 1
+  while (2 * count * recordBytes(ref) <= DATA_CHUNK_BYTES) count *= 2
+  return count
+}
 
-export function datasetLeaves (data: Dataset): Uint8Array[] {
-  return Array.from({ length: data.records }, (_, i) => recordLeaf(data.features(i), data.label(i)))
+type Sizes = Pick<DataRef, 'trainRecords' | 'testRecords' | 'features'>
+export const recordCount = (ref: Pick<DataRef, 'trainRecords' | 'testRecords'>): number => ref.trainRecords + ref.testRecords
+export const chunkCount = (ref: Sizes): number => Math.ceil(recordCount(ref) / recordsPerChunk(ref))
+/** Records of one chunk: the last one may be short. */
+export const chunkRecords = (ref: Sizes, chunk: number): number => Math.min(recordsPerChunk(ref), recordCount(ref) - chunk * recordsPerChunk(ref))
+
+/** The root's node over a chunk, given its records' canonical bytes. */
+export function chunkRoot (ref: Pick<DataRef, 'features'>, records: Uint8Array, hasher: Hasher = hash): Uint8Array {
+  const size = recordBytes(ref)
+  const leaves = Array.from({ length: records.length / size }, (_, i) => hasher('record', records.subarray(i * size, (i + 1) * size)))
+  return merkleRoot(leaves, (left, right) => hasher('merkle-node', left, right))
+}
+
+export const datasetRoot = (chunkRoots: readonly Uint8Array[]): Uint8Array => merkleRoot(chunkRoots)
+
+export interface PictureShape { readonly width: number, readonly height: number }
+
+/** `shape`, if records of so many features can have it. */
+function fits (features: number, shape: PictureShape | undefined): PictureShape | undefined {
+  const size = shape === undefined ? 0 : shape.width * shape.height
+  return size > 0 && features % size === 0 ? shape : undefined
 }
 
 /** A square for what can be one, else a row. */
-export function imageShape (features: number): { readonly width: number, readonly height: number } {
+export function imageShape (features: number): PictureShape {
   let side = 1
   while (side * side < features) side++
   return side * side === features ? { width: side, height: side } : { width: features, height: 1 }
@@ -56,17 +86,21 @@ class MemoryDataset implements Dataset {
   readonly ref: DataRef
   readonly records: number
   readonly classNames: readonly string[]
+  readonly channels: number
   readonly width: number
   readonly height: number
+  readonly chunkRoots: readonly Uint8Array[]
   private readonly allFeatures: Uint8Array
   private readonly allLabels: Uint8Array
 
-  constructor (ref: DataRef, features: Uint8Array, labels: Uint8Array, display: Display) {
+  constructor (ref: DataRef, features: Uint8Array, labels: Uint8Array, chunkRoots: readonly Uint8Array[], display: Display) {
     this.ref = ref
+    this.chunkRoots = chunkRoots
     this.records = labels.length
     this.allFeatures = features
     this.allLabels = labels
-    const shape = display.shape ?? imageShape(ref.features)
+    const shape = fits(ref.features, display.shape) ?? imageShape(ref.features)
+    this.channels = ref.features / (shape.width * shape.height)
     this.width = shape.width
     this.height = shape.height
     this.classNames = display.classNames ?? Array.from({ length: ref.classes }, (_, c) => String(c))
@@ -84,59 +118,67 @@ class MemoryDataset implements Dataset {
 /** What is known about a data set besides its records; never committed to. */
 export interface Display {
   readonly classNames?: readonly string[]
-  readonly shape?: { readonly width: number, readonly height: number }
+  /** Of one channel: there are as many channels as the features leave room for. */
+  readonly shape?: PictureShape
 }
 
 /** A data set that is held whole and verified: `ref` is trusted to describe these bytes. */
-export function heldDataset (ref: DataRef, features: Uint8Array, labels: Uint8Array, display: Display = {}): Dataset {
-  if (labels.length !== ref.trainRecords + ref.testRecords || features.length !== labels.length * ref.features) throw new Error('records do not match their reference')
-  return new MemoryDataset(ref, features, labels, display)
+export function heldDataset (ref: DataRef, features: Uint8Array, labels: Uint8Array, chunkRoots: readonly Uint8Array[], display: Display = {}): Dataset {
+  if (labels.length !== recordCount(ref) || features.length !== labels.length * ref.features || chunkRoots.length !== chunkCount(ref)) throw new Error('records do not match their reference')
+  return new MemoryDataset(ref, features, labels, chunkRoots, display)
 }
 
 /** A data set that a user brings: the first `trainRecords` records train. Computes the root. */
 export function newDataset (
   records: { readonly features: Uint8Array, readonly labels: Uint8Array, readonly trainRecords: number, readonly classes: number },
-  display: Display = {}
+  display: Display = {},
+  hasher: Hasher = hash
 ): Dataset {
   const { features, labels, trainRecords, classes } = records
-  const size = features.length / labels.length
-  const leaves = Array.from(labels, (label, i) => recordLeaf(features.subarray(i * size, (i + 1) * size), label))
-  const ref: DataRef = { source: DATA_REGISTERED, root: datasetRoot(leaves), trainRecords, testRecords: labels.length - trainRecords, features: size, classes }
-  return heldDataset(ref, features, labels, display)
+  const sizes = { trainRecords, testRecords: labels.length - trainRecords, features: features.length / labels.length }
+  const roots = Array.from({ length: chunkCount(sizes) }, (_, chunk) => {
+    const first = chunk * recordsPerChunk(sizes)
+    return chunkRoot(sizes, joinRecords(sizes.features, features, labels, first, chunkRecords(sizes, chunk)), hasher)
+  })
+  return heldDataset({ source: DATA_REGISTERED, root: datasetRoot(roots), ...sizes, classes }, features, labels, roots, display)
 }
 
-/** Bytes of one record on the wire and in storage: the class, then the features. */
-export const recordBytes = (ref: Pick<DataRef, 'features'>): number => LABEL_BYTES + ref.features
-
-/** Canonical bytes of records first..first+count-1. */
-export function packRecords (data: Dataset, first: number, count: number): Uint8Array {
-  const size = recordBytes(data.ref)
-  const bytes = new Uint8Array(count * size)
-  for (let i = 0; i < count; i++) {
-    bytes[i * size] = data.label(first + i)
-    bytes.set(data.features(first + i), i * size + LABEL_BYTES)
+function joinRecords (size: number, features: Uint8Array, labels: Uint8Array, first: number, count: number): Uint8Array {
+  const bytes = new Uint8Array(count * (LABEL_BYTES + size))
+  for (let i = 0, at = 0; i < count; i++, at += LABEL_BYTES + size) {
+    bytes[at] = labels[first + i]
+    bytes.set(features.subarray((first + i) * size, (first + i + 1) * size), at + LABEL_BYTES)
   }
   return bytes
 }
 
-export interface UnpackedRecords extends Batch { readonly leafHashes: Uint8Array[] }
+/** Canonical bytes of records first..first+count-1. */
+export function recordsOf (data: Dataset, first: number, count: number): Uint8Array {
+  const { inputs, labels } = data.gather(Uint32Array.from({ length: count }, (_, i) => first + i))
+  return joinRecords(data.ref.features, inputs, labels, 0, count)
+}
 
-/** Undefined unless `bytes` are whole records whose classes exist. */
-export function unpackRecords (ref: Pick<DataRef, 'features' | 'classes'>, bytes: Uint8Array): UnpackedRecords | undefined {
+/** A chunk as it travels and is stored. */
+export function packChunk (data: Dataset, chunk: number): Uint8Array {
+  return packZeros(recordsOf(data, chunk * recordsPerChunk(data.ref), chunkRecords(data.ref, chunk)))
+}
+
+/** Undefined where `packed` is not the packed form of as many bytes as the chunk has. */
+export function unpackChunk (ref: Sizes, chunk: number, packed: Uint8Array): Uint8Array | undefined {
+  return unpackZeros(packed, chunkRecords(ref, chunk) * recordBytes(ref))
+}
+
+/** Undefined where a record is of a class that does not exist. */
+export function readRecords (ref: Pick<DataRef, 'features' | 'classes'>, records: Uint8Array): Batch | undefined {
   const size = recordBytes(ref)
-  if (bytes.length === 0 || bytes.length % size !== 0) return undefined
-  const count = bytes.length / size
-  const inputs = new Uint8Array(count * ref.features)
-  const labels = new Uint8Array(count)
-  const leafHashes: Uint8Array[] = []
-  for (let i = 0; i < count; i++) {
-    const record = bytes.subarray(i * size, (i + 1) * size)
-    if (record[0] >= ref.classes) return undefined
-    labels[i] = record[0]
-    inputs.set(record.subarray(LABEL_BYTES), i * ref.features)
-    leafHashes.push(hash('record', record))
+  const labels = new Uint8Array(records.length / size)
+  const inputs = new Uint8Array(labels.length * ref.features)
+  for (let i = 0; i < labels.length; i++) {
+    labels[i] = records[i * size]
+    if (labels[i] >= ref.classes) return undefined
+    inputs.set(records.subarray(i * size + LABEL_BYTES, (i + 1) * size), i * ref.features)
   }
-  return { inputs, labels, leafHashes }
+  return { inputs, labels }
 }
 
 export const BUILTIN_REF: DataRef = {
@@ -153,6 +195,7 @@ class BuiltinDataset implements Dataset {
   readonly ref = BUILTIN_REF
   readonly records = BUILTIN_TRAIN + BUILTIN_TEST
   readonly classNames = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9']
+  readonly channels = 1
   readonly width = BUILTIN_SIDE
   readonly height = BUILTIN_SIDE
   private readonly drawn = new Uint8Array(this.records)

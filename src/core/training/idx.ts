@@ -1,12 +1,14 @@
 /**
  * IDX, the format of MNIST and its kin: two zero bytes, a type, the number of dimensions, each
- * dimension as a big-endian u32, then the values. Only unsigned bytes are taken.
+ * dimension as a big-endian u32, then the values. Only unsigned bytes are taken. Records are
+ * [features], [height, width] or, in colour, [channels, height, width].
  * Source: http://yann.lecun.com/exdb/mnist/ ("the IDX file format").
  */
 import { MAX_DATASET_BYTES, MAX_FEATURES, MAX_RECORDS } from '../params.ts'
-import { newDataset, type Dataset } from './dataset.ts'
+import { newDataset, type Dataset, type PictureShape } from './dataset.ts'
 import type { FieldError, Outcome } from './fieldError.ts'
 import { splitRecords } from './split.ts'
+import type { Hasher } from './stateHash.ts'
 
 const TYPE_U8 = 0x08
 const MAX_DIMENSIONS = 4
@@ -54,7 +56,10 @@ export interface IdxFiles {
   readonly testLabels?: Uint8Array
 }
 
-interface Part { readonly count: number, readonly size: number, readonly shape?: { readonly width: number, readonly height: number }, readonly features: Uint8Array, readonly labels: Uint8Array }
+/** [height, width, channels], the other order of colour pictures; no picture is three or four pixels wide. */
+const channelsLast = ([a, b, c]: readonly number[]): boolean => (c === 3 || c === 4) && a > 4 && b > 4
+
+interface Part { readonly count: number, readonly size: number, readonly shape?: PictureShape, readonly features: Uint8Array, readonly labels: Uint8Array }
 
 function readPart (features: Uint8Array, labels: Uint8Array, names: readonly [string, string], errors: FieldError[]): Part | undefined {
   const fail = (field: string, message: string): void => { errors.push({ field, message }) }
@@ -69,9 +74,10 @@ function readPart (features: Uint8Array, labels: Uint8Array, names: readonly [st
   if (record.length === 0) fail(names[0], 'has 1 dimension, as labels have; expected records of features in 2 or more')
   if (l.value.dimensions.length !== 1) fail(names[1], `has ${l.value.dimensions.length} dimensions, expected 1: a class per record`)
   else if (l.value.dimensions[0] !== count) fail(names[1], `has ${l.value.dimensions[0]} labels for ${count} records`)
+  if (channelsLast(record)) fail(names[0], `has records of ${record.join(' x ')}, which reads as ${record[0]} channels of ${record[1]} x ${record[2]}; channels come first: ${record[2]} x ${record[0]} x ${record[1]}`)
   if (size > MAX_FEATURES) fail(names[0], `has ${size} features per record, at most ${MAX_FEATURES}`)
   if (errors.length > before) return undefined
-  const shape = record.length === 2 ? { height: record[0], width: record[1] } : undefined
+  const shape = record.length > 1 ? { height: record[record.length - 2], width: record[record.length - 1] } : undefined
   return { count, size, shape, features: f.value.values, labels: l.value.values }
 }
 
@@ -79,7 +85,7 @@ function readPart (features: Uint8Array, labels: Uint8Array, names: readonly [st
  * Classes are 0..the largest label. Without test files a sixth of the records is held out, drawn
  * by a fixed permutation.
  */
-export function datasetFromIdx (files: IdxFiles): Outcome<Dataset> {
+export function datasetFromIdx (files: IdxFiles, hasher?: Hasher): Outcome<Dataset> {
   const errors: FieldError[] = []
   const train = readPart(files.trainFeatures, files.trainLabels, ['trainFeatures', 'trainLabels'], errors)
   let test: Part | undefined
@@ -90,6 +96,9 @@ export function datasetFromIdx (files: IdxFiles): Outcome<Dataset> {
   }
   if (train === undefined || errors.length > 0) return { ok: false, errors }
   if (test !== undefined && test.size !== train.size) errors.push({ field: 'testFeatures', message: `has ${test.size} features per record, the training file has ${train.size}` })
+  else if (test?.shape !== undefined && train.shape !== undefined && (test.shape.height !== train.shape.height || test.shape.width !== train.shape.width)) {
+    errors.push({ field: 'testFeatures', message: `has records of ${test.shape.height} x ${test.shape.width}, the training file has ${train.shape.height} x ${train.shape.width}` })
+  }
   const total = train.count + (test?.count ?? 0)
   if (total > MAX_RECORDS) errors.push({ field: 'trainFeatures', message: `${total} records in all, at most ${MAX_RECORDS}` })
   if (total * train.size > MAX_DATASET_BYTES) errors.push({ field: 'trainFeatures', message: `${total * train.size} bytes of features in all, at most ${MAX_DATASET_BYTES}` })
@@ -98,7 +107,7 @@ export function datasetFromIdx (files: IdxFiles): Outcome<Dataset> {
   if (test === undefined && total < 2) errors.push({ field: 'trainFeatures', message: 'has one record: nothing is left to hold out' })
   if (errors.length > 0) return { ok: false, errors }
   const records = test === undefined ? splitRecords(train.features, train.labels) : join(train, test)
-  return { ok: true, value: newDataset({ ...records, classes }, { shape: train.shape }) }
+  return { ok: true, value: newDataset({ ...records, classes }, { shape: train.shape }, hasher) }
 }
 
 const greatest = (labels: Uint8Array): number => labels.reduce((most, label) => Math.max(most, label), 0)

@@ -52,6 +52,8 @@ export interface JobTemplate {
 }
 
 const DEFAULT_STEPS_PER_SLICE = 128
+/** A slice by default costs at least this: below it, its template, messages and replays are most of the work. */
+const DEFAULT_SLICE_COST_MIN = 250_000_000
 const DEFAULT_INPUT_NOISE = 16
 const PPM = 1_000_000n
 const MAX_SEED = 2n ** 53n - 1n
@@ -186,11 +188,17 @@ export function parseJobJson (text: string): Outcome<JobTemplate> {
   }
 }
 
+/** As many local steps as suit the model: fewer where they are dear, more where they cost next to nothing. */
+function defaultSteps (model: Model, batch: number): number {
+  const cost = stepCost({ ...model, batch })
+  const most = Math.max(1, Math.min(MAX_STEPS_PER_SLICE, Math.floor(MAX_SLICE_COST / cost)))
+  return Math.min(most, Math.max(DEFAULT_STEPS_PER_SLICE, Math.ceil(DEFAULT_SLICE_COST_MIN / cost)))
+}
+
 /** The spec for these records. Call templateErrors first: this decides nothing. */
 export function toSpec (template: JobTemplate, data: DataRef): JobSpec {
   const { batch, model } = template
-  const affordable = Math.max(1, Math.floor(MAX_SLICE_COST / stepCost({ ...model, batch })))
-  const stepsPerSlice = template.stepsPerSlice ?? Math.min(DEFAULT_STEPS_PER_SLICE, affordable)
+  const stepsPerSlice = template.stepsPerSlice ?? defaultSteps(model, batch)
   const samplesPerSlice = batch * stepsPerSlice
   return {
     name: utf8Bytes(template.name) as Uint8Array,

@@ -1,7 +1,7 @@
 /** Which job specs the network takes: every bound of params.ts, by field. Decoding has been done. */
 import { DATA_BUILTIN, DATA_REGISTERED, OPTIMISER_L1_ADAM, SCHEDULE_CONSTANT, SCHEDULE_LINEAR, type JobSpec } from '../codec/jobSpec.ts'
 import { equalBytes } from '../codec/ssz.ts'
-import { MAX_BATCH, MAX_CLASSES, MAX_DATASET_BYTES, MAX_FEATURES, MAX_PARAMETERS, MAX_RECORDS, MAX_ROUNDS, MAX_SLICE_COST, MAX_STEPS_PER_SLICE, MIN_BATCH } from '../params.ts'
+import { MAX_BATCH, MAX_CLASSES, MAX_DATASET_BYTES, MAX_FEATURES, MAX_PARAMETERS, MAX_RECORDS, MAX_ROUNDS, MAX_SLICE_COST, MAX_STEPS_PER_SLICE, MIN_BATCH, MIN_SLICE_COST } from '../params.ts'
 import { sliceCost } from './cost.ts'
 import { MAX_LR20 } from './decimal.ts'
 import { BUILTIN_CLASSES, BUILTIN_FEATURES, BUILTIN_ROOT, BUILTIN_TEST, BUILTIN_TRAIN } from './digits.ts'
@@ -27,8 +27,11 @@ function nameError (name: Uint8Array): string | undefined {
   return undefined
 }
 
-/** Empty if the spec is one that may be posted. `field` is the name in JobSpec. */
-export function specErrors (spec: JobSpec): FieldError[] {
+/**
+ * Empty if the spec is one that may be posted. `field` is the name in JobSpec. `minSliceCost` is the
+ * network's; only those that tests make have another than MIN_SLICE_COST.
+ */
+export function specErrors (spec: JobSpec, minSliceCost: number = MIN_SLICE_COST): FieldError[] {
   const errors: FieldError[] = []
   const must = (ok: boolean, field: string, message: string): void => { if (!ok) errors.push({ field, message }) }
   const within = (value: number, least: number, most: number, field: string): void =>
@@ -69,5 +72,6 @@ export function specErrors (spec: JobSpec): FieldError[] {
   must(parameters <= MAX_PARAMETERS, 'ops', `${parameters} parameters, at most ${MAX_PARAMETERS}`)
   const cost = sliceCost(spec)
   must(cost <= MAX_SLICE_COST, 'stepsPerSlice', `a slice costs ${cost}, at most ${MAX_SLICE_COST}: use fewer steps, a smaller batch or a smaller model`)
+  must(cost >= minSliceCost, 'stepsPerSlice', `a slice costs ${cost}, at least ${minSliceCost}: use more steps per slice, a larger batch or a larger model`)
   return errors
 }

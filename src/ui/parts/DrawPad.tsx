@@ -8,7 +8,7 @@ const PEN = 20
 /** The model is asked at most this often while the pen moves, ms. */
 const ASK_MS = 120
 
-export function DrawPad (props: { onDraw: (width: number, height: number, rgba: Uint8ClampedArray) => void, onPicture: (file: File) => void, onClear: () => void }): JSX.Element {
+export function DrawPad (props: { colour?: boolean, onDraw: (width: number, height: number, rgba: Uint8ClampedArray) => void, onPicture: (file: File) => void, onClear: () => void }): JSX.Element {
   let canvas!: HTMLCanvasElement
   const [over, setOver] = createSignal(false)
   const [empty, setEmpty] = createSignal(true)
@@ -66,7 +66,7 @@ export function DrawPad (props: { onDraw: (width: number, height: number, rgba: 
           onPointerMove={e => { if (last !== undefined && e.buttons !== 0) for (const p of e.getCoalescedEvents?.() ?? [e]) stroke(at(p)) }}
           onPointerUp={() => { last = undefined; clearTimeout(timer); ask() }}
           onPointerCancel={() => { last = undefined }} />
-        {empty() ? <span class="pad-hint" aria-hidden="true">draw here, or drop a picture</span> : ''}
+        {empty() ? <span class="pad-hint" aria-hidden="true">{props.colour === true ? 'drop a picture, or draw' : 'draw here, or drop a picture'}</span> : ''}
       </div>
       <div class="row">
         <Button small icon="cross" data-testid="try-clear" onClick={clear}>Clear</Button>

@@ -1,17 +1,20 @@
-/** One record of u8 features as a picture, crisp at any size. */
+/** One record of u8 features as a picture, crisp at any size; three channels are drawn in colour. */
 import { createEffect, type JSX } from 'solid-js'
+import type { RecordShape } from '../../bridge/api.ts'
+import { rgbaOf } from '../pictures.ts'
 
-export function RecordImage (props: { features: Uint8Array, width: number, height: number, label: string, size?: number }): JSX.Element {
+export function RecordImage (props: { features: Uint8Array, shape: RecordShape, label: string, size?: number }): JSX.Element {
   let canvas!: HTMLCanvasElement
   createEffect(() => {
+    const { width, height } = props.shape
+    // Setting a side clears the canvas, so both are set here and not in the markup.
+    canvas.width = width
+    canvas.height = height
     const context = canvas.getContext('2d')
     if (context === null) return
-    const picture = context.createImageData(props.width, props.height)
-    for (let i = 0; i < props.width * props.height; i++) {
-      const v = props.features[i] ?? 0
-      picture.data.set([v, v, v, 255], i * 4)
-    }
+    const picture = context.createImageData(width, height)
+    picture.data.set(rgbaOf(props.features, props.shape))
     context.putImageData(picture, 0, 0)
   })
-  return <canvas ref={canvas} class="record" width={props.width} height={props.height} role="img" aria-label={props.label} style={{ width: `${props.size ?? 56}px`, height: `${(props.size ?? 56) * props.height / props.width}px` }} />
+  return <canvas ref={canvas} class="record" role="img" aria-label={props.label} data-channels={props.shape.channels} style={{ width: `${props.size ?? 56}px`, height: `${(props.size ?? 56) * props.shape.height / props.shape.width}px` }} />
 }

@@ -1,7 +1,7 @@
 /** Form fields with label, hint and error tied together for screen readers. */
 import { Slider } from '@kobalte/core/slider'
 import { Switch } from '@kobalte/core/switch'
-import { createUniqueId, For, Show, type JSX } from 'solid-js'
+import { createEffect, createUniqueId, For, Show, splitProps, type JSX } from 'solid-js'
 
 interface FieldProps {
   label: string
@@ -66,6 +66,20 @@ export function Range (props: { label: string, min: number, max: number, step: n
         <Slider.Thumb class="slider-thumb" data-testid={props.testid}><Slider.Input /></Slider.Thumb>
       </Slider.Track>
     </Slider>
+  )
+}
+
+interface ChoiceProps extends Omit<JSX.SelectHTMLAttributes<HTMLSelectElement>, 'onChange'> { options: ReadonlyArray<{ readonly value: string, readonly label: string }>, value: string, onChange: (v: string) => void, 'data-testid'?: string }
+
+/** A drop-down list. Its value is set when its options stand: marking options one by one depends on their order. */
+export function Choice (props: ChoiceProps): JSX.Element {
+  const [own, rest] = splitProps(props, ['options', 'value', 'onChange', 'class'])
+  let select!: HTMLSelectElement
+  createEffect(() => { void own.options; select.value = own.value })
+  return (
+    <select {...rest} ref={select} class={`select ${own.class ?? ''}`} onChange={e => { own.onChange(e.currentTarget.value) }}>
+      <For each={own.options}>{o => <option value={o.value}>{o.label}</option>}</For>
+    </select>
   )
 }
 

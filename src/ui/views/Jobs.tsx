@@ -9,7 +9,7 @@ import { CurveChart } from '../parts/Chart.tsx'
 import { Confusion } from '../parts/Confusion.tsx'
 import { Confirm } from '../parts/dialogs.tsx'
 import { Icon } from '../parts/Icon.tsx'
-import { JOB_STATUS } from '../words.ts'
+import { jobStatus } from '../words.ts'
 
 const Wizard = lazy(async () => ({ default: (await import('./Wizard.tsx')).Wizard }))
 
@@ -57,7 +57,7 @@ function Labels (props: { job: JobView }): JSX.Element {
     <>
       <Show when={props.job.benchmark}><Badge tone="idle" tip="Built into the chain: worked on when nobody pays.">benchmark</Badge></Show>
       <Show when={props.job.mine}><Badge tone="busy">yours</Badge></Show>
-      <Badge tone={JOB_STATUS[props.job.status].tone} tip={JOB_STATUS[props.job.status].text}>{JOB_STATUS[props.job.status].label}</Badge>
+      <Badge tone={jobStatus(props.job).tone} tip={jobStatus(props.job).text}>{jobStatus(props.job).label}</Badge>
     </>
   )
 }
@@ -71,7 +71,7 @@ function Item (props: { job: JobView }): JSX.Element {
       <div class="job-head"><h2>{props.job.name}</h2><div class="row"><Labels job={props.job} /></div></div>
       <div class="job-facts">
         <span><b>{percent(props.job.accuracy)}</b><small>accuracy</small></span>
-        <span><b>{props.job.model}</b><small>{count(props.job.parameters)} parameters</small></span>
+        <span class="job-model"><b title={props.job.model}>{props.job.model}</b><small>{count(props.job.parameters)} parameters</small></span>
         <span><b>{props.job.benchmark ? '–' : credits(props.job.escrowLeft)}</b><small>{props.job.benchmark ? 'unpaid' : `of ${credits(props.job.escrow)} left`}</small></span>
       </div>
       <Show when={!props.job.benchmark} fallback={<p class="quiet">Round {count(props.job.round)}, without end</p>}>
@@ -86,11 +86,14 @@ function Detail (props: { job: JobView }): JSX.Element {
   const app = useApp()
   const j = (): JobView => props.job
   createEffect(() => { app.watchCurve(j().id) })
-  const blocksLeft = (): number => (j().deadline ?? 0) - app.view.height
+  const when = (block: number): string => {
+    const blocks = block - app.view.height
+    return `block ${count(block)}${blocks > 0 ? `, in about ${duration(blocks * app.view.blockIntervalMs)}` : ', passed'}`
+  }
   return (
     <div class="stack" data-testid="job-detail">
       <Card title={j().name} aside={<div class="row"><Labels job={j()} /></div>}>
-        <p class="quiet">{j().benchmark ? 'Built into the chain so that there is always work. Its digits are generated, identical in every tab.' : JOB_STATUS[j().status].text}</p>
+        <p class="quiet">{j().benchmark ? 'Built into the chain so that there is always work. Its digits are generated, identical in every tab.' : jobStatus(j()).text}</p>
         <Show when={j().dataHeld < 1}><Note tone="warn" title="The data is not all here" testid="job-data"><Progress value={j().dataHeld} label="Data held" />{percent(j().dataHeld, 0)} of {bytes(j().dataBytes)} held by this tab. It works on this job once it has all.</Note></Show>
         <dl class="facts facts-wide">
           <div><dt>Model</dt><dd>{j().model} ({count(j().parameters)} parameters)</dd></div>
@@ -100,7 +103,8 @@ function Detail (props: { job: JobView }): JSX.Element {
           <Show when={!j().benchmark}>
             <div><dt>Escrow</dt><dd>{credits(j().escrowLeft)} of {credits(j().escrow)} credits left, {credits(j().pricePerContribution)} for each sealed part</dd></div>
             <div><dt>Burned</dt><dd>{credits(j().burn)} credits</dd></div>
-            <div><dt>Deadline</dt><dd><Show when={j().deadline} fallback="none">{d => <>block {count(d())}{blocksLeft() > 0 ? `, in about ${duration(blocksLeft() * app.view.blockIntervalMs)}` : ', passed'}</>}</Show></dd></div>
+            <div><dt>Deadline</dt><dd><Show when={j().deadline} fallback="none">{d => when(d())}</Show></dd></div>
+            <Show when={j().cancelsAt}>{end => <div data-testid="job-cancels"><dt>Cancelled, ends with</dt><dd>{when(end())}</dd></div>}</Show>
           </Show>
           <div><dt>State</dt><dd><Hash value={j().stateHash} label="state hash" /></dd></div>
           <div><dt>Id</dt><dd><Hash value={j().id} label="job id" /></dd></div>
@@ -134,9 +138,9 @@ function Actions (props: { job: JobView }): JSX.Element {
     if (outcome === undefined) return
     if (!outcome.ok) { setRefused(outcome.errors.map(e => e.message).join(' ')); return }
     setAsking(false)
-    app.toast('info', 'The cancellation is on its way. The rest of the escrow comes back with the next block.')
+    app.toast('info', 'The cancellation is on its way. The job ends a few blocks after it is on the chain; then the rest of the escrow comes back.')
   }
-  const open = (): boolean => props.job.status === 'active' || props.job.status === 'waiting-data'
+  const open = (): boolean => (props.job.status === 'active' || props.job.status === 'waiting-data') && props.job.cancelsAt === undefined
   return (
     <div class="row actions">
       <a class="button button-primary" href={app.router.href('try', props.job.id)} data-testid="job-try"><Icon name="try" />Try it</a>
@@ -144,7 +148,7 @@ function Actions (props: { job: JobView }): JSX.Element {
       <Show when={props.job.mine && open()}>
         <Button kind="danger" icon="cross" data-testid="job-cancel" onClick={() => { setRefused(undefined); setAsking(true) }}>Cancel this job…</Button>
         <Confirm open={asking()} onClose={() => { setAsking(false) }} onConfirm={() => { void cancel() }} busy={cancelling()} danger title="Cancel this job?" confirm="Cancel the job" error={refused()} testid="job-cancel-confirm">
-          <p>Training of “{props.job.name}” ends in round {count(props.job.round)}. About {credits(props.job.escrowLeft)} credits come back to your wallet; the burned {credits(props.job.burn)} do not. What was trained so far stays available.</p>
+          <p>Training of “{props.job.name}” ends a few blocks from now; what is sealed until then is paid. About {credits(props.job.escrowLeft)} credits come back to your wallet; the burned {credits(props.job.burn)} do not. What was trained so far stays available.</p>
         </Confirm>
       </Show>
     </div>

@@ -1,21 +1,21 @@
 /** Ask a trained model: draw, drop a picture, take a held-out record, or enter values. */
 import { createEffect, createMemo, createSignal, For, Match, on, Show, Switch, type JSX } from 'solid-js'
-import type { JobView, Prediction } from '../../bridge/api.ts'
+import type { JobView, Prediction, RecordShape } from '../../bridge/api.ts'
 import { useApp } from '../context.tsx'
-import { centreInk, fitInk, inkFromRgba, PICTURE_SIDE_MIN } from '../digits.ts'
+import { centreInk, fitInk, inkFromRgba } from '../digits.ts'
 import { count, percent } from '../format.ts'
 import { Badge, Button, Card, Empty, Note, Skeleton } from '../parts/basics.tsx'
 import { DrawPad } from '../parts/DrawPad.tsx'
 import { Toggle } from '../parts/fields.tsx'
 import { RecordImage } from '../parts/RecordImage.tsx'
 import { Values } from '../parts/Values.tsx'
+import { colourFromRgba, guessPicture, pictureOf } from '../pictures.ts'
 
 /** A picture larger than this is refused before it is decoded. */
 const PICTURE_MAX_BYTES = 20 * 1024 * 1024
 /** Longest side at which a dropped picture is read. */
 const PICTURE_SIDE = 512
 
-interface Shape { readonly width: number, readonly height: number }
 interface Asked { readonly features: Uint8Array, readonly truth?: string }
 
 export function Try (): JSX.Element {
@@ -40,7 +40,7 @@ export function Try (): JSX.Element {
 
 function Playground (props: { job: JobView }): JSX.Element {
   const app = useApp()
-  const [shape, setShape] = createSignal<Shape | null>()
+  const [shape, setShape] = createSignal<RecordShape | null>()
   const [asked, setAsked] = createSignal<Asked>()
   const [answer, setAnswer] = createSignal<Prediction>()
   const [refused, setRefused] = createSignal<string>()
@@ -58,9 +58,9 @@ function Playground (props: { job: JobView }): JSX.Element {
   const sample = async (index: number, silently = false): Promise<void> => {
     const outcome = await app.attempt('Reading a record', async () => await app.node.sample(props.job.id, index))
     if (outcome === undefined) { setShape(null); return }
-    if (!outcome.ok) { setShape(guess(props.job.features)); if (!silently) setRefused(outcome.errors.map(e => e.message).join(' ')); return }
-    const { width, height, features, className } = outcome.value
-    setShape(Math.min(width, height) >= PICTURE_SIDE_MIN && width * height === props.job.features ? { width, height } : null)
+    if (!outcome.ok) { setShape(drawable(pictureOf(props.job.features, props.job.input) ?? guessPicture(props.job.features))); if (!silently) setRefused(outcome.errors.map(e => e.message).join(' ')); return }
+    const { features, className } = outcome.value
+    setShape(drawable(pictureOf(props.job.features, outcome.value)))
     if (!silently) await ask({ features, truth: className })
   }
   const anySample = (): void => { void sample(Math.floor(Math.random() * Math.max(1, props.job.testRecords))) }
@@ -71,6 +71,7 @@ function Playground (props: { job: JobView }): JSX.Element {
   const drawn = (width: number, height: number, rgba: Uint8ClampedArray): void => {
     const s = shape()
     if (s === null || s === undefined) return
+    if (s.channels > 1) { void ask({ features: colourFromRgba(width, height, rgba, s) }); return }
     const features = centreInk(inkFromRgba(width, height, rgba), s.width, s.height)
     if (features === undefined) { latest++; setAsked(undefined); setAnswer(undefined); return }
     void ask({ features })
@@ -81,6 +82,7 @@ function Playground (props: { job: JobView }): JSX.Element {
     if (file.size > PICTURE_MAX_BYTES) { setRefused(`${file.name} is too large: at most 20 MB.`); return }
     const rgba = await readPicture(file)
     if (rgba === undefined) { setRefused(`${file.name} is not a picture this browser can read. Use PNG, JPEG or WebP.`); return }
+    if (s.channels > 1) { await ask({ features: colourFromRgba(rgba.width, rgba.height, rgba.data, s) }); return }
     const ink = inkFromRgba(rgba.width, rgba.height, rgba.data)
     const features = centre() ? centreInk(ink, s.width, s.height) : fitInk(ink, s.width, s.height)
     if (features === undefined) { setRefused(`${file.name} seems to be empty: no strokes were found.`); return }
@@ -93,10 +95,12 @@ function Playground (props: { job: JobView }): JSX.Element {
         <Switch>
           <Match when={shape() === undefined}><Skeleton lines={6} /></Match>
           <Match when={shape() === null}><Values features={props.job.features} values={asked()?.features} onChange={f => { void ask({ features: f }) }} /></Match>
-          <Match when={shape()}>
-            <DrawPad onDraw={drawn} onPicture={f => { void picture(f) }} onClear={() => { latest++; setAsked(undefined); setAnswer(undefined); setRefused(undefined) }} />
-            <Toggle label="Centre dropped pictures" description="Crop, scale and centre them like a handwritten digit." checked={centre()} onChange={setCentre} />
-          </Match>
+          <Match when={shape()}>{s => <>
+            <DrawPad colour={s().channels > 1} onDraw={drawn} onPicture={f => { void picture(f) }} onClear={() => { latest++; setAsked(undefined); setAnswer(undefined); setRefused(undefined) }} />
+            <Show when={s().channels === 1} fallback={<p class="quiet">Pictures are cropped to their middle and scaled to {s().width} × {s().height}.</p>}>
+              <Toggle label="Centre dropped pictures" description="Crop, scale and centre them like a handwritten digit." checked={centre()} onChange={setCentre} />
+            </Show>
+          </>}</Match>
         </Switch>
         <div class="row actions"><Button icon="shuffle" data-testid="try-sample" onClick={anySample}>Take a held-out record</Button></div>
       </Card>
@@ -105,7 +109,7 @@ function Playground (props: { job: JobView }): JSX.Element {
         <Show when={answer()} fallback={<Show when={refused() === undefined}><Empty icon="try" title="Nothing asked yet">Draw something, drop a picture, or take a record the model has never trained on.</Empty></Show>}>{a => (
           <>
             <div class="answer">
-              <Show when={asked()}>{q => <Show when={shape()}>{s => <figure><RecordImage features={q().features} width={s().width} height={s().height} size={96} label="What the model sees" /><figcaption>what it sees</figcaption></figure>}</Show>}</Show>
+              <Show when={asked()}>{q => <Show when={shape()}>{s => <figure><RecordImage features={q().features} shape={s()} size={96} label="What the model sees" /><figcaption>what it sees</figcaption></figure>}</Show>}</Show>
               <div role="status">
                 <p class="answer-label" data-testid="try-label">{nameOf(a(), a().label)}</p>
                 <p class="quiet">{percent(shares(a())[a().label])} sure<Show when={asked()?.truth}>{t => <> · truth: <b>{t()}</b> <Badge tone={t() === nameOf(a(), a().label) ? 'good' : 'bad'}>{t() === nameOf(a(), a().label) ? 'right' : 'wrong'}</Badge></>}</Show></p>
@@ -149,11 +153,9 @@ function Bars (props: { answer: Prediction }): JSX.Element {
   )
 }
 
-/** Without a record at hand: a square number of features is most likely a picture. */
-function guess (features: number): Shape | null {
-  const side = Math.sqrt(features)
-  return Number.isInteger(side) && side >= PICTURE_SIDE_MIN ? { width: side, height: side } : null
-}
+/** A person can draw in black, or bring colours; channels of another kind are values like any others. */
+const drawable = (shape: RecordShape | undefined): RecordShape | null =>
+  shape !== undefined && (shape.channels === 1 || shape.channels === 3) ? shape : null
 
 async function readPicture (file: File): Promise<ImageData | undefined> {
   try {

@@ -1,15 +1,17 @@
 /** Train my data: data, model, price, review. Whatever is refused, what was entered stays. */
 import { createEffect, createMemo, createSignal, For, Match, on, onCleanup, Show, Switch, type JSX } from 'solid-js'
-import type { DatasetPreview, FieldError } from '../../bridge/api.ts'
+import type { DatasetPreview, FieldError, JobCheck } from '../../bridge/api.ts'
 import { useApp } from '../context.tsx'
 import { count, credits, duration, plural } from '../format.ts'
 import { forget, recall, remember } from '../memory.ts'
 import { Button, Card, Note } from '../parts/basics.tsx'
 import { Confirm, Receipt } from '../parts/dialogs.tsx'
 import { NotEnough } from './Wallet.tsx'
-import { emptyDraft, fitToData, parseObject, print, readFields, restoreDraft, toJobDraft, type PriceErrors, type WizardDraft } from './wizardDraft.ts'
+import { emptyDraft, readFields, restoreDraft, toJobDraft, type PriceErrors, type WizardDraft } from './wizardDraft.ts'
 import { WizardData } from './WizardData.tsx'
+import { parseObject, print } from './wizardJson.ts'
 import { WizardModel } from './WizardModel.tsx'
+import { fitToData, propose, type Records } from './wizardPresets.ts'
 import { WizardPrice } from './WizardPrice.tsx'
 
 const STEPS = ['Data', 'Model', 'Price', 'Review'] as const
@@ -17,14 +19,12 @@ const CHECK_MS = 350
 /** `form` is about the moment, not the entries: the network is full, the wallet is empty. */
 const PRICE_FIELDS = ['escrow', 'pricePerContribution', 'burn', 'deadlineBlocks', 'fee', 'deadline', 'balance', 'form']
 
-export interface Checked { readonly parameters: number, readonly costPerSlice: number, readonly contributionsPaid: number, readonly total: bigint }
-
 export function Wizard (): JSX.Element {
   const app = useApp()
   const saved = recall('session', 'wizard')
   const [draft, setDraft] = createSignal<WizardDraft>(restoreDraft(saved))
   const [data, setData] = createSignal<DatasetPreview>()
-  const [checked, setChecked] = createSignal<Checked>()
+  const [checked, setChecked] = createSignal<JobCheck>()
   const [errors, setErrors] = createSignal<readonly FieldError[]>([])
   const [asking, setAsking] = createSignal(false)
   const [busy, setBusy] = createSignal(false)
@@ -39,10 +39,11 @@ export function Wizard (): JSX.Element {
   const chosen = (d: DatasetPreview | undefined): void => { setData(d) }
   // Only data that was just read refits the model: nobody's own edits are touched later.
   const source = createMemo(() => draft().source)
-  createEffect(on([data, source], ([d, kind]) => {
-    const shape = kind === 'builtin' ? builtin() : d
+  const records = (): Records | undefined => source() === 'builtin' ? builtin() : data()
+  createEffect(on([data, source], () => {
+    const d = records()
     const root = parseObject(draft().json)
-    if (shape !== undefined && root !== undefined) change({ json: print(fitToData(root, shape)) })
+    if (d !== undefined && root !== undefined) change({ json: print(draft().edited ? fitToData(root, d) : propose(root, d)) })
   }))
 
   const job = createMemo(() => { const id = dataId(); return id === undefined ? undefined : toJobDraft(draft().json, id, draft().price) })
@@ -106,7 +107,7 @@ export function Wizard (): JSX.Element {
       </Show>
       <Switch>
         <Match when={step() === 0}><WizardData draft={draft()} change={change} data={data()} onData={chosen} builtin={builtin()} /></Match>
-        <Match when={step() === 1}><WizardModel json={draft().json} onJson={json => { change({ json }) }} errors={modelErrors()} checked={checked()} /></Match>
+        <Match when={step() === 1}><WizardModel json={draft().json} onJson={json => { change({ json, edited: true }) }} errors={modelErrors()} checked={checked()} data={records()} /></Match>
         <Match when={step() === 2}>
           <WizardPrice price={draft().price} onPrice={price => { change({ price }) }} typed={typed()} errors={priceErrors()} checked={checked()} total={total()} spendable={spendable()} />
           <Show when={!affordable()}><NotEnough need={total()} have={spendable()} /></Show>
@@ -140,7 +141,7 @@ export function Wizard (): JSX.Element {
   )
 }
 
-function Review (props: { draft: WizardDraft, data: DatasetPreview | undefined, checked: Checked | undefined, total: bigint, spendable: bigint }): JSX.Element {
+function Review (props: { draft: WizardDraft, data: DatasetPreview | undefined, checked: JobCheck | undefined, total: bigint, spendable: bigint }): JSX.Element {
   const app = useApp()
   const fields = createMemo(() => readFields(parseObject(props.draft.json) ?? {}))
   return (
@@ -149,7 +150,7 @@ function Review (props: { draft: WizardDraft, data: DatasetPreview | undefined, 
       <Receipt rows={[
         ['Name', fields().name],
         ['Data', props.draft.source === 'builtin' || props.data === undefined ? 'built-in digits' : `${plural(props.data.trainRecords, 'record')} to train, ${count(props.data.testRecords)} held out, ${plural(props.data.classes, 'class', 'classes')}`],
-        ['Hidden layers', fields().hidden === '' ? 'none' : fields().hidden],
+        ['Model', props.checked?.model ?? '–'],
         ['Training', `${fields().epochs} epochs, batch ${fields().batch}, learning rate ${fields().learningRate}`],
         ['Size', props.checked === undefined ? '–' : `${count(props.checked.parameters)} parameters`],
         ['Escrow', `${props.draft.price.escrow} credits, ${props.draft.price.price} for each sealed part`],

@@ -1,14 +1,14 @@
 /** Step 1: the user's files. They are read in this tab; nothing is sent before the job is posted. */
-import { createSignal, For, Match, Show, Switch, type JSX } from 'solid-js'
-import type { DatasetPreview, FieldError, JobFiles, JobView } from '../../bridge/api.ts'
+import { createMemo, createSignal, For, Match, Show, Switch, type JSX } from 'solid-js'
+import type { DatasetPreview, FieldError, JobFiles, JobView, RecordShape } from '../../bridge/api.ts'
 import { MAX_DATASET_BYTES } from '../../core/params.ts'
 import { useApp } from '../context.tsx'
-import { PICTURE_SIDE_MIN } from '../digits.ts'
 import { bytes, count, plural, sentence } from '../format.ts'
 import { Button, Note, Progress } from '../parts/basics.tsx'
 import { Field, Segments } from '../parts/fields.tsx'
 import { Icon } from '../parts/Icon.tsx'
 import { RecordImage } from '../parts/RecordImage.tsx'
+import { pictureOf } from '../pictures.ts'
 import type { Source, WizardDraft } from './wizardDraft.ts'
 
 /** Text is longer than the bytes it stands for; more than this is never read into memory. */
@@ -143,20 +143,26 @@ function Builtin (props: { job: JobView | undefined }): JSX.Element {
   )
 }
 
+function pictureWords (shape: RecordShape | undefined): string {
+  if (shape === undefined) return ''
+  const { channels, height, width } = shape
+  return ` (${width} × ${height} pictures${channels === 1 ? '' : channels === 3 ? ' in colour' : ` of ${channels} channels`})`
+}
+
 function Preview (props: { data: DatasetPreview }): JSX.Element {
   const d = (): DatasetPreview => props.data
-  const image = (): boolean => Math.min(d().width ?? 0, d().height ?? 0) >= PICTURE_SIDE_MIN
+  const image = createMemo(() => pictureOf(d().features, d()))
   return (
     <section class="preview" data-testid="wizard-preview" aria-label="What was read">
       <Note tone="good" title={`${plural(d().records, 'record')} read`} role="status">
-        {count(d().trainRecords)} train the model, {count(d().testRecords)} are held out to measure it. {plural(d().features, 'feature')}{image() ? ` (${d().width} × ${d().height} pictures)` : ''}, {plural(d().classes, 'class', 'classes')}, {bytes(d().bytes)}.
+        {count(d().trainRecords)} train the model, {count(d().testRecords)} are held out to measure it. {plural(d().features, 'feature')}{pictureWords(image())}, {plural(d().classes, 'class', 'classes')}, {bytes(d().bytes)}.
       </Note>
       <p class="quiet">Classes: {d().classNames.slice(0, 24).join(', ')}{d().classNames.length > 24 ? ', …' : ''}</p>
       <Switch>
-        <Match when={image()}>
-          <ul class="samples"><For each={d().samples}>{s => <li><RecordImage features={s.features} width={d().width ?? 1} height={d().height ?? 1} label={`A record of class ${d().classNames[s.label] ?? s.label}`} /><span>{d().classNames[s.label] ?? s.label}</span></li>}</For></ul>
-        </Match>
-        <Match when={!image()}>
+        <Match when={image()}>{shape => (
+          <ul class="samples"><For each={d().samples}>{s => <li><RecordImage features={s.features} shape={shape()} label={`A record of class ${d().classNames[s.label] ?? s.label}`} /><span>{d().classNames[s.label] ?? s.label}</span></li>}</For></ul>
+        )}</Match>
+        <Match when={image() === undefined}>
           <div class="table-scroll" tabIndex={0} role="region" aria-label="First records">
             <table class="table mono"><thead><tr><th scope="col">Class</th><th scope="col">Features, 0 to 255</th></tr></thead><tbody><For each={d().samples}>{s => <tr><td>{d().classNames[s.label] ?? s.label}</td><td>{Array.from(s.features.subarray(0, 12)).join('  ')}{s.features.length > 12 ? '  …' : ''}</td></tr>}</For></tbody></table>
           </div>

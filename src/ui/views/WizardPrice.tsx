@@ -1,16 +1,15 @@
 /** Step 3: what the job pays, in words and in credits. */
 import { Show, type JSX } from 'solid-js'
-import type { FieldError } from '../../bridge/api.ts'
+import type { FieldError, JobCheck } from '../../bridge/api.ts'
 import { useApp } from '../context.tsx'
 import { credits, duration, plural, sentence } from '../format.ts'
 import { Field } from '../parts/fields.tsx'
 import { Note, Stat } from '../parts/basics.tsx'
-import type { Checked } from './Wizard.tsx'
 import type { PriceErrors, PriceFields } from './wizardDraft.ts'
 
 const named = (e: FieldError | undefined): string | undefined => e === undefined ? undefined : sentence(e.message)
 
-export function WizardPrice (props: { price: PriceFields, onPrice: (p: PriceFields) => void, typed: PriceErrors, errors: readonly FieldError[], checked: Checked | undefined, total: bigint, spendable: bigint }): JSX.Element {
+export function WizardPrice (props: { price: PriceFields, onPrice: (p: PriceFields) => void, typed: PriceErrors, errors: readonly FieldError[], checked: JobCheck | undefined, total: bigint, spendable: bigint }): JSX.Element {
   const app = useApp()
   const set = (field: keyof PriceFields) => (value: string): void => { props.onPrice({ ...props.price, [field]: value }) }
   const errorOf = (field: keyof PriceFields, ...names: readonly string[]): string | undefined => props.typed[field] ?? named(props.errors.find(e => names.includes(e.field)))

@@ -3,9 +3,10 @@
  * is what is posted; a field writes its key and leaves all others as they are, and reading goes the
  * other way. Numbers stay text, so that 0.0010 is not rewritten while someone is typing.
  */
-import type { DatasetPreview, JobDraft } from '../../bridge/api.ts'
+import type { JobDraft } from '../../bridge/api.ts'
 import { parseAmount } from '../../core/codec/amount.ts'
 import { sentence } from '../format.ts'
+import { isObject, number, read, text, write, type Json } from './wizardJson.ts'
 
 export interface ModelFields {
   readonly name: string
@@ -28,6 +29,8 @@ export interface WizardDraft {
   readonly source: Source
   readonly labelColumn: string
   readonly json: string
+  /** Somebody chose or changed the model: it is only fitted to other data, no longer proposed anew. */
+  readonly edited: boolean
   readonly price: PriceFields
 }
 
@@ -42,8 +45,6 @@ export const PATHS: Readonly<Record<keyof ModelFields, string>> = {
   schedule: 'training.schedule'
 }
 
-type Json = { [key: string]: unknown }
-
 const START: Json = {
   name: 'My model',
   model_type: 'mlp',
@@ -55,7 +56,7 @@ const START: Json = {
 }
 
 export const emptyDraft = (): WizardDraft => ({
-  step: 0, source: 'csv', labelColumn: '', json: JSON.stringify(START, null, 2),
+  step: 0, source: 'csv', labelColumn: '', json: JSON.stringify(START, null, 2), edited: false,
   price: { escrow: '20', price: '0.05', burn: '0.5', deadline: '5000', fee: '0.001' }
 })
 
@@ -76,44 +77,16 @@ export function restoreDraft (text: string | undefined): WizardDraft {
       source: saved.source === 'builtin' || saved.source === 'idx' ? saved.source : 'csv',
       labelColumn: typeof saved.labelColumn === 'string' ? saved.labelColumn : '',
       json: typeof saved.json === 'string' ? saved.json : base.json,
+      edited: typeof saved.edited === 'boolean' ? saved.edited : typeof saved.json === 'string' && saved.json !== base.json,
       price
     }
   } catch { return base }
 }
 
-export function parseObject (json: string): Json | undefined {
-  try {
-    const value: unknown = JSON.parse(json)
-    return isObject(value) ? value : undefined
-  } catch { return undefined }
-}
-
-const isObject = (v: unknown): v is Json => typeof v === 'object' && v !== null && !Array.isArray(v)
-
-function read (root: Json, path: string): unknown {
-  return path.split('.').reduce<unknown>((at, key) => isObject(at) ? at[key] : undefined, root)
-}
-
-function write (root: Json, path: string, value: unknown): Json {
-  const [key = '', ...rest] = path.split('.')
-  if (rest.length > 0) {
-    const inner = root[key]
-    return { ...root, [key]: write(isObject(inner) ? inner : {}, rest.join('.'), value) }
-  }
-  if (value !== undefined) return { ...root, [key]: value }
-  const { [key]: _gone, ...others } = root
-  return others
-}
-
-const text = (v: unknown): string => v === undefined || v === null ? '' : Array.isArray(v) ? v.map(text).join(', ') : typeof v === 'object' ? JSON.stringify(v) : String(v)
-
 export function readFields (root: Json): ModelFields {
   const at = (field: keyof ModelFields): string => text(read(root, PATHS[field]))
   return { name: at('name'), hidden: at('hidden'), learningRate: at('learningRate'), epochs: at('epochs'), batch: at('batch'), steps: at('steps'), schedule: at('schedule') === 'constant' ? 'constant' : 'linear' }
 }
-
-/** A number where it reads as one; else the text itself, which the node then refuses by name. */
-const number = (t: string): unknown => t.trim() !== '' && Number.isFinite(Number(t)) ? Number(t) : t.trim()
 
 export function writeField (root: Json, field: keyof ModelFields, value: string): Json {
   switch (field) {
@@ -128,15 +101,6 @@ export function writeField (root: Json, field: keyof ModelFields, value: string)
 /** Without any setting of its own, `training` is left out. */
 function dropEmpty (root: Json): Json {
   return isObject(root['training']) && Object.keys(root['training']).length === 0 ? write(root, 'training', undefined) : root
-}
-
-export const print = (root: Json): string => JSON.stringify(root, null, 2).replace(/\[\s+([-\d.,\s]+?)\s+\]/g, (_all, inner: string) => `[${inner.split(/,\s*/).join(', ')}]`)
-
-/** The data decides how wide the first and the last layer are. */
-export function fitToData (root: Json, data: Pick<DatasetPreview, 'features' | 'classes' | 'trainRecords'>): Json {
-  let out = write(root, 'architecture.input_size', data.features)
-  out = write(out, 'architecture.output_size', data.classes)
-  return read(out, 'dataset_info.size') === undefined ? out : write(out, 'dataset_info.size', data.trainRecords)
 }
 
 export type PriceErrors = Partial<Record<keyof PriceFields, string>>

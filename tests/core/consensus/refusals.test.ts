@@ -84,6 +84,8 @@ function withActiveJob (): { readonly on: BlockMeta, readonly paid: JobRecord } 
   return { on, paid: findJob(on.ledger, waiting.id) as JobRecord }
 }
 const active = withActiveJob()
+/** The block that carries its owner's cancellation. */
+const cancelled = (): BlockMeta => kit.mine(active.on, { transactions: [kit.cancel(active.on, ann, active.paid.id)] }).meta
 
 /** A key whose draw at the block on top of `on` is, or is not, the paid job. */
 function whoDraws (on: BlockMeta, id: Uint8Array, yes: boolean): KeyPair {
@@ -210,8 +212,13 @@ const ROWS: Record<ReasonCode, () => Cheat> = {
     cheat: carryingTransactions(active.on, kit.cancel(active.on, bob, active.paid.id))
   }),
   'cancel-ended': () => {
-    const ended = kit.mine(active.on, { transactions: [kit.cancel(active.on, ann, active.paid.id)] }).meta
+    const ended = kit.extend(cancelled(), EASY.cancelDelay, [ann, bob, cy])
     return { honest: mined(active.on, { transactions: [kit.cancel(active.on, ann, active.paid.id)] }), cheat: carryingTransactions(ended, kit.cancel(ended, ann, active.paid.id)) }
+  },
+  // To put off the end, and to hold the job's slot with it.
+  'cancel-again': () => {
+    const on = cancelled()
+    return { honest: mined(active.on, { transactions: [kit.cancel(active.on, ann, active.paid.id)] }), cheat: carryingTransactions(on, kit.cancel(on, ann, active.paid.id)) }
   },
   'transaction-chain': () => transaction(pay, rewrite(ann, pay, { chain: other })),
   'transaction-signature': () => transaction(pay, { ...kit.signTransaction(pay.transaction, bob) }),
@@ -228,14 +235,12 @@ const ROWS: Record<ReasonCode, () => Cheat> = {
       cheat: { on: tip, block: carrying(tip, { transactions: [tx], seals: [kit.seal(tip, waiting, [])] }) }
     }
   },
-  // Cancelled by the very block that seals it.
+  // Held back until the cancellation has taken effect.
   'seal-job-ended': () => {
     const { on, paid } = active
     const signed = kit.seal(on, paid, [kit.contribution(on, paid, whoDraws(on, paid.id, true))])
-    return {
-      honest: mined(on, { seals: [signed] }),
-      cheat: { on, block: carrying(on, { transactions: [kit.cancel(on, ann, paid.id)], seals: [signed] }) }
-    }
+    const last = kit.extend(cancelled(), EASY.cancelDelay - 2, [ann, bob, cy])
+    return { honest: mined(last, { seals: [signed] }), cheat: carryingSeals(kit.extend(last, 1), signed) }
   },
   // Two seals for one round in one body.
   'seal-round': () => ({ honest: honestSeal, cheat: carryingSeals(tip, goodSeal, goodSeal) }),

@@ -7,7 +7,7 @@ import { assembleBlock, trySeals } from '../../../src/core/consensus/assemble.ts
 import { ancestor, type BlockMeta, genesis, genesisText } from '../../../src/core/consensus/chain.ts'
 import { committee, quorum } from '../../../src/core/consensus/committee.ts'
 import { checkContribution } from '../../../src/core/consensus/contribution.ts'
-import { distinctMiners, drawAt, drawJob, eligible, randomnessBlock, randomnessFor } from '../../../src/core/consensus/draw.ts'
+import { distinctMiners, drawAt, eligible, randomnessBlock, randomnessFor } from '../../../src/core/consensus/draw.ts'
 import { checkHeader, checkHeaderLink, extendHeader, medianTime } from '../../../src/core/consensus/header.ts'
 import { condemnsHash, invalid, refusal } from '../../../src/core/consensus/refusal.ts'
 import { checkSeal, sealSignatureItems } from '../../../src/core/consensus/seal.ts'
@@ -17,7 +17,7 @@ import { claimId, ticket } from '../../../src/core/crypto/ids.ts'
 import { benchmarkJob, findJob, isConserved, type JobRecord, ledgerRoot, type LedgerState } from '../../../src/core/ledger/state.ts'
 import { type ChainParams, JOB_DRAW_CAP, MAIN, NETWORKS, paramErrors, TEST } from '../../../src/core/params.ts'
 import { benchmarkId, benchmarkSpec, benchmarkStateHash } from '../../../src/core/training/benchmark.ts'
-import { ChainKit, EASY, keyPair, tinySpec } from '../chainKit.ts'
+import { ChainKit, EASY, keyPair, type KeyPair, tinySpec } from '../chainKit.ts'
 
 const kit = new ChainKit()
 const tip = kit.grown()
@@ -38,7 +38,7 @@ describe('genesis', () => {
   })
 
   it('differs as soon as one rule does', () => {
-    const changes: Array<Partial<ChainParams>> = [{ name: 'x' }, { maturity: 7 }, { subsidy: 1n }, { genesisTarget: 5n }, { minFee: 2n }]
+    const changes: Array<Partial<ChainParams>> = [{ name: 'x' }, { maturity: 7 }, { subsidy: 1n }, { genesisTarget: 5n }, { minFee: 2n }, { minSliceCost: 3 }, { cancelDelay: 9 }]
     const hashes = [MAIN, ...changes.map(c => ({ ...MAIN, ...c }))].map(p => toHex(genesis(p).hash))
     expect(new Set([...hashes, toHex(genesis(TEST).hash), toHex(genesis(MAIN, tinySpec).hash)]).size).toBe(hashes.length + 2)
   })
@@ -253,7 +253,7 @@ describe('a contribution heard on its topic', () => {
     const claim = kit.contribution(on, b, drawn)
     const expected = { job: b.id, round: b.round, seal: b.seal, stateHash: b.stateHash, spec: b.spec }
     expect(checkContribution(EASY, on, claim, expected)).toMatchObject({ reason: 'contribution-draw' })
-    const ended = kit.mine(on, { transactions: [kit.cancel(on, ann, id)] }).meta
+    const ended = kit.extend(kit.mine(on, { transactions: [kit.cancel(on, ann, id)] }).meta, EASY.cancelDelay)
     expect(findJob(ended.ledger, id)?.status).toBe('cancelled')
     expect(checkContribution(EASY, ended, claim, expected)).toBeUndefined()
   })
@@ -264,19 +264,21 @@ describe('a block that ends the job its miner draws', () => {
     const posted = kit.mine(tip, { transactions: [kit.post(tip, ann, { burn: 1_000_000n })] }).meta
     const id = posted.ledger.jobs[1].id
     let on = kit.mine(posted, { seals: [kit.seal(posted, posted.ledger.jobs[1], [])] }).meta
-    on = kit.extend(on, EASY.rhoDelay + 1)
-    const miner = Array.from({ length: 60 }, (_, i) => keyPair(i + 1)).find(k => equalBytes(drawJob(EASY, on, k.key).id, id))!
-    const stays = kit.mine(on, { miner })
-    expect(stays.meta.header.template.job).toEqual(id)
-    const cancel = kit.cancel(on, ann, id)
-    const ends = kit.mine(on, { miner, transactions: [cancel] })
+    on = kit.mine(on, { transactions: [kit.cancel(on, ann, id)] }).meta
+    on = kit.extend(on, EASY.cancelDelay - 2)
+    const last = kit.extend(on, 1)
+    const whoDraws = (parent: BlockMeta): KeyPair => Array.from({ length: 60 }, (_, i) => keyPair(i + 1)).find(k => equalBytes(drawAt(randomnessBlock(EASY, parent), k.key), id))!
+    expect(kit.mine(on, { miner: whoDraws(on) }).meta.header.template.job).toEqual(id)
+    const miner = whoDraws(last)
+    const ends = kit.mine(last, { miner })
+    expect(findJob(ends.meta.ledger, id)?.status).toBe('cancelled')
     expect(ends.meta.header.template.job).toEqual(benchmarkJob(on.ledger).id)
 
     // The same block, still at work on the job that it ends.
     const { template } = ends.block.header
-    const paid = findJob(on.ledger, id) as JobRecord
+    const paid = findJob(last.ledger, id) as JobRecord
     const wrong = kit.claim({ ...template, job: id, round: paid.round, seal: paid.seal, stateHash: paid.stateHash }, paid.spec, miner)
-    const verdict = kit.apply(on, { header: wrong, body: ends.block.body })
+    const verdict = kit.apply(last, { header: wrong, body: ends.block.body })
     expect(verdict.ok || verdict.refusal).toMatchObject({ verdict: 'invalid', reason: 'header-job' })
   })
 })

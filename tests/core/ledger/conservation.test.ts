@@ -12,14 +12,14 @@ import { decodeLedger, encodeLedger, escrowSum, isConserved, isEnded, ledgerRoot
 import { MAX_ACTIVE_JOBS } from '../../../src/core/params.ts'
 import { ChainKit, EASY, keyPair, tinySpec } from '../chainKit.ts'
 
-const kit = new ChainKit({ ...EASY, name: 'conserve', halvingBlocks: 20, maturity: 2 }, { trusting: true })
+const kit = new ChainKit({ ...EASY, name: 'conserve', halvingBlocks: 20, maturity: 2, cancelDelay: 3 }, { trusting: true })
 const people = [1, 2, 3, 4].map(keyPair)
 const start = kit.grown(10, 4)
 
 const step = fc.oneof(
   { weight: 4, arbitrary: fc.record({ kind: fc.constant('transfer' as const), who: fc.nat(3), to: fc.nat(4), share: fc.integer({ min: 0, max: 120 }), nonceOff: fc.constantFrom(0, 0, 0, 1, -1) }) },
-  { weight: 2, arbitrary: fc.record({ kind: fc.constant('post' as const), who: fc.nat(3), escrow: fc.integer({ min: 0, max: 9_000 }), price: fc.integer({ min: 0, max: 4_000 }), burn: fc.integer({ min: 500, max: 100_000 }), ahead: fc.integer({ min: 5, max: 12 }) }) },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant('cancel' as const), who: fc.nat(3), job: fc.nat(5) }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('post' as const), who: fc.nat(3), escrow: fc.integer({ min: 0, max: 9_000 }), price: fc.integer({ min: 0, max: 4_000 }), burn: fc.integer({ min: 500, max: 100_000 }), ahead: fc.integer({ min: 5, max: 16 }), steps: fc.integer({ min: 2, max: 9 }) }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('cancel' as const), who: fc.nat(3), job: fc.nat(5) }) },
   { weight: 4, arbitrary: fc.record({ kind: fc.constant('seal' as const), job: fc.nat(5), workers: fc.integer({ min: 1, max: 4 }) }) },
   { weight: 4, arbitrary: fc.record({ kind: fc.constant('block' as const), miner: fc.nat(3) }) }
 )
@@ -43,6 +43,7 @@ function checkBlock (before: BlockMeta, after: BlockMeta, events: readonly Ledge
   expect(ledger.burned).toBeGreaterThanOrEqual(before.ledger.burned)
   expect(ledger.jobs.filter(j => j.status === 'waiting' || j.status === 'active').length).toBeLessThanOrEqual(MAX_ACTIVE_JOBS)
   for (const j of ledger.jobs) {
+    if (j.cancelsAt !== 0 && !isEnded(j)) expect(j.cancelsAt).toBeGreaterThan(ledger.height)
     if (isEnded(j)) expect(j.escrowLeft).toBe(0n)
     expect(j.escrowLeft).toBeLessThanOrEqual(j.escrow)
   }
@@ -68,7 +69,10 @@ function run (script: readonly Step[], did: Record<string, number>): void {
     const mined = kit.mine(tip, { miner: people[miner], transactions: valid, seals: sealed })
     checkBlock(tip, mined.meta, mined.events)
     for (const e of mined.events) did[e.kind] = (did[e.kind] ?? 0) + 1
-    for (const j of mined.meta.ledger.jobs) did[j.status] = (did[j.status] ?? 0) + 1
+    for (const j of mined.meta.ledger.jobs) {
+      did[j.status] = (did[j.status] ?? 0) + 1
+      if (j.status === 'active' && j.cancelsAt !== 0) did['being cancelled'] = (did['being cancelled'] ?? 0) + 1
+    }
     transactions = []
     seals = []
     tip = mined.meta
@@ -83,7 +87,7 @@ function run (script: readonly Step[], did: Record<string, number>): void {
         break
       }
       case 'post':
-        transactions.push(kit.post(tip, people[s.who], { escrow: BigInt(s.escrow), price: BigInt(s.price), burn: BigInt(s.burn), deadline: tip.height + 1 + s.ahead, spec: { ...tinySpec, rounds: 2 } }))
+        transactions.push(kit.post(tip, people[s.who], { escrow: BigInt(s.escrow), price: BigInt(s.price), burn: BigInt(s.burn), deadline: tip.height + 1 + s.ahead, spec: { ...tinySpec, rounds: 2, stepsPerSlice: s.steps } }))
         break
       case 'cancel': {
         const job = tip.ledger.jobs[s.job]
@@ -108,7 +112,7 @@ describe('conservation', () => {
   it('holds at every block of any sequence of transactions, jobs and seals', () => {
     const did: Record<string, number> = {}
     fc.assert(fc.property(fc.array(step, { minLength: 20, maxLength: 60 }), script => { run(script, did) }), { numRuns: 25, seed: 7 })
-    for (const kind of ['block-reward', 'contribution', 'contribution-subsidy', 'fees', 'received', 'sent', 'job-posted', 'job-refund', 'active', 'expired', 'cancelled', 'exhausted']) {
+    for (const kind of ['block-reward', 'contribution', 'contribution-subsidy', 'fees', 'received', 'sent', 'job-posted', 'job-refund', 'active', 'expired', 'being cancelled', 'cancelled', 'exhausted']) {
       expect(did[kind] ?? 0, kind).toBeGreaterThan(0)
     }
   }, 120_000)

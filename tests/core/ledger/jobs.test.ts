@@ -1,5 +1,6 @@
 /** The life of a job and the edges of the ledger: to the block, to the grain. */
 import { describe, expect, it } from 'vitest'
+import type { JobSpec } from '../../../src/core/codec/jobSpec.ts'
 import { toHex, ZERO32 } from '../../../src/core/codec/ssz.ts'
 import type { BlockMeta } from '../../../src/core/consensus/chain.ts'
 import { checkContribution } from '../../../src/core/consensus/contribution.ts'
@@ -8,6 +9,7 @@ import { MAX_DEADLINE_BLOCKS, MIN_DEADLINE_BLOCKS, openBlock, subsidyAt } from '
 import { account, benchmarkJob, decodeLedger, encodeLedger, findJob, isEnded, type JobRecord, ledgerRoot, type LedgerState, MAX_ENDED_JOBS, withAccount } from '../../../src/core/ledger/state.ts'
 import { MAIN, MAX_WAITING_BLOCKS } from '../../../src/core/params.ts'
 import { checkTransaction } from '../../../src/core/consensus/transaction.ts'
+import { sliceCost } from '../../../src/core/training/cost.ts'
 import { ChainKit, EASY, keyPair, type Mined, type Post, tinySpec } from '../chainKit.ts'
 
 const kit = new ChainKit()
@@ -98,11 +100,59 @@ describe('a job', () => {
     expect(findJob(openBlock(on.ledger, overdue).ledger, id)).toMatchObject({ status: 'expired', escrowLeft: 0n })
   })
 
-  it('of an owner who cancels pays back all that is left, less the fee', () => {
+  const annsLines = (m: Mined): unknown[] => m.events.filter(e => toHex(e.account) === toHex(ann.key) && e.maturesAt === undefined).map(e => [e.kind, e.amount])
+
+  it('that waits for its data ends with the cancellation and pays back all, less the fee', () => {
+    const { on, id } = posted({ escrow: 500n, price: 1n })
+    const mined = kit.mine(on, { miner: keyPair(2), transactions: [kit.cancel(on, ann, id)] })
+    expect(jobIn(mined.meta, id)).toMatchObject({ status: 'cancelled', endedAt: mined.meta.height, cancelsAt: 0 })
+    expect(annsLines(mined)).toEqual([['sent', -EASY.minFee], ['job-refund', 500n]])
+  })
+
+  it('of an owner who cancels goes on for a few blocks, then pays back all that is left', () => {
     const { on, id } = activated({ escrow: 500n, price: 1n })
-    const { meta, events } = kit.mine(on, { miner: keyPair(2), transactions: [kit.cancel(on, ann, id)] })
-    expect(jobIn(meta, id).status).toBe('cancelled')
-    expect(events.filter(e => toHex(e.account) === toHex(ann.key)).map(e => [e.kind, e.amount])).toEqual([['sent', -EASY.minFee], ['job-refund', 500n]])
+    const cancelled = kit.mine(on, { miner: keyPair(2), transactions: [kit.cancel(on, ann, id)] })
+    const end = cancelled.meta.height + EASY.cancelDelay
+    expect(jobIn(cancelled.meta, id)).toMatchObject({ status: 'active', cancelsAt: end, escrowLeft: 500n, endedAt: 0 })
+    expect(annsLines(cancelled)).toEqual([['sent', -EASY.minFee]])
+    const before = kit.extend(cancelled.meta, EASY.cancelDelay - 1, [keyPair(2)])
+    expect(jobIn(before, id).status).toBe('active')
+    const last = kit.mine(before, { miner: keyPair(2) })
+    expect(jobIn(last.meta, id)).toMatchObject({ status: 'cancelled', endedAt: end, escrowLeft: 0n })
+    expect(annsLines(last)).toEqual([['job-refund', 500n]])
+  })
+
+  it('that is cancelled in a block without its seals pays for them all the same, in the block of the next honest miner', () => {
+    const { on, id } = activated({ escrow: 500n, price: 10n })
+    const job = jobIn(on, id)
+    const state = { job: id, round: job.round, seal: job.seal, stateHash: job.stateHash, spec: job.spec }
+    const worked = Array.from({ length: 60 }, (_, i) => kit.contribution(on, job, keyPair(i + 1))).filter(c => checkContribution(kit.params, on, c, state) === undefined).slice(0, 2)
+    const signed = kit.seal(on, job, worked)
+    // The cheat: the owner has the seal, and finds blocks with his cancellation and without it.
+    let now = kit.mine(on, { miner: ann, transactions: [kit.cancel(on, ann, id)] }).meta
+    now = kit.extend(now, EASY.cancelDelay - 2, [ann])
+    const honest = kit.mine(now, { miner: keyPair(2), seals: [signed] })
+    expect(honest.events.filter(e => e.kind === 'contribution').map(e => e.amount)).toEqual([10n, 10n])
+    // Who held it back to the end comes too late.
+    const over = kit.mine(honest.meta, { miner: keyPair(2) })
+    expect(annsLines(over)).toEqual([['job-refund', 480n]])
+    expect(() => kit.mine(kit.extend(now, 1, [ann]), { seals: [signed] })).toThrow('seal-job-ended')
+  })
+
+  it('ends at its deadline if that comes before the cancellation does', () => {
+    const deadline = tip.height + 1 + MIN_DEADLINE_BLOCKS + 3
+    const { on, id } = activated({ deadline })
+    const before = kit.extend(on, deadline - 2 - on.height)
+    const cancelled = kit.mine(before, { transactions: [kit.cancel(before, ann, id)] }).meta
+    expect(jobIn(cancelled, id).cancelsAt).toBeGreaterThan(deadline)
+    expect(jobIn(kit.mine(cancelled).meta, id)).toMatchObject({ status: 'expired', endedAt: deadline })
+  })
+
+  it('has slices that are worth drawing: what costs less than the least slice is not posted', () => {
+    const at = (spec: JobSpec): string | undefined => checkTransaction(kit.params, tip, kit.post(tip, ann, { spec }))?.reason
+    expect(sliceCost(tinySpec)).toBe(EASY.minSliceCost)
+    expect(at(tinySpec)).toBeUndefined()
+    expect(at({ ...tinySpec, stepsPerSlice: tinySpec.stepsPerSlice - 1 })).toBe('post-spec-rules')
   })
 
   it('has a deadline within bounds', () => {
@@ -171,7 +221,26 @@ describe('issuance', () => {
     expect(meta.ledger.issued - tip.ledger.issued).toBe(EASY.subsidy * 192n / 256n)
   })
 
-  it('splits the share evenly and does not issue the remainder', () => {
+  it('splits the share by the cost of the slices: small ones do not earn like large ones', () => {
+    const small = tinySpec
+    const large = { ...tinySpec, stepsPerSlice: 20, name: new TextEncoder().encode('large') }
+    let on = kit.mine(tip, { transactions: [small, large].map((spec, i) => kit.post(tip, keyPair(i + 1), { spec, burn: 1_000_000n })) }).meta
+    on = kit.mine(on, { seals: on.ledger.jobs.slice(1).map(j => kit.seal(on, j, [])) }).meta
+    on = kit.extend(on, EASY.rhoDelay + 1)
+    const seals = on.ledger.jobs.slice(1).map(job => {
+      const state = { job: job.id, round: job.round, seal: job.seal, stateHash: job.stateHash, spec: job.spec }
+      const claims = Array.from({ length: 60 }, (_, i) => kit.contribution(on, job, keyPair(i + 1))).filter(c => checkContribution(kit.params, on, c, state) === undefined)
+      // The cheat: three small slices against one large one.
+      return kit.seal(on, job, claims.slice(0, job.spec.stepsPerSlice === 2 ? 3 : 1))
+    })
+    const mined = kit.mine(on, { seals })
+    const pool = EASY.subsidy * 64n / 256n
+    const paid = mined.events.filter(e => e.kind === 'contribution-subsidy').map(e => e.amount)
+    expect(paid.sort((a, b) => Number(a - b))).toEqual([pool / 13n, pool / 13n, pool / 13n, pool * 10n / 13n])
+    expect(mined.meta.ledger.issued - on.ledger.issued).toBe(EASY.subsidy * 192n / 256n + 3n * (pool / 13n) + pool * 10n / 13n)
+  })
+
+  it('splits it evenly among slices of one job and does not issue the remainder', () => {
     const mined = kit.sealRound(tip, [ann, keyPair(2), keyPair(3)])
     const each = EASY.subsidy * 64n / 256n / 3n
     expect(mined.events.filter(e => e.kind === 'contribution-subsidy').map(e => e.amount)).toEqual([each, each, each])
@@ -212,6 +281,9 @@ describe('a snapshot', () => {
     expect(reason({ ...ledger, jobs: [benchmark, job, job] })).toContain('twice')
     expect(reason({ ...ledger, jobs: [benchmark, { ...job, endedAt: 3 }] })).toContain('disagree')
     expect(reason({ ...ledger, jobs: [benchmark, { ...job, escrowLeft: 1n }] })).toContain('escrow')
+    expect(reason({ ...ledger, jobs: [benchmark, { ...job, cancelsAt: ledger.height }] })).toContain('cancellation')
+    expect(reason({ ...ledger, jobs: [benchmark, { ...job, cancelsAt: ledger.height + 1 }] })).toBe('taken')
+    expect(reason({ ...ledger, jobs: [{ ...benchmark, cancelsAt: 99 }] })).toContain('cancellation')
   })
 
   it('is refused with credits out of order or overdue', () => {

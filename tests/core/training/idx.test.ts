@@ -55,6 +55,22 @@ describe('data sets from IDX', () => {
     expect(value.label(22)).toBe(2)
   })
 
+  it.each<[string, readonly number[], readonly [number, number, number]]>([
+    ['rows of features, square', [12, 49], [1, 7, 7]],
+    ['rows of features', [12, 6], [1, 1, 6]],
+    ['pictures', [12, 2, 3], [1, 2, 3]],
+    ['pictures of one channel', [12, 1, 2, 3], [1, 2, 3]],
+    ['colour pictures', [12, 3, 2, 4], [3, 2, 4]],
+    ['pictures of many channels', [12, 7, 5, 2], [7, 5, 2]]
+  ])('takes %s for what they are', (_, dimensions, shape) => {
+    const size = dimensions.reduce((a, b) => a * b, 1)
+    const result = datasetFromIdx({ trainFeatures: idx(dimensions, new Uint8Array(size)), trainLabels: classes(12) })
+    if (!result.ok) throw new Error(JSON.stringify(result.errors))
+    const { channels, height, width, ref } = result.value
+    expect([channels, height, width]).toEqual(shape)
+    expect(ref.features).toBe(size / 12)
+  })
+
   it('holds out a sixth of a single file, by the fixed permutation', () => {
     const result = datasetFromIdx({ trainFeatures: images(30), trainLabels: classes(30) })
     if (!result.ok) throw new Error(JSON.stringify(result.errors))
@@ -74,6 +90,8 @@ describe('data sets from IDX', () => {
     ['test features alone', { testFeatures: images(4) }, 'testLabels', 'is missing: test records need features and labels'],
     ['test labels alone', { testLabels: classes(4) }, 'testFeatures', 'is missing: test records need features and labels'],
     ['another shape in the test file', { testFeatures: idx([4, 5], new Uint8Array(20)), testLabels: classes(4) }, 'testFeatures', 'has 5 features per record, the training file has 6'],
+    ['pictures turned on their side in the test file', { testFeatures: idx([4, 3, 2], new Uint8Array(24)), testLabels: classes(4) }, 'testFeatures', 'has records of 3 x 2, the training file has 2 x 3'],
+    ['channels that come last', { trainFeatures: idx([20, 8, 9, 3], new Uint8Array(20 * 216)) }, 'trainFeatures', 'has records of 8 x 9 x 3, which reads as 8 channels of 9 x 3; channels come first: 3 x 8 x 9'],
     ['one class', { trainLabels: idx([20], new Uint8Array(20)) }, 'trainLabels', 'every label is 0: there is only one class'],
     ['one record', { trainFeatures: images(1), trainLabels: idx([1], [1]) }, 'trainFeatures', 'has one record: nothing is left to hold out'],
     ['a file that is no IDX', { trainLabels: Uint8Array.of(1, 2, 3, 4) }, 'trainLabels', 'is not an IDX file: it must begin with two zero bytes']

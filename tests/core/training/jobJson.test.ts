@@ -5,6 +5,7 @@ import { decodeJobSpec, encodeJobSpec, type DataRef } from '../../../src/core/co
 import { toHex } from '../../../src/core/codec/ssz.ts'
 import { hash } from '../../../src/core/crypto/hash.ts'
 import { specHash } from '../../../src/core/crypto/ids.ts'
+import { datasetFromCsv } from '../../../src/core/training/csv.ts'
 import { BUILTIN_REF } from '../../../src/core/training/dataset.ts'
 import { sliceCost } from '../../../src/core/training/cost.ts'
 import { type JobTemplate, parseJobJson, templateErrors, toSpec } from '../../../src/core/training/jobJson.ts'
@@ -38,8 +39,14 @@ describe('job files', () => {
     expect(job.minAccuracyPpm).toBe(950_000)
   })
 
-  it.each(['mnist-mlp.json', 'digits-mlp.json', 'csv-mlp.json'])('takes examples/%s', name => {
+  it.each(['mnist-mlp.json', 'mnist-cnn.json', 'colour-cnn.json', 'digits-mlp.json', 'csv-mlp.json'])('takes examples/%s', name => {
     template(readFileSync(new URL(`../../../examples/${name}`, import.meta.url), 'utf8'))
+  })
+
+  it('finds the example of a table valid for its data', () => {
+    const job = template(readFileSync(new URL('../../../examples/csv-mlp.json', import.meta.url), 'utf8'))
+    const data = datasetFromCsv({ train: readFileSync(new URL('../../../examples/flowers.csv', import.meta.url)), labelColumn: 'species' })
+    expect(data.ok && templateErrors(job, data.value.ref)).toEqual([])
   })
 
   it('finds the built-in example valid for the built-in data', () => {
@@ -95,6 +102,16 @@ describe('job files', () => {
     expect(sliceCost(spec)).toBeLessThanOrEqual(MAX_SLICE_COST)
     expect(sliceCost({ ...spec, stepsPerSlice: spec.stepsPerSlice + 1 })).toBeGreaterThan(MAX_SLICE_COST)
     expect(templateErrors(job, MNIST)).toEqual([])
+  })
+
+  it('raises the default slice where it would cost next to nothing', () => {
+    const small = { ...MNIST, features: 8, classes: 2 }
+    const spec = toSpec(template(edited(j => { j.architecture = { input_size: 8, hidden_sizes: [64, 32], output_size: 2 } })), small)
+    expect(spec.stepsPerSlice).toBeGreaterThan(128)
+    expect(sliceCost(spec)).toBeGreaterThanOrEqual(250_000_000)
+    expect(sliceCost({ ...spec, stepsPerSlice: spec.stepsPerSlice - 1 })).toBeLessThan(250_000_000)
+    // Never more than a slice may have.
+    expect(toSpec(template(edited(j => { j.architecture = { input_size: 8, hidden_sizes: [], output_size: 2 } })), small).stepsPerSlice).toBe(512)
   })
 
   it('takes 32 bytes of hex as the seed itself', () => {
@@ -184,6 +201,11 @@ describe('job files against their data', () => {
     ['nothing held out', { testRecords: 0 }, 'data.testRecords', 'at least one record must be held out']
   ])('refuses %s', (_, change, field, message) => {
     expect(templateErrors(base, { ...MNIST, ...change })).toEqual([{ field, message }])
+  })
+
+  it('names the key that makes a slice too cheap', () => {
+    const job = template(edited(j => { j.training = { steps_per_slice: 2 } }))
+    expect(templateErrors(job, MNIST)).toEqual([{ field: 'training.steps_per_slice', message: `a slice costs ${sliceCost(toSpec(job, MNIST))}, at least 200000000: use more steps per slice, a larger batch or a larger model` }])
   })
 
   it('names the key that makes a slice too dear', () => {

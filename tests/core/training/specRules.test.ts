@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { JobSpec } from '../../../src/core/codec/jobSpec.ts'
 import { hash } from '../../../src/core/crypto/hash.ts'
-import { COST_PER_ELEMENT, COST_PER_PARAMETER, MAX_SLICE_COST } from '../../../src/core/params.ts'
+import { COST_PER_ELEMENT, COST_PER_PARAMETER, MAX_SLICE_COST, MIN_SLICE_COST } from '../../../src/core/params.ts'
 import { benchmarkSpec } from '../../../src/core/training/benchmark.ts'
 import { sliceCost, stepMacs } from '../../../src/core/training/cost.ts'
 import { lr20At } from '../../../src/core/training/schedule.ts'
@@ -57,7 +57,7 @@ describe('spec rules', () => {
   })
 
   it('refuses many records', () => {
-    const spec = { ...good, ...mlp([10, 16, 10]), ...withData({ trainRecords: 200_000, testRecords: 1, features: 10 }) }
+    const spec = { ...good, ...mlp([10, 512, 10]), ...withData({ trainRecords: 200_000, testRecords: 1, features: 10 }) }
     expect(specErrors(spec)).toEqual([{ field: 'data', message: '200001 records, at most 200000' }])
   })
 
@@ -74,9 +74,18 @@ describe('spec rules', () => {
     expect(specErrors(dear).map(e => e.field)).toEqual(['stepsPerSlice'])
   })
 
+  it('refuses a slice that is nearly free, and says what to change', () => {
+    const cheap = { ...good, stepsPerSlice: 1 }
+    expect(specErrors(cheap)).toEqual([{ field: 'stepsPerSlice', message: `a slice costs ${sliceCost(cheap)}, at least 200000000: use more steps per slice, a larger batch or a larger model` }])
+    const least = Math.ceil(MIN_SLICE_COST / sliceCost(cheap))
+    expect(specErrors({ ...good, stepsPerSlice: least - 1 }).map(e => e.field)).toEqual(['stepsPerSlice'])
+    expect(specErrors({ ...good, stepsPerSlice: least })).toEqual([])
+    expect(specErrors(cheap, sliceCost(cheap))).toEqual([])
+  })
+
   it('takes a linear model and the deepest one', () => {
     const deep = (hidden: number): JobSpec => ({ ...good, ...mlp([784, ...Array<number>(hidden).fill(32), 10]) })
-    expect(specErrors({ ...good, ...mlp([784, 10]) })).toEqual([])
+    expect(specErrors({ ...good, ...mlp([784, 10]), stepsPerSlice: 256 })).toEqual([])
     expect(specErrors(deep(31))).toEqual([])
     expect(specErrors(deep(32))).toEqual([{ field: 'ops', message: 'must be 1 to 32 operations, has 33' }])
   })
