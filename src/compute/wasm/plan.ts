@@ -11,10 +11,10 @@ const PAGE = 65536
 const INPUT_CHUNK = 4 * 1024 * 1024
 /** What a vector load may read past a buffer, a vector store may write past it, and the keystream's last pair of blocks. */
 const SLACK = 128
-/** Elements of a convolution's windows, or of its units' errors, that are held at once: 64 KiB, and as much packed. */
-const TILE_ELEMENTS = 32768
+/** Elements of a convolution's windows, or of its units' errors, that are held at once: 128 KiB, and as much packed. */
+const TILE_ELEMENTS = 65536
 /** Error sums of a tensor that are held at once, unless a single channel has more. */
-const BLOCK_ELEMENTS = 131072
+const BLOCK_ELEMENTS = 65536
 
 const roundUp = (n: number, to: number): number => Math.ceil(n / to) * to
 

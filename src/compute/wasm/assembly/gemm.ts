@@ -13,6 +13,26 @@ function multiplyAdd (sum: v128, row: v128, lanes: v128): v128 {
   return i32x4.add(sum, i32x4.dot_i16x8_s(row, lanes))
 }
 
+// @ts-ignore: decorator
+@inline
+function biasOf (biases: usize, j: i32, shift: i32): v128 {
+  return i32x4.splat(roundNearest(load<i32>(biases + j * 4), shift))
+}
+
+/** Eight columns of one unit, element `at` of `out` on: see `forward`. */
+// @ts-ignore: decorator
+@inline
+function endUnit (
+  low: v128, high: v128, bias: v128, out: usize, at: usize, raw: bool, alive: usize, bytes: usize, mask: v128, relu: bool, shift: i32
+): v128 {
+  const sumLow = i32x4.add(low, bias)
+  const sumHigh = i32x4.add(high, bias)
+  if (!raw) return storeActivation(out + at * 2, alive === 0 ? 0 : alive + (at >> 3), bytes, sumLow, sumHigh, mask, relu, shift)
+  v128.store(out + at * 4, sumLow)
+  v128.store(out + at * 4, sumHigh, 16)
+  return i32x4.splat(0)
+}
+
 /**
  * acc of `units` units in `count` columns, from weight panels that are `inputs` * 32 / 2 bytes
  * apart and sample panels of `pairs` pairs of inputs. `raw`: acc goes to `out` as i32; otherwise y
@@ -28,6 +48,11 @@ export function forward (
   for (let j = 0; j < units; j += 4) {
     const panel = weightPanels + <usize>(j >> 3) * panelStride + (j & 4) * 4
     const rows = units - j
+    const first = <usize>j * row
+    const bias0 = biasOf(biases, j, biasShift)
+    const bias1 = biasOf(biases, j + 1, biasShift)
+    const bias2 = biasOf(biases, j + 2, biasShift)
+    const bias3 = biasOf(biases, j + 3, biasShift)
     for (let n = 0; n < count; n += 8) {
       let a = panel
       let b = samplePanels + <usize>n * pairs * 4
@@ -52,25 +77,25 @@ export function forward (
         b += 32
       }
       const mask = firstLanes(count - n)
-      for (let r = 0; r < 4; r++) {
-        if (r >= rows) break
-        const bias = i32x4.splat(roundNearest(load<i32>(biases + (j + r) * 4), biasShift))
-        const low = i32x4.add(r === 0 ? c00 : r === 1 ? c10 : r === 2 ? c20 : c30, bias)
-        const high = i32x4.add(r === 0 ? c01 : r === 1 ? c11 : r === 2 ? c21 : c31, bias)
-        const at = <usize>(j + r) * row + n
-        if (raw) {
-          v128.store(out + at * 4, low)
-          v128.store(out + at * 4, high, 16)
-        } else {
-          stat = i32x4.max_u(stat, storeActivation(
-            out + at * 2, alive === 0 ? 0 : alive + (at >> 3), noise === 0 ? 0 : noise + <usize>(j + r) * noiseRow + n,
-            low, high, mask, relu, shift
-          ))
-        }
-      }
+      const at = first + n
+      const bytes: usize = noise === 0 ? 0 : noise + <usize>j * noiseRow + n
+      stat = i32x4.max_u(stat, endUnit(c00, c01, bias0, out, at, raw, alive, bytes, mask, relu, shift))
+      if (rows > 1) stat = i32x4.max_u(stat, endUnit(c10, c11, bias1, out, at + row, raw, alive, bytes === 0 ? 0 : bytes + noiseRow, mask, relu, shift))
+      if (rows > 2) stat = i32x4.max_u(stat, endUnit(c20, c21, bias2, out, at + row * 2, raw, alive, bytes === 0 ? 0 : bytes + noiseRow * 2, mask, relu, shift))
+      if (rows > 3) stat = i32x4.max_u(stat, endUnit(c30, c31, bias3, out, at + row * 3, raw, alive, bytes === 0 ? 0 : bytes + noiseRow * 3, mask, relu, shift))
     }
   }
   return largestLane(stat)
+}
+
+/** Eight columns of one input, element `at` of `out` on: see `backward`. */
+// @ts-ignore: decorator
+@inline
+function endInput (low: v128, high: v128, out: usize, at: usize, raw: bool, alive: usize, bytes: usize, mask: v128, shift: i32): v128 {
+  if (!raw) return storeError(out + at * 2, alive === 0 ? 0 : alive + (at >> 3), bytes, low, high, low, high, mask, shift)
+  v128.store(out + at * 4, low)
+  v128.store(out + at * 4, high, 16)
+  return i32x4.splat(0)
 }
 
 /**
@@ -113,21 +138,12 @@ export function backward (
         a += panelStride
       }
       const mask = firstLanes(count - n)
-      for (let r = 0; r < 4; r++) {
-        if (r >= rows) break
-        const low = r === 0 ? c00 : r === 1 ? c10 : r === 2 ? c20 : c30
-        const high = r === 0 ? c01 : r === 1 ? c11 : r === 2 ? c21 : c31
-        const at = <usize>(k + r) * row + n
-        if (raw) {
-          v128.store(out + at * 4, low)
-          v128.store(out + at * 4, high, 16)
-        } else {
-          stat = i32x4.max_u(stat, storeError(
-            out + at * 2, alive === 0 ? 0 : alive + (at >> 3), noise + <usize>(k + r) * noiseRow + n,
-            low, high, low, high, mask, shift
-          ))
-        }
-      }
+      const at = <usize>k * row + n
+      const bytes = noise + <usize>k * noiseRow + n
+      stat = i32x4.max_u(stat, endInput(c00, c01, out, at, raw, alive, bytes, mask, shift))
+      if (rows > 1) stat = i32x4.max_u(stat, endInput(c10, c11, out, at + row, raw, alive, bytes + noiseRow, mask, shift))
+      if (rows > 2) stat = i32x4.max_u(stat, endInput(c20, c21, out, at + row * 2, raw, alive, bytes + noiseRow * 2, mask, shift))
+      if (rows > 3) stat = i32x4.max_u(stat, endInput(c30, c31, out, at + row * 3, raw, alive, bytes + noiseRow * 3, mask, shift))
     }
   }
   return largestLane(stat)

@@ -75,23 +75,24 @@ export function sparseForward (plan: usize, op: usize, noise: usize): u32 {
   return largestLane(stat)
 }
 
-/** to[i * stride] += w * e[i], i32 and i16. */
+/** to[i * stride] += w * e[i], i32 and i16; the last vector adds 0 past the end. */
 // @ts-ignore: decorator
 @inline
 function addLine (e: usize, to: usize, count: i32, stride: i32, w: i32): void {
-  let i = 0
   if (stride === 1) {
     const lanes = i16x8.splat(<i16>w)
-    for (; i + 8 <= count; i += 8) {
-      const x = v128.load(e + i * 2)
+    for (let i = 0; i < count; i += 8) {
+      let x = v128.load(e + i * 2)
+      if (i + 8 > count) x = v128.and(x, firstLanes(count - i))
       const at = to + i * 4
       v128.store(at, i32x4.add(v128.load(at), i32x4.extmul_low_i16x8_s(x, lanes)))
       v128.store(at, i32x4.add(v128.load(at, 16), i32x4.extmul_high_i16x8_s(x, lanes)), 16)
     }
-  }
-  for (; i < count; i++) {
-    const at = to + i * stride * 4
-    store<i32>(at, load<i32>(at) + w * <i32>load<i16>(e + i * 2))
+  } else {
+    for (let i = 0; i < count; i++) {
+      const at = to + i * stride * 4
+      store<i32>(at, load<i32>(at) + w * <i32>load<i16>(e + i * 2))
+    }
   }
 }
 
