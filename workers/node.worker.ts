@@ -1,4 +1,4 @@
-/** The node of a tab: built here from the page's network port, IndexedDB, WASM kernels and WebCrypto. */
+/** The node of a tab: built here from the page's network port, IndexedDB, the compute workers and WebCrypto. */
 import { exposeNode } from '../src/bridge/remoteNode.ts'
 import { createHasher, DATA_TAGS } from '../src/compute/hasher.ts'
 import { createComputePool } from '../src/compute/pool.ts'
@@ -30,7 +30,7 @@ async function start (boot: NodeBoot): Promise<void> {
   const cores = Math.max(1, boot.cores || 1)
   const compute = await createComputePool({
     spawn: () => fromWebWorker(new Worker(new URL('./compute.worker.ts', import.meta.url), { type: 'module', name: 'kernel' })),
-    backend: 'wasm', workersMax: Math.min(16, cores), workers: 1, duty: 1, clock
+    backend: 'auto', workersMax: Math.min(16, cores), workers: 1, duty: 1, clock
   })
   const node = await Node.start({
     network: connectNetwork(boot.port),

@@ -3,7 +3,7 @@
  * structured clone: bytes are Uint8Array or lower-case hex, amounts are bigint grains.
  * The same object, wrapped, is `window.commonweight`.
  */
-import type { BackendName, ComputeStatus, EvaluationResult } from '../ports/compute.ts'
+import type { BackendChoice, BackendName, ComputeStatus, EvaluationResult } from '../ports/compute.ts'
 import type { NetworkStatus } from '../ports/network.ts'
 
 export type Hex = string
@@ -31,6 +31,8 @@ export interface MiningSettings {
   readonly duty: number
   readonly pauseWhenHidden: boolean
   readonly pauseOnBattery: boolean
+  /** What computes: the fastest that is right, or what the user wants. */
+  readonly backend: BackendChoice
 }
 
 export interface MiningView {

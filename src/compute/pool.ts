@@ -254,11 +254,13 @@ class ComputePool implements Compute {
   #onOpened (slot: Slot, opened: Opened): void {
     slot.state = 'ready'
     this.#failedOpenings = 0
-    if (slot.lead) {
-      this.#learn(opened)
-      if (usesGpu(this.#choice)) this.#helperBackend = opened.backend === 'webgpu' ? 'wasm' : opened.backend
+    // Without a GPU in question all slots are alike, and the first to know tells.
+    if (slot.lead || !usesGpu(this.#choice)) this.#learn(opened)
+    else if (opened.failure !== undefined) this.#failed(opened.failure)
+    if (slot.lead && usesGpu(this.#choice)) {
+      this.#helperBackend = opened.backend === 'webgpu' ? 'wasm' : opened.backend
       this.#resize()
-    } else if (opened.failure !== undefined) this.#failed(opened.failure)
+    }
     this.#dispatch()
   }
 

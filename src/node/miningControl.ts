@@ -1,6 +1,6 @@
 /** The user's wishes about mining: kept across reloads, turned into limits and pauses. */
 import type { MiningSettings, MiningView } from '../bridge/api.ts'
-import type { Compute } from '../ports/compute.ts'
+import { BACKENDS, type Compute } from '../ports/compute.ts'
 import { StorageError, type Storage } from '../ports/storage.ts'
 import type { Log } from './parts.ts'
 import type { Trainer } from './trainer.ts'
@@ -10,7 +10,7 @@ const DUTY_MIN = 0.1
 
 export interface MiningControlDeps {
   readonly trainer: Pick<Trainer, 'configure' | 'view'>
-  readonly compute: Pick<Compute, 'setLimits' | 'status'>
+  readonly compute: Pick<Compute, 'setLimits' | 'setBackend' | 'status'>
   readonly storage: Pick<Storage, 'get' | 'commit'>
   readonly log: Log
   readonly cores: number
@@ -26,7 +26,7 @@ export class MiningControl {
   constructor (d: MiningControlDeps) {
     this.#d = d
     // Half of the cores: enough to count, and the machine stays pleasant.
-    this.#settings = { on: false, workers: Math.max(1, Math.floor(d.cores / 2)), duty: 1, pauseWhenHidden: false, pauseOnBattery: true }
+    this.#settings = { on: false, workers: Math.max(1, Math.floor(d.cores / 2)), duty: 1, pauseWhenHidden: false, pauseOnBattery: true, backend: 'auto' }
   }
 
   async start (): Promise<void> {
@@ -63,12 +63,14 @@ export class MiningControl {
       workers: Math.min(Math.max(1, Math.round(number(s.workers, 1))), this.#workersMax),
       duty: Math.min(1, Math.max(DUTY_MIN, number(s.duty, 1))),
       pauseWhenHidden: s.pauseWhenHidden === true,
-      pauseOnBattery: s.pauseOnBattery === true
+      pauseOnBattery: s.pauseOnBattery === true,
+      backend: BACKENDS.find(one => one === s.backend) ?? 'auto'
     }
   }
 
   async #apply (): Promise<void> {
     this.#settings = this.#bounded({})
+    await this.#d.compute.setBackend(this.#settings.backend)
     await this.#d.compute.setLimits(this.#settings.workers, this.#settings.duty)
     this.#configure()
   }

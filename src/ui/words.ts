@@ -1,5 +1,5 @@
 /** Every state of the node and of mining in words a person can act on. */
-import type { BlockView, HistoryEntry, JobView, MiningView, NodePhase } from '../bridge/api.ts'
+import type { BlockView, HistoryEntry, JobView, MiningSettings, MiningView, NodePhase, NodeView } from '../bridge/api.ts'
 import { count, duration, percent, sentence, shortId } from './format.ts'
 
 export type Tone = 'good' | 'busy' | 'warn' | 'bad' | 'idle'
@@ -101,4 +101,34 @@ function share (have: number, want: number): number {
 
 function syncPercent (p: { readonly height: number, readonly target: number }): string {
   return `${Math.floor(share(p.height, p.target) * 100)} %`
+}
+
+export const BACKENDS: Readonly<Record<MiningSettings['backend'], { readonly label: string, readonly text: string }>> = {
+  auto: { label: 'Fastest', text: 'What passes its self-test is measured on the job\'s model, and the fastest works.' },
+  webgpu: { label: 'GPU', text: 'WebGPU kernels.' },
+  wasm: { label: 'CPU', text: 'WebAssembly kernels.' },
+  reference: { label: 'Reference', text: 'The slow kernels that define what is correct.' }
+}
+
+const stepTime = (ms: number): string => ms < 10 ? `${ms.toFixed(2)} ms` : `${Math.round(ms)} ms`
+
+/** What became of a backend, after its name. */
+export function backendWords ({ state, detail, stepMs, failure, backend }: NodeView['compute']['reports'][number]): string {
+  const on = detail === undefined ? '' : ` on ${detail}`
+  if (state === 'ready') return stepMs === undefined ? `passed its self-test${on}` : `${stepTime(stepMs)} a step${on}`
+  const why = (failure ?? '').replace(`${backend}: `, '')
+  switch (state) {
+    case 'absent': return `not here: ${why}`
+    case 'wrong': return `not used, it computed wrong bits${on}: ${why}`
+    case 'lost': return `given up: ${why}`
+    case 'refused': return `cannot run the newest model: ${why}`
+  }
+}
+
+/** Why the backend in use is the one in use. */
+export function backendReason ({ backend, choice, reports }: NodeView['compute']): string {
+  if (choice !== 'auto') return choice === backend ? 'Your choice.' : `Instead of your choice, ${BACKENDS[choice].label}.`
+  const timed = reports.filter(({ state, stepMs }) => state === 'ready' && stepMs !== undefined)
+  if (timed.length > 1) return `The faster: ${[...timed].sort((a, b) => a.stepMs! - b.stepMs!).map(r => `${BACKENDS[r.backend].label} ${stepTime(r.stepMs!)}`).join(', ')} a step.`
+  return `The ${reports.length > 0 ? 'only' : 'usual'} one that can work here.`
 }

@@ -27,6 +27,8 @@ class FakeWorker implements WorkerLike {
     return last.kind === 'slice' ? last.task.lr20 : undefined
   }
 
+  lose (error: string): void { this.#onReply({ kind: 'lost', error }) }
+  tell (value: Partial<Opened>): void { this.#onReply({ kind: 'news', value: { backend: 'wasm', reports: [], ...value } }) }
   finish (): void {
     const last = this.requests[this.requests.length - 1]
     if (last.kind !== 'slice') throw new Error('not working on a slice')
@@ -276,6 +278,86 @@ describe('crashes', () => {
     expect(await waiting).toBe('workers do not start: script not found')
     expect(await run(2)).toBe('workers do not start: script not found')
     expect(await pool.status()).toMatchObject({ selfTest: 'failed', failure: 'workers do not start: script not found' })
+  })
+})
+
+describe('one GPU', () => {
+  const asked = (workers: FakeWorker[]): Array<string | undefined> => workers.map(({ requests: [first] }) => first.kind === 'open' ? first.backend : undefined)
+
+  test('the leading slot measures alone; the others open on the CPU afterwards', async () => {
+    const { pool, workers } = await rig({ backend: 'auto', workers: 3 })
+    expect(asked(workers)).toEqual(['auto'])
+    workers[0].open({ backend: 'webgpu' })
+    expect(asked(workers)).toEqual(['auto', 'wasm', 'wasm'])
+    expect(await pool.status()).toMatchObject({ backend: 'webgpu', choice: 'auto' })
+    workers[1].open({ backend: 'wasm' })
+    expect(await pool.status()).toMatchObject({ backend: 'webgpu', selfTest: 'passed' })
+  })
+
+  test('where only the reference is right, every slot opens that', async () => {
+    const { workers } = await rig({ backend: 'auto', workers: 2 })
+    workers[0].open({ backend: 'reference', failure: 'wasm: golden slice "x" differs' })
+    expect(asked(workers)).toEqual(['auto', 'reference'])
+  })
+
+  test('fewer slots: the leading one stays', async () => {
+    const { pool, workers } = await rig({ backend: 'webgpu', workers: 2 })
+    workers[0].open({ backend: 'webgpu' })
+    await pool.setLimits(1, 1)
+    expect(workers.map(w => w.terminated)).toEqual([false, true])
+  })
+
+  test('a lost device: its task runs on a new one; lost again, without', async () => {
+    const { pool, workers, run } = await rig({ backend: 'webgpu' })
+    workers[0].open({ backend: 'webgpu' })
+    const done = run(1)
+    workers[0].lose('device lost (unknown): reset')
+    expect(workers[0].terminated).toBe(true)
+    expect(workers[1].requests).toEqual([{ kind: 'open', backend: 'webgpu' }])
+    workers[1].open({ backend: 'webgpu' })
+    workers[1].lose('device lost (unknown): again')
+    expect(workers[2].requests).toEqual([{ kind: 'open', backend: 'webgpu', given: [{ backend: 'webgpu', state: 'lost', failure: 'webgpu: device lost (unknown): again' }] }])
+    workers[2].open({ backend: 'wasm', failure: 'webgpu: device lost (unknown): again' })
+    workers[2].finish()
+    expect(await done).toBe('1 done')
+    expect(await pool.status()).toMatchObject({ backend: 'wasm', selfTest: 'failed', failure: 'webgpu: device lost (unknown): again' })
+  })
+
+  test('a loss long after the last one is a first one', async () => {
+    const { workers, clock } = await rig({ backend: 'webgpu' })
+    clock.pass(10)
+    for (const n of [0, 1]) {
+      workers[n].open({ backend: 'webgpu' })
+      workers[n].lose('asleep')
+      clock.pass(600_001)
+    }
+    expect(workers[2].requests).toEqual([{ kind: 'open', backend: 'webgpu' }])
+  })
+
+  test('another choice: idle slots at once, busy ones when they are done', async () => {
+    const { pool, workers, run } = await rig({ workers: 2 })
+    workers[0].open()
+    workers[1].open()
+    const done = run(1)
+    expect(workers[0].working).toBe(1)
+    await pool.setBackend('reference')
+    expect(workers.map(w => w.terminated)).toEqual([false, true, false])
+    expect(await pool.status()).toMatchObject({ choice: 'reference', backend: 'reference', selfTest: 'pending' })
+    workers[0].finish()
+    expect(await done).toBe('1 done')
+    expect(asked(workers)).toEqual(['wasm', 'wasm', 'reference', 'reference'])
+    workers[2].open({ backend: 'reference' })
+    expect(await pool.status()).toMatchObject({ backend: 'reference', selfTest: 'passed' })
+  })
+
+  test('what becomes known between tasks is in the status', async () => {
+    const { pool, workers, run } = await rig({ backend: 'auto' })
+    workers[0].open()
+    const done = run(1)
+    workers[0].tell({ backend: 'webgpu', reports: [{ backend: 'webgpu', state: 'ready', stepMs: 0.2 }] })
+    workers[0].finish()
+    await done
+    expect(await pool.status()).toMatchObject({ backend: 'webgpu', reports: [{ backend: 'webgpu', state: 'ready', stepMs: 0.2 }] })
   })
 })
 

@@ -86,7 +86,7 @@ export function makeView (o: Options = {}): NodeView {
     },
     compute: { backend: 'wasm', workers: 3, workersMax: 8, busy: on ? 3 : 0, stepsPerSecond: on ? 1_843 : 0, macsPerSecond: on ? 18_900_000_000 : 0, selfTest: 'passed', choice: 'auto', reports: [{ backend: 'webgpu', state: 'absent', failure: 'webgpu: no adapter' }, { backend: 'wasm', state: 'ready', stepMs: 0.54 }] },
     mining: {
-      settings: { on, workers: 4, duty: 1, pauseWhenHidden: false, pauseOnBattery: true }, state: on ? 'working' : 'off', detail: '', job: on ? PAID_JOB : undefined, round: on ? 61 : undefined,
+      settings: { on, workers: 4, duty: 1, pauseWhenHidden: false, pauseOnBattery: true, backend: 'auto' }, state: on ? 'working' : 'off', detail: '', job: on ? PAID_JOB : undefined, round: on ? 61 : undefined,
       slices: on ? 428 : 0, blocksFound: on ? 6 : 0, contributionsSealed: on ? 97 : 0, slicesPerSecond: 14.4, expectedBlockSeconds: on ? 83 : undefined
     },
     jobs: makeJobs(o.colour),

@@ -3,7 +3,7 @@ import { renderBootError, renderUnsupported, REASONS } from '../../src/ui/boot.t
 import { centreInk, inkFromRgba } from '../../src/ui/digits.ts'
 import { ago, bytes, credits, duration, percent, si } from '../../src/ui/format.ts'
 import { parseValues } from '../../src/ui/parts/Values.tsx'
-import { colourPixels, MY_JOB, PAID_JOB } from './fakeNode.ts'
+import { colourPixels, makeView, MY_JOB, PAID_JOB } from './fakeNode.ts'
 import { all, click, find, get, open, text, waitFor } from './support.tsx'
 
 describe('try', () => {
@@ -167,6 +167,26 @@ describe('logs', () => {
 })
 
 describe('settings', () => {
+  test('what computes: which, why, and the choice', async () => {
+    const { node } = await open('settings')
+    expect((await find('backend-used')).textContent).toBe('CPU')
+    expect(text('backend-reason')).toMatch(/fastest works.*only one that can work here.*same bits/)
+    expect(text('backend-reports')).toMatch(/GPUnot here: no adapter.*CPU0\.54 ms a step/)
+    get('backend-webgpu').click()
+    await waitFor(() => { expect(node.called('setMining')).toEqual([[{ backend: 'webgpu' }]]) })
+    const { compute } = makeView()
+    node.show({
+      compute: {
+        ...compute, backend: 'webgpu', choice: 'auto',
+        reports: [{ backend: 'webgpu', state: 'ready', detail: 'nvidia ada', stepMs: 0.21 }, { backend: 'wasm', state: 'ready', stepMs: 1.3 }]
+      }
+    })
+    await waitFor(() => { expect(text('backend-reason')).toContain('The faster: GPU 0.21 ms, CPU 1.30 ms a step.') })
+    expect(text('backend-reports')).toContain('0.21 ms a step on nvidia ada')
+    node.show({ compute: { ...compute, selfTest: 'failed', reports: [{ backend: 'webgpu', state: 'wrong', failure: 'webgpu: golden slice "x" has correct 1, computed 2' }, { backend: 'wasm', state: 'ready', stepMs: 1.3 }] } })
+    await waitFor(() => { expect(text('backend-reports')).toContain('not used, it computed wrong bits: golden slice "x" has correct 1, computed 2') })
+  })
+
   test('asks the browser to keep the data, and says when it will not', async () => {
     let asked = 0
     await open('settings', {}, { persist: async () => { asked++; return asked > 1 } })

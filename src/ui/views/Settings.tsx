@@ -1,10 +1,11 @@
 /** This device: looks, storage, identity, and the two buttons that end things. */
-import { createSignal, Show, type JSX } from 'solid-js'
+import { createSignal, For, Show, type JSX } from 'solid-js'
 import { useApp } from '../context.tsx'
 import { bytes, count, credits, percent } from '../format.ts'
 import { Badge, Button, Card, Hash, Note, Progress } from '../parts/basics.tsx'
 import { Confirm } from '../parts/dialogs.tsx'
 import { Segments } from '../parts/fields.tsx'
+import { backendReason, BACKENDS, backendWords } from '../words.ts'
 
 const THEMES = [{ value: 'system', label: 'As the system' }, { value: 'light', label: 'Light' }, { value: 'dark', label: 'Dark' }] as const
 
@@ -14,6 +15,7 @@ export function Settings (): JSX.Element {
     <div class="settings">
       <div class="stack">
         <Card title="Appearance"><Segments label="Theme" options={THEMES} value={app.theme.choice()} onChange={t => { app.theme.choose(t) }} testid="settings-theme" /></Card>
+        <Backend />
         <Storage />
         <Danger />
       </div>
@@ -29,6 +31,22 @@ export function Settings (): JSX.Element {
         <p class="quiet">Scripts can do all that this page does through <code>window.commonweight</code>.</p>
       </Card>
     </div>
+  )
+}
+
+const CHOICES = (['auto', 'webgpu', 'wasm', 'reference'] as const).map(value => ({ value, label: BACKENDS[value].label }))
+
+function Backend (): JSX.Element {
+  const app = useApp()
+  const compute = (): typeof app.view.compute => app.view.compute
+  return (
+    <Card title="What computes" aside={<Badge tone={compute().selfTest === 'failed' ? 'warn' : 'good'} testid="backend-used">{BACKENDS[compute().backend].label}</Badge>}>
+      <Segments label="What computes" options={CHOICES} value={app.view.mining.settings.backend} onChange={backend => { void app.attempt('Changing what computes', async () => { await app.node.setMining({ backend }) }) }} testid="backend" />
+      <p class="quiet" data-testid="backend-reason">{BACKENDS[app.view.mining.settings.backend].text} {backendReason(compute())} All give the same bits.</p>
+      <dl class="facts" data-testid="backend-reports">
+        <For each={compute().reports}>{report => <div><dt>{BACKENDS[report.backend].label}</dt><dd>{backendWords(report)}</dd></div>}</For>
+      </dl>
+    </Card>
   )
 }
 

@@ -10,7 +10,7 @@ import { Range, Segments, Toggle } from '../parts/fields.tsx'
 import { Icon } from '../parts/Icon.tsx'
 import { Identicon } from '../parts/Identicon.tsx'
 import { InviteCard } from '../parts/Invite.tsx'
-import { CHECKED, miningWords, paidShareWords, phaseWords } from '../words.ts'
+import { backendReason, CHECKED, miningWords, paidShareWords, phaseWords } from '../words.ts'
 
 /** Grains of a hundredth of a credit: finer is the wallet's business. */
 const CENT = 10_000n
@@ -149,7 +149,7 @@ function Control (props: { jobName?: string }): JSX.Element {
         {settings().on ? 'Pause' : 'Start training & mining'}
       </Button>
       <Show when={app.view.compute.selfTest === 'failed'}>
-        <Note tone="bad" title="The fast kernel failed its self-test" testid="selftest-failed">{app.view.compute.failure ?? 'It gave other bits than the reference.'} This tab uses the {app.view.compute.backend} backend instead.</Note>
+        <Note tone="bad" title="A faster kernel is not in use" testid="selftest-failed">{app.view.compute.failure ?? 'It gave other bits than the reference.'} This tab uses the {app.view.compute.backend} backend instead. <a href={app.router.href('settings')}>What computes</a></Note>
       </Show>
       <div class="control-block">
         <div class="control-label" id="intensity">Intensity</div>
@@ -176,7 +176,7 @@ function Numbers (): JSX.Element {
   return (
     <dl class="stats" data-testid="numbers">
       <Stat label="Steps" value={`${si(app.view.compute.stepsPerSecond)}/s`} note={`${plural(app.view.mining.slices, 'slice')} done`} tip="Training steps of this tab per second, mining and checking together." testid="steps-rate" />
-      <Stat label="Compute" value={`${si(app.view.compute.macsPerSecond)}MAC/s`} note={`${app.view.compute.backend} · ${app.view.compute.busy}/${app.view.compute.workers} busy`} tip="Multiply-accumulates per second, on the backend named below." testid="macs-rate" />
+      <Stat label="Compute" value={`${si(app.view.compute.macsPerSecond)}MAC/s`} note={`${app.view.compute.backend} · ${app.view.compute.busy}/${app.view.compute.workers} busy`} tip={`Multiply-accumulates per second, on the backend named below. ${backendReason(app.view.compute)}`} testid="macs-rate" />
       <Stat label="Next block of yours" value={expected()} note={`${plural(app.view.mining.blocksFound, 'block')} found`} tip="Expected time until a piece of your work wins a block. Luck decides when exactly." testid="expected-block" />
       <Stat label="Samples, all tabs" value={`${si(app.view.networkSamplesPerSecond)}/s`} note={`${app.view.contributionsPerRound.toFixed(1)} parts per round`} tip="Samples that sealed work of the last minute was trained on, all tabs together." testid="network-rate" />
       <Stat label="Earned this session" value={credits(earned() / CENT * CENT)} note={`${plural(app.view.mining.contributionsSealed, 'part')} sealed`} tip="Credits for blocks and sealed work since this page was opened. They can be spent after a few blocks." testid="earned" />

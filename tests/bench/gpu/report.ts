@@ -1,0 +1,122 @@
+/**
+ * What a GPU is worth here: whether its bits are right, on golden slices and random models, and what
+ * a step takes beside WASM. Runs in a page and in Node; what it needs of the world are arguments.
+ */
+import fc from 'fast-check'
+import { type GoldenInput, type GoldenSlice, goldenTask } from '../../../src/compute/golden.ts'
+import { createHasher } from '../../../src/compute/hasher.ts'
+import type { Kernels } from '../../../src/compute/kernels.ts'
+import { referenceKernels } from '../../../src/compute/reference/referenceKernels.ts'
+import { runGolden } from '../../../src/compute/selfTest.ts'
+import { createWasmKernels } from '../../../src/compute/wasm/wasmKernels.ts'
+import type { DotPath } from '../../../src/compute/webgpu/prelude.ts'
+import { createWebgpuKernels } from '../../../src/compute/webgpu/webgpuKernels.ts'
+import { toHex } from '../../../src/core/codec/ssz.ts'
+import { stepMacs } from '../../../src/core/training/cost.ts'
+import { stateHash } from '../../../src/core/training/stateHash.ts'
+import type { SliceTask } from '../../../src/ports/compute.ts'
+import vectors from '../../vectors/slices-v1.json'
+import { describeModel, modelCases } from '../../compute/models.ts'
+import { BENCH_MODELS } from './models.ts'
+
+export interface ReportOptions {
+  readonly gpu: GPU | undefined
+  /** Random models per product path. */
+  readonly models: number
+  /** Time for the steps of one model on one backend, ms. */
+  readonly budgetMs: number
+  readonly say: (line: string) => void
+}
+
+interface Time { readonly model: string, readonly backend: string, readonly stepMs: number, readonly bestStepMs: number, readonly gigaMacsPerSecond: number, readonly equal: boolean }
+
+async function bits (kernels: Kernels, task: SliceTask): Promise<string> {
+  const hasher = await createHasher()
+  const state = await kernels.runSlice(task)
+  const { distance, sum, probability } = await kernels.score({ spec: task.spec, state, inputs: task.inputs, labels: task.labels })
+  return `${toHex(stateHash(state, hasher))} ${toHex(hasher('tensor', new Uint8Array(distance.buffer), new Uint8Array(sum.buffer), new Uint8Array(probability.buffer)))}`
+}
+
+async function goldens (kernels: Kernels): Promise<string[]> {
+  const hasher = await createHasher()
+  const wrong: string[] = []
+  for (const { stateHash, payloadDigest, correct, lossBits16, ...golden } of vectors.slices as unknown as readonly GoldenSlice[]) {
+    const got = await runGolden(kernels, hasher, golden)
+    if (got.stateHash !== stateHash || got.payloadDigest !== payloadDigest || got.correct !== correct || got.lossBits16 !== lossBits16) wrong.push(golden.name)
+  }
+  return wrong
+}
+
+async function randoms (kernels: Kernels, models: number, seed: number): Promise<{ models: number, equal: number, wrong: string[] }> {
+  const cases = fc.sample(fc.record({
+    one: modelCases,
+    steps: fc.integer({ min: 1, max: 5 }),
+    state: fc.constantFrom('initial', 'initial', 'initial', 'saturated', 'zero'),
+    inputs: fc.constantFrom('random', 'random', 'full', 'zero'),
+    inputNoise: fc.constantFrom(0, 1, 16, 32),
+    lr20: fc.constantFrom(1, 1049, 65535)
+  }), { seed, numRuns: models })
+  const wrong: string[] = []
+  for (const [i, { one: { model, batch }, ...rest }] of cases.entries()) {
+    const task = goldenTask({ name: `${i}`, layers: model, batch, seed: i + 1, ...rest } as GoldenInput)
+    if (await bits(kernels, task) !== await bits(referenceKernels, task)) wrong.push(`${describeModel(model)}, batch ${batch}, ${JSON.stringify(rest)}`)
+  }
+  return { models, equal: models - wrong.length, wrong: wrong.slice(0, 5) }
+}
+
+const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[values.length >> 1]
+
+/** Slices of as many steps as a tenth of the budget holds, until the budget is spent. */
+async function timed (kernels: Kernels, taskOf: (steps: number) => SliceTask, budgetMs: number): Promise<{ stepMs: number, bestStepMs: number }> {
+  const one = async (task: SliceTask): Promise<number> => {
+    const at = performance.now()
+    await kernels.runSlice(task)
+    return performance.now() - at
+  }
+  await one(taskOf(1))
+  const guess = Math.max(0.01, await one(taskOf(2)) / 2)
+  const steps = Math.max(1, Math.min(256, Math.floor(budgetMs / 10 / guess)))
+  const task = taskOf(steps)
+  const all: number[] = []
+  const end = performance.now() + budgetMs
+  do all.push(await one(task) / steps)
+  while (performance.now() < end)
+  return { stepMs: median(all), bestStepMs: Math.min(...all) }
+}
+
+export async function gpuReport ({ gpu, models, budgetMs, say }: ReportOptions): Promise<object> {
+  const adapter = await gpu?.requestAdapter({ powerPreference: 'high-performance' })
+  if (adapter == null) throw new Error('no WebGPU adapter')
+  const { vendor, architecture, device, description, isFallbackAdapter } = adapter.info
+  const dot4 = gpu!.wgslLanguageFeatures?.has('packed_4x8_integer_dot_product') ?? false
+  say(`adapter: ${[vendor, architecture, device, description].join(' ')}`)
+  const paths: DotPath[] = dot4 ? ['packed', 'plain'] : ['plain']
+  const equality: Record<string, object> = {}
+  const times: Time[] = []
+  const hasher = await createHasher()
+  const wasm = await createWasmKernels()
+  for (const dot of paths) {
+    const at = performance.now()
+    const kernels = await createWebgpuKernels({ dot }, gpu)
+    const openMs = performance.now() - at
+    const wrong = await goldens(kernels)
+    say(`${dot}: opened in ${Math.round(openMs)} ms, golden slices wrong: ${wrong.length === 0 ? 'none' : wrong.join(', ')}`)
+    const random = await randoms(kernels, models, 20_261_125)
+    say(`${dot}: ${random.equal} of ${random.models} random models equal`)
+    equality[dot] = { openMs, goldens: vectors.slices.length, goldensWrong: wrong, random }
+    for (const { name, model, batch } of BENCH_MODELS) {
+      const taskOf = (steps: number): SliceTask => goldenTask({ name, layers: model, batch, steps, inputNoise: 16, lr20: 1049, seed: 7, state: 'initial', inputs: 'random' })
+      const short = taskOf(3)
+      const want = toHex(stateHash(wasm.runSlice(short), hasher))
+      const all: ReadonlyArray<readonly [string, Kernels]> = [[`webgpu ${dot}`, kernels], ...(dot === paths[0] ? [['wasm', wasm] as const] : [])]
+      for (const [backend, one] of all) {
+        const equal = toHex(stateHash(await one.runSlice(short), hasher)) === want
+        const { stepMs, bestStepMs } = await timed(one, taskOf, budgetMs)
+        times.push({ model: name, backend, stepMs, bestStepMs, gigaMacsPerSecond: stepMacs(short.spec) / stepMs / 1e6, equal })
+        say(`${name}, ${backend}: ${stepMs.toFixed(3)} ms a step (best ${bestStepMs.toFixed(3)}), ${equal ? 'equal' : 'NOT EQUAL'} to wasm`)
+      }
+    }
+    kernels.close?.()
+  }
+  return { adapter: { vendor, architecture, device, description, isFallbackAdapter, dot4 }, equality, times }
+}
