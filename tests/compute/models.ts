@@ -1,16 +1,16 @@
 /** Random small models with every operation, for holding one backend against another. */
 import fc from 'fast-check'
-import { OP_ADD, OP_AVERAGE_POOL, OP_CONV, OP_DENSE, OP_MAX_POOL, OP_NORM, type Model, type Op } from '../../src/core/codec/jobSpec.ts'
+import { OP_ADD, OP_APPLY, OP_AVERAGE_POOL, OP_CONV, OP_DENSE, OP_MAX_POOL, OP_NORM, OP_SCORES, OP_SOFTMAX, type Model, type Op } from '../../src/core/codec/jobSpec.ts'
 import { stepMacs } from '../../src/core/training/cost.ts'
 import { graphErrors } from '../../src/core/training/graphRules.ts'
-import { opOf, outputShape, type TensorShape } from '../../src/core/training/shape.ts'
+import { opOf, outputShape, tensorsRead, type TensorShape } from '../../src/core/training/shape.ts'
 
 /** Model and batch size; graphErrors has nothing against them. */
 export interface ModelCase { readonly model: Model, readonly batch: number }
 
 /** One block of a model, as numbers that the tensor it is laid on limits. */
 interface Draw {
-  readonly block: 'conv' | 'maxPool' | 'averagePool' | 'norm' | 'dense' | 'add' | 'fork'
+  readonly block: 'conv' | 'maxPool' | 'averagePool' | 'norm' | 'dense' | 'add' | 'fork' | 'attention' | 'softmax'
   /** What the two arms of a fork are. */
   readonly arms: 'convs' | 'norms' | 'pools' | 'identity'
   readonly units: number
@@ -23,7 +23,7 @@ interface Draw {
 }
 
 const draw: fc.Arbitrary<Draw> = fc.record({
-  block: fc.constantFrom('conv', 'conv', 'conv', 'maxPool', 'averagePool', 'norm', 'dense', 'add', 'add', 'fork', 'fork'),
+  block: fc.constantFrom('conv', 'conv', 'conv', 'maxPool', 'averagePool', 'norm', 'dense', 'add', 'add', 'fork', 'fork', 'attention', 'attention', 'softmax'),
   arms: fc.constantFrom('convs', 'norms', 'pools', 'identity'),
   units: fc.integer({ min: 1, max: 11 }),
   kernel: fc.constantFrom(1, 1, 2, 2, 3, 3, 4, 5),
@@ -51,10 +51,9 @@ class Builder {
   push (fields: Partial<Op>): number {
     const op = opOf(fields)
     this.ops.push(op)
-    this.#tensors.push(outputShape(op, this.#tensors[op.a]))
+    this.#tensors.push(outputShape(op, this.#tensors[op.a], this.#tensors[op.b]))
     this.#readers.push(0)
-    this.#readers[op.a]++
-    if (op.kind === OP_ADD) this.#readers[op.b]++
+    for (const t of tensorsRead(op)) this.#readers[t]++
     return this.newest
   }
 
@@ -96,6 +95,18 @@ class Builder {
     return others.length === 0 ? a : this.#join(a, others[pick % others.length], relu)
   }
 
+  /** The positions of one tensor against those of the same or an older one; with or without a softmax, with values that are convolved or keys again. */
+  attention (a: number, { units, relu, stride, pick }: Draw): number {
+    const older = this.#tensors.flatMap((_, i) => i !== a && this.#readers[i] < 3 ? [i] : [])
+    const from = pick % 3 === 0 && older.length > 0 ? older[pick % older.length] : a
+    const pointwise = (of: number): number => this.push({ kind: OP_CONV, a: of, units, kernel: 1, stride: 1, groups: 1 })
+    const q = pointwise(a)
+    const k = pointwise(from)
+    let weights = this.push({ kind: OP_SCORES, a: q, b: k, relu: pick % 4 === 0 ? 1 : 0 })
+    if (pick % 5 > 0) weights = this.push({ kind: OP_SOFTMAX, a: weights, stride: stride - 1 })
+    return this.push({ kind: OP_APPLY, a: weights, b: pick % 2 === 0 ? k : pointwise(from), relu })
+  }
+
   #join (a: number, b: number, relu: number): number { return this.push({ kind: OP_ADD, a, b, relu }) }
 }
 
@@ -111,6 +122,8 @@ function build (channels: number, height: number, width: number, classes: number
       case 'dense': builder.push({ kind: OP_DENSE, a, units: draw.units, relu: draw.relu }); break
       case 'add': builder.add(a, draw); break
       case 'fork': builder.fork(a, draw); break
+      case 'attention': builder.attention(a, draw); break
+      case 'softmax': builder.push({ kind: OP_SOFTMAX, a, stride: draw.stride - 1 }); break
     }
   }
   builder.push({ kind: OP_DENSE, a: builder.newest, units: classes })
@@ -138,6 +151,9 @@ export const describeModel = ({ channels, height, width, ops }: Model): string =
       case OP_CONV: return `conv ${units} k${kernel} s${stride} p${padding} g${groups}${tail}`
       case OP_ADD: return `add ${b}${tail}`
       case OP_NORM: return `norm${tail}`
+      case OP_SCORES:
+      case OP_APPLY: return `${kind === OP_SCORES ? 'scores' : 'apply'} ${b}${tail}`
+      case OP_SOFTMAX: return `softmax v${stride}${tail}`
       default: return `${kind === OP_MAX_POOL ? 'max' : 'average'} pool k${kernel} s${stride}${tail}`
     }
   })

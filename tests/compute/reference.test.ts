@@ -6,9 +6,10 @@ import { bitlen, clamp, roundDithered, roundNearest, roundStochastic } from '../
 import { networkFrom, trainStep, type Network, type RandomSource } from '../../src/compute/reference/network.ts'
 import { keyedRandom, plainRandom } from '../../src/compute/reference/random.ts'
 import { EXP2, LOG2 } from '../../src/compute/tables.ts'
+import { OP_ADD, OP_APPLY, OP_CONV, OP_SCORES, OP_SOFTMAX, type Model } from '../../src/core/codec/jobSpec.ts'
 import { stateFromSeed32 } from '../../src/core/training/init.ts'
 import { fmix32, isqrt, key32 } from '../../src/core/training/integers.ts'
-import { mlp } from '../../src/core/training/shape.ts'
+import { mlp, opOf, shapeOf } from '../../src/core/training/shape.ts'
 import vectors from '../vectors/ix8-v1.json'
 import { task } from './tasks.ts'
 
@@ -25,9 +26,12 @@ function fnv (...arrays: ReadonlyArray<ArrayLike<number>>): string {
   return hex(h)
 }
 
-/** A dense tensor [units][batch] as [batch][units]. */
-const bySample = (values: Int32Array, batch: number): Int32Array =>
-  values.map((_, i) => values[i % (values.length / batch) * batch + Math.floor(i / (values.length / batch))])
+/** A tensor [channels][batch][positions] as [batch][channels][positions]. */
+function bySample (values: Int32Array, batch: number, positions = 1): number[] {
+  const channels = values.length / batch / positions
+  const at = (n: number, c: number): number[] => [...values.subarray((c * batch + n) * positions, (c * batch + n + 1) * positions)]
+  return Array.from({ length: batch }, (_, n) => Array.from({ length: channels }, (_, c) => at(n, c)).flat()).flat()
+}
 
 const stateFnv = (network: Network): string => fnv(...network.layers.flatMap(layer => [layer.weights.values, layer.biases.values]))
 
@@ -120,8 +124,20 @@ const shardOf = (whole: RandomSource, first: number, batch: number): RandomSourc
   }
 }
 
-test.each([2, 4])('a batch in %d shards has the same errors, and their gradients sum to its gradient', shards => {
-  const { spec, state, inputs, labels, noiseKey, lr20 } = task([21, 12, 9, 5], 32, 1)
+/** Attention of positions in two sizes, with a residual. */
+const attention: Model = {
+  channels: 1, height: 3, width: 7,
+  ops: [
+    opOf({ kind: OP_CONV, units: 6, kernel: 1, stride: 1, groups: 1, relu: 1 }), opOf({ kind: OP_CONV, a: 1, units: 6, kernel: 2, stride: 1, groups: 1 }),
+    opOf({ kind: OP_SCORES, a: 1, b: 2 }), opOf({ kind: OP_SOFTMAX, a: 3, stride: 1 }), opOf({ kind: OP_APPLY, a: 4, b: 2 }),
+    opOf({ kind: OP_ADD, a: 5, b: 1 }), opOf({ a: 6, units: 5 })
+  ]
+}
+
+test.each([
+  ['dense', [21, 12, 9, 5], 2], ['dense', [21, 12, 9, 5], 4], ['attention', attention, 2], ['attention', attention, 4]
+] as const)('a batch (%s) in shards has the same errors, and their gradients sum to its gradient', (_, layers, shards) => {
+  const { spec, state, inputs, labels, noiseKey, lr20 } = task(layers, 32, 1)
   const whole = keyedRandom(noiseKey, spec.inputNoise)
   const all = trainStep(networkFrom(spec, state), 0, inputs, labels, lr20, whole)
   const size = 32 / shards
@@ -131,7 +147,10 @@ test.each([2, 4])('a batch in %d shards has the same errors, and their gradients
   ))
   for (const [l, gradient] of all.gradients.entries()) {
     expect([...gradient]).toEqual([...gradient].map((_, i) => parts.reduce((sum, part) => sum + part.gradients[l][i], 0)))
-    expect([...bySample(all.errors[l], 32)]).toEqual(parts.flatMap(part => [...bySample(part.errors[l], size)]))
+  }
+  for (const [i, { output }] of shapeOf(spec).ops.entries()) {
+    const samples = (e: Int32Array, batch: number): number[] => bySample(e, batch, output.height * output.width)
+    expect(samples(all.errors[i], 32)).toEqual(parts.flatMap(part => samples(part.errors[i], size)))
   }
 })
 

@@ -4,23 +4,19 @@
  * Notation: f is a number of fractional bits, B the samples of a batch, and a tensor of a batch is
  * [channels][B][positions] as in sums.ts.
  */
-import { OP_ADD, type Model } from '../../core/codec/jobSpec.ts'
-import type { ModelState } from '../../core/training/modelState.ts'
-import { type OpShape, type Shape, shapeOf, type TensorShape } from '../../core/training/shape.ts'
+import type { Model } from '../../core/codec/jobSpec.ts'
+import { MAX_EXPONENT, type ModelState } from '../../core/training/modelState.ts'
+import { isMatrixProduct, type OpShape, readersOf, type Shape, shapeOf, type TensorShape } from '../../core/training/shape.ts'
 import type { Scores } from '../kernels.ts'
-import { EXP2 } from '../tables.ts'
 import { bitlen, clamp, roundNearest } from './integer.ts'
 import { optimise, type Parameters } from './optimiser.ts'
+import { ONE_PROBABILITY, probabilitiesOf } from './softmax.ts'
 import { combineErrors, errorSums, forwardSums, gradients, type Tensor, type Weights } from './sums.ts'
 
 /** Features are u8 >> 1: seven fractional bits. */
 const INPUT_EXPONENT = 7
 /** fe of the logits, fixed. */
 const OUTPUT_ERROR_EXPONENT = 7
-/** Probabilities are 15-bit. */
-export const ONE_PROBABILITY = 32767
-/** exp(-20) is 0 in 16 bits: larger distances from the maximum need no more table. */
-const SOFTMAX_DISTANCE_MAX = 20479
 
 /** Where a step's random numbers come from. Operations count from 0. */
 export interface RandomSource {
@@ -116,7 +112,7 @@ export function forward (network: Network, x: Int32Array, batch: number, noise?:
       break
     }
     const fo = network.activationExponents[i]
-    const noiseOf = layer === undefined ? undefined : noise?.(i, output)
+    const noiseOf = layer === undefined && !isMatrixProduct(op.kind) ? undefined : noise?.(i, output)
     const P = output.height * output.width
     const y = new Int32Array(sums.values.length)
     const passed = new Uint8Array(y.length)
@@ -136,34 +132,16 @@ export function forward (network: Network, x: Int32Array, batch: number, noise?:
   return { tensors, alive, sumExponents, stats, weights }
 }
 
-/**
- * Probabilities of logits [classes][records]; the scores are [records, classes]. S is at most
- * 65,535 * 2^16 < 2^32, and e * 32767 < 2^31.
- */
+/** Probabilities of logits [classes][records]; the scores are [records, classes]. */
 export function softmax ({ values, exponent }: Tensor, batch: number, classes: number): Scores {
   const distance = new Int32Array(values.length)
   const probability = new Int32Array(values.length)
   const sum = new Uint32Array(batch)
-  const z = new Int32Array(classes)
-  const e = new Int32Array(classes)
   for (let n = 0; n < batch; n++) {
-    const row = n * classes
-    let largest = -(2 ** 31)
-    for (let j = 0; j < classes; j++) {
-      z[j] = roundNearest(values[j * batch + n], exponent - 10)
-      largest = Math.max(largest, z[j])
-    }
-    for (let j = 0; j < classes; j++) {
-      const d = Math.min((largest - z[j]) >>> 0, SOFTMAX_DISTANCE_MAX)
-      const t = (d * 23637) >>> 16
-      distance[row + j] = t
-      e[j] = EXP2[t & 255] >>> (t >>> 8)
-      sum[n] += e[j]
-    }
-    for (let j = 0; j < classes; j++) {
-      // Both operands are below 2^32: the double quotient, floored, is the integer quotient.
-      probability[row + j] = Math.floor(e[j] * ONE_PROBABILITY / sum[n])
-    }
+    const one = probabilitiesOf(Int32Array.from({ length: classes }, (_, j) => values[j * batch + n]), exponent - 10)
+    distance.set(one.distance, n * classes)
+    probability.set(one.probability, n * classes)
+    sum[n] = one.sum
   }
   return { distance, sum, probability }
 }
@@ -171,7 +149,7 @@ export function softmax ({ values, exponent }: Tensor, batch: number, classes: n
 /** An exponent follows its statistic at once when it must shrink, by one when it may grow. */
 function nextExponent (current: number, sumExponent: number, stat: number): number {
   if (stat === 0) return current
-  const wanted = sumExponent - Math.max(0, bitlen(stat) - 7)
+  const wanted = clamp(sumExponent - Math.max(0, bitlen(stat) - 7), MAX_EXPONENT)
   return wanted < current ? wanted : wanted > current ? current + 1 : current
 }
 
@@ -209,16 +187,6 @@ function roundError (
   return { e, stat }
 }
 
-/** The operations that read each tensor, with the shape of how they do. */
-function readersOf ({ ops, tensors }: Shape): number[][] {
-  const readers: number[][] = tensors.map(() => [])
-  for (const [i, { op }] of ops.entries()) {
-    readers[op.a].push(i)
-    if (op.kind === OP_ADD) readers[op.b].push(i)
-  }
-  return readers
-}
-
 const weightsOf = (pass: Forward, { layer }: OpShape): Weights | undefined => layer === undefined ? undefined : pass.weights[layer.index]
 
 /** One batch; changes the network. `raw` is [batch, features] u8. */
@@ -243,11 +211,15 @@ export function trainStep (network: Network, step: number, raw: Uint8Array, labe
   errors[last] = { values: output.e, exponent: OUTPUT_ERROR_EXPONENT }
 
   // The error of every tensor that an operation wrote, from those of its readers.
-  const readers = readersOf(shape)
   const sumExponents: number[] = new Array(last)
   const stats: number[] = new Array(last)
   for (let t = last; t > 0; t--) {
-    const parts = readers[t].map(i => errorSums(ops[i], errors[i], pass.tensors[t], weightsOf(pass, ops[i]), batch))
+    const parts = readersOf(ops.map(({ op }) => op), t).map(i => {
+      const { op } = ops[i]
+      const second = op.a !== t
+      const read = { x: pass.tensors[t], other: pass.tensors[second ? op.a : op.b], second, y: pass.tensors[i + 1], e: errors[i] }
+      return errorSums(ops[i], read, weightsOf(pass, ops[i]), batch)
+    })
     const { values, exponent, trace } = combineErrors(parts)
     const fe = network.errorExponents[t - 1]
     const { e, stat } = roundError(tensors[t], batch, values, trace, pass.alive[t - 1], exponent - fe, random.error(step, t - 1, batch, tensors[t]))

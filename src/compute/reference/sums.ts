@@ -6,9 +6,10 @@
  * All values are i32 modulo 2^32. Activations and errors are at most 127 in magnitude (inputs
  * -32..127), weights too; where a sum can wrap, it wraps alike everywhere.
  */
-import { OP_ADD, OP_AVERAGE_POOL, OP_DENSE, OP_MAX_POOL, OP_NORM } from '../../core/codec/jobSpec.ts'
+import { OP_ADD, OP_APPLY, OP_AVERAGE_POOL, OP_DENSE, OP_MAX_POOL, OP_NORM, OP_SCORES, OP_SOFTMAX } from '../../core/codec/jobSpec.ts'
 import { isqrt } from '../../core/training/integers.ts'
 import type { OpShape, TensorShape } from '../../core/training/shape.ts'
+import { attend, attendErrors, channelSoftmax, channelSoftmaxErrors } from './attention.ts'
 import { bitlen, roundNearest } from './integer.ts'
 
 /** Values of a tensor and their number of fractional bits. */
@@ -146,6 +147,9 @@ export function forwardSums (shape: OpShape, a: Tensor, b: Tensor, weights: Weig
     case OP_AVERAGE_POOL: return poolSums(shape, a, batch)
     case OP_ADD: return addSums(a, b)
     case OP_NORM: return normSums(shape, a, batch)
+    case OP_SCORES:
+    case OP_APPLY: return attend(shape, a, b, batch)
+    case OP_SOFTMAX: return channelSoftmax(shape, a, batch)
     default: throw new Error(`operation ${shape.op.kind} has no weights`)
   }
 }
@@ -201,14 +205,28 @@ function normErrors ({ input }: OpShape, e: Tensor, x: Tensor, batch: number): T
   return { values: d, exponent: e.exponent + 16 - x.exponent }
 }
 
-/** What an operation says about the error of the tensor it reads. */
-export function errorSums (shape: OpShape, e: Tensor, x: Tensor, weights: Weights | undefined, batch: number): Tensor {
+/** What an operation has read and written, for the error of the tensor `x` that it reads. */
+export interface Reading {
+  readonly x: Tensor
+  /** What else it read, of operations that read two, and whether `x` is its tensor b. */
+  readonly other: Tensor
+  readonly second: boolean
+  /** What it wrote, and the error of that. */
+  readonly y: Tensor
+  readonly e: Tensor
+}
+
+/** What an operation says about the error of a tensor it reads. */
+export function errorSums (shape: OpShape, { x, other, second, y, e }: Reading, weights: Weights | undefined, batch: number): Tensor {
   if (weights !== undefined) return productErrors(shape, e, weights, batch)
   switch (shape.op.kind) {
     case OP_MAX_POOL:
     case OP_AVERAGE_POOL: return poolErrors(shape, e, x, batch)
     case OP_ADD: return e
     case OP_NORM: return normErrors(shape, e, x, batch)
+    case OP_SCORES:
+    case OP_APPLY: return attendErrors(shape, e, other, second, batch)
+    case OP_SOFTMAX: return channelSoftmaxErrors(shape, e, y, batch)
     default: throw new Error(`operation ${shape.op.kind} has no weights`)
   }
 }

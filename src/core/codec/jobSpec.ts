@@ -21,6 +21,9 @@ export const OP_MAX_POOL = 2
 export const OP_AVERAGE_POOL = 3
 export const OP_ADD = 4
 export const OP_NORM = 5
+export const OP_SCORES = 6
+export const OP_SOFTMAX = 7
+export const OP_APPLY = 8
 
 export const DataRef = new ContainerType({
   source: U8,
@@ -40,14 +43,14 @@ export const DataRef = new ContainerType({
  */
 export const Op = new ContainerType({
   kind: U8,
-  /** The tensor it reads, and the second one of an addition. */
+  /** The tensor it reads, and the second one of an addition, of scores and of their application. */
   a: U8,
   b: U8,
   /** 1: negative sums become 0. */
   relu: U8,
   /** Units of a dense layer, output channels of a convolution. */
   units: U16,
-  /** Side of the window, its step, and the zeros around the input. */
+  /** Side of the window, its step (of a softmax: log2 of what it divides by), and the zeros around the input. */
   kernel: U8,
   stride: U8,
   padding: U8,

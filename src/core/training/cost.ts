@@ -3,14 +3,15 @@
  * a product: the optimiser, which is most of a step with a small batch, and the noise, rounding and
  * reordering of every element, which are much of a step of a convolution (DESIGN 3).
  */
-import { OP_CONV, type JobSpec, type Model } from '../codec/jobSpec.ts'
+import { OP_CONV, OP_DENSE, type JobSpec, type Model } from '../codec/jobSpec.ts'
 import { COST_PER_CONV_MAC, COST_PER_ELEMENT, COST_PER_PARAMETER, COST_PER_WINDOW_ELEMENT } from '../params.ts'
-import { type OpShape, shapeOf } from './shape.ts'
+import { isMatrixProduct, type OpShape, shapeOf, tensorsRead } from './shape.ts'
 
 type Work = Model & Pick<JobSpec, 'batch'>
 
-/** Multiply-accumulates of one record in one step: forward, weight gradient, and the input's error unless it is tensor 0. */
-function opMacs ({ op, output, layer }: OpShape): number {
+/** Multiply-accumulates of one record in one step: forward, weight gradient, and the error of every tensor read but tensor 0. */
+function opMacs ({ op, input, output, layer }: OpShape): number {
+  if (isMatrixProduct(op.kind)) return output.size * input.channels * (1 + tensorsRead(op).filter(t => t > 0).length)
   if (layer === undefined) return 0
   return output.size * layer.inputs * (op.a === 0 ? 2 : 3)
 }
@@ -26,7 +27,7 @@ export const stepMacs = (spec: Work): number =>
 /** Cost of one step. Exact: far below 2^53 for every legal spec. */
 export function stepCost (spec: Work): number {
   const { ops, tensors, parameters } = shapeOf(spec)
-  const products = ops.reduce((sum, op) => sum + opMacs(op) * (op.op.kind === OP_CONV ? COST_PER_CONV_MAC : 1), 0)
+  const products = ops.reduce((sum, op) => sum + opMacs(op) * (op.op.kind === OP_DENSE ? 1 : COST_PER_CONV_MAC), 0)
   const windows = ops.reduce((sum, op) => sum + windowElements(op), 0)
   const elements = tensors.reduce((sum, { size }) => sum + size, 0)
   return spec.batch * (products + COST_PER_WINDOW_ELEMENT * windows + COST_PER_ELEMENT * elements) + COST_PER_PARAMETER * parameters

@@ -1,13 +1,17 @@
 /** Which graphs of operations are models: every reference, size and window, by field of JobSpec. */
-import { OP_ADD, OP_AVERAGE_POOL, OP_CONV, OP_DENSE, OP_MAX_POOL, OP_NORM, type Model, type Op } from '../codec/jobSpec.ts'
+import { OP_ADD, OP_APPLY, OP_AVERAGE_POOL, OP_CONV, OP_DENSE, OP_MAX_POOL, OP_NORM, OP_SCORES, OP_SOFTMAX, type Model, type Op } from '../codec/jobSpec.ts'
 import { MAX_CONSUMERS, MAX_KERNEL, MAX_LAYER_WIDTH, MAX_OPS, MAX_PADDING, MAX_SUM_TERMS, MAX_TENSOR_ELEMENTS } from '../params.ts'
 import type { FieldError } from './fieldError.ts'
-import { outputShape, type TensorShape } from './shape.ts'
+import { isMatrixProduct, outputShape, readsTwo, tensorsRead, type TensorShape } from './shape.ts'
 
-const KINDS = [OP_DENSE, OP_CONV, OP_MAX_POOL, OP_AVERAGE_POOL, OP_ADD, OP_NORM]
+const KINDS = [OP_DENSE, OP_CONV, OP_MAX_POOL, OP_AVERAGE_POOL, OP_ADD, OP_NORM, OP_SCORES, OP_SOFTMAX, OP_APPLY]
 const WINDOWED = [OP_CONV, OP_MAX_POOL, OP_AVERAGE_POOL]
 /** A norm squares and sums a whole sample in 32 bits: 127^2 * 2^16 < 2^30. */
 const MAX_NORM_SIZE = 65536
+/** A softmax divides by at most 2^8, the root of a dot product's most terms being 2^6. */
+const MAX_SOFTMAX_SCALE = 8
+
+const positionsOf = ({ height, width }: TensorShape): number => height * width
 
 /** The first thing wrong with operation `i`, given the tensors before it. */
 function opError (op: Op, i: number, tensors: readonly TensorShape[], batch: number, last: boolean): readonly [field: keyof Op, message: string] | undefined {
@@ -20,18 +24,33 @@ function opError (op: Op, i: number, tensors: readonly TensorShape[], batch: num
   const windowed = WINDOWED.includes(op.kind)
   const weighted = op.kind === OP_DENSE || op.kind === OP_CONV
   const idle = unused([
-    ...(op.kind === OP_ADD ? [] : ['b'] as const),
+    ...(readsTwo(op) ? [] : ['b'] as const),
     ...(weighted ? [] : ['units'] as const),
-    ...(windowed ? [] : ['kernel', 'stride', 'padding'] as const),
+    ...(windowed ? [] : ['kernel', 'padding'] as const),
+    ...(windowed || op.kind === OP_SOFTMAX ? [] : ['stride'] as const),
     ...(op.kind === OP_CONV ? [] : ['padding', 'groups'] as const),
-    ...(op.kind === OP_MAX_POOL || op.kind === OP_AVERAGE_POOL ? ['relu'] as const : [])
+    ...(op.kind === OP_MAX_POOL || op.kind === OP_AVERAGE_POOL || op.kind === OP_SOFTMAX ? ['relu'] as const : [])
   ])
   if (idle !== undefined) return [idle, `is not used by this operation and must be 0, is ${op[idle]}`]
   if (weighted && (op.units < 1 || op.units > MAX_LAYER_WIDTH)) return ['units', `must be 1 to ${MAX_LAYER_WIDTH}, is ${op.units}`]
   if (op.kind === OP_DENSE && input.size > MAX_LAYER_WIDTH) return ['a', `a dense layer takes at most ${MAX_LAYER_WIDTH} inputs, tensor ${op.a} has ${input.size}`]
   if (op.kind === OP_NORM && input.size > MAX_NORM_SIZE) return ['a', `a norm takes at most ${MAX_NORM_SIZE} inputs, tensor ${op.a} has ${input.size}`]
+  if (op.kind === OP_SOFTMAX) {
+    if (op.stride > MAX_SOFTMAX_SCALE) return ['stride', `a softmax divides by at most 2^${MAX_SOFTMAX_SCALE}, not 2^${op.stride}`]
+    if (input.channels > MAX_LAYER_WIDTH) return ['a', `a softmax takes at most ${MAX_LAYER_WIDTH} channels, tensor ${op.a} has ${input.channels}`]
+  }
+  if (readsTwo(op) && op.b > i) return ['b', `reads tensor ${op.b}, the newest is ${i}`]
+  if (isMatrixProduct(op.kind)) {
+    if (op.b === op.a) return ['b', 'multiplies a tensor with itself']
+    const other = tensors[op.b]
+    const [left, right] = [positionsOf(other), positionsOf(input)]
+    if (op.kind === OP_SCORES && other.channels !== input.channels) return ['b', `scores ${input.channels} channels by ${other.channels}`]
+    if (op.kind === OP_APPLY && left !== input.channels) return ['b', `applies ${input.channels} channels to ${left} positions`]
+    // Forward and backward, every side of the three matrices is summed over.
+    const terms = Math.max(other.channels, left, right)
+    if (terms > MAX_LAYER_WIDTH) return ['b', `a sum has ${terms} products, at most ${MAX_LAYER_WIDTH}`]
+  }
   if (op.kind === OP_ADD) {
-    if (op.b > i) return ['b', `reads tensor ${op.b}, the newest is ${i}`]
     if (op.b === op.a) return ['b', 'adds a tensor to itself']
     const other = tensors[op.b]
     if (other.channels !== input.channels || other.height !== input.height || other.width !== input.width) {
@@ -50,7 +69,7 @@ function opError (op: Op, i: number, tensors: readonly TensorShape[], batch: num
     const terms = input.channels / groups * op.kernel * op.kernel
     if (terms > MAX_LAYER_WIDTH) return ['kernel', `an output sums ${terms} products, at most ${MAX_LAYER_WIDTH}`]
   }
-  const output = outputShape(op, input)
+  const output = outputShape(op, input, tensors[op.b])
   if (batch * output.size > MAX_TENSOR_ELEMENTS) return ['units', `tensor ${i + 1} has ${batch * output.size} elements in a batch, at most ${MAX_TENSOR_ELEMENTS}`]
   if (batch * output.height * output.width > MAX_SUM_TERMS) return ['stride', `a weight's gradient sums ${batch * output.height * output.width} products, at most ${MAX_SUM_TERMS}`]
   return undefined
@@ -68,9 +87,8 @@ export function graphErrors (model: Model, batch: number): FieldError[] {
   for (const [i, op] of ops.entries()) {
     const wrong = opError(op, i, tensors, batch, i === ops.length - 1)
     if (wrong !== undefined) return [{ field: `ops[${i}].${wrong[0]}`, message: wrong[1] }]
-    tensors.push(outputShape(op, tensors[op.a]))
-    consumers[op.a]++
-    if (op.kind === OP_ADD) consumers[op.b]++
+    tensors.push(outputShape(op, tensors[op.a], tensors[op.b]))
+    for (const t of tensorsRead(op)) consumers[t]++
   }
   const unread = consumers.indexOf(0)
   if (unread !== -1) return [{ field: unread === 0 ? 'ops' : `ops[${unread - 1}]`, message: `nothing reads tensor ${unread}` }]

@@ -23,8 +23,9 @@ export const MAX_WEIGHT = 2 ** 30
 export const TRACE = 128
 
 /**
- * No exponent that training produces exceeds this magnitude. fw is 4..28, a norm's is 14, a pool's
- * at most 12, and an accumulator's bitlen at most 31: so fo lies at most 28 up and 24 down of its
- * inputs' exponents per operation from 7, over 31 operations; fe likewise from the last.
+ * No exponent exceeds this magnitude: where training would produce one that does, it is limited
+ * (docs/exact.md, 4.8). Only products of tensors come near: fw is 4..28, a norm's is 14, a pool's at
+ * most 12, and an accumulator's bitlen at most 31, so without them fo lies at most 28 up and 24 down
+ * of its input's per operation from 7, over 31 operations; fe likewise from the last.
  */
 export const MAX_EXPONENT = 1023

@@ -1,5 +1,5 @@
 /** What a model's operations say about its tensors. All functions take a model that graphRules.ts has passed. */
-import { OP_ADD, OP_CONV, OP_DENSE, OP_NORM, type Model, type Op } from '../codec/jobSpec.ts'
+import { OP_ADD, OP_APPLY, OP_CONV, OP_DENSE, OP_NORM, OP_SCORES, OP_SOFTMAX, type Model, type Op } from '../codec/jobSpec.ts'
 
 /** One record's part of a tensor, [channels, height, width] row major. */
 export interface TensorShape {
@@ -16,6 +16,8 @@ export interface LayerShape { readonly outputs: number, readonly inputs: number 
 export interface OpShape {
   readonly op: Op
   readonly input: TensorShape
+  /** Tensor b, of operations that read two. */
+  readonly second: TensorShape
   readonly output: TensorShape
   /** Of a dense layer or convolution: its place among the layers with weights, and their shape. */
   readonly layer?: LayerShape & { readonly index: number }
@@ -38,12 +40,27 @@ const tensor = (channels: number, height: number, width: number): TensorShape =>
 export const positions = (side: number, { kernel, stride, padding }: Pick<Op, 'kernel' | 'stride' | 'padding'>): number =>
   Math.floor((side + 2 * padding - kernel) / stride) + 1
 
-/** What an operation makes of its input. */
-export function outputShape (op: Op, input: TensorShape): TensorShape {
+/** Operations that read tensor b as well. */
+export const readsTwo = ({ kind }: Pick<Op, 'kind'>): boolean => kind === OP_ADD || isMatrixProduct(kind)
+
+/** Products of two tensors, sample by sample: scores of positions, and what they weigh. */
+export const isMatrixProduct = (kind: number): boolean => kind === OP_SCORES || kind === OP_APPLY
+
+/** The tensors that an operation reads. */
+export const tensorsRead = (op: Op): readonly number[] => readsTwo(op) ? [op.a, op.b] : [op.a]
+
+/** The operations that read tensor t, in order. */
+export const readersOf = (ops: readonly Op[], t: number): number[] => ops.flatMap((op, i) => tensorsRead(op).includes(t) ? [i] : [])
+
+/** What an operation makes of tensors a and b. */
+export function outputShape (op: Op, input: TensorShape, second: TensorShape): TensorShape {
   switch (op.kind) {
     case OP_DENSE: return tensor(op.units, 1, 1)
     case OP_ADD:
-    case OP_NORM: return input
+    case OP_NORM:
+    case OP_SOFTMAX: return input
+    case OP_SCORES: return tensor(second.height * second.width, input.height, input.width)
+    case OP_APPLY: return tensor(second.channels, input.height, input.width)
     default: return tensor(op.kind === OP_CONV ? op.units : input.channels, positions(input.height, op), positions(input.width, op))
   }
 }
@@ -60,9 +77,10 @@ export function shapeOf (model: Model): Shape {
   const ops: OpShape[] = []
   for (const op of model.ops) {
     const input = tensors[op.a]
-    const output = outputShape(op, input)
+    const second = tensors[op.b]
+    const output = outputShape(op, input, second)
     const layer = layerShape(op, input)
-    ops.push({ op, input, output, ...(layer === undefined ? {} : { layer: { ...layer, index: layers.length } }) })
+    ops.push({ op, input, second, output, ...(layer === undefined ? {} : { layer: { ...layer, index: layers.length } }) })
     if (layer !== undefined) layers.push(layer)
     tensors.push(output)
   }

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { OP_ADD, OP_AVERAGE_POOL, OP_CONV, OP_DENSE, OP_MAX_POOL, OP_NORM, type Model, type Op } from '../../../src/core/codec/jobSpec.ts'
+import { OP_ADD, OP_APPLY, OP_AVERAGE_POOL, OP_CONV, OP_DENSE, OP_MAX_POOL, OP_NORM, OP_SCORES, OP_SOFTMAX, type Model, type Op } from '../../../src/core/codec/jobSpec.ts'
 import { MAX_CONSUMERS, MAX_OPS, MAX_SUM_TERMS, MAX_TENSOR_ELEMENTS } from '../../../src/core/params.ts'
 import { stepCost } from '../../../src/core/training/cost.ts'
 import { graphErrors } from '../../../src/core/training/graphRules.ts'
@@ -12,6 +12,9 @@ const conv = (a: number, fields: Partial<Op> = {}): Op => opOf({ kind: OP_CONV, 
 const pool = (a: number, fields: Partial<Op> = {}): Op => opOf({ kind: OP_MAX_POOL, a, kernel: 2, stride: 2, ...fields })
 const add = (a: number, b: number, fields: Partial<Op> = {}): Op => opOf({ kind: OP_ADD, a, b, ...fields })
 const norm = (a: number, fields: Partial<Op> = {}): Op => opOf({ kind: OP_NORM, a, ...fields })
+const scores = (a: number, b: number, fields: Partial<Op> = {}): Op => opOf({ kind: OP_SCORES, a, b, ...fields })
+const softmax = (a: number, fields: Partial<Op> = {}): Op => opOf({ kind: OP_SOFTMAX, a, ...fields })
+const apply = (a: number, b: number, fields: Partial<Op> = {}): Op => opOf({ kind: OP_APPLY, a, b, ...fields })
 
 const on = (channels: number, height: number, width: number, ...ops: Op[]): Model => ({ channels, height, width, ops })
 const picture = (...ops: Op[]): Model => on(2, 8, 8, ...ops, dense(ops.length, 3))
@@ -23,7 +26,7 @@ const REFUSED: ReadonlyArray<readonly [what: string, model: Model, field: string
   ['no channels', on(0, 8, 8, dense(0, 3)), 'channels', 'must be at least 1'],
   ['no height', on(1, 0, 8, dense(0, 3)), 'height', 'must be at least 1'],
   ['no width', on(1, 8, 0, dense(0, 3)), 'width', 'must be at least 1'],
-  ['a kind nobody knows', picture(opOf({ kind: 6 })), 'ops[0].kind', 'unknown operation 6'],
+  ['a kind nobody knows', picture(opOf({ kind: 9 })), 'ops[0].kind', 'unknown operation 9'],
   ['reading what is not written yet', picture(conv(1)), 'ops[0].a', 'reads tensor 1, the newest is 0'],
   ['a flag of 2', picture(conv(0, { relu: 2 })), 'ops[0].relu', 'must be 0 or 1, is 2'],
   ['an end that is no dense layer', on(2, 8, 8, conv(0)), 'ops[0].kind', 'the last operation is a dense layer without ReLU'],
@@ -43,6 +46,21 @@ const REFUSED: ReadonlyArray<readonly [what: string, model: Model, field: string
   ['adding what is not written yet', picture(conv(0), add(1, 2)), 'ops[1].b', 'reads tensor 2, the newest is 1'],
   ['adding a tensor to itself', picture(conv(0), add(1, 1)), 'ops[1].b', 'adds a tensor to itself'],
   ['adding tensors that differ', picture(conv(0), add(1, 0)), 'ops[1].b', 'adds [2, 8, 8] to [4, 8, 8]'],
+  ['scores of what is not written yet', picture(conv(0), scores(1, 2)), 'ops[1].b', 'reads tensor 2, the newest is 1'],
+  ['scores of one tensor', picture(conv(0), scores(1, 1)), 'ops[1].b', 'multiplies a tensor with itself'],
+  ['an application of one tensor', on(4, 2, 2, conv(0), apply(1, 1), dense(2, 3)), 'ops[1].b', 'multiplies a tensor with itself'],
+  ['scores of other channels', picture(conv(0), scores(1, 0)), 'ops[1].b', 'scores 4 channels by 2'],
+  ['weights of other positions', picture(conv(0), conv(1, { kernel: 2, padding: 0 }), scores(1, 2), apply(3, 1)), 'ops[3].b', 'applies 49 channels to 64 positions'],
+  ['scores that sum over too many positions', on(1, 1, 4097, conv(0), conv(1), scores(1, 2), dense(3, 3)), 'ops[2].b', 'a sum has 4097 products, at most 4096'],
+  ['scores that sum over too many channels', on(4097, 1, 2, norm(0), scores(1, 0), dense(2, 3)), 'ops[1].b', 'a sum has 4097 products, at most 4096'],
+  ['scores with a window', picture(conv(0), conv(0), scores(1, 2, { kernel: 1 })), 'ops[2].kernel', 'is not used by this operation and must be 0, is 1'],
+  ['scores that divide', picture(conv(0), conv(0), scores(1, 2, { stride: 1 })), 'ops[2].stride', 'is not used by this operation and must be 0, is 1'],
+  ['a softmax of two tensors', picture(conv(0), softmax(1, { b: 1 })), 'ops[1].b', 'is not used by this operation and must be 0, is 1'],
+  ['a softmax with ReLU', picture(softmax(0, { relu: 1 })), 'ops[0].relu', 'is not used by this operation and must be 0, is 1'],
+  ['a softmax with padding', picture(softmax(0, { padding: 1 })), 'ops[0].padding', 'is not used by this operation and must be 0, is 1'],
+  ['a softmax that divides by too much', picture(softmax(0, { stride: 9 })), 'ops[0].stride', 'a softmax divides by at most 2^8, not 2^9'],
+  ['a softmax over too many channels', on(4097, 1, 1, softmax(0), dense(1, 3)), 'ops[0].a', 'a softmax takes at most 4096 channels, tensor 0 has 4097'],
+  ['scores that are too many', on(1, 64, 64, conv(0), conv(0), scores(1, 2), dense(3, 3)), 'ops[2].units', `tensor 3 has 268435456 elements in a batch, at most ${MAX_TENSOR_ELEMENTS}`],
   ['no window', picture(conv(0, { kernel: 0, padding: 0 })), 'ops[0].kernel', 'must be 1 to 64, is 0'],
   ['a huge window', picture(conv(0, { kernel: 65 })), 'ops[0].kernel', 'must be 1 to 64, is 65'],
   ['no stride', picture(pool(0, { stride: 0 })), 'ops[0].stride', 'must be 1 to 64, is 0'],
@@ -88,6 +106,8 @@ describe('graph rules', () => {
     ['a residual block', picture(conv(0), conv(1), add(2, 1, { relu: 1 }), norm(3))],
     ['a depthwise convolution', picture(conv(0, { units: 2, groups: 2 }), conv(1, { kernel: 1, padding: 0 }))],
     ['as many readers as may be', picture(conv(0), ...Array.from({ length: MAX_CONSUMERS }, () => conv(1)), add(2, 3), add(6, 4), add(7, 5))],
+    ['attention', picture(conv(0), conv(0), conv(0), scores(1, 2), softmax(4, { stride: 1 }), apply(5, 3))],
+    ['attention of another picture', picture(conv(0), conv(0, { stride: 2 }), scores(1, 2), softmax(3), apply(4, 2), add(5, 1))],
     ['a window as large as the picture', picture(opOf({ kind: OP_AVERAGE_POOL, kernel: 8, stride: 1 }))]
   ])('takes %s', (_, model) => { expect(graphErrors(model, 16)).toEqual([]) })
 })
@@ -95,7 +115,7 @@ describe('graph rules', () => {
 describe('a model that passes', () => {
   /** Mostly sensible operations, so that many models pass; the rules decide. */
   const someOp = (i: number): fc.Arbitrary<Op> => fc.record({
-    kind: fc.constantFrom(OP_CONV, OP_CONV, OP_MAX_POOL, OP_AVERAGE_POOL, OP_ADD, OP_NORM, OP_DENSE),
+    kind: fc.constantFrom(OP_CONV, OP_CONV, OP_MAX_POOL, OP_AVERAGE_POOL, OP_ADD, OP_NORM, OP_DENSE, OP_SCORES, OP_SOFTMAX, OP_APPLY),
     back: fc.constantFrom(0, 0, 0, 1), other: fc.nat(i), relu: fc.constantFrom(0, 1), units: fc.integer({ min: 1, max: 6 }),
     kernel: fc.integer({ min: 1, max: 4 }), stride: fc.integer({ min: 1, max: 2 }), padding: fc.nat(1), groups: fc.constantFrom(1, 1, 1, 2)
   }).map(({ kind, back, other, relu, units, kernel, stride, padding, groups }) => {
@@ -105,6 +125,9 @@ describe('a model that passes', () => {
       case OP_CONV: return conv(a, { relu, units, kernel, stride, padding, groups })
       case OP_ADD: return add(a, other, { relu })
       case OP_NORM: return norm(a, { relu })
+      case OP_SCORES: return scores(a, other, { relu })
+      case OP_APPLY: return apply(a, other, { relu })
+      case OP_SOFTMAX: return softmax(a, { stride })
       default: return opOf({ kind, a, kernel, stride })
     }
   })
@@ -128,6 +151,8 @@ describe('a model that passes', () => {
         expect([input, output]).toEqual([tensors[op.a], tensors[i + 1]])
         if (op.kind === OP_ADD || op.kind === OP_NORM) expect(output).toEqual(input)
         if (op.kind === OP_ADD) expect(tensors[op.b]).toEqual(output)
+        if (op.kind === OP_SCORES) expect([tensors[op.b].channels, output.channels]).toEqual([input.channels, tensors[op.b].height * tensors[op.b].width])
+        if (op.kind === OP_APPLY) expect([tensors[op.b].height * tensors[op.b].width, output.channels]).toEqual([input.channels, tensors[op.b].channels])
         if (op.kind === OP_CONV || op.kind === OP_MAX_POOL || op.kind === OP_AVERAGE_POOL) {
           // The last window lies inside the padded side, and one more would not.
           for (const [side, places] of [[input.height, output.height], [input.width, output.width]]) {
