@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import type { SyncKernels } from '../../src/compute/kernels.ts'
 import { referenceKernels } from '../../src/compute/reference/referenceKernels.ts'
 import { createWasmKernels } from '../../src/compute/wasm/wasmKernels.ts'
-import { OP_ADD, OP_AVERAGE_POOL, OP_CONV, OP_DENSE, OP_MAX_POOL, OP_NORM, type Model, type Op } from '../../src/core/codec/jobSpec.ts'
+import { OP_ADD, OP_APPLY, OP_AVERAGE_POOL, OP_CONV, OP_DENSE, OP_MAX_POOL, OP_NORM, OP_SCORES, OP_SOFTMAX, type Model, type Op } from '../../src/core/codec/jobSpec.ts'
 import { graphErrors } from '../../src/core/training/graphRules.ts'
 import { MAX_WEIGHT, type ModelState } from '../../src/core/training/modelState.ts'
 import { opOf } from '../../src/core/training/shape.ts'
@@ -80,6 +80,11 @@ const everything = model(
   2, 9, 8, conv(6, 3, { padding: 1 }), norm(), conv(6, 3, { padding: 1, groups: 6 }), conv(6, 1, { relu: 0 }), add(1, 1),
   conv(16, 2, { stride: 2, groups: 2 }), norm(1), pool(2, 1, OP_AVERAGE_POOL), pool(2, 1), conv(8, 1, { groups: 4 }), units(7), units(5, 0)
 )
+/** Attention with its residual: q, k and v read tensor a. */
+const attention = (a: number, dim: number, scale: number): ReadonlyArray<Partial<Op>> => [
+  conv(dim, 1, { a, relu: 0 }), conv(dim, 1, { a, relu: 0 }), conv(dim, 1, { a, relu: 0 }),
+  { kind: OP_SCORES, a: a + 1, b: a + 2 }, { kind: OP_SOFTMAX, stride: scale }, { kind: OP_APPLY, b: a + 3 }, add(a)
+]
 
 describe('wasm equals reference', () => {
   test('on random dense nets', () => {
@@ -153,6 +158,30 @@ describe('wasm equals reference', () => {
     expectSame(task(model(
       1, 30, 30, conv(12, 3, { padding: 1 }), norm(), { ...norm(1), a: 1 }, { ...add(2), a: 3 }, { ...add(1, 1), a: 4 }, pool(6, 6, OP_AVERAGE_POOL), units(3, 0)
     ), 16, 1, { seed: 21 }))
+  })
+
+  test('on attention', () => {
+    for (const [height, width, dim] of [[1, 1, 3], [1, 7, 5], [3, 5, 8], [4, 4, 1], [7, 7, 16]]) {
+      const net = model(1, height, width, conv(dim, 1), ...attention(1, dim, 1), norm(), units(4, 0))
+      expectSame(task(net, 17, 3, { seed: 30 }))
+      expectSame(task(net, 16, 2, { seed: 31, state: 'saturated', inputs: 'full', lr20: 65535 }))
+      expectSame(task(net, 1, 3, { seed: 32 }))
+    }
+    // Queries of one picture, keys and values of another; several blocks of channels; ReLU in the middle; softmaxes that take turns.
+    expectSame(task(model(
+      2, 6, 5, conv(6, 1), conv(6, 2, { stride: 2, a: 0 }), { kind: OP_SCORES, a: 1, b: 2, relu: 1 }, { kind: OP_SOFTMAX }, { kind: OP_APPLY, b: 2, relu: 1 }, units(4, 0)
+    ), 19, 4, { seed: 33 }))
+    expectSame(task(model(1, 12, 20, conv(4, 1), ...attention(1, 4, 2), pool(4, 4), units(3, 0)), 16, 1, { seed: 34 }))
+    expectSame(task(model(
+      1, 16, 18, conv(24, 1), { kind: OP_SOFTMAX }, { kind: OP_SOFTMAX, a: 1, stride: 3 }, norm(), { ...norm(), a: 1 }, { ...add(2), a: 4 }, add(5), add(1), pool(5, 5), units(3, 0)
+    ), 16, 1, { seed: 35 }))
+  })
+
+  test('where products of tensors drive exponents to their bound', () => {
+    const net = model(1, 3, 3, conv(3, 1), conv(3, 1, { a: 0 }), { kind: OP_SCORES, a: 1, b: 2 }, { kind: OP_APPLY, b: 2 }, units(3, 0))
+    for (const [fo, fe] of [[1020, 1020], [-1020, -1020], [1020, -1020], [700, 900], [-900, 20]]) expectSame(fromState(task(net, 16, 6, { seed: 36 }), 36, 24, 20, fo, fe))
+    const { activationExponents, errorExponents } = wasm.runSlice(fromState(task(net, 16, 6, { seed: 36 }), 36, 24, 20, -1020, -1020))
+    expect(Math.min(...activationExponents, ...errorExponents)).toBeGreaterThanOrEqual(-1023)
   })
 
   test('on odd windows', () => {

@@ -1,6 +1,6 @@
 /** Lays out the kernels' memory for one model and batch size. */
-import { OP_ADD, OP_CONV, OP_NORM, type Model } from '../../core/codec/jobSpec.ts'
-import { type OpShape, type Shape, shapeOf, type TensorShape } from '../../core/training/shape.ts'
+import { OP_CONV, OP_NORM, OP_SOFTMAX, type Model } from '../../core/codec/jobSpec.ts'
+import { isMatrixProduct, type OpShape, readersOf, type Shape, shapeOf, type TensorShape } from '../../core/training/shape.ts'
 import { EXP2 as EXP2_TABLE } from '../tables.ts'
 import * as at from './assembly/layout.ts'
 
@@ -88,32 +88,41 @@ function layerOf ({ op, layer, output }: OpShape, batch: number): Layer | undefi
   }
 }
 
+/** Extents of a product of two tensors and of what it says about the error of each, a block of rows at a time, padded. */
+function productsOf ({ op, input, second, output }: OpShape, i: number, block: (t: number) => number): Array<Record<'rows' | 'sum' | 'columns', number>> {
+  const [here, there] = [input, second].map(({ height, width }) => roundUp(height * width, 8))
+  return [
+    { rows: roundUp(block(i + 1), 8), sum: roundUp(input.channels, 8), columns: here },
+    { rows: roundUp(block(op.a), 8), sum: roundUp(output.channels, 8), columns: here },
+    { rows: roundUp(block(op.b), 8), sum: here, columns: there }
+  ]
+}
+
 /** Buffers that every operation uses in turn, in bytes. */
-function scratch (shape: Shape, layers: ReadonlyArray<Layer | undefined>, batch: number, block: (t: number) => number, rowOf: (t: number) => number): Record<'noise' | 'gradient' | 'samplePanels' | 'unitPanels' | 'windows' | 'columns' | 'errorSums' | 'part' | 'norm', number> {
+function scratch (shape: Shape, layers: ReadonlyArray<Layer | undefined>, batch: number, block: (t: number) => number, rowOf: (t: number) => number): Record<'noise' | 'gradient' | 'samplePanels' | 'unitPanels' | 'windows' | 'columns' | 'errorSums' | 'part' | 'norm' | 'softmax', number> {
   const most = (values: readonly number[]): number => Math.max(0, ...values)
   const each = (bytes: (layer: Layer) => number): number => most(layers.map(layer => layer === undefined ? 0 : bytes(layer)))
   const inner = shape.ops.slice(1).map((_, i) => i + 1)
   const errorSums = most(inner.map(t => 4 * block(t) * rowOf(t)))
-  const crowded = inner.some(t => readersOf(shape, t).length > 1)
+  const products = shape.ops.flatMap((op, i) => isMatrixProduct(op.op.kind) ? productsOf(op, i, block) : [])
+  const softmaxes = shape.ops.filter(({ op }) => op.kind === OP_SOFTMAX)
+  const crowded = inner.some(t => readersOf(shape.ops.map(({ op }) => op), t).length > 1)
   return {
     noise: most(shape.tensors.map(({ size }) => batch * size)),
     gradient: each(layer => Math.max(
       4 * layer.paddedOutputs + 32,
       layer.sparse ? 4 * layer.inputs * layer.units * layer.groups + 32 : 4 * layer.paddedInputs * roundUp(layer.units, 8)
     )),
-    samplePanels: each(layer => 2 * Math.max(layer.paddedInputs, roundUp(layer.units, 8)) * layer.tile),
-    unitPanels: each(layer => 2 * roundUp(layer.units, 8) * layer.tile),
+    samplePanels: Math.max(each(layer => 2 * Math.max(layer.paddedInputs, roundUp(layer.units, 8)) * layer.tile), ...products.map(({ sum, columns }) => 2 * sum * columns)),
+    unitPanels: Math.max(each(layer => 2 * roundUp(layer.units, 8) * layer.tile), ...products.map(({ rows, sum }) => 2 * rows * sum)),
     windows: each(layer => 2 * layer.paddedInputs * layer.tile),
-    columns: each(layer => 4 * layer.paddedInputs * layer.tile),
+    columns: Math.max(each(layer => 4 * layer.paddedInputs * layer.tile), ...products.map(({ rows, columns }) => 4 * rows * columns), ...softmaxes.map(({ input }) => 32 * input.channels)),
     errorSums,
     part: crowded ? errorSums : 0,
+    softmax: most(softmaxes.map(({ op }) => 4 * rowOf(op.a))),
     norm: most(shape.ops.map(({ op }) => op.kind === OP_NORM ? 4 * rowOf(op.a) : 0))
   }
 }
-
-/** The operations that read a tensor. */
-const readersOf = ({ ops }: Shape, t: number): number[] =>
-  ops.flatMap(({ op }, i) => op.a === t || (op.kind === OP_ADD && op.b === t) ? [i] : [])
 
 export function planFor (model: Model, batch: number): Plan {
   const shape = shapeOf(model)
@@ -159,13 +168,14 @@ export function planFor (model: Model, batch: number): Plan {
   set(plan + at.ERROR_SUMS, take(sizes.errorSums))
   set(plan + at.ERROR_PART, take(sizes.part))
   set(plan + at.ERROR_TRACE, take(sizes.part))
+  set(plan + at.CHANNEL_SUMS, take(sizes.softmax))
   for (const field of [at.NORM_SQUARES, at.NORM_PRODUCTS, at.NORM_GAIN, at.NORM_PROJECTION]) set(plan + field, take(sizes.norm))
 
   const tensorPlans = tensors.map((tensor, t): TensorPlan => {
     const record = tensorRecord(t)
     const row = rowOf(t)
     const elements = roundUp(tensor.channels, 8) * row
-    const readers = readersOf(shape, t)
+    const readers = readersOf(model.ops, t)
     set(record + at.CHANNELS, tensor.channels)
     set(record + at.HEIGHT, tensor.height)
     set(record + at.WIDTH, tensor.width)

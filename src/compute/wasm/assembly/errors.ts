@@ -1,9 +1,10 @@
 /** The error of a tensor from those of the operations that read it (docs/exact.md, 4.5). */
 import { addErrors, addPart } from './add'
+import { attendErrors, channelSoftmaxErrors, isMatrixProduct } from './attention'
 import {
-  ADD, ALIVE, AVERAGE_POOL, BATCH, BLOCK, CHANNELS, ERRORS, ERROR_EXPONENT, ERROR_PART, ERROR_STAT,
+  A, ADD, ALIVE, AVERAGE_POOL, B, BATCH, BLOCK, CHANNELS, ERRORS, ERROR_EXPONENT, ERROR_PART, ERROR_STAT,
   ERROR_SUMS, ERROR_SUM_EXPONENT, ERROR_TRACE, EXPONENT, KIND, MAX_POOL, N, OUT, POSITIONS, READER, READERS,
-  ROW, SPARSE, WEIGHT_EXPONENT
+  ROW, SOFTMAX, SPARSE, STRIDE, WEIGHT_EXPONENT
 } from './layout'
 import { normErrors } from './norm'
 import { poolErrors, windowBits } from './pool'
@@ -21,15 +22,19 @@ function sumExponent (op: usize, tensor: usize): i32 {
   const fe = field(pointer(op, OUT), ERROR_EXPONENT)
   const kind = field(op, KIND)
   if (field(op, N) !== 0) return fe + field(op, WEIGHT_EXPONENT)
+  if (isMatrixProduct(op)) return fe + field(pointer(op, pointer(op, A) === tensor ? B : A), EXPONENT)
+  if (kind === SOFTMAX) return fe + 2 * field(pointer(op, OUT), EXPONENT) + field(op, STRIDE)
   if (kind === AVERAGE_POOL) return fe + windowBits(op)
   return kind === MAX_POOL || kind === ADD ? fe : fe + 16 - field(tensor, EXPONENT)
 }
 
-/** D of one reader for channels from..to - 1, i32 [channels][row]. */
-function errorSums (plan: usize, op: usize, from: i32, to: i32, out: usize): void {
+/** D of one reader of a tensor for channels from..to - 1, i32 [channels][row]. */
+function errorSums (plan: usize, op: usize, tensor: usize, from: i32, to: i32, out: usize): void {
   const kind = field(op, KIND)
   if (field(op, SPARSE)) sparseErrors(plan, op, from, to, out)
   else if (field(op, N) !== 0) productErrors(plan, op, from, to, out, false, 0, 0)
+  else if (isMatrixProduct(op)) attendErrors(plan, op, pointer(op, A) !== tensor, from, to, out)
+  else if (kind === SOFTMAX) channelSoftmaxErrors(plan, op, from, to, out)
   else if (kind === ADD) addErrors(plan, op, from, to, out)
   else if (kind === MAX_POOL || kind === AVERAGE_POOL) poolErrors(plan, op, from, to, out)
   else normErrors(plan, op, from, to, out)
@@ -61,9 +66,9 @@ export function errorOf (plan: usize, tensor: usize, noise: usize): void {
       const to = min(channels, from + block)
       for (let i = 0; i < readers; i++) {
         const op = readerAt(tensor, i)
-        if (readers === 1) errorSums(plan, op, from, to, sums)
+        if (readers === 1) errorSums(plan, op, tensor, from, to, sums)
         else {
-          errorSums(plan, op, from, to, pointer(plan, ERROR_PART))
+          errorSums(plan, op, tensor, from, to, pointer(plan, ERROR_PART))
           addPart(pointer(plan, ERROR_PART), sums, trace, (to - from) * row, bits - sumExponent(op, tensor), i > 0)
         }
       }

@@ -6,9 +6,10 @@ import { biasGradient } from './gemm'
 import {
   A, ADD, AMPLITUDE, AVERAGE_POOL, BATCH, BIASES, BIAS_MEAN, BIAS_SPREAD, CHANNELS, ERRORS, ERROR_EXPONENT,
   ERROR_STAT, ERROR_SUM_EXPONENT, EXPONENT, GRADIENT, INDEX, INPUTS, K, KEY, KIND, LABELS, LARGEST, LR20,
-  MAX_POOL, N, NOISE, OPS, OUT, POSITIONS, ROW, SPARSE, STAT, STEPS, SUM_EXPONENT, VALUES, WEIGHT_EXPONENT
+  B, MAX_POOL, N, NOISE, OPS, OUT, POSITIONS, ROW, SOFTMAX, SPARSE, STAT, STEPS, SUM_EXPONENT, VALUES, WEIGHT_EXPONENT
 } from './layout'
 import { addForward } from './add'
+import { attendForward, channelSoftmaxForward, isMatrixProduct } from './attention'
 import { normForward } from './norm'
 import { optimise } from './optimiser'
 import { loadInputs } from './pack'
@@ -27,6 +28,10 @@ const ERROR_NOISE: i32 = 0x200
 const MOMENT_BITS: i32 = 22
 /** The fractional bits of a norm's sums, whatever its input has. */
 const NORM_BITS: i32 = 14
+/** And of a softmax's. */
+const SOFTMAX_BITS: i32 = 15
+/** No exponent is larger (core/training/modelState.ts). */
+const MAX_EXPONENT: i32 = 1023
 
 // @ts-ignore: decorator
 @inline
@@ -78,6 +83,12 @@ function forwardOp (plan: usize, op: usize, step: i32, last: bool, noisy: bool):
     fa += field(op, WEIGHT_EXPONENT)
     const noise = noisy && !last ? tensorNoise(plan, step, ACTIVATION_NOISE + field(op, INDEX), out) : 0
     stat = field(op, SPARSE) ? sparseForward(plan, op, noise) : productForward(plan, op, last, noise)
+  } else if (isMatrixProduct(op)) {
+    fa += field(pointer(op, B), EXPONENT)
+    stat = attendForward(plan, op, noisy ? tensorNoise(plan, step, ACTIVATION_NOISE + field(op, INDEX), out) : 0, fa - field(out, EXPONENT))
+  } else if (kind === SOFTMAX) {
+    fa = SOFTMAX_BITS
+    stat = channelSoftmaxForward(plan, op, fa - field(out, EXPONENT))
   } else if (kind === ADD) {
     stat = addForward(plan, op)
     fa = field(out, SUM_EXPONENT)
@@ -130,7 +141,7 @@ function update (plan: usize, op: usize): void {
 
 function nextExponent (current: i32, bits: i32, stat: u32): i32 {
   if (stat === 0) return current
-  const wanted = bits - max(0, bitlen(stat) - 7)
+  const wanted = max(-MAX_EXPONENT, min(MAX_EXPONENT, bits - max(0, bitlen(stat) - 7)))
   return wanted < current ? wanted : wanted > current ? current + 1 : current
 }
 

@@ -33,13 +33,13 @@ export const LOGITS = 44
 export const PROBABILITY = 48
 export const DISTANCE = 52
 export const SUM = 56
-/** i16 [columns/8][rows/2][8 columns][2 rows]: the inputs of a product, or its error. */
+/** i16 [columns/8][rows/2][8 columns][2 rows]: the inputs of a product, or its error; one factor of a product of tensors. */
 export const SAMPLE_PANELS = 60
-/** i16 [units/8][columns/2][8 units][2 columns]: a product's error. */
+/** i16 [units/8][columns/2][8 units][2 columns]: a product's error; the other factor of a product of tensors. */
 export const UNIT_PANELS = 64
 /** i16 [K][columns]: windows of a convolution, or a dense layer's inputs where P > 1. */
 export const WINDOWS = 68
-/** i32 [K][columns]: error sums of windows, or of a dense layer's inputs where P > 1. */
+/** i32 [K][columns]: error sums of windows, or of a dense layer's inputs where P > 1; a sample's product; a softmax's powers. */
 export const COLUMNS = 72
 /** i32 [channels of a block][row]: the error sums of a tensor, what one reader adds, the trace of several. */
 export const ERROR_SUMS = 76
@@ -50,10 +50,12 @@ export const NORM_SQUARES = 88
 export const NORM_PRODUCTS = 92
 export const NORM_GAIN = 96
 export const NORM_PROJECTION = 100
+/** i32 [row]: a softmax's sums over the channels. */
+export const CHANNEL_SUMS = 104
 /** Tables of records. */
-export const TENSORS = 104
-export const OP_TABLE = 108
-export const PLAN_SIZE = 112
+export const TENSORS = 108
+export const OP_TABLE = 112
+export const PLAN_SIZE = 116
 
 // A tensor; number 0 is the input.
 export const TENSOR_SIZE = 128
@@ -136,3 +138,6 @@ export const MAX_POOL = 2
 export const AVERAGE_POOL = 3
 export const ADD = 4
 export const NORM = 5
+export const SCORES = 6
+export const SOFTMAX = 7
+export const APPLY = 8

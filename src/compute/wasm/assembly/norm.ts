@@ -11,7 +11,7 @@ import { field, pointer } from './record'
 import { storeActivation } from './rounding'
 
 /** out[s] = sum over the channels of x * y, i32 [row]. All positions of a sample come to at most 127^2 * 65,536 < 2^30. */
-function dotChannels (x: usize, y: usize, row: i32, channels: i32, out: usize): void {
+export function dotChannels (x: usize, y: usize, row: i32, channels: i32, out: usize): void {
   memory.fill(out, 0, <usize>row * 4)
   for (let c = 0; c < channels; c++) {
     for (let s = 0; s < row; s += 8) {

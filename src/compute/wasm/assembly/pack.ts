@@ -2,7 +2,7 @@
 /** Transposes 8 rows of 8 i16 lanes and stores `rows` of the result, `stride` bytes apart. */
 // @ts-ignore: decorator
 @inline
-function storeTransposed8 (
+export function storeTransposed8 (
   a0: v128, a1: v128, a2: v128, a3: v128, a4: v128, a5: v128, a6: v128, a7: v128,
   out: usize, stride: usize, rows: i32
 ): void {
