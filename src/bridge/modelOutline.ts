@@ -4,7 +4,7 @@
  */
 import type { Model } from '../core/codec/jobSpec.ts'
 import { MIN_BATCH } from '../core/params.ts'
-import { readArchitecture } from '../core/training/architectureJson.ts'
+import { layersOf, readArchitecture } from '../core/training/architectureJson.ts'
 import { graphErrors } from '../core/training/graphRules.ts'
 import { parseJson } from '../core/training/json.ts'
 import { Fields } from '../core/training/jsonFields.ts'
@@ -41,11 +41,14 @@ export function outlineModel (architecture: Json): Outline {
     const model = modelOf(architecture, layers.slice(0, count))
     if (model === undefined) continue
     // The classes follow the whole model only.
-    const ops = model.ops.slice(0, Math.min(sound(model), count + (count === layers.length ? 1 : 0)))
-    const shape = shapeOf({ ...model, ops })
+    const starts = layersOf(model)
+    const most = Math.min(sound(model), starts[count] + (count === layers.length ? 1 : 0))
+    // A layer may be several operations; it is there when its last one is.
+    const ends = starts.map((_, i) => starts[i + 1] ?? model.ops.length).filter(end => end <= most)
+    const shape = shapeOf({ ...model, ops: model.ops.slice(0, ends[ends.length - 1] ?? 0) })
     return {
-      tensors: shape.tensors.map(({ channels, height, width }) => ({ channels, height, width })),
-      parameters: shape.ops.map(({ layer }) => layer === undefined ? 0 : layer.outputs * (layer.inputs + 1))
+      tensors: [0, ...ends].map(t => shape.tensors[t]).map(({ channels, height, width }) => ({ channels, height, width })),
+      parameters: ends.map((end, i) => shape.ops.slice(starts[i], end).reduce((sum, { layer }) => sum + (layer === undefined ? 0 : layer.outputs * (layer.inputs + 1)), 0))
     }
   }
   return NOTHING

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { BrowserContext, Page } from '@playwright/test'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { OP_ADD, OP_AVERAGE_POOL, OP_CONV, OP_DENSE, OP_MAX_POOL, OP_NORM, type Model } from '../../src/core/codec/jobSpec.ts'
+import { OP_ADD, OP_APPLY, OP_AVERAGE_POOL, OP_CONV, OP_DENSE, OP_MAX_POOL, OP_NORM, OP_SCORES, OP_SOFTMAX, type Model } from '../../src/core/codec/jobSpec.ts'
 import { opOf } from '../../src/core/training/shape.ts'
 import type { GoldenInput, GoldenSlice } from '../../src/compute/golden.ts'
 import { openProfile, serveTestPage, SOFTWARE_GPU, type TestPage } from '../support/page.ts'
@@ -65,7 +65,18 @@ describe('the three backends agree', () => {
       conv(5, 2, 1, { a: 8, stride: 3 }), opOf({ a: 9, units: 6 })
     ]
   }
+  /** Attention over 49 positions, and of six positions over others that tensor 0 has. */
+  const attentive: Model = {
+    channels: 5, height: 7, width: 7,
+    ops: [
+      conv(12, 1, 0, { a: 0 }), conv(9, 1, 0, { a: 1 }), conv(9, 1, 0, { a: 1, relu: 0 }), conv(12, 1, 0, { a: 1, relu: 0 }), opOf({ kind: OP_SCORES, a: 2, b: 3 }), opOf({ kind: OP_SOFTMAX, a: 5, stride: 1 }),
+      opOf({ kind: OP_APPLY, a: 6, b: 4, relu: 1 }), opOf({ kind: OP_ADD, a: 7, b: 1 }), conv(5, 5, 0, { a: 8, stride: 2, relu: 0 }), opOf({ kind: OP_SCORES, a: 9, b: 0 }), opOf({ kind: OP_APPLY, a: 10, b: 0 }), opOf({ a: 11, units: 6 })
+    ]
+  }
   const tasks: ReadonlyArray<readonly [string, GoldenInput]> = [
+    ['attention', { ...input([1], 13, 4), layers: attentive }],
+    ['attention, saturated', { ...input([1], 8, 3, { state: 'saturated', inputs: 'full', lr20: 65535 }), layers: attentive }],
+    ['sixty steps of attention', { ...input([1], 3, 60), layers: attentive }],
     ['two hundred steps', input([20, 12, 5], 16, 200)],
     ['two hundred steps of a convolution', { ...input([1], 4, 200), layers: { channels: 2, height: 5, width: 5, ops: [conv(4, 3, 1), opOf({ kind: OP_NORM, a: 1, relu: 1 }), opOf({ a: 2, units: 4 })] } }],
     ['wide tiles', { ...input([1], 7, 3), layers: wide }],

@@ -66,16 +66,6 @@ const R = (place: number): string => `table[reader + ${place}u]`
 
 /** One thread makes four neighbours of an error from what every operation that reads the tensor says. */
 export const ERROR_SHADER = `
-/** d of a reader (section 4.5). */
-fn readerBits(reader: u32) -> i32 {
-  let kind = ${R(0)};
-  let fe = at(S_FE + ${R(1)});
-  if (kind <= CONV) { return fe + 28 - at(S_SHIFT + ${R(2)}); }
-  if (kind == AVERAGE_POOL) { return fe + i32(${R(3)}); }
-  if (kind == NORM) { return fe + 16 - at(S_F + op.index + 1u); }
-  return fe;
-}
-
 /** Errors of the windows that hold an element, or whose largest it is. */
 fn unpooled(reader: u32, row: u32, column: u32) -> i32 {
   let kernel = ${R(5)};
@@ -110,7 +100,7 @@ fn said(reader: u32, row: u32, word: u32, item: u32) -> vec4<i32> {
   let kind = ${R(0)};
   var d = vec4<i32>(0);
   if (kind == ADD) { return unpack(bytes[${R(4)} + item]); }
-  if (kind <= CONV) {
+  if (kind <= CONV || kind >= SCORES) {
     for (var i = 0u; i < 4u; i++) { d[i] = ints[${R(12)} + item * 4u + i]; }
     return d;
   }
@@ -139,14 +129,14 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
   if (item < op.items) {
     let row = item / op.outWords;
     let word = item - row * op.outWords;
-    var bits = readerBits(op.table);
-    for (var i = 1u; i < op.count; i++) { bits = max(bits, readerBits(op.table + i * ${READER}u)); }
+    var bits = readerBits(op.table, op.index + 1u);
+    for (var i = 1u; i < op.count; i++) { bits = max(bits, readerBits(op.table + i * ${READER}u, op.index + 1u)); }
     var d = vec4<i32>(0);
     var trace = vec4<i32>(0);
     for (var i = 0u; i < op.count; i++) {
       let reader = op.table + i * ${READER}u;
       let one = said(reader, row, word, item);
-      d += rn4(one, readerBits(reader) - bits);
+      d += rn4(one, readerBits(reader, op.index + 1u) - bits);
       trace += one;
     }
     largest = roundError(row, word, d, trace, bits - at(S_FE + op.index), slotOf());

@@ -2,11 +2,12 @@
  * Lays out the buffers for one model and batch, and lists the dispatches of a step. All numbers come
  * from shapes that graphRules.ts has passed: none is read from foreign code.
  */
-import { OP_ADD, OP_CONV, OP_DENSE, OP_MAX_POOL, OP_NORM, OP_AVERAGE_POOL, type Model } from '../../core/codec/jobSpec.ts'
+import { OP_CONV, OP_DENSE, OP_MAX_POOL, OP_NORM, OP_AVERAGE_POOL, OP_SCORES, OP_SOFTMAX, type Model } from '../../core/codec/jobSpec.ts'
 import { bitLength } from '../../core/training/integers.ts'
 import { ACTIVATION_NOISE, ERROR_NOISE, INPUT_NOISE } from '../../core/training/noise.ts'
-import { type OpShape, shapeOf, type TensorShape } from '../../core/training/shape.ts'
+import { isMatrixProduct, type OpShape, readersOf, shapeOf, type TensorShape, tensorsRead } from '../../core/training/shape.ts'
 import { EXP2 } from '../tables.ts'
+import { ACROSS, ALONG, POSITIONWISE } from './attention.ts'
 import { GROUP, OP_FIELDS, OP_STRIDE, type OpField, READER, TILE, UPDATE_GROUP } from './layout.ts'
 import type { KernelName } from './shaders.ts'
 
@@ -110,6 +111,15 @@ class Builder {
     }
   }
 
+  /** Threads of `work` products each, likewise. */
+  threads (kernel: KernelName, op: Partial<Record<OpField, number>>, items: number, work: number): void {
+    const at = Math.max(1, Math.min(GRID_MAX, Math.floor(DISPATCH_MACS_MAX / (work * GROUP)))) * GROUP
+    for (let first = 0; first < items; first += at) {
+      const end = Math.min(items, first + at)
+      this.run(kernel, { ...op, tileX: first, items: end }, itemGrid(end - first), work * (end - first))
+    }
+  }
+
   uniforms (): Uint8Array {
     const out = new Uint8Array(this.ops.length * OP_STRIDE)
     const view = new DataView(out.buffer)
@@ -128,6 +138,8 @@ const planeOf = ({ height, width }: TensorShape): number => height * width
 const windowBits = (kernel: number): number => bitLength(kernel * kernel) - 1
 const offset = (dy: number, dx: number): number => ((dy & 0xffff) << 16) | (dx & 0xffff)
 const isProduct = (kind: number): boolean => kind === OP_DENSE || kind === OP_CONV
+/** Whether what an operation says about an error is made by a kernel of its own. */
+const leavesSums = (kind: number): boolean => isProduct(kind) || isMatrixProduct(kind) || kind === OP_SOFTMAX
 
 /** How four neighbouring columns are read. */
 const SCATTERED = 0
@@ -186,8 +198,10 @@ export function planFor (model: Model, batch: number, training: boolean, amplitu
     blocks += divideUp(count, 64)
     return at * 16
   }
+  /** Whether what an operation writes gets noise of its own. */
+  const isNoisy = (i: number): boolean => i < last && (ops[i].layer !== undefined || isMatrixProduct(ops[i].op.kind))
   const inputStream = stream(INPUT_NOISE, batch * features)
-  const activationStreams = ops.map(({ layer, output }, i) => layer !== undefined && i < last ? stream(ACTIVATION_NOISE + i, batch * output.size) : 0)
+  const activationStreams = ops.map(({ output }, i) => isNoisy(i) ? stream(ACTIVATION_NOISE + i, batch * output.size) : 0)
   const errorStreams = ops.map(({ output }, i) => stream(ERROR_NOISE + i, batch * output.size))
   const slots = training ? Math.max(1, Math.min(CHUNK_STEPS_MAX, Math.floor(CHUNK_BYTES / (2 * batch * features + 64 * blocks)))) : 1
   const noiseAt = build.takeBytes(training ? slots * blocks * 16 + 1 : 1)
@@ -253,11 +267,7 @@ export function planFor (model: Model, batch: number, training: boolean, amplitu
   const quantisedWords = build.bytes - quantised
 
   // What every operation that reads tensor t says about its error.
-  const readers: number[][] = tensors.map(() => [])
-  for (const [i, { op }] of ops.entries()) {
-    readers[op.a].push(i)
-    if (op.kind === OP_ADD) readers[op.b].push(i)
-  }
+  const readers = tensors.map((_, t) => readersOf(model.ops, t))
   const norms = ops.map(({ op }) => op.kind === OP_NORM ? build.takeInts(4 * batch) : 0)
   const argmax = ops.map(({ op, output }) => op.kind === OP_MAX_POOL ? build.takeInts(batch * output.size) : 0)
   /** Whether the product's own kernel can round the error of the tensor it reads. */
@@ -265,20 +275,30 @@ export function planFor (model: Model, batch: number, training: boolean, amplitu
     const [only] = readers[t]
     return readers[t].length === 1 && isProduct(ops[only].op.kind) && (ops[only].op.kind === OP_CONV || planeOf(ops[only].input) === 1)
   }
-  const raw = ops.map(({ op }) => training && isProduct(op.kind) && op.a > 0 && !fuses(op.a) ? build.takeInts(x[op.a].rows * x[op.a].words * 4) : 0)
+  /** Sums that an operation leaves for the error of each tensor that it reads. */
+  const raws = ops.map(({ op }) => tensorsRead(op).map(t =>
+    training && t > 0 && leavesSums(op.kind) && !fuses(t) ? build.takeInts(x[t].rows * x[t].words * 4) : 0))
+  const rawOf = (i: number, t: number): number => raws[i][tensorsRead(ops[i].op).indexOf(t)]
+  /** The other tensor that a product of two reads. */
+  const otherThan = (i: number, t: number): number => ops[i].op.a === t ? ops[i].op.b : ops[i].op.a
   const readerEntries = tensors.map((_, t) => !training || t === 0 ? 0 : build.entries(readers[t].flatMap(i => {
     const { op, output, layer } = ops[i]
     const e = errors[i]
     return [
-      op.kind, i, layer?.index ?? 0, op.kind === OP_AVERAGE_POOL ? windowBits(op.kernel) : 0, e.at, op.kernel, op.stride,
-      output.height, output.width, e.words, argmax[i], e.columns, raw[i], t === tensors.length - 1 ? 0 : x[t].at, norms[i], 0
+      op.kind, i, layer?.index ?? (isMatrixProduct(op.kind) ? otherThan(i, t) : 0), op.kind === OP_AVERAGE_POOL ? windowBits(op.kernel) : op.kind === OP_SOFTMAX ? op.stride : 0, e.at, op.kernel, op.stride,
+      output.height, output.width, e.words, argmax[i], e.columns, rawOf(i, t), t === tensors.length - 1 ? 0 : x[t].at, norms[i], 0
     ]
   })))
   if (READER !== 16) throw new Error('a reader has sixteen words')
 
   const read = (t: number): Partial<Record<OpField, number>> => ({ source: x[t].at, sourceSlot: x[t].slot, slots })
   const written = (i: number): Partial<Record<OpField, number>> => ({
-    out: x[i + 1].at, outWords: x[i + 1].words, cols: x[i + 1].columns, relu: ops[i].op.relu, alive: alive[i], index: i, noisy: ops[i].layer === undefined ? 0 : noisy, ...noiseOf(activationStreams[i])
+    out: x[i + 1].at, outWords: x[i + 1].words, cols: x[i + 1].columns, relu: ops[i].op.relu, alive: alive[i], index: i, noisy: isNoisy(i) ? noisy : 0, ...noiseOf(activationStreams[i])
+  })
+
+  /** L, whose samples have `positions` columns, and X, of `terms` terms (attention.ts). */
+  const factors = (form: number, l: Place, positions: number, of: Place, terms: number): Partial<Record<OpField, number>> => ({
+    flat: form, a: l.at, aWords: l.words, bSlot: l.slot, sourcePlane: positions, source: of.at, sourceSlot: of.slot, sourceWidth: of.words, terms, slots
   })
 
   // The step.
@@ -305,6 +325,17 @@ export function planFor (model: Model, batch: number, training: boolean, amplitu
       }
       if (i === last) build.products('raw', { ...product, out: logits, rawPlane: 1, rawStride: batch }, columns, layer.outputs, 1, layer.inputs)
       else build.products('activation', { ...product, ...written(i) }, columns, layer.outputs / groups, groups, layer.inputs)
+      continue
+    }
+    if (isMatrixProduct(op.kind)) {
+      const form = op.kind === OP_SCORES ? ACROSS : ALONG
+      build.threads('attend', {
+        ...factors(form, x[op.b], planeOf(shape.second), x[op.a], input.channels), ...written(i), plane: planeOf(input), kind: op.kind, tensorA: op.a, tensorB: op.b
+      }, output.channels * x[i + 1].words, 8 * input.channels)
+      continue
+    }
+    if (op.kind === OP_SOFTMAX) {
+      build.threads('channelSoftmax', { ...read(op.a), ...written(i), tensorA: op.a, stride: op.stride, rows: input.channels }, x[i + 1].words, 64 * input.channels)
       continue
     }
     const common: Partial<Record<OpField, number>> = {
@@ -336,6 +367,18 @@ export function planFor (model: Model, batch: number, training: boolean, amplitu
         if (op.kind === OP_NORM) {
           build.run('norm', { ...read(t), kind: 1, b: errors[i].at, plane: planeOf(input), rowBytes: x[t].words * 4, size: input.size, norm: norms[i] }, [batch, 1, 1], 4 * batch * input.size)
         }
+        if (op.kind === OP_SOFTMAX) {
+          build.threads('channelSoftmaxError', { out: rawOf(i, t), outWords: x[t].words, rows: input.channels, b: x[i + 1].at, source: errors[i].at, index: i }, x[t].words, 32 * input.channels)
+        }
+        if (isMatrixProduct(op.kind)) {
+          const here = planeOf(input)
+          const [a, b, e] = [x[op.a], x[op.b], errors[i]]
+          const scores = op.kind === OP_SCORES
+          const product = t === op.a
+            ? factors(scores ? ALONG : ACROSS, b, planeOf(ops[i].second), e, output.channels)
+            : scores ? factors(POSITIONWISE, a, here, e, here) : factors(POSITIONWISE, e, here, a, here)
+          build.threads('attendError', { ...product, out: rawOf(i, t), outWords: x[t].words, cols: x[t].columns, plane: planeOf(tensor) }, tensor.channels * x[t].words, 8 * product.terms!)
+        }
         if (layer === undefined) continue
         const backward = rows[i]!.backward!
         const convolution = op.kind === OP_CONV
@@ -351,7 +394,7 @@ export function planFor (model: Model, batch: number, training: boolean, amplitu
           rows: (convolution ? input.channels : input.size) / groups, cols: columns, kind: op.kind, tensorB: i, layer: layer.index, slots
         }
         if (fuses(t)) build.products('error', { ...product, ...target }, columns, product.rows!, groups, terms)
-        else build.products('raw', { ...product, out: raw[i], rawPlane: convolution ? 1 : planeOf(input), rawStride: x[t].words * 4 }, columns, product.rows!, groups, terms)
+        else build.products('raw', { ...product, out: rawOf(i, t), rawPlane: convolution ? 1 : planeOf(input), rawStride: x[t].words * 4 }, columns, product.rows!, groups, terms)
       }
       if (!fuses(t)) {
         const items = tensor.channels * x[t].words

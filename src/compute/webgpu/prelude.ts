@@ -37,6 +37,9 @@ const MAX_POOL = 2u;
 const AVERAGE_POOL = 3u;
 const ADD = 4u;
 const NORM = 5u;
+const SCORES = 6u;
+const SOFTMAX = 7u;
+const APPLY = 8u;
 
 fn at(place: u32) -> i32 { return bitcast<i32>(atomicLoad(&state[place])); }
 fn slotOf() -> u32 { return atomicLoad(&state[S_STEP]) % op.slots; }
@@ -100,7 +103,21 @@ fn sumBits(kind: u32, a: u32, b: u32, layer: u32, windowBits: u32) -> i32 {
   if (kind == AVERAGE_POOL) { return f + i32(windowBits); }
   if (kind == ADD) { return max(f, at(S_F + b)); }
   if (kind == NORM) { return 14; }
+  if (kind == SCORES || kind == APPLY) { return f + at(S_F + b); }
+  if (kind == SOFTMAX) { return 15; }
   return f;
+}
+/** d of a reader of a tensor (section 4.5): its entry in the table, as plan.ts writes it. */
+fn readerBits(reader: u32, tensor: u32) -> i32 {
+  let kind = table[reader];
+  let i = table[reader + 1u];
+  let fe = at(S_FE + i);
+  if (kind <= CONV) { return fe + 28 - at(S_SHIFT + table[reader + 2u]); }
+  if (kind == AVERAGE_POOL) { return fe + i32(table[reader + 3u]); }
+  if (kind == NORM) { return fe + 16 - at(S_F + tensor); }
+  if (kind == SCORES || kind == APPLY) { return fe + at(S_F + table[reader + 2u]); }
+  if (kind == SOFTMAX) { return fe + 2 * at(S_F + i + 1u) + i32(table[reader + 3u]); }
+  return fe;
 }
 ${DOT[dot]}
 `

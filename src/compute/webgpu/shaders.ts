@@ -1,4 +1,5 @@
 /** Every kernel's source. Nothing in them comes from a job: shapes are numbers in buffers. */
+import { ATTEND_ERROR_SHADER, ATTEND_SHADER, CHANNEL_SOFTMAX_ERROR_SHADER, CHANNEL_SOFTMAX_SHADER } from './attention.ts'
 import { ERROR_SHADER, FORWARD_SHADER, NORM_SHADER, SOFTMAX_SHADER } from './elementwise.ts'
 import { EPILOGUES, LARGEST, LINEAR, prelude, type DotPath } from './prelude.ts'
 import { GRADIENT_SHADER, productShader } from './products.ts'
@@ -14,6 +15,10 @@ const BODIES = {
   forward: LINEAR + LARGEST + EPILOGUES + FORWARD_SHADER,
   combine: LINEAR + LARGEST + EPILOGUES + ERROR_SHADER,
   norm: NORM_SHADER,
+  attend: LINEAR + LARGEST + EPILOGUES + ATTEND_SHADER,
+  attendError: LINEAR + ATTEND_ERROR_SHADER,
+  channelSoftmax: LINEAR + LARGEST + EPILOGUES + CHANNEL_SOFTMAX_SHADER,
+  channelSoftmaxError: LINEAR + CHANNEL_SOFTMAX_ERROR_SHADER,
   softmax: SOFTMAX_SHADER,
   gradient: GRADIENT_SHADER,
   update: LARGEST + UPDATE_SHADER,

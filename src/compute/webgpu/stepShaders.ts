@@ -1,4 +1,5 @@
 /** What a step does outside its operations: noise, records, int8 weights, the optimiser, the exponents. */
+import { MAX_EXPONENT } from '../../core/training/modelState.ts'
 import { GROUP, READER, UPDATE_GROUP } from './layout.ts'
 
 /** ChaCha8 blocks of every stream of several steps; a thread writes one block. */
@@ -165,7 +166,7 @@ export const EXPONENT_ENTRY = 7
 export const EXPONENTS_SHADER = `
 fn following(current: i32, bits: i32, stat: u32) -> i32 {
   if (stat == 0u) { return current; }
-  let wanted = bits - max(0, bitlen(stat) - 7);
+  let wanted = clamp(bits - max(0, bitlen(stat) - 7), -${MAX_EXPONENT}, ${MAX_EXPONENT});
   if (wanted < current) { return wanted; }
   if (wanted > current) { return current + 1; }
   return current;
@@ -181,13 +182,7 @@ fn main(@builtin(local_invocation_index) i: u32) {
     f = following(at(S_F + i + 1u), sumBits(table[entry], table[entry + 1u], table[entry + 2u], table[entry + 3u], table[entry + 4u]), atomicLoad(&state[S_STAT + i]));
     var bits = -0x7fffffff;
     for (var r = 0u; r < table[entry + 5u]; r++) {
-      let reader = table[entry + 6u] + r * ${READER}u;
-      let kind = table[reader];
-      var one = at(S_FE + table[reader + 1u]);
-      if (kind <= CONV) { one += 28 - at(S_SHIFT + table[reader + 2u]); }
-      if (kind == AVERAGE_POOL) { one += i32(table[reader + 3u]); }
-      if (kind == NORM) { one += 16 - at(S_F + i + 1u); }
-      bits = max(bits, one);
+      bits = max(bits, readerBits(table[entry + 6u] + r * ${READER}u, i + 1u));
     }
     fe = following(at(S_FE + i), bits, atomicLoad(&state[S_ESTAT + i]));
   }

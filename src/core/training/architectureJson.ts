@@ -1,20 +1,23 @@
 /**
  * The `architecture` of a job file: PoUW's widths of a multi-layer perceptron ("mlp"), or a list of
  * layers ("cnn") whose names follow Keras. A layer reads the one before it unless it says `input`;
- * "add" reads two.
+ * "add" reads two. An "attention" layer becomes six operations, every other one becomes one.
  */
-import { OP_ADD, OP_AVERAGE_POOL, OP_CONV, OP_DENSE, OP_MAX_POOL, OP_NORM, type Model, type Op } from '../codec/jobSpec.ts'
+import { OP_ADD, OP_APPLY, OP_AVERAGE_POOL, OP_CONV, OP_DENSE, OP_MAX_POOL, OP_NORM, OP_SCORES, OP_SOFTMAX, type Model, type Op } from '../codec/jobSpec.ts'
 import { MAX_CLASSES, MAX_FEATURES, MAX_KERNEL, MAX_LAYER_WIDTH, MAX_OPS, MAX_PADDING } from '../params.ts'
+import { bitLength } from './integers.ts'
 import { Fields } from './jsonFields.ts'
 import { mlp, opOf } from './shape.ts'
 
 export const MODEL_TYPES = ['mlp', 'cnn'] as const
 export type ModelType = typeof MODEL_TYPES[number]
 
-const LAYER_TYPES = ['dense', 'conv2d', 'max_pool2d', 'average_pool2d', 'add', 'norm'] as const
+const LAYER_TYPES = ['dense', 'conv2d', 'max_pool2d', 'average_pool2d', 'add', 'norm', 'attention'] as const
 type LayerType = typeof LAYER_TYPES[number]
+/** Operations of an attention layer. */
+const ATTENTION_OPS = 6
 
-const KINDS: Readonly<Record<LayerType, number>> = {
+const KINDS: Readonly<Record<Exclude<LayerType, 'attention'>, number>> = {
   dense: OP_DENSE, conv2d: OP_CONV, max_pool2d: OP_MAX_POOL, average_pool2d: OP_AVERAGE_POOL, add: OP_ADD, norm: OP_NORM
 }
 
@@ -45,14 +48,45 @@ function readWindow (f: Fields, sizeKey: string, padded: boolean): Pick<Op, 'ker
 const readRelu = (f: Fields): number => f.choice('activation', ['relu', 'linear'], false) === 'relu' ? 1 : 0
 
 /** Every key is read, whatever is wrong with the others: each complaint is made, and none that only follows. */
-function readLayer (f: Fields, type: LayerType, names: ReadonlyMap<string, number>, newest: number): Op | undefined {
-  const kind = KINDS[type]
+function readLayer (f: Fields, type: LayerType, names: ReadonlyMap<string, number>, newest: number): readonly Op[] | undefined {
   const a = readTensor(f, 'input', names, newest, false)
-  const op = readKind(f, type, kind, names, newest)
-  return a === undefined || op === undefined ? undefined : { ...op, a }
+  if (type === 'attention') {
+    const dim = f.integer('dim', 1, MAX_LAYER_WIDTH, true)
+    f.integer('heads', 1, 1, false)
+    const relu = readRelu(f)
+    return a === undefined || dim === undefined ? undefined : attention(a, newest, dim, relu)
+  }
+  const op = readKind(f, type, KINDS[type], names, newest)
+  return a === undefined || op === undefined ? undefined : [{ ...op, a }]
 }
 
-function readKind (f: Fields, type: LayerType, kind: number, names: ReadonlyMap<string, number>, newest: number): Op | undefined {
+/** Queries, keys and values of tensor `a`, the scores of its positions over the root of `dim`, and what they weigh; `next` is the tensor before the first that is written. */
+function attention (a: number, next: number, dim: number, relu: number): Op[] {
+  const pointwise = opOf({ kind: OP_CONV, a, units: dim, kernel: 1, stride: 1, groups: 1 })
+  return [
+    pointwise, pointwise, pointwise,
+    opOf({ kind: OP_SCORES, a: next + 1, b: next + 2 }),
+    opOf({ kind: OP_SOFTMAX, a: next + 4, stride: (bitLength(dim) - 1) >> 1 }),
+    opOf({ kind: OP_APPLY, a: next + 5, b: next + 3, relu })
+  ]
+}
+
+/** Units of the attention layer whose first operation is number `i`; undefined if there is none. */
+function attentionAt (ops: readonly Op[], i: number): number | undefined {
+  const { a, units } = ops[i]
+  const want = attention(a, i, units, ops[i + ATTENTION_OPS - 1]?.relu)
+  const same = want.every((op, k) => Object.entries(op).every(([field, value]) => ops[i + k]?.[field as keyof Op] === value))
+  return same ? units : undefined
+}
+
+/** First operation of every layer that a job file has for a model, and of its output. */
+export function layersOf ({ ops }: Model): number[] {
+  const starts: number[] = []
+  for (let i = 0; i < ops.length; i += attentionAt(ops, i) === undefined ? 1 : ATTENTION_OPS) starts.push(i)
+  return starts
+}
+
+function readKind (f: Fields, type: Exclude<LayerType, 'attention'>, kind: number, names: ReadonlyMap<string, number>, newest: number): Op | undefined {
   switch (type) {
     case 'dense': {
       const units = f.integer('units', 1, MAX_LAYER_WIDTH, true)
@@ -87,10 +121,14 @@ function readLayers (f: Fields): Model | undefined {
   const output = f.integer('output_size', 2, MAX_CLASSES, true)
   f.refuseUnknown()
   const names = new Map([['input', 0]])
-  const ops: Array<Op | undefined> = []
+  const ops: Op[] = []
+  let complete = true
   for (const layer of layers ?? []) {
     const type = layer.choice('type', LAYER_TYPES, true)
-    ops.push(type === undefined ? undefined : readLayer(layer, type, names, ops.length))
+    const read = type === undefined ? undefined : readLayer(layer, type, names, ops.length)
+    complete &&= read !== undefined
+    // What cannot be read still has a number, so that names after it can be checked.
+    ops.push(...read ?? [opOf({})])
     const name = layer.string('name', false)
     if (name !== undefined) {
       if (names.has(name)) layer.fail('name', `${JSON.stringify(name)} is taken`)
@@ -99,9 +137,9 @@ function readLayers (f: Fields): Model | undefined {
     // Which keys a layer may have depends on its type.
     if (type !== undefined) layer.refuseUnknown()
   }
-  if (shape?.length !== 3 || layers === undefined || output === undefined || ops.includes(undefined)) return undefined
+  if (shape?.length !== 3 || layers === undefined || output === undefined || !complete) return undefined
   const [channels, height, width] = shape
-  return { channels, height, width, ops: [...ops as Op[], opOf({ kind: OP_DENSE, a: ops.length, units: output })] }
+  return { channels, height, width, ops: [...ops, opOf({ kind: OP_DENSE, a: ops.length, units: output })] }
 }
 
 export function readArchitecture (root: Fields, type: ModelType): Model | undefined {
@@ -118,23 +156,27 @@ export function architectureKey (model: Model, type: ModelType, field: string): 
   const index = /^ops\[(\d+)\]/.exec(field)?.[1]
   if (index !== undefined && Number(index) === last) return 'architecture.output_size'
   if (type === 'mlp') return 'architecture.hidden_sizes'
-  return index === undefined ? 'architecture.layers' : `architecture.layers[${index}]`
+  return index === undefined ? 'architecture.layers' : `architecture.layers[${layersOf(model).findLastIndex(start => start <= Number(index))}]`
 }
 
-const LINKS = { [OP_MAX_POOL]: 'max', [OP_AVERAGE_POOL]: 'mean' }
+const WORDS: Readonly<Record<number, string>> = {
+  [OP_MAX_POOL]: 'max', [OP_AVERAGE_POOL]: 'mean', [OP_ADD]: 'add', [OP_NORM]: 'norm', [OP_SCORES]: 'scores', [OP_SOFTMAX]: 'softmax', [OP_APPLY]: 'apply'
+}
 
 /** A model in a few words, for people: "784 – 128 – 64 – 10", "1×28×28 – conv 8 5×5 – max 2 – 10". */
 export function describeModel (model: Model): string {
   const dense = model.ops.every(op => op.kind === OP_DENSE)
   const input = dense ? String(model.channels * model.height * model.width) : `${model.channels}×${model.height}×${model.width}`
-  return [input, ...model.ops.map(op => {
+  return [input, ...layersOf(model).map(i => {
+    const op = model.ops[i]
+    const dim = attentionAt(model.ops, i)
+    if (dim !== undefined) return `attention ${dim}`
     switch (op.kind) {
       case OP_DENSE: return String(op.units)
       case OP_CONV: return `${op.groups === 1 ? 'conv' : op.groups === op.units ? 'depthwise' : 'grouped'} ${op.units} ${op.kernel}×${op.kernel}${op.stride === 1 ? '' : `/${op.stride}`}`
       case OP_MAX_POOL:
-      case OP_AVERAGE_POOL: return `${LINKS[op.kind]} ${op.kernel}`
-      case OP_ADD: return 'add'
-      default: return 'norm'
+      case OP_AVERAGE_POOL: return `${WORDS[op.kind]} ${op.kernel}`
+      default: return WORDS[op.kind]
     }
   })].join(' – ')
 }

@@ -60,7 +60,7 @@ async function random (dot: DotPath, seed: number, models: number): Promise<{ eq
     inputNoise: fc.constantFrom(0, 1, 16, 32),
     lr20: fc.constantFrom(1, 1049, 65535)
   }), { seed, numRuns: models })
-  const kinds = new Array<number>(6).fill(0)
+  const kinds = new Array<number>(9).fill(0)
   let equal = 0
   for (const [i, { one: { model, batch }, ...rest }] of cases.entries()) {
     const input = { name: `${i}`, layers: model, batch, seed: i + 1, ...rest } as GoldenInput
