@@ -4,10 +4,10 @@
  */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { OP_ADD, OP_AVERAGE_POOL, OP_CONV, OP_DENSE, OP_MAX_POOL, OP_NORM, type Model } from '../src/core/codec/jobSpec.ts'
+import { OP_ADD, OP_APPLY, OP_AVERAGE_POOL, OP_CONV, OP_DENSE, OP_MAX_POOL, OP_NORM, OP_SCORES, OP_SOFTMAX, type Model } from '../src/core/codec/jobSpec.ts'
 import { hash } from '../src/core/crypto/hash.ts'
 import { opOf } from '../src/core/training/shape.ts'
-import type { GoldenInput } from '../src/compute/golden.ts'
+import type { GoldenInput, GoldenSlice } from '../src/compute/golden.ts'
 import { referenceKernels } from '../src/compute/reference/referenceKernels.ts'
 import { runGolden } from '../src/compute/selfTest.ts'
 
@@ -29,7 +29,7 @@ const lenet: Model = {
   ]
 }
 
-/** Every operation: depthwise and grouped convolutions, two residuals, tensors that several read. */
+/** Every operation but those of attention: depthwise and grouped convolutions, two residuals, tensors that several read. */
 const residual: Model = {
   channels: 3,
   height: 7,
@@ -44,6 +44,28 @@ const residual: Model = {
     opOf({ kind: OP_CONV, a: 5, units: 6, kernel: 3, stride: 2, groups: 3, relu: 1 }),
     opOf({ kind: OP_ADD, a: 6, b: 7 }),
     opOf({ kind: OP_DENSE, a: 8, units: 5 })
+  ]
+}
+
+/** Attention of fifteen positions with a residual, then of four positions over the records themselves, without a softmax. */
+const attentive: Model = {
+  channels: 3,
+  height: 3,
+  width: 5,
+  ops: [
+    opOf({ kind: OP_CONV, units: 6, kernel: 1, stride: 1, groups: 1, relu: 1 }),
+    opOf({ kind: OP_CONV, a: 1, units: 5, kernel: 1, stride: 1, groups: 1 }),
+    opOf({ kind: OP_CONV, a: 1, units: 5, kernel: 1, stride: 1, groups: 1 }),
+    opOf({ kind: OP_CONV, a: 1, units: 6, kernel: 1, stride: 1, groups: 1 }),
+    opOf({ kind: OP_SCORES, a: 2, b: 3 }),
+    opOf({ kind: OP_SOFTMAX, a: 5, stride: 1 }),
+    opOf({ kind: OP_APPLY, a: 6, b: 4 }),
+    opOf({ kind: OP_ADD, a: 7, b: 1 }),
+    opOf({ kind: OP_NORM, a: 8 }),
+    opOf({ kind: OP_CONV, a: 9, units: 3, kernel: 2, stride: 2, groups: 1 }),
+    opOf({ kind: OP_SCORES, a: 10, b: 0, relu: 1 }),
+    opOf({ kind: OP_APPLY, a: 11, b: 0, relu: 1 }),
+    opOf({ kind: OP_DENSE, a: 12, units: 5 })
   ]
 }
 
@@ -66,13 +88,16 @@ const INPUTS: readonly GoldenInput[] = [
   row('smallest rate', [16, 12, 3], 64, 10, 11, { lr20: 1 }),
   row('largest rate', [16, 12, 3], 16, 130, 12, { lr20: 65535 }),
   row('two classes, width one', [5, 1, 2], 16, 20, 13),
-  row('benchmark shape', [784, 128, 64, 10], 32, 4, 14)
+  row('benchmark shape', [784, 128, 64, 10], 32, 4, 14),
+  row('attention', attentive, 17, 24, 19),
+  row('attention from saturated weights, largest rate', attentive, 16, 10, 20, { state: 'saturated', inputs: 'full', lr20: 65535 })
 ]
 
-const slices = INPUTS.map(input => {
+const slices: GoldenSlice[] = []
+for (const input of INPUTS) {
   process.stderr.write(`${input.name}\n`)
-  return { ...input, ...runGolden(referenceKernels, hash, input) }
-})
+  slices.push({ ...input, ...await runGolden(referenceKernels, hash, input) })
+}
 const about = [
   'Slices of docs/exact.md; src/compute/golden.ts says how a row becomes a task.',
   'stateHash: merkle root of the state after the last step. payloadDigest: of the int8 change. correct and lossBits16: evaluation of that state on the records of the slice.'

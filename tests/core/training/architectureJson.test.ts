@@ -1,7 +1,7 @@
 /** Job files of models with layers ("cnn"), and models in words. */
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { type DataRef, decodeJobSpec, encodeJobSpec, OP_ADD, OP_AVERAGE_POOL, OP_CONV, OP_DENSE, OP_MAX_POOL, OP_NORM } from '../../../src/core/codec/jobSpec.ts'
+import { type DataRef, decodeJobSpec, encodeJobSpec, OP_ADD, OP_APPLY, OP_AVERAGE_POOL, OP_CONV, OP_DENSE, OP_MAX_POOL, OP_NORM, OP_SCORES, OP_SOFTMAX } from '../../../src/core/codec/jobSpec.ts'
 import { hash } from '../../../src/core/crypto/hash.ts'
 import { describeModel } from '../../../src/core/training/architectureJson.ts'
 import type { FieldError } from '../../../src/core/training/fieldError.ts'
@@ -75,6 +75,36 @@ describe('layers of a job file', () => {
     expect(job.name).toBe('cnn of 9 layers')
   })
 
+  it('of attention become six operations, which names and complaints count as one layer', () => {
+    const text = edited(a => {
+      a.layers = [
+        { type: 'conv2d', filters: 8, kernel_size: 4, stride: 4, name: 'tokens' }, { type: 'attention', dim: 20, heads: 1, activation: 'relu', name: 'mixed' },
+        { type: 'conv2d', filters: 8, kernel_size: 1 }, { type: 'add', with: 'tokens' }, { type: 'norm', input: 'mixed' }, { type: 'max_pool2d', pool_size: 5 }
+      ]
+    })
+    const { model } = template(text)
+    const pointwise = { kind: OP_CONV, a: 1, units: 20, kernel: 1, stride: 1, groups: 1 }
+    expect(model.ops.slice(1, 9)).toEqual([
+      opOf(pointwise), opOf(pointwise), opOf(pointwise),
+      opOf({ kind: OP_SCORES, a: 2, b: 3 }), opOf({ kind: OP_SOFTMAX, a: 5, stride: 2 }), opOf({ kind: OP_APPLY, a: 6, b: 4, relu: 1 }),
+      opOf({ kind: OP_CONV, a: 7, units: 8, kernel: 1, stride: 1, groups: 1 }), opOf({ kind: OP_ADD, a: 8, b: 1 })
+    ])
+    expect(model.ops[9]).toEqual(opOf({ kind: OP_NORM, a: 7 }))
+    expect(templateErrors(template(text), DATA)).toEqual([{ field: 'architecture.layers[5]', message: '5 does not fit 4 x 4 with padding 0' }])
+    expect(describeModel(model)).toBe('3×16×16 – conv 8 4×4/4 – attention 20 – conv 8 1×1 – add – norm – max 5 – 4')
+  })
+
+  it('of attention divide scores by the root of their terms, as a power of two', () => {
+    const scale = (dim: number): number => template(edited(a => { a.layers = [{ type: 'attention', dim }] })).model.ops[4].stride
+    expect([1, 3, 4, 15, 16, 32, 63, 64, 4096].map(scale)).toEqual([0, 0, 1, 1, 2, 2, 2, 3, 6])
+  })
+
+  it('of attention are at most as many as operations may be', () => {
+    const many = (count: number): FieldError[] => templateErrors(template(edited(a => { a.layers = Array.from({ length: count }, () => ({ type: 'attention', dim: 2 })) })), { ...DATA, features: 768 })
+    expect(many(5)).toEqual([])
+    expect(many(6)).toEqual([{ field: 'architecture.layers', message: 'must be 1 to 32 operations, has 37' }])
+  })
+
   it('may read the records themselves by the name "input"', () => {
     const job = template(edited(a => { a.layers = [{ type: 'conv2d', filters: 3, kernel_size: 3, padding: 1 }, { type: 'add', with: 'input' }] }))
     expect(toSpec(job, DATA).ops[1]).toMatchObject({ kind: OP_ADD, a: 1, b: 0 })
@@ -87,6 +117,7 @@ describe('layers of a job file', () => {
 
   it('fit the pictures that the examples are for', () => {
     expect(templateErrors(example('mnist-cnn.json'), { ...DATA, trainRecords: 60_000, testRecords: 10_000, features: 784, classes: 10 })).toEqual([])
+    expect(templateErrors(example('mnist-attention.json'), { ...DATA, trainRecords: 60_000, testRecords: 10_000, features: 784, classes: 10 })).toEqual([])
     expect(templateErrors(example('colour-cnn.json'), { ...DATA, trainRecords: 18_000, testRecords: 3_000, features: 3072, classes: 10 })).toEqual([])
   })
 
@@ -99,7 +130,10 @@ describe('layers of a job file', () => {
 
   const KNOWN = { conv2d: 'type, input, filters, kernel_size, stride, padding, groups, activation, name', pool: 'type, input, pool_size, stride, name' }
   it.each<[what: string, edit: (a: Json) => void, layer: number, key: string | undefined, message: string]>([
-    ['an unknown layer', a => { a.layers[0].type = 'lstm' }, 0, 'type', '"lstm" is not supported; expected "dense" or "conv2d" or "max_pool2d" or "average_pool2d" or "add" or "norm"'],
+    ['an unknown layer', a => { a.layers[0].type = 'lstm' }, 0, 'type', '"lstm" is not supported; expected "dense" or "conv2d" or "max_pool2d" or "average_pool2d" or "add" or "norm" or "attention"'],
+    ['attention without a dimension', a => { a.layers[5] = { type: 'attention' } }, 5, 'dim', 'is missing'],
+    ['attention of several heads', a => { a.layers[5] = { type: 'attention', dim: 8, heads: 2 } }, 5, 'heads', 'must be a whole number from 1 to 1, is 2'],
+    ['a kernel of attention', a => { a.layers[5] = { type: 'attention', dim: 8, kernel_size: 1 } }, 5, 'kernel_size', 'unknown key; expected one of type, input, dim, heads, activation, name'],
     ['a layer without a type', a => { delete a.layers[5].type }, 5, 'type', 'is missing'],
     ['an unknown key', a => { a.layers[2].dilation = 2 }, 2, 'dilation', `unknown key; expected one of ${KNOWN.conv2d}`],
     ['a key of another layer', a => { a.layers[1].padding = 1 }, 1, 'padding', `unknown key; expected one of ${KNOWN.pool}`],
