@@ -107,6 +107,10 @@ describe('outline', () => {
   })
 
   test('counts weights and biases of each', () => {
+    const attention = { type: 'attention', dim: 5 }
+    expect(of([conv, attention, { type: 'norm' }])).toEqual(['2x8x8', '4x6x6', '5x6x6', '5x6x6', '3x1x1'])
+    expect(of([conv, attention, { ...conv, kernel_size: 9 }])).toEqual(['2x8x8', '4x6x6', '5x6x6'])
+    expect(outlineModel({ input_shape: [2, 8, 8], layers: [conv, attention], output_size: 3 }).parameters).toEqual([4 * (2 * 9 + 1), 3 * 5 * (4 + 1), 3 * (5 * 36 + 1)])
     expect(outlineModel({ input_shape: [2, 8, 8], layers: [conv, { type: 'norm' }], output_size: 3 }).parameters).toEqual([4 * (2 * 9 + 1), 0, 3 * (4 * 36 + 1)])
   })
 
