@@ -26,7 +26,7 @@ describe('spec rules', () => {
     ['a name that is not UTF-8', { name: Uint8Array.of(0xc0, 0x80) }, 'name', 'is not UTF-8'],
     ['a line break in a name', name('a\nb'), 'name', 'must not contain control or formatting characters'],
     ['a right-to-left override in a name', name('a\u202eb'), 'name', 'must not contain control or formatting characters'],
-    ['another operation', { ops: [opOf({ kind: 6 }), opOf({ a: 1, units: 10 })] }, 'ops[0].kind', 'unknown operation 6'],
+    ['another operation', { ops: [opOf({ kind: 9 }), opOf({ a: 1, units: 10 })] }, 'ops[0].kind', 'unknown operation 9'],
     ['wider operands', { operandBits: 16 }, 'operandBits', 'must be 8, is 16'],
     ['another optimiser', { optimiser: 1 }, 'optimiser', 'unknown optimiser 1'],
     ['no learning rate', { lr20: 0 }, 'lr20', 'must be 1 to 65535, is 0'],
