@@ -276,13 +276,15 @@ async function run(o: Options, posting: Posting | undefined, browser: Browser, s
 
   await Promise.all(tabs.map(async (t) => t.mine(false)))
   const trained = elapsed()
-  const settled = await until('agreement on the head', 45_000, async () => {
+  // A software adapter redoes the last blocks long after they were found.
+  const settleMs = o.colour ? 240_000 : 45_000
+  const settled = await until('agreement on the head', settleMs, async () => {
     const views = await Promise.all(tabs.map(async (t) => t.view()))
     return new Set(views.map((v) => v.head)).size === 1 ? views : undefined
   }).catch(() => undefined)
   const headsAgree = settled !== undefined
   // The late tab works backwards through what was found before it came.
-  const unreplayed = await until('every block replayed by every tab', o.colour ? 240_000 : 45_000, async () => {
+  const unreplayed = await until('every block replayed by every tab', settleMs, async () => {
     const lists = await Promise.all(tabs.map(async (t) => t.blocks()))
     const missing = lists.flatMap((blocks, i) => blocks.filter((b) => b.onMainChain && b.height > 0 && b.checked !== 'replayed' && b.checked !== 'own').map((b) => `${tabs[i]!.name} has not replayed block ${b.height}`))
     return missing.length === 0 ? [] : undefined
