@@ -282,7 +282,7 @@ describe('jobs', () => {
     await open(`jobs/${PAID_JOB}`)
     await find('job-detail')
     click('job-evaluate')
-    expect((await find('job-evaluation')).textContent).toMatch(/94\.30 % right: 1,886 of 2,000/)
+    expect((await find('job-evaluation')).textContent).toMatch(/94\.30 % right: 1,886 of 2,000 records\. Loss 0\.188\.$/)
     expect(get('confusion').querySelectorAll('tbody tr').length).toBeGreaterThan(2)
   })
 })
