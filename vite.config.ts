@@ -25,5 +25,5 @@ export default defineConfig({
   },
   // The development server bundles packages before it serves them.
   optimizeDeps: { rolldownOptions: { plugins: [sszInBrowser()] } },
-  worker: { format: 'es', plugins: () => [sszInBrowser()] }
+  worker: { format: 'es', plugins: () => [sszInBrowser()], rolldownOptions: { checks: { bundlerTimings: false } } }
 })

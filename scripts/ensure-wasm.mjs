@@ -2,8 +2,9 @@
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { ROOT, withLock } from './lock.mjs'
-import { Failure, runNode, say } from './process.mjs'
+import { Failure, runMain, runNode, say } from './process.mjs'
 
 const SOURCE = join(ROOT, 'src', 'compute', 'wasm', 'assembly')
 const BUILDER = join(ROOT, 'scripts', 'build-wasm.ts')
@@ -36,4 +37,8 @@ export async function ensureWasm () {
     mkdirSync(dirname(STAMP), { recursive: true })
     writeFileSync(STAMP, stampOf(wanted))
   })
+}
+
+if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  await runMain(ensureWasm)
 }

@@ -11,7 +11,7 @@ import type { GoldenInput, GoldenSlice } from '../src/compute/golden.ts'
 import { referenceKernels } from '../src/compute/reference/referenceKernels.ts'
 import { runGolden } from '../src/compute/selfTest.ts'
 
-const SELF_TEST_SLICES = 3
+const SELF_TEST_SLICES = 4
 
 const row = (name: string, layers: number[] | Model, batch: number, steps: number, seed: number, rest: Partial<GoldenInput> = {}): GoldenInput =>
   ({ name, layers, batch, inputNoise: 16, lr20: 1049, steps, seed, state: 'initial', inputs: 'random', ...rest })
@@ -69,10 +69,25 @@ const attentive: Model = {
   ]
 }
 
+/** More than a tile of a GPU's kernels in every direction, sums that it splits, and a max pool. */
+const wide: Model = {
+  channels: 2,
+  height: 8,
+  width: 8,
+  ops: [
+    opOf({ kind: OP_CONV, units: 33, kernel: 3, stride: 1, padding: 1, groups: 1, relu: 1 }),
+    opOf({ kind: OP_MAX_POOL, a: 1, kernel: 2, stride: 2 }),
+    opOf({ kind: OP_CONV, a: 2, units: 34, kernel: 1, stride: 1, groups: 1, relu: 1 }),
+    opOf({ kind: OP_DENSE, a: 3, units: 33, relu: 1 }),
+    opOf({ kind: OP_DENSE, a: 4, units: 35 })
+  ]
+}
+
 const INPUTS: readonly GoldenInput[] = [
   row('odd widths and batch', [13, 7, 5], 17, 140, 1),
   row('a residual net of every operation', residual, 16, 5, 2),
   row('saturated weights, full inputs', [21, 12, 9, 4], 16, 6, 3, { state: 'saturated', inputs: 'full', lr20: 65535 }),
+  row('wide tiles and a max pool', wide, 9, 2, 19),
   row('convolutions and a pool', lenet, 17, 12, 15),
   row('a residual net of odd batches, full inputs, largest rate', residual, 19, 10, 16, { inputs: 'full', lr20: 65535 }),
   row('a residual net from saturated weights', residual, 16, 6, 17, { state: 'saturated' }),
@@ -115,7 +130,7 @@ const own = slices.slice(0, SELF_TEST_SLICES).map(slice => `  ${JSON.stringify(s
 writeFileSync(join(import.meta.dirname, '..', 'src', 'compute', 'selfTestSlices.ts'), `/**
  * What a backend computes before it may work: the first rows of tests/vectors/slices-v1.json, written
  * by scripts/make-slice-vectors.ts. The first is long enough to pass every warm-up of the optimiser
- * (128 steps), the second has every operation, the third saturates.
+ * (128 steps), the second has every operation but a max pool, the third saturates, the fourth is wide.
  */
 import type { GoldenSlice } from './golden.ts'
 

@@ -19,7 +19,8 @@ const USAGE = `npm run -s cw -- train JOB.json [--data DIR] [--backend wasm|refe
                            [--resume] [--checkpoint FILE] [--json]
 
   --data DIR         a folder of MNIST-named IDX files (.gz or not); without it, the built-in digits
-  --backend B        wasm (default) or reference: slow, and the definition of correct
+  --backend B        wasm (default); webgpu, in a Chromium that it finds or installs; or reference: slow, the
+                     definition of correct. All give the same state hash
   --epochs N         passes over the training records (default: the job file's max_epochs)
   --steps N          stop after N local steps; makes a short run
   --resume           go on from the checkpoint; Ctrl-C writes one
@@ -83,6 +84,16 @@ async function save (path: string, bytes: Uint8Array): Promise<void> {
   await rename(`${path}.new`, path)
 }
 
+/** Loaded when it is wanted: it brings a browser with it. */
+async function openGpu (): Promise<Compute> {
+  const { createGpuCompute } = await import('./gpuCompute.ts')
+  try {
+    return await createGpuCompute(text => { process.stderr.write(`${text}\n`) })
+  } catch (e) {
+    throw new Refused(`--backend webgpu cannot be used here: ${e instanceof Error ? e.message : String(e)}`)
+  }
+}
+
 async function run (argv: readonly string[]): Promise<number> {
   const { values, positionals } = parseArgs({
     args: [...argv],
@@ -95,11 +106,11 @@ async function run (argv: readonly string[]): Promise<number> {
   if (values.help) { process.stdout.write(USAGE); return 0 }
   if (positionals.length !== 1) throw new Refused(`expected one job file, got ${positionals.length}\n\n${USAGE}`)
   const backend = BACKENDS.find((b) => b === values.backend) as BackendName | undefined
-  if (backend === undefined || backend === 'webgpu') throw new Refused(`--backend: expected wasm or reference, got "${values.backend}"`)
+  if (backend === undefined) throw new Refused(`--backend: expected wasm, webgpu or reference, got "${values.backend}"`)
 
   const data = await loadData(values.data)
   const spec = await loadSpec(positionals[0], data, wholeNumber('--epochs', values.epochs))
-  const compute = await createInlineCompute(backend)
+  const compute = backend === 'webgpu' ? await openGpu() : await createInlineCompute(backend)
   const total = Math.min(wholeNumber('--steps', values.steps) ?? Number.POSITIVE_INFINITY, spec.rounds * spec.stepsPerSlice)
   const checkpoint = values.checkpoint ?? join('.commonweight', `${toHex(specHash(spec)).slice(0, 16)}.checkpoint`)
   let from: Progress | undefined

@@ -45,7 +45,9 @@ export const MAX_KERNEL = 64
 export const MAX_PADDING = 16
 /** Elements of one tensor for a whole batch: bounds the memory of a slice. */
 export const MAX_TENSOR_ELEMENTS = 4 * 1024 * 1024
-/** Terms of a weight's gradient, batch x positions; 133,144 is where an int8 sum could wrap (EXACT 5). */
+/** Elements of all its tensors for a whole batch. */
+export const MAX_MODEL_ELEMENTS = 8 * 1024 * 1024
+/** Terms of a weight's gradient (batch x positions), and of an input's error (units x window); 133,144 is where an int8 sum could wrap (EXACT 5). */
 export const MAX_SUM_TERMS = 131_072
 /** Inputs and outputs of any layer: terms of a forward or error sum. */
 export const MAX_LAYER_WIDTH = 4096

@@ -274,9 +274,17 @@ export class Node {
     return undefined
   }
 
+  /** What computes, and what does not and why, is said once. */
+  #learnCompute (status: ComputeStatus): void {
+    const before = this.computeStatus
+    this.computeStatus = status
+    if (status.failure !== undefined && status.failure !== before.failure) this.log.warn('compute', status.failure)
+    if (status.backend !== before.backend) this.log.info('compute', `${status.backend} instead of ${before.backend}`)
+  }
+
   #readCompute (): void {
     this.#cancelTimer = this.clock.after(COMPUTE_STATUS_MS, () => {
-      this.#d.compute.status().then((s) => { this.computeStatus = s }, () => {})
+      this.#d.compute.status().then((s) => { this.#learnCompute(s) }, () => {})
       this.#readCompute()
     })
   }

@@ -12,7 +12,16 @@ export function parseRoute (hash: string): Route {
   const path = hash.replace(/^#\/?/, '').split('?')[0] ?? ''
   const [name = '', arg] = path.split('/')
   const view = VIEWS.find(v => v === name) ?? 'train'
-  return arg === undefined || arg === '' || view !== name ? { view } : { view, arg: decodeURIComponent(arg) }
+  return arg === undefined || arg === '' || view !== name ? { view } : { view, arg: decoded(arg) }
+}
+
+/** An address that was cut or mistyped names nothing, but it must not end the page. */
+function decoded (arg: string): string {
+  try {
+    return decodeURIComponent(arg)
+  } catch {
+    return arg
+  }
 }
 
 export function hashParams (hash: string): string {

@@ -52,8 +52,8 @@ export function miningWords (mining: MiningView, phase: NodePhase, jobName: stri
   switch (mining.state) {
     case 'off': return { tone: 'idle', label: 'Off', title: 'Not training', text: phase.phase === 'ready' || phase.phase === 'alone' ? 'This tab checks the work of others. Start to train with them and earn credits.' : 'You can start now; work begins as soon as this tab is ready.' }
     case 'waiting': return { tone: 'busy', label: 'Waiting', title: 'Waiting to work', text: detail === '' ? 'Work begins as soon as this tab is in sync.' : detail }
-    case 'paused-hidden': return { tone: 'warn', label: 'Paused', title: 'Paused while this tab is in the background', text: 'It goes on when you come back. You can change this under “When to pause”.' }
-    case 'paused-battery': return { tone: 'warn', label: 'Paused', title: 'Paused on battery', text: 'It goes on when this device is charging. You can change this under “When to pause”.' }
+    case 'paused-hidden': return { tone: 'warn', label: 'Paused', title: 'Paused while this tab is in the background', text: 'It goes on when you come back. You can change this under “Fine-tune and when to pause”.' }
+    case 'paused-battery': return { tone: 'warn', label: 'Paused', title: 'Paused on battery', text: 'It goes on when this device is charging. You can change this under “Fine-tune and when to pause”.' }
     case 'working': return { tone: 'good', label: 'Working', title: `Training ${jobName ?? 'a model'}`, text: detail === '' ? `Round ${mining.round === undefined ? '–' : count(mining.round)}. Every piece of work is a ticket for the next block.` : detail }
   }
 }

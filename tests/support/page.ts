@@ -5,7 +5,7 @@
 import { readFile, rm } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { extname, join, normalize, resolve } from 'node:path'
+import { extname, join, normalize, relative, resolve } from 'node:path'
 import { chromium, type BrowserContext, type LaunchOptions } from '@playwright/test'
 import { build } from 'vite'
 import { chromiumPath } from '../../scripts/ensure-chromium.mjs'
@@ -23,7 +23,7 @@ export interface TestPage {
 /** Builds the folder's index.html and serves it. */
 export async function serveTestPage (folder: string): Promise<TestPage> {
   const root = resolve(folder)
-  const outDir = resolve('build', 'test-pages', root.slice(resolve('tests').length + 1).replaceAll(/[\\/]/g, '-'))
+  const outDir = resolve('build', 'test-pages', relative(resolve('.'), root).replaceAll(/[\\/]/g, '-'))
   await rm(outDir, { recursive: true, force: true })
   await build({
     root,

@@ -66,6 +66,8 @@ describe('explorer', () => {
     await waitFor(() => { expect(all('block-row').length).toBeGreaterThan(before) })
     expect(node.called('blocks').at(-1)?.[1]).toBe(174)
     await waitFor(() => { expect(all('blocks-older')).toHaveLength(0) })
+    const first = Math.min(...all('block-row').map(r => Number(r.dataset['height'])))
+    expect(text('blocks-end')).toMatch(first <= 1 ? /chain begins here/ : /as far back/)
   })
 
   test('a block that is not held says so', async () => {

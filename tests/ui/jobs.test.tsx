@@ -60,6 +60,7 @@ describe('wizard: data', () => {
     const names = ['t10k-labels-idx1-ubyte.gz', 'train-images-idx3-ubyte.gz', 't10k-images-idx3-ubyte.gz', 'train-labels-idx1-ubyte.gz']
     expect(names.map(n => slotOf(n, 'idx', {}))).toEqual(['testLabels', 'trainFeatures', 'testFeatures', 'trainLabels'])
     expect(slotOf('more.csv', 'csv', { trainFeatures: CSV })).toBe('testFeatures')
+    expect(['latest.csv', 'contest.csv', 'iris_test.csv', 'test-set.csv', 'X2test.csv'].map(n => slotOf(n, 'csv', {}))).toEqual(['trainFeatures', 'trainFeatures', 'testFeatures', 'testFeatures', 'testFeatures'])
   })
 
   test('IDX without labels says what is still needed and reads nothing', async () => {
@@ -69,6 +70,34 @@ describe('wizard: data', () => {
     choose('wizard-file-trainFeatures', [new File(['x'], 'train-images.gz')])
     await waitFor(() => { expect(document.body.textContent).toContain('Still needed: training labels') })
     expect(node.called('previewData')).toHaveLength(0)
+  })
+
+  test('files for holding out alone say what is still needed', async () => {
+    await wizard()
+    choose('wizard-files', [new File(['x'], 'flowers-test.csv')])
+    await waitFor(() => { expect(document.body.textContent).toContain('Still needed: records') })
+    expect(get('wizard-read').hasAttribute('disabled')).toBe(true)
+  })
+
+  test('the file that follows a refused one takes its place', async () => {
+    const { node } = await wizard()
+    node.answer('previewData', refuse({ field: 'trainFeatures', message: 'the file is empty' }))
+    choose('wizard-files', [new File([''], 'empty.csv')])
+    await find('wizard-file-error')
+    choose('wizard-files', [CSV])
+    await waitFor(() => { expect(node.called('previewData')).toHaveLength(2) })
+    const files = node.called('previewData')[1]?.[0] as { trainFeatures: { name: string }, testFeatures?: unknown }
+    expect(files.trainFeatures.name).toBe('letters.csv')
+    expect(files.testFeatures).toBeUndefined()
+  })
+
+  test('starting over lets go of the files', async () => {
+    await wizard()
+    choose('wizard-files', [CSV])
+    await find('wizard-preview')
+    click('wizard-reset')
+    await waitFor(() => { expect(all('wizard-preview')).toHaveLength(0) })
+    expect(get('wizard').textContent).not.toContain('letters.csv')
   })
 })
 
@@ -253,7 +282,7 @@ describe('jobs', () => {
     await open(`jobs/${PAID_JOB}`)
     await find('job-detail')
     click('job-evaluate')
-    expect((await find('job-evaluation')).textContent).toMatch(/94\.30 % right: 1,886 of 2,000/)
+    expect((await find('job-evaluation')).textContent).toMatch(/94\.30 % right: 1,886 of 2,000 records\. Loss 0\.188\.$/)
     expect(get('confusion').querySelectorAll('tbody tr').length).toBeGreaterThan(2)
   })
 })

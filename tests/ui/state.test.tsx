@@ -1,6 +1,7 @@
 import { waitFor } from '@solidjs/testing-library'
 import { describe, expect, test } from 'vitest'
 import type { NodePhase } from '../../src/bridge/api.ts'
+import { parseRoute } from '../../src/ui/router.ts'
 import { LOGS_MAX } from '../../src/ui/state.ts'
 import { phaseWords } from '../../src/ui/words.ts'
 import { BENCHMARK, hex, makeBlock } from './fakeNode.ts'
@@ -23,6 +24,13 @@ const PHASES: ReadonlyArray<readonly [NodePhase, string, RegExp, RegExp]> = [
   [{ phase: 'storage-failed', kind: 'corrupt', detail: 'block 12' }, 'Storage failed', /damaged/i, /\(block 12\).*Settings/i],
   [{ phase: 'stopped', detail: 'Stopped by you.' }, 'Stopped', /stopped/i, /Stopped by you\. Reload/i]
 ]
+
+describe('addresses', () => {
+  test.each([
+    ['#/blocks/ab%20c?x=1', { view: 'blocks', arg: 'ab c' }], ['#/wallet/keys', { view: 'wallet', arg: 'keys' }], ['#/wallet/', { view: 'wallet' }],
+    ['#/nowhere/1', { view: 'train' }], ['', { view: 'train' }], ['#/jobs/%E0%A4%A', { view: 'jobs', arg: '%E0%A4%A' }]
+  ])('%s', (hash, route) => { expect(parseRoute(hash)).toEqual(route) })
+})
 
 describe('phases', () => {
   for (const [phase, label, title, words] of PHASES) {

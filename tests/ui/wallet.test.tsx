@@ -188,14 +188,14 @@ describe('keys', () => {
 
   test('a wrong passphrase is said at the field', async () => {
     const { node } = await open('wallet/keys')
-    node.answer('importKey', async () => ({ ok: false, errors: [{ field: 'passphrase', message: 'The passphrase does not open this backup.' }] }))
+    node.answer('importKey', async () => ({ ok: false, errors: [{ field: 'passphrase', message: 'the passphrase does not open this backup' }] }))
     await find('import-backup')
     type('import-backup', 'cwkey1abc')
     type('import-passphrase', 'nope')
     click('import-submit')
     await find('import-confirm')
     click('import-confirm-yes')
-    await waitFor(() => { expect(errorOf('import-passphrase')).toContain('does not open') })
+    await waitFor(() => { expect(errorOf('import-passphrase')).toContain('The passphrase does not open this backup.') })
     expect(value('import-backup')).toBe('cwkey1abc')
   })
 })

@@ -12,8 +12,11 @@ export const STORAGE = 128
 export const MODE_READ = 1
 const STAGE_COMPUTE = 4
 
-/** A device that does not answer for so long is as good as lost, ms. */
+/** A device that does not answer for so long is as good as lost, ms: a GPU, and a program, which has the CPU's other work beside it. */
 const SILENCE_MS = 30_000
+const SOFTWARE_SILENCE_MS = 180_000
+/** Compiling takes its time. */
+const OPENING_MS = 180_000
 const STORAGE_BUFFERS = 5
 const DOT_FEATURE = 'packed_4x8_integer_dot_product'
 
@@ -33,7 +36,7 @@ export interface Gpu {
   /** Why the device is lost. */
   lost (): string | undefined
   /** The promise's value, unless the device is lost before or does not answer in time. */
-  answered<T> (promise: Promise<T>): Promise<T>
+  answered<T> (promise: Promise<T>, withinMs?: number): Promise<T>
 }
 
 const describe = ({ vendor, architecture, device, description }: GPUAdapterInfo): string =>
@@ -56,10 +59,11 @@ export async function openGpu (gpu: GPU | undefined, { dot, software = true }: G
     })
   })
   gone.catch(() => {})
-  const answered = async <T>(promise: Promise<T>): Promise<T> => {
+  const silenceMs = adapter.info.isFallbackAdapter ? SOFTWARE_SILENCE_MS : SILENCE_MS
+  const answered = async <T>(promise: Promise<T>, withinMs = silenceMs): Promise<T> => {
     let timer: ReturnType<typeof setTimeout> | undefined
     const silence = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => { reject(new DeviceLost(`the device did not answer for ${SILENCE_MS / 1000} s`)) }, SILENCE_MS)
+      timer = setTimeout(() => { reject(new DeviceLost(`the device did not answer for ${withinMs / 1000} s`)) }, withinMs)
     })
     try {
       return await Promise.race([promise, gone, silence])
@@ -84,7 +88,7 @@ export async function openGpu (gpu: GPU | undefined, { dot, software = true }: G
     const module = device.createShaderModule({ code: shaderOf(name, path), label: name })
     const pipeline = await device.createComputePipelineAsync({ layout: pipelineLayout, compute: { module, entryPoint: 'main' }, label: name })
     return [name, pipeline] as const
-  })))
+  })), OPENING_MS)
   const pipelines = Object.fromEntries(compiled) as Record<KernelName, GPUComputePipeline>
   return { device, adapter: describe(adapter.info), dot: path, layout, pipelines, lost: () => lost, answered }
 }

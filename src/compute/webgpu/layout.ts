@@ -51,7 +51,7 @@ export const S_SHIFT = 200
 export const S_LARGEST = 240
 export const S_SIZE = 280
 
-/** Words of a reader's entry in `table`. */
+/** Words of a reader's entry in `table` (plan.ts writes them, elementwise.ts reads them). */
 export const READER = 16
 
 /**

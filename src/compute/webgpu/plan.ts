@@ -8,8 +8,9 @@ import { ACTIVATION_NOISE, ERROR_NOISE, INPUT_NOISE } from '../../core/training/
 import { isMatrixProduct, type OpShape, readersOf, shapeOf, type TensorShape, tensorsRead } from '../../core/training/shape.ts'
 import { EXP2 } from '../tables.ts'
 import { ACROSS, ALONG, POSITIONWISE } from './attention.ts'
-import { GROUP, OP_FIELDS, OP_STRIDE, type OpField, READER, TILE, UPDATE_GROUP } from './layout.ts'
+import { GROUP, OP_FIELDS, OP_STRIDE, type OpField, TILE, UPDATE_GROUP } from './layout.ts'
 import type { KernelName } from './shaders.ts'
+import { QUANTISE_ENTRY, UPDATE_ENTRY } from './stepShaders.ts'
 
 /** Steps whose records and noise are on the device at once: so many bytes, and not more than so many. */
 const CHUNK_BYTES = 16 * 1024 * 1024
@@ -43,7 +44,7 @@ export interface Plan {
   readonly grads: number
   readonly uniforms: Uint8Array
   readonly table: Uint32Array
-  /** Of `slots` steps at once; `perStep` dispatches' grids are for one step and grow with the steps. */
+  /** Noise and tensor 0 of so many steps. */
   readonly opening: (steps: number) => Dispatch[]
   readonly step: readonly Dispatch[]
   /** First weight and bias of every layer, in ints. */
@@ -214,7 +215,7 @@ export function planFor (model: Model, batch: number, training: boolean, amplitu
   const placeParameters = (count: number, i: number, layer: number, biases: number): number => {
     const at = parameters
     const groups = divideUp(count, UPDATE_GROUP)
-    for (let g = 0; g < groups; g++) groupOf.push(updates.length / 6)
+    for (let g = 0; g < groups; g++) groupOf.push(updates.length / UPDATE_ENTRY)
     updates.push(at / UPDATE_GROUP, count, i, ops[i].op.a, layer, biases)
     parameters += groups * UPDATE_GROUP
     return at
@@ -244,14 +245,13 @@ export function planFor (model: Model, batch: number, training: boolean, amplitu
   const segments: number[] = []
   const segmentOf: number[] = []
   const quantised = build.bytes
-  const quantise = (rows: number, length: number, { op, input, layer, output }: OpShape, transposed: number): { at: number, words: number } => {
+  const quantise = (rows: number, length: number, { op, layer, output }: OpShape, transposed: number): { at: number, words: number } => {
     const words = divideUp(length, 4)
     const at = build.takeBytes(roundUp(rows * words, GROUP))
     const taps = op.kind === OP_DENSE ? 1 : op.kernel * op.kernel
     const units = op.kind === OP_DENSE ? output.channels : output.channels / op.groups
-    for (let g = 0; g < divideUp(rows * words, GROUP); g++) segmentOf.push(segments.length / 9)
+    for (let g = 0; g < divideUp(rows * words, GROUP); g++) segmentOf.push(segments.length / QUANTISE_ENTRY)
     segments.push(at - quantised, layer!.index, words, layer!.inputs, taps, units, transposed, length, places[layer!.index].weights)
-    void input
     return { at, words }
   }
   const rows = ops.map(shape => {
@@ -289,7 +289,6 @@ export function planFor (model: Model, batch: number, training: boolean, amplitu
       output.height, output.width, e.words, argmax[i], e.columns, rawOf(i, t), t === tensors.length - 1 ? 0 : x[t].at, norms[i], 0
     ]
   })))
-  if (READER !== 16) throw new Error('a reader has sixteen words')
 
   const read = (t: number): Partial<Record<OpField, number>> => ({ source: x[t].at, sourceSlot: x[t].slot, slots })
   const written = (i: number): Partial<Record<OpField, number>> => ({
@@ -404,7 +403,7 @@ export function planFor (model: Model, batch: number, training: boolean, amplitu
       }
     }
     for (const [i, shape] of ops.entries()) {
-      const { op, output, layer } = shape
+      const { op, layer } = shape
       if (layer === undefined) continue
       const groups = op.kind === OP_CONV ? op.groups : 1
       const units = layer.outputs / groups
@@ -416,7 +415,6 @@ export function planFor (model: Model, batch: number, training: boolean, amplitu
         ...forwardGather(i), a: at, aWords: words, rows: units, cols: columns, kernelTerms: layer.inputs,
         splits: divideUp(words, splitWords), splitWords, grad: places[layer.index].weights, biasGrad: places[layer.index].biases
       }, layer.inputs + 1, units, groups * divideUp(words, splitWords), 4 * splitWords)
-      void output
     }
     const groups = parameters / UPDATE_GROUP
     build.run('update', { out: 0, moments, spreads, blocks: groups, table: build.entries(updates), b: build.entries(groupOf) }, linearGrid(groups), 64 * parameters)

@@ -114,13 +114,14 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
 `
 
 /** One parameter per thread, and the largest weight of every layer; G becomes 0 for the next step. */
+export const UPDATE_ENTRY = 6
 export const UPDATE_SHADER = `
 @compute @workgroup_size(${UPDATE_GROUP})
 fn main(@builtin(workgroup_id) block: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) index: u32) {
   let number = block.x + block.y * groups.x;
   let inside = number < op.blocks;
   // Entry of a tensor: its first group, parameters, operation, tensor read, layer, 1 for biases.
-  let tensor = op.table + 6u * table[op.b + min(number, op.blocks - 1u)];
+  let tensor = op.table + ${UPDATE_ENTRY}u * table[op.b + min(number, op.blocks - 1u)];
   let i = number * ${UPDATE_GROUP}u + index;
   var largest = 0u;
   if (inside && i - table[tensor] * ${UPDATE_GROUP}u < table[tensor + 1u]) {

@@ -156,7 +156,7 @@ export function architectureKey (model: Model, type: ModelType, field: string): 
   const index = /^ops\[(\d+)\]/.exec(field)?.[1]
   if (index !== undefined && Number(index) === last) return 'architecture.output_size'
   if (type === 'mlp') return 'architecture.hidden_sizes'
-  return index === undefined ? 'architecture.layers' : `architecture.layers[${layersOf(model).findLastIndex(start => start <= Number(index))}]`
+  return index === undefined ? 'architecture.layers' : `architecture.layers[${layersOf(model).filter(start => start <= Number(index)).length - 1}]`
 }
 
 const WORDS: Readonly<Record<number, string>> = {

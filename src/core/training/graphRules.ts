@@ -1,6 +1,6 @@
 /** Which graphs of operations are models: every reference, size and window, by field of JobSpec. */
 import { OP_ADD, OP_APPLY, OP_AVERAGE_POOL, OP_CONV, OP_DENSE, OP_MAX_POOL, OP_NORM, OP_SCORES, OP_SOFTMAX, type Model, type Op } from '../codec/jobSpec.ts'
-import { MAX_CONSUMERS, MAX_KERNEL, MAX_LAYER_WIDTH, MAX_OPS, MAX_PADDING, MAX_SUM_TERMS, MAX_TENSOR_ELEMENTS } from '../params.ts'
+import { MAX_CONSUMERS, MAX_KERNEL, MAX_LAYER_WIDTH, MAX_MODEL_ELEMENTS, MAX_OPS, MAX_PADDING, MAX_SUM_TERMS, MAX_TENSOR_ELEMENTS } from '../params.ts'
 import type { FieldError } from './fieldError.ts'
 import { isMatrixProduct, outputShape, readsTwo, tensorsRead, type TensorShape } from './shape.ts'
 
@@ -67,6 +67,8 @@ function opError (op: Op, i: number, tensors: readonly TensorShape[], batch: num
     const { groups } = op
     if (groups < 1 || input.channels % groups !== 0 || op.units % groups !== 0) return ['groups', `must divide ${input.channels} inputs and ${op.units} outputs, is ${groups}`]
     const terms = input.channels / groups * op.kernel * op.kernel
+    const errorTerms = op.units / groups * op.kernel * op.kernel
+    if (errorTerms > MAX_SUM_TERMS) return ['units', `an input's error sums ${errorTerms} products, at most ${MAX_SUM_TERMS}`]
     if (terms > MAX_LAYER_WIDTH) return ['kernel', `an output sums ${terms} products, at most ${MAX_LAYER_WIDTH}`]
   }
   const output = outputShape(op, input, tensors[op.b])
@@ -90,6 +92,8 @@ export function graphErrors (model: Model, batch: number): FieldError[] {
     tensors.push(outputShape(op, tensors[op.a], tensors[op.b]))
     for (const t of tensorsRead(op)) consumers[t]++
   }
+  const elements = batch * tensors.reduce((sum, { size }) => sum + size, 0)
+  if (elements > MAX_MODEL_ELEMENTS) return [{ field: 'ops', message: `all tensors have ${elements} elements in a batch, at most ${MAX_MODEL_ELEMENTS}` }]
   const unread = consumers.indexOf(0)
   if (unread !== -1) return [{ field: unread === 0 ? 'ops' : `ops[${unread - 1}]`, message: `nothing reads tensor ${unread}` }]
   const crowded = consumers.findIndex(count => count > MAX_CONSUMERS)

@@ -39,7 +39,7 @@ function List (): JSX.Element {
               <For each={shown()}>{b => <Row block={b} />}</For>
             </ul>
           </Show>
-          <Show when={!app.s.blocksEnd} fallback={<Show when={app.s.blocks.length > 0}><p class="quiet centre">This is as far back as this tab keeps blocks.</p></Show>}>
+          <Show when={!app.s.blocksEnd} fallback={<Show when={app.s.blocks.length > 0}><p class="quiet centre" data-testid="blocks-end">{app.s.blocks.some(b => b.height <= 1) ? 'The chain begins here.' : 'This is as far back as this tab keeps blocks.'}</p></Show>}>
             <div class="centre"><Button busy={loading()} data-testid="blocks-older" onClick={() => { void older() }}>Load older blocks</Button></div>
           </Show>
         </Show>

@@ -177,7 +177,7 @@ function Evaluate (props: { job: JobView }): JSX.Element {
       <Show when={refused()}>{text => <Note tone="warn" title="Not possible right now" role="alert">{text()}</Note>}</Show>
       <Show when={result()} fallback={<p class="quiet">Runs the newest state on all {plural(props.job.testRecords, 'held-out record')} in this tab, and shows which classes it mixes up.</p>}>{r => (
         <>
-          <p data-testid="job-evaluation"><b>{percent(r().correct / r().count, 2)}</b> right: {count(r().correct)} of {count(r().count)} records. Loss {(r().lossBits16 / 65_536 / r().count).toFixed(3)} bits per record.</p>
+          <p data-testid="job-evaluation"><b>{percent(r().correct / r().count, 2)}</b> right: {count(r().correct)} of {count(r().count)} records. Loss {(r().lossBits16 / 65_536 / r().count * Math.LN2).toFixed(3)}.</p>
           <Confusion classes={props.job.classes} counts={r().confusion} names={names()} />
         </>
       )}</Show>

@@ -1,7 +1,7 @@
 /** Backup of the wallet key under a passphrase, and its way back. */
 import { createSignal, Show, type JSX } from 'solid-js'
 import { useApp } from '../context.tsx'
-import { credits, shortId } from '../format.ts'
+import { credits, sentence, shortId } from '../format.ts'
 import { Button, CopyButton, Note, saveFile } from '../parts/basics.tsx'
 import { Confirm } from '../parts/dialogs.tsx'
 import { Field } from '../parts/fields.tsx'
@@ -33,7 +33,7 @@ function Export (): JSX.Element {
     const outcome = await app.attempt('The export', async () => await app.node.exportKey(passphrase()))
     setBusy(false)
     if (outcome === undefined) return
-    if (!outcome.ok) { setRefused(outcome.errors.map(x => x.message).join(' ')); return }
+    if (!outcome.ok) { setRefused(outcome.errors.map(x => sentence(x.message)).join(' ')); return }
     setRefused(undefined)
     setBackup(outcome.value)
     setPassphrase('')
@@ -87,7 +87,7 @@ function Import (): JSX.Element {
     setBusy(false)
     setAsking(false)
     if (outcome === undefined) return
-    if (!outcome.ok) { setRefused(outcome.errors.map(x => x.message).join(' ')); return }
+    if (!outcome.ok) { setRefused(outcome.errors.map(x => sentence(x.message)).join(' ')); return }
     setRefused(undefined)
     setImported(outcome.value.address)
     setPassphrase('')

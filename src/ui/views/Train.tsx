@@ -180,7 +180,7 @@ function Numbers (): JSX.Element {
       <Stat label="Next block of yours" value={expected()} note={`${plural(app.view.mining.blocksFound, 'block')} found`} tip="Expected time until a piece of your work wins a block. Luck decides when exactly." testid="expected-block" />
       <Stat label="Samples, all tabs" value={`${si(app.view.networkSamplesPerSecond)}/s`} note={`${app.view.contributionsPerRound.toFixed(1)} parts per round`} tip="Samples that sealed work of the last minute was trained on, all tabs together." testid="network-rate" />
       <Stat label="Earned this session" value={credits(earned() / CENT * CENT)} note={`${plural(app.view.mining.contributionsSealed, 'part')} sealed`} tip="Credits for blocks and sealed work since this page was opened. They can be spent after a few blocks." testid="earned" />
-      <Stat label="Work replayed" value={count(app.view.replays)} note={app.view.replayFailures === 0 ? 'all matched' : `${plural(app.view.replayFailures, 'mismatch', 'mismatches')}`} tip="Blocks of others whose work this tab redid to check it." testid="replays" />
+      <Stat label="Work replayed" value={count(app.view.replays)} note={app.view.replayFailures === 0 ? 'all matched' : `${plural(app.view.replayFailures, 'mismatch', 'mismatches')}`} tip="Pieces of others’ work, in blocks and beside them, that this tab redid to check them." testid="replays" />
     </dl>
   )
 }

@@ -87,7 +87,9 @@ export function Wizard (): JSX.Element {
     app.toast('info', 'Your job is posted. It enters the next block; training begins once others hold your data, so keep this tab open.')
     app.router.go('jobs', outcome.value.id)
   }
-  const reset = (): void => { setDraft(emptyDraft()); setData(undefined); setErrors([]); setChecked(undefined) }
+  // A new number makes a new step 1: the files chosen there are its own.
+  const [start, setStart] = createSignal(1)
+  const reset = (): void => { setDraft(emptyDraft()); setData(undefined); setErrors([]); setChecked(undefined); setStart(n => n + 1) }
 
   return (
     <Card class="wizard" testid="wizard">
@@ -106,7 +108,7 @@ export function Wizard (): JSX.Element {
         <Note tone="idle" testid="wizard-restored">Your entries from before are still here. Files cannot be kept by the browser: choose them again.</Note>
       </Show>
       <Switch>
-        <Match when={step() === 0}><WizardData draft={draft()} change={change} data={data()} onData={chosen} builtin={builtin()} /></Match>
+        <Match when={step() === 0}><Show when={start()} keyed><WizardData draft={draft()} change={change} data={data()} onData={chosen} builtin={builtin()} /></Show></Match>
         <Match when={step() === 1}><WizardModel json={draft().json} onJson={json => { change({ json, edited: true }) }} errors={modelErrors()} checked={checked()} data={records()} /></Match>
         <Match when={step() === 2}>
           <WizardPrice price={draft().price} onPrice={price => { change({ price }) }} typed={typed()} errors={priceErrors()} checked={checked()} total={total()} spendable={spendable()} />

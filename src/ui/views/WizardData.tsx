@@ -29,7 +29,8 @@ const SLOTS: Record<'csv' | 'idx', ReadonlyArray<{ readonly slot: Slot, readonly
 
 /** Which slot a file is for, by the names that data sets of this kind go by. */
 export function slotOf (name: string, kind: 'csv' | 'idx', taken: Chosen): Slot {
-  const test = /test|t10k|valid|held/i.test(name)
+  // At the start of a word only: latest.csv and contest.csv hold nothing out.
+  const test = /(?<![a-z])(test|t10k|valid|held)/i.test(name)
   const labels = kind === 'idx' && /label|idx1/i.test(name)
   const named: Slot = test ? (labels ? 'testLabels' : 'testFeatures') : labels ? 'trainLabels' : 'trainFeatures'
   if (taken[named] === undefined) return named
@@ -52,6 +53,8 @@ export function WizardData (props: { draft: WizardDraft, change: (part: Partial<
 
   const pick = (files: Iterable<File>, into?: Slot): void => {
     const next = { ...chosen() }
+    // What was refused makes room: the next file is meant in its place, not beside it.
+    for (const { slot } of SLOTS[kind()]) if (errorOf(slot) !== undefined) delete next[slot]
     for (const f of files) next[into ?? slotOf(f.name, kind(), next)] = f
     setChosen(next)
     setErrors([])
@@ -113,7 +116,7 @@ export function WizardData (props: { draft: WizardDraft, change: (part: Partial<
         <Show when={kind() === 'csv'}>
           <Field label="Column of the class" value={props.draft.labelColumn} onInput={labelColumn => { props.change({ labelColumn }); setErrors([]); props.onData(undefined) }} placeholder="last column" hint="Its name in the header line, or its number counted from 0. Left empty: the last column." error={errorOf('labelColumn')} testid="wizard-label-column" />
         </Show>
-        <Show when={chosen().trainFeatures !== undefined}>
+        <Show when={Object.keys(chosen()).length > 0}>
           <div class="row">
             <Button icon="replay" busy={busy()} disabled={missing().length > 0} data-testid="wizard-read" onClick={() => { void readFiles() }}>{props.data === undefined ? 'Read the files' : 'Read them again'}</Button>
             <Show when={missing().length > 0}><span class="quiet">Still needed: {missing().join(', ')}.</span></Show>

@@ -12,7 +12,7 @@ const { create, globals } = await import(pathToFileURL(join(resolve(path), 'inde
 // Kept for good: collected, the instance takes its devices with it.
 const kept = Object.assign(globalThis, globals, { gpuInstance: create([]) })
 try {
-  const report = await gpuReport({ gpu: kept.gpuInstance, models: Number(models), budgetMs: Number(ms), say: line => { process.stderr.write(`${line}\n`) } })
+  const report = await gpuReport({ gpu: kept.gpuInstance, models: Number(models), seed: 1, budgetMs: Number(ms), say: line => { process.stderr.write(`${line}\n`) } })
   process.stdout.write(`${JSON.stringify({ ...report, node: process.version }, undefined, 2)}\n`)
   process.exit(0)
 } catch (error) {

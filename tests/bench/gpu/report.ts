@@ -23,6 +23,8 @@ export interface ReportOptions {
   readonly gpu: GPU | undefined
   /** Random models per product path. */
   readonly models: number
+  /** Which random models. */
+  readonly seed: number
   /** Time for the steps of one model on one backend, ms. */
   readonly budgetMs: number
   readonly say: (line: string) => void
@@ -47,7 +49,7 @@ async function goldens (kernels: Kernels): Promise<string[]> {
   return wrong
 }
 
-async function randoms (kernels: Kernels, models: number, seed: number): Promise<{ models: number, equal: number, wrong: string[] }> {
+async function randoms (kernels: Kernels, models: number, seed: number, say: (line: string) => void): Promise<{ models: number, equal: number, wrong: string[] }> {
   const cases = fc.sample(fc.record({
     one: modelCases,
     steps: fc.integer({ min: 1, max: 5 }),
@@ -59,6 +61,7 @@ async function randoms (kernels: Kernels, models: number, seed: number): Promise
   const wrong: string[] = []
   for (const [i, { one: { model, batch }, ...rest }] of cases.entries()) {
     const task = goldenTask({ name: `${i}`, layers: model, batch, seed: i + 1, ...rest } as GoldenInput)
+    if ((i + 1) % 500 === 0) say(`${i + 1} models, ${wrong.length} wrong`)
     if (await bits(kernels, task) !== await bits(referenceKernels, task)) wrong.push(`${describeModel(model)}, batch ${batch}, ${JSON.stringify(rest)}`)
   }
   return { models, equal: models - wrong.length, wrong: wrong.slice(0, 5) }
@@ -84,7 +87,7 @@ async function timed (kernels: Kernels, taskOf: (steps: number) => SliceTask, bu
   return { stepMs: median(all), bestStepMs: Math.min(...all) }
 }
 
-export async function gpuReport ({ gpu, models, budgetMs, say }: ReportOptions): Promise<object> {
+export async function gpuReport ({ gpu, models, seed, budgetMs, say }: ReportOptions): Promise<object> {
   const adapter = await gpu?.requestAdapter({ powerPreference: 'high-performance' })
   if (adapter == null) throw new Error('no WebGPU adapter')
   const { vendor, architecture, device, description, isFallbackAdapter } = adapter.info
@@ -101,8 +104,8 @@ export async function gpuReport ({ gpu, models, budgetMs, say }: ReportOptions):
     const openMs = performance.now() - at
     const wrong = await goldens(kernels)
     say(`${dot}: opened in ${Math.round(openMs)} ms, golden slices wrong: ${wrong.length === 0 ? 'none' : wrong.join(', ')}`)
-    const random = await randoms(kernels, models, 20_261_125)
-    say(`${dot}: ${random.equal} of ${random.models} random models equal`)
+    const random = await randoms(kernels, models, seed, say)
+    say(`${dot}: ${random.equal} of ${random.models} random models of seed ${seed} equal`)
     equality[dot] = { openMs, goldens: vectors.slices.length, goldensWrong: wrong, random }
     for (const { name, model, batch } of BENCH_MODELS) {
       const taskOf = (steps: number): SliceTask => goldenTask({ name, layers: model, batch, steps, inputNoise: 16, lr20: 1049, seed: 7, state: 'initial', inputs: 'random' })

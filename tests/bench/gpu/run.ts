@@ -3,9 +3,10 @@
  * JSON on stdout.
  *   --software      Chromium's own software adapter instead
  *   --serve         only serves the page, for a browser of your choice
- *   --models N      random models per product path (200)
+ *   --models N      random models per product path (200), of --seed N (1)
  *   --ms N          time per model and backend, ms (2000)
  *   --no-floats     without TensorFlow.js beside it
+ * `npm run soak:compute` is this with thousands of models on the software adapter.
  * Without a browser: `npm run bench:gpu -- --node` writes build/gpu-bench/node.mjs, one file that runs
  * under Node with the npm package webgpu: node node.mjs PATH-OF-THE-PACKAGE [models] [ms].
  */
@@ -22,7 +23,7 @@ const HARDWARE_GPU = ['--enable-unsafe-webgpu', '--enable-features=Vulkan', '--i
 const { values } = parseArgs({
   options: {
     software: { type: 'boolean', default: false }, serve: { type: 'boolean', default: false }, node: { type: 'boolean', default: false },
-    models: { type: 'string', default: '200' }, ms: { type: 'string', default: '2000' }, 'no-floats': { type: 'boolean', default: false }
+    models: { type: 'string', default: '200' }, seed: { type: 'string', default: '1' }, ms: { type: 'string', default: '2000' }, 'no-floats': { type: 'boolean', default: false }
   }
 })
 
@@ -37,7 +38,7 @@ if (values.node) {
 }
 
 const served = await serveTestPage('tests/bench/gpu/page')
-const url = `${served.url}?models=${values.models}&ms=${values.ms}&floats=${values['no-floats'] ? 0 : 1}`
+const url = `${served.url}?models=${values.models}&seed=${values.seed}&ms=${values.ms}&floats=${values['no-floats'] ? 0 : 1}`
 if (values.serve) {
   process.stderr.write(`open ${url}\n`)
 } else {

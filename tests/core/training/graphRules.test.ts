@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { OP_ADD, OP_APPLY, OP_AVERAGE_POOL, OP_CONV, OP_DENSE, OP_MAX_POOL, OP_NORM, OP_SCORES, OP_SOFTMAX, type Model, type Op } from '../../../src/core/codec/jobSpec.ts'
-import { MAX_CONSUMERS, MAX_OPS, MAX_SUM_TERMS, MAX_TENSOR_ELEMENTS } from '../../../src/core/params.ts'
+import { MAX_CONSUMERS, MAX_MODEL_ELEMENTS, MAX_OPS, MAX_SUM_TERMS, MAX_TENSOR_ELEMENTS } from '../../../src/core/params.ts'
 import { stepCost } from '../../../src/core/training/cost.ts'
 import { graphErrors } from '../../../src/core/training/graphRules.ts'
 import { mlp, opOf, shapeOf } from '../../../src/core/training/shape.ts'
@@ -75,6 +75,8 @@ const REFUSED: ReadonlyArray<readonly [what: string, model: Model, field: string
   ['a sum that is too long', on(300, 8, 8, conv(0, { kernel: 4 }), dense(1, 3)), 'ops[0].kernel', 'an output sums 4800 products, at most 4096'],
   ['a tensor that is too large', on(1, 32, 32, conv(0, { units: 300 }), dense(1, 3)), 'ops[0].units', `tensor 1 has 4915200 elements in a batch, at most ${MAX_TENSOR_ELEMENTS}`],
   ['a gradient that sums too much', on(1, 64, 64, conv(0), pool(1, { kernel: 4, stride: 4 }), dense(2, 3)), 'ops[0].stride', `a weight's gradient sums 139264 products, at most ${MAX_SUM_TERMS}`, 34],
+  ['an error that sums too much', on(1, 64, 64, conv(0, { units: 33, kernel: 64, padding: 0 }), dense(1, 3)), 'ops[0].units', `an input's error sums 135168 products, at most ${MAX_SUM_TERMS}`],
+  ['tensors that are too large together', on(1, 32, 32, conv(0, { units: 250 }), conv(1, { units: 250 }), conv(2, { units: 250 }), pool(3, { kernel: 8, stride: 8 }), dense(4, 3)), 'ops', `all tensors have 12368432 elements in a batch, at most ${MAX_MODEL_ELEMENTS}`],
   ['a tensor that nothing reads', picture(conv(0), conv(1), add(2, 1), conv(1)), 'ops[2]', 'nothing reads tensor 3'],
   ['a tensor with too many readers', picture(conv(0), ...Array.from({ length: MAX_CONSUMERS + 1 }, () => conv(1)), add(2, 3), add(7, 4), add(8, 5), add(9, 6)), 'ops', `tensor 1 is read by 5 operations, at most ${MAX_CONSUMERS}`]
 ]

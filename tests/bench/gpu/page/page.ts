@@ -1,4 +1,4 @@
-/** The report in a page: ?models=200&ms=2000&floats=1 in the address change what is done. */
+/** The report in a page: ?models=200&seed=1&ms=2000&floats=1 in the address change what is done. */
 import { floatTimes } from '../floats.ts'
 import { gpuReport } from '../report.ts'
 
@@ -17,7 +17,7 @@ function say (line: string): void {
 
 async function run (): Promise<object> {
   const budgetMs = number('ms', 2000)
-  const report = await gpuReport({ gpu: navigator.gpu, models: number('models', 200), budgetMs, say })
+  const report = await gpuReport({ gpu: navigator.gpu, models: number('models', 200), seed: number('seed', 1), budgetMs, say })
   const floats = number('floats', 1) === 1 ? await floatTimes(budgetMs, say).catch((error: Error) => [{ failed: error.message }]) : []
   return { ...report, floats, userAgent: navigator.userAgent }
 }
