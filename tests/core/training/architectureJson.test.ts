@@ -100,9 +100,9 @@ describe('layers of a job file', () => {
   })
 
   it('of attention are at most as many as operations may be', () => {
-    const many = (count: number): FieldError[] => templateErrors(template(edited(a => { a.layers = Array.from({ length: count }, () => ({ type: 'attention', dim: 2 })) })), { ...DATA, features: 768 })
+    const many = (count: number): FieldError[] => templateErrors(template(edited(a => { a.layers = [{ type: 'conv2d', filters: 2, kernel_size: 4, stride: 4 }, ...Array.from({ length: count }, () => ({ type: 'attention', dim: 2 }))] })), { ...DATA, features: 768 })
     expect(many(5)).toEqual([])
-    expect(many(6)).toEqual([{ field: 'architecture.layers', message: 'must be 1 to 32 operations, has 37' }])
+    expect(many(6)).toEqual([{ field: 'architecture.layers', message: 'must be 1 to 32 operations, has 38' }])
   })
 
   it('may read the records themselves by the name "input"', () => {
