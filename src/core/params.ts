@@ -47,6 +47,16 @@ export const MAX_PADDING = 16
 export const MAX_TENSOR_ELEMENTS = 4 * 1024 * 1024
 /** Elements of all its tensors for a whole batch. */
 export const MAX_MODEL_ELEMENTS = 8 * 1024 * 1024
+/**
+ * Windows that lie over one element of the input, on average. More of a pool cost by the window while
+ * a running maximum costs by the element; more of a convolution are done faster by transforms.
+ */
+export const MAX_CONV_OVERLAP = 64
+export const MAX_POOL_OVERLAP = 9
+/** One in so many products of a convolution must not be with the zeros around its input: those are priced at nothing. */
+export const MAX_PADDED_SHARE = 4
+/** One in so many elements of a tensor must be read, by one operation: the others need not be known. */
+export const MAX_UNREAD_SHARE = 2
 /** Terms of a weight's gradient (batch x positions), and of an input's error (units x window); 133,144 is where an int8 sum could wrap (EXACT 5). */
 export const MAX_SUM_TERMS = 131_072
 /** Inputs and outputs of any layer: terms of a forward or error sum. */
@@ -73,10 +83,13 @@ export const MAX_ROUNDS = 100_000
  * `npm run bench -- --only attacks`: nanoseconds per thing over nanoseconds per MAC.
  */
 export const COST_PER_PARAMETER = 96
-/** A MAC of a convolution, an element of the windows it gathers, an element of any tensor. */
+/** A MAC of a convolution, an element of the windows it gathers, one of a pool's windows each way. */
 export const COST_PER_CONV_MAC = 1
-export const COST_PER_WINDOW_ELEMENT = 16
-export const COST_PER_ELEMENT = 32
+export const COST_PER_WINDOW_ELEMENT = 24
+export const COST_PER_POOL_ELEMENT = 4
+/** An element of the input, and of any other tensor. */
+export const COST_PER_INPUT_ELEMENT = 32
+export const COST_PER_ELEMENT = 96
 /** A slice costs at most this: about a quarter of a second on the reference device, a fortieth of the block interval. */
 export const MAX_SLICE_COST = 8_000_000_000
 /**

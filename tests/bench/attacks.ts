@@ -5,8 +5,9 @@
  */
 import { type GoldenInput, goldenTask } from '../../src/compute/golden.ts'
 import { createInlineCompute } from '../../src/compute/inline.ts'
-import { sliceCost } from '../../src/core/training/cost.ts'
-import { mlp } from '../../src/core/training/shape.ts'
+import { OP_ADD, OP_AVERAGE_POOL, OP_CONV, OP_MAX_POOL, OP_NORM, type Model, type Op } from '../../src/core/codec/jobSpec.ts'
+import { sliceCost, stepCost } from '../../src/core/training/cost.ts'
+import { mlp, opOf } from '../../src/core/training/shape.ts'
 import type { Compute, SliceTask } from '../../src/ports/compute.ts'
 import { deadTask, hostileTask, learnedState, outputErrorZeros, run, shareOf, spec, task, template } from '../compute/attackKit.ts'
 import { median, type Measurement, summary } from './measure.ts'
@@ -15,8 +16,19 @@ const ROUNDS = 5
 /** Cost units of a timed slice, about: long enough that its own end is small beside it. */
 const UNITS = 300_000_000
 
-/** The benchmark first; then narrow and wide, shallow and deep, small and large batches. */
-const SHAPES: ReadonlyArray<readonly [layers: readonly number[], batch: number]> = [
+const conv = (units: number, kernel: number, rest: Partial<Op> = {}): Partial<Op> => ({ kind: OP_CONV, units, kernel, stride: 1, groups: 1, relu: 1, ...rest })
+const pool = (kernel: number, stride: number, kind = OP_MAX_POOL): Partial<Op> => ({ kind, kernel, stride })
+const add = (b: number): Partial<Op> => ({ kind: OP_ADD, b, relu: 1 })
+const norm: Partial<Op> = { kind: OP_NORM, relu: 1 }
+const ten: Partial<Op> = { units: 10 }
+
+/** Each operation reads what the one before wrote. */
+const net = (channels: number, side: number, ...ops: ReadonlyArray<Partial<Op>>): Model =>
+  ({ channels, height: side, width: side, ops: ops.map((op, i) => opOf({ a: i, ...op })) })
+const depthwise = conv(16, 3, { padding: 1, groups: 16 })
+
+/** The benchmark first; then narrow and wide, shallow and deep, small and large batches, and one net for each kind of operation. */
+const SHAPES: ReadonlyArray<readonly [layers: readonly number[] | Model, batch: number, name?: string]> = [
   [[784, 64, 32, 10], 32],
   [[784, 64, 32, 10], 16],
   [[784, 64, 32, 10], 256],
@@ -27,7 +39,19 @@ const SHAPES: ReadonlyArray<readonly [layers: readonly number[], batch: number]>
   [[64, 512, 512, 10], 256],
   [[16, 16, 4], 16],
   [[16, 4096, 4], 16],
-  [[64, 64, 64, 64, 64, 64, 64, 64, 10], 32]
+  [[64, 64, 64, 64, 64, 64, 64, 64, 10], 32],
+  [net(1, 28, conv(8, 5), pool(2, 2), conv(16, 5), pool(2, 2), { units: 64, relu: 1 }, ten), 64, 'LeNet'],
+  [net(3, 16, conv(64, 3, { padding: 1 }), conv(64, 3, { padding: 1 }), pool(4, 4), ten), 16, 'wide convolutions'],
+  [net(3, 16, conv(16, 3, { padding: 1 }), norm, conv(16, 3, { padding: 1 }), norm, add(2), pool(4, 4, OP_AVERAGE_POOL), ten), 32, 'residual'],
+  [net(16, 16, depthwise, depthwise, depthwise, depthwise, pool(4, 4), ten), 16, 'depthwise'],
+  [net(3, 32, conv(3, 3, { groups: 3 }), ten), 64, 'depthwise on the input'],
+  [net(56, 8, conv(56, 3, { padding: 1, groups: 8 }), conv(56, 3, { padding: 1, groups: 8 }), ten), 16, 'groups of seven'],
+  [net(1, 64, conv(1, 7, { padding: 3 }), ten), 16, 'one wide window'],
+  [net(1, 64, conv(8, 1), norm, norm, norm, norm, pool(8, 8), ten), 16, 'norms'],
+  [net(1, 64, conv(8, 1), norm, add(1), norm, add(3), pool(8, 8), ten), 16, 'sums'],
+  [net(1, 64, conv(8, 1), pool(3, 1), pool(3, 1), pool(3, 1), pool(8, 8), ten), 16, 'pools that overlap'],
+  [net(1, 64, pool(4, 4), ten), 16, 'a pool of the input'],
+  [net(16, 7, conv(16, 7, { padding: 0, groups: 16 }), norm, norm, ten), 16, 'one position']
 ]
 
 /** Milliseconds of processor time: what else the machine does must not look like a shortcut. */
@@ -42,7 +66,7 @@ const single = (name: string, unit: string, value: number): Measurement => ({ na
 
 async function perCostUnit (compute: Compute): Promise<number[][]> {
   const tasks = SHAPES.map(([layers, batch]) => {
-    const steps = Math.max(2, Math.min(512, Math.round(UNITS / sliceCost({ ...mlp(layers), batch, stepsPerSlice: 1 }))))
+    const steps = Math.max(2, Math.min(512, Math.round(UNITS / stepCost({ ...('ops' in layers ? layers : mlp(layers)), batch }))))
     return goldenTask({ name: '', layers, batch, steps, inputNoise: 16, lr20: 1049, seed: 1, state: 'initial', inputs: 'random' })
   })
   const ns: number[][] = tasks.map(() => [])
@@ -57,7 +81,10 @@ async function perCostUnit (compute: Compute): Promise<number[][]> {
 }
 
 async function shapeShopping (compute: Compute): Promise<Measurement[]> {
-  const results = (await perCostUnit(compute)).map((ns, i) => summary(`slice ${SHAPES[i][0].join('-')}, batch ${SHAPES[i][1]}`, 'ns/cost unit', ns))
+  const results = (await perCostUnit(compute)).map((ns, i) => {
+    const [layers, batch, name] = SHAPES[i]
+    return summary(`slice ${'ops' in layers ? name : layers.join('-')}, batch ${batch}`, 'ns/cost unit', ns)
+  })
   const [benchmark] = results
   // The least of the runs is the least disturbed one.
   const least = results.map(r => r.min)

@@ -5,6 +5,7 @@
  */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { OP_CONV, type Model } from '../../src/core/codec/jobSpec.ts'
 import { decode, equalBytes, toHex } from '../../src/core/codec/ssz.ts'
 import { Template } from '../../src/core/codec/wire.ts'
 import { clamp, roundNearest } from '../../src/compute/reference/integer.ts'
@@ -15,10 +16,13 @@ import { hash, u32le } from '../../src/core/crypto/hash.ts'
 import { ticket } from '../../src/core/crypto/ids.ts'
 import { benchmarkJob, type JobRecord } from '../../src/core/ledger/state.ts'
 import { JOB_DRAW_CAP, MAX_CONTRIBUTION_SLICES } from '../../src/core/params.ts'
+import { stepMacs } from '../../src/core/training/cost.ts'
+import { graphErrors } from '../../src/core/training/graphRules.ts'
 import type { ModelState } from '../../src/core/training/modelState.ts'
 import { inputNoise, INPUT_NOISE, noiseBytes, noiseKeyWords } from '../../src/core/training/noise.ts'
 import { decodePayload, encodePayload, payloadDigest } from '../../src/core/training/payload.ts'
 import { batchKey, noiseKey } from '../../src/core/training/sampling.ts'
+import { opOf } from '../../src/core/training/shape.ts'
 import { INPUT_NOISES } from '../../src/core/training/specRules.ts'
 import { stateHash } from '../../src/core/training/stateHash.ts'
 import type { SliceTask } from '../../src/ports/compute.ts'
@@ -380,5 +384,24 @@ describe('attack 6: choosing what to work on', () => {
     // A single paid job is drawn by 192 of 256 keys; the one of four that burned least by one in ten.
     expect(Math.abs(tries([1n], 0) - 256 / JOB_DRAW_CAP)).toBeLessThan(0.1)
     expect(Math.abs(tries([1n, 3n, 3n, 3n], 0) - 10)).toBeLessThan(1.5)
+  })
+})
+
+describe('attack 12: windows over nothing', () => {
+  const net = (kernel: number, padding: number): Model =>
+    ({ channels: 3, height: 1, width: 1, ops: [opOf({ kind: OP_CONV, units: 5, kernel, stride: 1, padding, groups: 1, relu: 1 }), opOf({ a: 1, units: 2 })] })
+  const steps = 3
+
+  test('weights that see padding alone are known beforehand: their products have no price, and few may be', () => {
+    const whole = goldenTask(net(3, 1), 16, steps)
+    const small = goldenTask(net(1, 0), 16, steps)
+    const centre = (i: number): boolean => i % 9 === 4
+    const [first, second] = whole.state.weights
+    const end = run({ ...small, state: { ...whole.state, weights: [first.filter((_, i) => centre(i)), second] } }).state
+    // A gradient of zero leaves moments of zero: the trace is -128 a step.
+    const foreseen = first.map((w, i) => centre(i) ? end.weights[0][(i - 4) / 9] : w - 128 * steps)
+    expect(hashOf({ ...end, weights: [foreseen, end.weights[1]] })).toBe(hashOf(run(whole).state))
+    expect(stepMacs(whole.spec)).toBe(stepMacs(small.spec))
+    expect(graphErrors(net(3, 1), 16).map(e => e.field)).toEqual(['ops[0].padding'])
   })
 })

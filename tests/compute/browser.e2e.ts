@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import type { BrowserContext, Page } from '@playwright/test'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { GoldenSlice } from '../../src/compute/golden.ts'
-import { openProfile, serveTestPage, type TestPage } from '../support/page.ts'
+import { openProfile, serveTestPage, type TestPage } from '../../src/cli/builtPage.ts'
 import vectors from '../vectors/slices-v1.json'
 
 const slices = vectors.slices as readonly GoldenSlice[]

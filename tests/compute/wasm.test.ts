@@ -187,11 +187,14 @@ describe('wasm equals reference', () => {
   test('on odd windows', () => {
     const last = units(3, 0)
     for (const odd of [
-      model(3, 1, 1, conv(4, 33, { padding: 16 }), last),
-      model(2, 1, 50, conv(5, 9, { padding: 4, stride: 5 }), last),
-      model(2, 50, 1, conv(5, 9, { padding: 4, stride: 5 }), pool(1, 3), last),
+      model(3, 2, 1, conv(4, 2, { padding: 1 }), last),
+      model(2, 3, 50, conv(5, 9, { padding: 4, stride: 5 }), last),
+      model(2, 50, 3, conv(5, 9, { padding: 4, stride: 5 }), pool(1, 2), last),
       model(2, 12, 12, conv(4, 12), conv(16, 1, { groups: 2 }), last),
-      model(2, 9, 9, conv(8, 1, { stride: 3 }), conv(8, 1, { stride: 2, groups: 8 }), last),
+      model(
+        2, 9, 9, conv(8, 3, { stride: 3 }), { ...conv(8, 1, { stride: 3 }), a: 0 }, add(1),
+        conv(8, 3, { padding: 1, stride: 2, groups: 8 }), { ...conv(8, 1, { stride: 2, groups: 8 }), a: 3 }, add(4), last
+      ),
       model(4, 11, 7, pool(7, 4), pool(1, 1), conv(4, 1, { groups: 4 }), last),
       model(4, 11, 17, pool(4, 3, OP_AVERAGE_POOL), pool(2, 2, OP_AVERAGE_POOL), last),
       model(4, 11, 17, conv(4, 1), pool(4, 3, OP_AVERAGE_POOL), last),

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { OP_ADD, OP_APPLY, OP_AVERAGE_POOL, OP_CONV, OP_DENSE, OP_MAX_POOL, OP_NORM, OP_SCORES, OP_SOFTMAX, type Model } from '../../src/core/codec/jobSpec.ts'
 import { opOf } from '../../src/core/training/shape.ts'
 import type { GoldenInput, GoldenSlice } from '../../src/compute/golden.ts'
-import { openProfile, serveTestPage, SOFTWARE_GPU, type TestPage } from '../support/page.ts'
+import { openProfile, serveTestPage, SOFTWARE_GPU, type TestPage } from '../../src/cli/builtPage.ts'
 import vectors from '../vectors/slices-v1.json'
 import { input } from './tasks.ts'
 

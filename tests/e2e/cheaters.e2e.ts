@@ -6,7 +6,7 @@
 import type { Page } from '@playwright/test'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { NodeView } from '../../src/bridge/api.ts'
-import { serveTestPage, type TestPage } from '../support/page.ts'
+import { serveTestPage, type TestPage } from '../../src/cli/builtPage.ts'
 import type { Attack } from './attacker/main.ts'
 import { agree, recordFailures, Stage, type Tab, until } from './harness.ts'
 

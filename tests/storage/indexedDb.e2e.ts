@@ -6,7 +6,7 @@ import type { BrowserContext, Page } from '@playwright/test'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { SCHEMA_VERSION } from '../../src/storage/migrations.ts'
 import { STORAGE_CASES } from '../compliance/storage.ts'
-import { openProfile, serveTestPage, type TestPage } from '../support/page.ts'
+import { openProfile, serveTestPage, type TestPage } from '../../src/cli/builtPage.ts'
 
 let served: TestPage
 let profile: string

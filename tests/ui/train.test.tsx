@@ -19,7 +19,7 @@ describe('mining', () => {
     ['off', '', /Not training.*Start to train/],
     ['waiting', 'the kernel is testing itself', /Waiting to work.*The kernel is testing itself\./],
     ['working', '', /Training Handwritten letters.*Round 61/],
-    ['paused-hidden', '', /background.*When to pause/],
+    ['paused-hidden', '', /background.*when to pause/],
     ['paused-battery', '', /battery.*charging/]
   ]
   for (const [state, detail, words] of states) {

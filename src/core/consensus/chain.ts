@@ -87,6 +87,8 @@ export function genesisText (params: P.ChainParams, benchmark: JobSpec): string 
     ['costPerParameter', P.COST_PER_PARAMETER],
     ['costPerConvMac', P.COST_PER_CONV_MAC],
     ['costPerWindowElement', P.COST_PER_WINDOW_ELEMENT],
+    ['costPerPoolElement', P.COST_PER_POOL_ELEMENT],
+    ['costPerInputElement', P.COST_PER_INPUT_ELEMENT],
     ['costPerElement', P.COST_PER_ELEMENT],
     ['maxSliceCost', P.MAX_SLICE_COST],
     ['contributionSubsidyShare', P.CONTRIBUTION_SUBSIDY_SHARE],

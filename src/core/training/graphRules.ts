@@ -1,11 +1,10 @@
 /** Which graphs of operations are models: every reference, size and window, by field of JobSpec. */
 import { OP_ADD, OP_APPLY, OP_AVERAGE_POOL, OP_CONV, OP_DENSE, OP_MAX_POOL, OP_NORM, OP_SCORES, OP_SOFTMAX, type Model, type Op } from '../codec/jobSpec.ts'
-import { MAX_CONSUMERS, MAX_KERNEL, MAX_LAYER_WIDTH, MAX_MODEL_ELEMENTS, MAX_OPS, MAX_PADDING, MAX_SUM_TERMS, MAX_TENSOR_ELEMENTS } from '../params.ts'
+import { MAX_CONSUMERS, MAX_CONV_OVERLAP, MAX_KERNEL, MAX_LAYER_WIDTH, MAX_MODEL_ELEMENTS, MAX_OPS, MAX_PADDED_SHARE, MAX_PADDING, MAX_POOL_OVERLAP, MAX_SUM_TERMS, MAX_TENSOR_ELEMENTS, MAX_UNREAD_SHARE } from '../params.ts'
 import type { FieldError } from './fieldError.ts'
-import { isMatrixProduct, outputShape, readsTwo, tensorsRead, type TensorShape } from './shape.ts'
+import { elementsRead, isMatrixProduct, isWindowed, outputShape, readsTwo, tensorsRead, type TensorShape, windowTaps } from './shape.ts'
 
 const KINDS = [OP_DENSE, OP_CONV, OP_MAX_POOL, OP_AVERAGE_POOL, OP_ADD, OP_NORM, OP_SCORES, OP_SOFTMAX, OP_APPLY]
-const WINDOWED = [OP_CONV, OP_MAX_POOL, OP_AVERAGE_POOL]
 /** A norm squares and sums a whole sample in 32 bits: 127^2 * 2^16 < 2^30. */
 const MAX_NORM_SIZE = 65536
 /** A softmax divides by at most 2^8, the root of a dot product's most terms being 2^6. */
@@ -21,7 +20,7 @@ function opError (op: Op, i: number, tensors: readonly TensorShape[], batch: num
   if (op.relu > 1) return ['relu', `must be 0 or 1, is ${op.relu}`]
   if (last && (op.kind !== OP_DENSE || op.relu === 1)) return ['kind', 'the last operation is a dense layer without ReLU']
   const input = tensors[op.a]
-  const windowed = WINDOWED.includes(op.kind)
+  const windowed = isWindowed(op)
   const weighted = op.kind === OP_DENSE || op.kind === OP_CONV
   const idle = unused([
     ...(readsTwo(op) ? [] : ['b'] as const),
@@ -63,6 +62,13 @@ function opError (op: Op, i: number, tensors: readonly TensorShape[], batch: num
     if (op.padding > MAX_PADDING || op.padding >= op.kernel) return ['padding', `must be below the kernel and at most ${MAX_PADDING}, is ${op.padding}`]
     if (op.kernel > input.height + 2 * op.padding || op.kernel > input.width + 2 * op.padding) return ['kernel', `${op.kernel} does not fit ${input.height} x ${input.width} with padding ${op.padding}`]
   }
+  if (windowed) {
+    const output = outputShape(op, input, input)
+    const products = output.height * output.width * op.kernel ** 2
+    const most = op.kind === OP_CONV ? MAX_CONV_OVERLAP : MAX_POOL_OVERLAP
+    if (products > most * input.height * input.width) return ['stride', `lays ${products} elements of windows over ${input.height * input.width} of the input, at most ${most} times as many`]
+    if (products > MAX_PADDED_SHARE * windowTaps(op, input)) return ['padding', `${windowTaps(op, input)} of ${products} elements of its windows lie in the input, at least one in ${MAX_PADDED_SHARE} must`]
+  }
   if (op.kind === OP_CONV) {
     const { groups } = op
     if (groups < 1 || input.channels % groups !== 0 || op.units % groups !== 0) return ['groups', `must divide ${input.channels} inputs and ${op.units} outputs, is ${groups}`]
@@ -86,16 +92,22 @@ export function graphErrors (model: Model, batch: number): FieldError[] {
   }
   const tensors: TensorShape[] = [{ channels: model.channels, height: model.height, width: model.width, size: model.channels * model.height * model.width }]
   const consumers = new Array<number>(ops.length).fill(0)
+  const read = new Array<number>(ops.length).fill(0)
   for (const [i, op] of ops.entries()) {
     const wrong = opError(op, i, tensors, batch, i === ops.length - 1)
     if (wrong !== undefined) return [{ field: `ops[${i}].${wrong[0]}`, message: wrong[1] }]
     tensors.push(outputShape(op, tensors[op.a], tensors[op.b]))
-    for (const t of tensorsRead(op)) consumers[t]++
+    for (const t of tensorsRead(op)) {
+      consumers[t]++
+      read[t] = Math.max(read[t], t === op.a ? elementsRead(op, tensors[t]) : tensors[t].size)
+    }
   }
   const elements = batch * tensors.reduce((sum, { size }) => sum + size, 0)
   if (elements > MAX_MODEL_ELEMENTS) return [{ field: 'ops', message: `all tensors have ${elements} elements in a batch, at most ${MAX_MODEL_ELEMENTS}` }]
   const unread = consumers.indexOf(0)
   if (unread !== -1) return [{ field: unread === 0 ? 'ops' : `ops[${unread - 1}]`, message: `nothing reads tensor ${unread}` }]
+  const skipped = read.findIndex((count, t) => count * MAX_UNREAD_SHARE < tensors[t].size)
+  if (skipped !== -1) return [{ field: 'ops', message: `of tensor ${skipped}, ${read[skipped]} of ${tensors[skipped].size} elements are read, at least one in ${MAX_UNREAD_SHARE} must be` }]
   const crowded = consumers.findIndex(count => count > MAX_CONSUMERS)
   if (crowded !== -1) return [{ field: 'ops', message: `tensor ${crowded} is read by ${consumers[crowded]} operations, at most ${MAX_CONSUMERS}` }]
   return []

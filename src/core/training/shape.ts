@@ -1,5 +1,5 @@
 /** What a model's operations say about its tensors. All functions take a model that graphRules.ts has passed. */
-import { OP_ADD, OP_APPLY, OP_CONV, OP_DENSE, OP_NORM, OP_SCORES, OP_SOFTMAX, type Model, type Op } from '../codec/jobSpec.ts'
+import { OP_ADD, OP_APPLY, OP_AVERAGE_POOL, OP_CONV, OP_DENSE, OP_MAX_POOL, OP_NORM, OP_SCORES, OP_SOFTMAX, type Model, type Op } from '../codec/jobSpec.ts'
 
 /** One record's part of a tensor, [channels, height, width] row major. */
 export interface TensorShape {
@@ -51,6 +51,40 @@ export const tensorsRead = (op: Op): readonly number[] => readsTwo(op) ? [op.a, 
 
 /** The operations that read tensor t, in order. */
 export const readersOf = (ops: readonly Op[], t: number): number[] => ops.flatMap((op, i) => tensorsRead(op).includes(t) ? [i] : [])
+
+/** What the windows of an operation reach along one side of its input, the zeros around it left out. */
+export interface Reach {
+  /** Pairs of a window and an element in it. */
+  readonly taps: number
+  /** Elements that lie in some window. */
+  readonly covered: number
+}
+
+export function reach (side: number, op: Pick<Op, 'kernel' | 'stride' | 'padding'>): Reach {
+  let taps = 0
+  let covered = 0
+  let seen = 0
+  for (let o = 0; o < positions(side, op); o++) {
+    const from = Math.max(0, o * op.stride - op.padding)
+    const to = Math.min(side, o * op.stride - op.padding + op.kernel)
+    if (to <= from) continue
+    taps += to - from
+    covered += Math.max(0, to - Math.max(from, seen))
+    seen = Math.max(seen, to)
+  }
+  return { taps, covered }
+}
+
+const WINDOWED = [OP_CONV, OP_MAX_POOL, OP_AVERAGE_POOL]
+export const isWindowed = ({ kind }: Pick<Op, 'kind'>): boolean => WINDOWED.includes(kind)
+
+/** Elements of its input that an operation reads. */
+export function elementsRead (op: Op, { channels, height, width, size }: TensorShape): number {
+  return isWindowed(op) ? channels * reach(height, op).covered * reach(width, op).covered : size
+}
+
+/** Pairs of an output position and an element of one input channel under its window. */
+export const windowTaps = (op: Op, { height, width }: TensorShape): number => reach(height, op).taps * reach(width, op).taps
 
 /** What an operation makes of tensors a and b. */
 export function outputShape (op: Op, input: TensorShape, second: TensorShape): TensorShape {

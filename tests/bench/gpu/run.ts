@@ -15,7 +15,7 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { build } from 'vite'
-import { openProfile, serveTestPage, SOFTWARE_GPU } from '../../support/page.ts'
+import { openProfile, serveTestPage, SOFTWARE_GPU } from '../../../src/cli/builtPage.ts'
 
 /** Linux hides its GPUs behind these; elsewhere they change nothing. */
 const HARDWARE_GPU = ['--enable-unsafe-webgpu', '--enable-features=Vulkan', '--ignore-gpu-blocklist']

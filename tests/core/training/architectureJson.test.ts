@@ -195,7 +195,7 @@ describe('layers against one another and against the data', () => {
     ['too many parameters', a => { a.layers = [{ type: 'dense', units: 1500 }] }, [{ field: 'architecture.layers', message: '1159504 parameters, at most 1000000' }]],
     ['another shape than the records', () => {}, [{ field: 'architecture.input_shape', message: 'the input has 768 values, a record has 784 features' }], { features: 784 }],
     ['more classes', () => {}, [{ field: 'architecture.output_size', message: 'the last operation has 4 outputs, the data has 5 classes' }], { classes: 5 }],
-    ['too dear a slice', (_, j) => { j.dataset_info.batch_size = 256; j.training = { steps_per_slice: 512 } }, [{ field: 'training.steps_per_slice', message: 'a slice costs 147994640384, at most 8000000000: use fewer steps, a smaller batch or a smaller model' }]]
+    ['too dear a slice', (_, j) => { j.dataset_info.batch_size = 256; j.training = { steps_per_slice: 512 } }, [{ field: 'training.steps_per_slice', message: 'a slice costs 201769811968, at most 8000000000: use fewer steps, a smaller batch or a smaller model' }]]
   ])('refuses %s', (_, edit, errors, data) => {
     expect(templateErrors(template(edited(edit)), { ...DATA, ...data })).toEqual(errors)
   })

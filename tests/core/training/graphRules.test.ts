@@ -77,6 +77,11 @@ const REFUSED: ReadonlyArray<readonly [what: string, model: Model, field: string
   ['a gradient that sums too much', on(1, 64, 64, conv(0), pool(1, { kernel: 4, stride: 4 }), dense(2, 3)), 'ops[0].stride', `a weight's gradient sums 139264 products, at most ${MAX_SUM_TERMS}`, 34],
   ['an error that sums too much', on(1, 64, 64, conv(0, { units: 33, kernel: 64, padding: 0 }), dense(1, 3)), 'ops[0].units', `an input's error sums 135168 products, at most ${MAX_SUM_TERMS}`],
   ['tensors that are too large together', on(1, 32, 32, conv(0, { units: 250 }), conv(1, { units: 250 }), conv(2, { units: 250 }), pool(3, { kernel: 8, stride: 8 }), dense(4, 3)), 'ops', `all tensors have 12368432 elements in a batch, at most ${MAX_MODEL_ELEMENTS}`],
+  // Its taps but one see zeros alone: the products were priced, and the updates known beforehand.
+  ['taps that see zeros alone', on(3, 1, 1, conv(0, { kernel: 7, padding: 3 }), dense(1, 3)), 'ops[0].padding', '1 of 49 elements of its windows lie in the input, at least one in 4 must'],
+  ['a convolution that a transform does faster', on(1, 64, 64, conv(0, { kernel: 32, padding: 0 }), pool(1), dense(2, 3)), 'ops[0].stride', 'lays 1115136 elements of windows over 4096 of the input, at most 64 times as many'],
+  ['a pool that a running maximum does faster', on(1, 64, 64, pool(0, { kernel: 16, stride: 1 }), dense(1, 3)), 'ops[0].stride', 'lays 614656 elements of windows over 4096 of the input, at most 9 times as many'],
+  ['an input of which little is read', on(1, 64, 64, conv(0, { kernel: 1, padding: 0, stride: 64 }), dense(1, 3)), 'ops', 'of tensor 0, 1 of 4096 elements are read, at least one in 2 must be'],
   ['a tensor that nothing reads', picture(conv(0), conv(1), add(2, 1), conv(1)), 'ops[2]', 'nothing reads tensor 3'],
   ['a tensor with too many readers', picture(conv(0), ...Array.from({ length: MAX_CONSUMERS + 1 }, () => conv(1)), add(2, 3), add(7, 4), add(8, 5), add(9, 6)), 'ops', `tensor 1 is read by 5 operations, at most ${MAX_CONSUMERS}`]
 ]
@@ -110,6 +115,7 @@ describe('graph rules', () => {
     ['as many readers as may be', picture(conv(0), ...Array.from({ length: MAX_CONSUMERS }, () => conv(1)), add(2, 3), add(6, 4), add(7, 5))],
     ['attention', picture(conv(0), conv(0), conv(0), scores(1, 2), softmax(4, { stride: 1 }), apply(5, 3))],
     ['attention of another picture', picture(conv(0), conv(0, { stride: 2 }), scores(1, 2), softmax(3), apply(4, 2), add(5, 1))],
+    ['a shortcut that reads every other position beside a layer that reads all', picture(conv(0, { stride: 2 }), conv(0, { kernel: 1, padding: 0, stride: 2 }), add(2, 1))],
     ['a window as large as the picture', picture(opOf({ kind: OP_AVERAGE_POOL, kernel: 8, stride: 1 }))]
   ])('takes %s', (_, model) => { expect(graphErrors(model, 16)).toEqual([]) })
 })

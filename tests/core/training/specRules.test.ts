@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import type { JobSpec } from '../../../src/core/codec/jobSpec.ts'
+import { OP_CONV, OP_MAX_POOL, type JobSpec, type Model, type Op } from '../../../src/core/codec/jobSpec.ts'
 import { hash } from '../../../src/core/crypto/hash.ts'
-import { COST_PER_ELEMENT, COST_PER_PARAMETER, MAX_SLICE_COST, MIN_SLICE_COST } from '../../../src/core/params.ts'
+import { COST_PER_ELEMENT, COST_PER_INPUT_ELEMENT, COST_PER_PARAMETER, COST_PER_POOL_ELEMENT, COST_PER_WINDOW_ELEMENT, MAX_SLICE_COST, MIN_SLICE_COST } from '../../../src/core/params.ts'
 import { benchmarkSpec } from '../../../src/core/training/benchmark.ts'
-import { sliceCost, stepMacs } from '../../../src/core/training/cost.ts'
+import { sliceCost, stepCost, stepMacs } from '../../../src/core/training/cost.ts'
 import { lr20At } from '../../../src/core/training/schedule.ts'
 import { mlp, opOf } from '../../../src/core/training/shape.ts'
 import { specErrors } from '../../../src/core/training/specRules.ts'
@@ -98,7 +98,25 @@ describe('cost', () => {
   })
 
   it('charges every parameter of every step', () => {
-    expect(sliceCost({ ...mlp([3, 2]), batch: 16, stepsPerSlice: 5 })).toBe(5 * (16 * (12 + COST_PER_ELEMENT * 5) + COST_PER_PARAMETER * 8))
+    expect(sliceCost({ ...mlp([3, 2]), batch: 16, stepsPerSlice: 5 })).toBe(5 * (16 * (12 + COST_PER_INPUT_ELEMENT * 3 + COST_PER_ELEMENT * 2) + COST_PER_PARAMETER * 8))
+  })
+})
+
+describe('cost of windows', () => {
+  const net = (side: number, ...ops: Op[]): Model & { batch: number } => ({ channels: 1, height: side, width: side, ops, batch: 1 })
+  const dense = (a: number): Op => opOf({ a, units: 2 })
+
+  it('has no price for products with the zeros around an input', () => {
+    // Three of nine taps of a side are padding: what is priced is 4 x 4 windows of 3 x 3, less the rim.
+    const padded = net(4, opOf({ kind: OP_CONV, units: 2, kernel: 3, stride: 1, padding: 1, groups: 1 }), dense(1))
+    const taps = (2 + 3 + 3 + 2) ** 2
+    expect(stepMacs(padded)).toBe(2 * 2 * taps + 3 * 2 * 32)
+    expect(stepCost(padded)).toBe(stepMacs(padded) + COST_PER_WINDOW_ELEMENT * taps + COST_PER_INPUT_ELEMENT * 16 + COST_PER_ELEMENT * (32 + 2) + COST_PER_PARAMETER * (20 + 66))
+  })
+
+  it('has no price for elements that nobody reads', () => {
+    const strided = net(5, opOf({ kind: OP_MAX_POOL, kernel: 2, stride: 2 }), dense(1))
+    expect(stepCost(strided)).toBe(COST_PER_POOL_ELEMENT * 16 + COST_PER_INPUT_ELEMENT * 16 + COST_PER_ELEMENT * (4 + 2) + 3 * 8 + COST_PER_PARAMETER * 10)
   })
 })
 

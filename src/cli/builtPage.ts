@@ -1,6 +1,6 @@
 /**
- * Test pages: a TypeScript entry built by vite as the app is, served on loopback with the headers the
- * app is served with, and opened in the Chromium of this machine.
+ * Pages for tests, benchmarks and the command line: a TypeScript entry built by vite as the app is,
+ * served on loopback with the headers the app is served with, and opened in this machine's Chromium.
  */
 import { readFile, rm } from 'node:fs/promises'
 import { createServer } from 'node:http'
