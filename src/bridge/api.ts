@@ -163,7 +163,7 @@ export interface WalletView {
   readonly minFee: bigint
 }
 
-export interface PeerNode { readonly id: string, readonly link: 'webrtc' | 'relay' | 'server' | 'memory', readonly score: number, readonly height?: number, readonly rttMs?: number, readonly miner?: Hex }
+export interface PeerNode { readonly id: string, readonly link: 'webrtc' | 'relay' | 'server' | 'memory', readonly score: number, readonly height?: number, readonly rttMs?: number }
 
 export interface RefusalView { readonly timeMs: number, readonly what: string, readonly reason: string, readonly detail: string, readonly peer?: string }
 

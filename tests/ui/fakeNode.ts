@@ -50,7 +50,7 @@ export interface Options {
 
 export function makePeers (n: number): PeerNode[] {
   const peers: PeerNode[] = Array.from({ length: n }, (_, i) => ({
-    id: `12D3KooW${hex(`peer-${i}`, 44)}`, link: i % 4 === 3 ? 'relay' : 'webrtc', score: i === 5 ? -12.5 : 4 + (i * 7) % 23, height: 212 - (i === 2 ? 3 : 0), rttMs: 18 + (i * 37) % 160, miner: MINERS[1 + i % 6]
+    id: `12D3KooW${hex(`peer-${i}`, 44)}`, link: i % 4 === 3 ? 'relay' : 'webrtc', score: i === 5 ? -12.5 : 4 + (i * 7) % 23, height: 212 - (i === 2 ? 3 : 0), rttMs: 18 + (i * 37) % 160
   }))
   return [...peers, { id: `12D3KooW${hex('server', 44)}`, link: 'server', score: 0, rttMs: 9 }]
 }

@@ -139,6 +139,13 @@ describe('balance and history', () => {
     expect((await find('how-to-earn')).textContent).toMatch(/Train with the network.*Meanwhile.*try the models/)
     await waitFor(() => { expect(document.body.textContent).toContain('Nothing yet') })
   })
+
+  test('a tab that catches up says that the balance is an old one, not that there is nothing', async () => {
+    const { node } = await open('wallet', { balance: 0n })
+    node.show({ phase: { phase: 'syncing', stage: 'blocks', height: 12, target: 200 } })
+    expect((await find('wallet-behind')).textContent).toMatch(/as of block/)
+    expect(document.querySelector('[data-testid="how-to-earn"]')).toBeNull()
+  })
 })
 
 describe('tabs', () => {

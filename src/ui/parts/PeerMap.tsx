@@ -52,7 +52,7 @@ export function PeerMap (props: { peers: readonly PeerNode[], height: number, sl
               <path d={`M${s.x - 6} ${s.y - 3}h12M${s.x - 6} ${s.y + 3}h12`} class="server-lines" />
             </Show>
             <Show when={s.peer.link === 'server' || named()}>
-              <text x={s.x + (s.peer.link === 'server' ? 18 : 0)} y={labelY(s)} text-anchor={s.peer.link === 'server' ? 'start' : 'middle'}>{s.peer.link === 'server' ? 'server' : shortId(s.peer.miner ?? s.peer.id.slice(-8), 4, 3)}</text>
+              <text x={s.x + (s.peer.link === 'server' ? 18 : 0)} y={labelY(s)} text-anchor={s.peer.link === 'server' ? 'start' : 'middle'}>{s.peer.link === 'server' ? 'server' : shortId(s.peer.id.slice(-8), 4, 3)}</text>
               <Show when={s.peer.height}>{h => <text x={s.x} y={labelY(s) + 12} text-anchor="middle" class="peer-height">{count(h())}</text>}</Show>
             </Show>
           </g>

@@ -4,7 +4,6 @@ import type { PeerNode, RefusalView } from '../../bridge/api.ts'
 import { useApp } from '../context.tsx'
 import { ago, bytes, clock, count, plural, shortId } from '../format.ts'
 import { Badge, Card, Empty, Hash, Stat } from '../parts/basics.tsx'
-import { Identicon } from '../parts/Identicon.tsx'
 import { InviteCard } from '../parts/Invite.tsx'
 import { LINK_WORDS, PeerMap, scoreTone } from '../parts/PeerMap.tsx'
 import type { Tone } from '../words.ts'
@@ -52,7 +51,7 @@ function PeerTable (): JSX.Element {
             <tbody>
               <For each={sorted()}>{p => (
                 <tr data-testid="peer-row">
-                  <td><span class="who"><Show when={p.miner}>{m => <Identicon id={m()} />}</Show><code title={p.id}>{shortId(p.id, 4, 8)}</code><Show when={p.miner}>{m => <small>miner {shortId(m())}</small>}</Show></span></td>
+                  <td><code title={p.id}>{shortId(p.id, 4, 8)}</code></td>
                   <td>{LINK_WORDS[p.link]}</td>
                   <td class="num">{p.height === undefined ? '–' : count(p.height)}</td>
                   <td class="num">{p.rttMs === undefined ? '–' : `${Math.round(p.rttMs)} ms`}</td>

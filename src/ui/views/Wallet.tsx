@@ -1,7 +1,7 @@
 /** What you have, where it came from, how to send it and how not to lose it. */
 import { Tabs } from '@kobalte/core/tabs'
 import { createEffect, createMemo, createSignal, For, Show, type JSX } from 'solid-js'
-import type { HistoryEntry, WalletView } from '../../bridge/api.ts'
+import type { HistoryEntry, NodePhase, WalletView } from '../../bridge/api.ts'
 import { useApp } from '../context.tsx'
 import { ago, count, credits, dateTime, duration, plural, shortId, signedCredits } from '../format.ts'
 import { Badge, Button, Card, CopyButton, Empty, Note, Skeleton } from '../parts/basics.tsx'
@@ -14,9 +14,13 @@ import { BackupNudge } from './Train.tsx'
 
 const TABS = [{ value: 'send', label: 'Send' }, { value: 'receive', label: 'Receive' }, { value: 'keys', label: 'Key & backup' }] as const
 
+/** A ledger that is not the newest: a balance of nothing may be about to change. */
+const BEHIND: ReadonlyArray<NodePhase['phase']> = ['starting', 'joining', 'syncing', 'behind']
+
 export function Wallet (): JSX.Element {
   const app = useApp()
   const tab = (): string => TABS.find(t => t.value === app.router.route().arg)?.value ?? 'send'
+  const catchingUp = (): boolean => BEHIND.includes(app.view.phase.phase)
   createEffect(() => { void app.view.wallet.key; void app.refreshHistory() })
   return (
     <>
@@ -24,7 +28,9 @@ export function Wallet (): JSX.Element {
       <div class="wallet-grid">
         <div class="stack">
           <Balance wallet={app.view.wallet} />
-          <Show when={app.view.wallet.balance + app.view.wallet.maturing === 0n}><HowToEarn /></Show>
+          <Show when={catchingUp()} fallback={<Show when={app.view.wallet.balance + app.view.wallet.maturing === 0n}><HowToEarn /></Show>}>
+            <Note tone="busy" title="Catching up with the network" testid="wallet-behind">What you see is as of block {count(app.view.height)}: credits of later blocks appear when this tab has caught up.</Note>
+          </Show>
         </div>
         <Card class="wallet-tabs">
           <Tabs value={tab()} onChange={v => { app.router.go('wallet', v) }} class="tabs">
