@@ -36,7 +36,7 @@ describe('the proposal', () => {
     expect(text('wizard-shape-output')).toBe('10650 parameters')
     await settled()
     expect([text('wizard-parameters'), text('wizard-slice-steps'), text('wizard-slice-cost')]).toEqual(['20,522', '53 steps', '7.91 G'])
-    expect(get('wizard-steps').getAttribute('placeholder')).toBe('77, chosen for you')
+    expect(get('wizard-steps').getAttribute('placeholder')).toBe('53, chosen for you')
     expect(drafted(opened)).toMatchObject({ name: 'My model', model_type: 'cnn', architecture: { input_shape: [1, 28, 28], output_size: 10 }, optimizer: { learning_rate: 0.002 }, dataset_info: { batch_size: 64 }, stopping_criterion: { max_epochs: 10 } })
     expect(get('wizard-next').hasAttribute('disabled')).toBe(false)
   })
