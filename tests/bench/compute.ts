@@ -16,7 +16,9 @@ import { COST_PER_PARAMETER } from '../../src/core/params.ts'
 import { sliceCost, stepMacs } from '../../src/core/training/cost.ts'
 import { mlp, shapeOf } from '../../src/core/training/shape.ts'
 import type { Compute, Priority, SliceTask } from '../../src/ports/compute.ts'
+import { ensureChromium } from '../../scripts/ensure-chromium.mjs'
 import { floatTrainer } from './floats.ts'
+import { reportInChromium, serveReport } from './gpu/chromium.ts'
 import { type Measurement, summary } from './measure.ts'
 import { BENCH_MODELS, type BenchModel } from './models.ts'
 
@@ -143,6 +145,31 @@ async function calibration (): Promise<Measurement[]> {
   ]
 }
 
+/** Time of one model on the GPU, ms: a software adapter takes seconds for a step. */
+const GPU_MS = 1_000
+
+/** The exact WebGPU step beside TensorFlow.js's, both on the adapter that a Chromium finds here; its name is in theirs. */
+async function againstWebgpuFloats (): Promise<Measurement[]> {
+  await ensureChromium()
+  const served = await serveReport()
+  try {
+    const { adapter, times, floats } = await reportInChromium(served, { models: 0, seed: 1, ms: GPU_MS, floats: true }, false, line => { process.stderr.write(`  ${line}\n`) })
+    const on = `on ${[adapter.vendor, adapter.architecture, adapter.isFallbackAdapter ? '(software)' : ''].filter(word => word !== '').join(' ')}`
+    return BENCH_MODELS.flatMap(({ name }): Measurement[] => {
+      const float = floats.find(one => 'model' in one && one.model === name)
+      const peers = float === undefined || !('model' in float) ? [] : [{ name: `tfjs-webgpu float Adam step, ${name}, ${on}`, unit: 'ms', median: float.stepMs, min: float.bestStepMs, runs: 1 }]
+      const exact = times.filter(time => time.model === name && time.backend !== 'wasm').map(time => {
+        if (!time.equal) throw new Error(`${time.backend} does not give the bits of wasm on ${name}`)
+        const [peer] = peers
+        return { name: `exact ${time.backend} products step, ${name}, ${on}`, unit: 'ms', median: time.stepMs, min: time.bestStepMs, runs: 1, ...(peer === undefined ? {} : { peer: peer.name, ratio: peer.median / time.stepMs }) }
+      })
+      return [...exact, ...peers]
+    })
+  } finally {
+    await served.stop()
+  }
+}
+
 export async function benchCompute (): Promise<Measurement[]> {
   const compute = await createInlineCompute('wasm')
   const { backend, failure } = await compute.status()
@@ -154,5 +181,5 @@ export async function benchCompute (): Promise<Measurement[]> {
   const results: Measurement[] = []
   for (const model of BENCH_MODELS) results.push(...await againstFloats(model, compute))
   console.warn = warn
-  return [...results, ...await replayAgainstSlice(compute), ...await calibration()]
+  return [...results, ...await replayAgainstSlice(compute), ...await calibration(), ...await againstWebgpuFloats()]
 }

@@ -17,7 +17,7 @@ import { stateHash } from '../../../src/core/training/stateHash.ts'
 import type { SliceTask } from '../../../src/ports/compute.ts'
 import vectors from '../../vectors/slices-v1.json'
 import { describeModel, modelCases } from '../../compute/models.ts'
-import { BENCH_MODELS } from './models.ts'
+import { BENCH_MODELS } from '../models.ts'
 
 export interface ReportOptions {
   readonly gpu: GPU | undefined
@@ -30,7 +30,7 @@ export interface ReportOptions {
   readonly say: (line: string) => void
 }
 
-interface Time { readonly model: string, readonly backend: string, readonly stepMs: number, readonly bestStepMs: number, readonly gigaMacsPerSecond: number, readonly equal: boolean }
+export interface Time { readonly model: string, readonly backend: string, readonly stepMs: number, readonly bestStepMs: number, readonly gigaMacsPerSecond: number, readonly equal: boolean }
 
 async function bits (kernels: Kernels, task: SliceTask): Promise<string> {
   const hasher = await createHasher()
@@ -87,7 +87,14 @@ async function timed (kernels: Kernels, taskOf: (steps: number) => SliceTask, bu
   return { stepMs: median(all), bestStepMs: Math.min(...all) }
 }
 
-export async function gpuReport ({ gpu, models, seed, budgetMs, say }: ReportOptions): Promise<object> {
+export interface Report {
+  readonly adapter: { readonly vendor: string, readonly architecture: string, readonly device: string, readonly description: string, readonly isFallbackAdapter: boolean, readonly dot4: boolean }
+  /** By product path. */
+  readonly equality: Readonly<Record<string, object>>
+  readonly times: readonly Time[]
+}
+
+export async function gpuReport ({ gpu, models, seed, budgetMs, say }: ReportOptions): Promise<Report> {
   const adapter = await gpu?.requestAdapter({ powerPreference: 'high-performance' })
   if (adapter == null) throw new Error('no WebGPU adapter')
   const { vendor, architecture, device, description, isFallbackAdapter } = adapter.info

@@ -10,15 +10,10 @@
  * Without a browser: `npm run bench:gpu -- --node` writes build/gpu-bench/node.mjs, one file that runs
  * under Node with the npm package webgpu: node node.mjs PATH-OF-THE-PACKAGE [models] [ms].
  */
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { build } from 'vite'
-import { openProfile, serveTestPage, SOFTWARE_GPU } from '../../../src/cli/builtPage.ts'
-
-/** Linux hides its GPUs behind these; elsewhere they change nothing. */
-const HARDWARE_GPU = ['--enable-unsafe-webgpu', '--enable-features=Vulkan', '--ignore-gpu-blocklist']
+import { addressOf, reportInChromium, serveReport } from './chromium.ts'
 
 const { values } = parseArgs({
   options: {
@@ -37,28 +32,20 @@ if (values.node) {
   process.exit(0)
 }
 
-const served = await serveTestPage('tests/bench/gpu/page')
-const url = `${served.url}?models=${values.models}&seed=${values.seed}&ms=${values.ms}&floats=${values['no-floats'] ? 0 : 1}`
+const served = await serveReport()
+const asked = { models: Number(values.models), seed: Number(values.seed), ms: Number(values.ms), floats: !values['no-floats'] }
 if (values.serve) {
-  process.stderr.write(`open ${url}\n`)
+  process.stderr.write(`open ${addressOf(served, asked)}\n`)
 } else {
-  const profile = await mkdtemp(join(tmpdir(), 'commonweight-bench-gpu-'))
-  const context = await openProfile(profile, values.software ? SOFTWARE_GPU : HARDWARE_GPU)
   let code = 0
   try {
-    const page = await context.newPage()
-    page.on('console', message => { process.stderr.write(`${message.text()}\n`) })
-    page.setDefaultTimeout(0)
-    await page.goto(url)
-    await page.waitForFunction(() => window.gpuReport !== undefined)
-    process.stdout.write(`${JSON.stringify(await page.evaluate(async () => await window.gpuReport), undefined, 2)}\n`)
+    const report = await reportInChromium(served, asked, values.software, line => { process.stderr.write(`${line}\n`) })
+    process.stdout.write(`${JSON.stringify(report, undefined, 2)}\n`)
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
     code = 1
   } finally {
-    await context.close()
     await served.stop()
-    await rm(profile, { recursive: true, force: true, maxRetries: 5 })
   }
   process.exit(code)
 }

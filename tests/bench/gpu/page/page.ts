@@ -1,9 +1,11 @@
 /** The report in a page: ?models=200&seed=1&ms=2000&floats=1 in the address change what is done. */
 import { floatTimes } from '../floats.ts'
-import { gpuReport } from '../report.ts'
+import { gpuReport, type Report } from '../report.ts'
+
+export type PageReport = Report & { readonly floats: ReadonlyArray<Awaited<ReturnType<typeof floatTimes>>[number] | { readonly failed: string }>, readonly userAgent: string }
 
 declare global {
-  interface Window { gpuReport: Promise<object> }
+  interface Window { gpuReport: Promise<PageReport> }
 }
 
 const asked = new URLSearchParams(location.search)
@@ -15,7 +17,7 @@ function say (line: string): void {
   console.log(line)
 }
 
-async function run (): Promise<object> {
+async function run (): Promise<PageReport> {
   const budgetMs = number('ms', 2000)
   const report = await gpuReport({ gpu: navigator.gpu, models: number('models', 200), seed: number('seed', 1), budgetMs, say })
   const floats = number('floats', 1) === 1 ? await floatTimes(budgetMs, say).catch((error: Error) => [{ failed: error.message }]) : []
