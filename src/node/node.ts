@@ -3,6 +3,7 @@
  * stop. What it needs of the outside comes in as ports; api.ts shows it to the page.
  */
 import type { MiningSettings, MiningView, NodePhase } from '../bridge/api.ts'
+import type { JobSpec } from '../core/codec/jobSpec.ts'
 import { genesis } from '../core/consensus/chain.ts'
 import { publicKey, sign } from '../core/crypto/keys.ts'
 import { type ChainParams, NETWORKS } from '../core/params.ts'
@@ -62,8 +63,9 @@ export interface NodeDeps {
   readonly gunzip: (bytes: Uint8Array, maxBytes: number) => Promise<Uint8Array>
   /** Instead of core's own hash() for records, of which a set has many. */
   readonly dataHasher?: Hasher
-  /** Shown instead of the network's own numbers in tests. */
+  /** Instead of the network's own numbers and benchmark, in tests and simulated worlds. */
   readonly params?: ChainParams
+  readonly benchmark?: JobSpec
 }
 
 /** A refusal for one of these reasons means that redone work came out differently. */
@@ -143,7 +145,7 @@ export class Node {
 
     const log = this.log = new RingLog(clock)
     const blame = this.refusals = new Refusals({ clock, network, log })
-    const first = genesis(params)
+    const first = genesis(params, d.benchmark)
     this.genesisHash = first.hash
     const store = new ChainStore({ storage, clock, log, lookBack: ledgerLookBack(params), empty: first.ledger })
     const chain = this.chain = new Chain({ params, genesis: first, clock, store, blame, log })
