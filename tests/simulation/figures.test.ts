@@ -1,6 +1,6 @@
 /** Figures by hand for observations small enough to count. */
 import { describe, expect, test } from 'vitest'
-import { agreedAtMs, type BlockSeen, forks, logFit, mainChain, moment, propagationMs, rateInterval, shares, spread, tabFigures } from './figures.ts'
+import { agreedAtMs, type BlockSeen, forks, forkWindows, logFit, mainChain, moment, propagationMs, rateInterval, shares, spread, tabFigures } from './figures.ts'
 
 const block = (hash: string, parent: string, height: number, tab = 0, madeAtMs = 0): BlockSeen => ({ hash, parent, height, tab, madeAtMs })
 
@@ -34,6 +34,11 @@ describe('of blocks', () => {
     expect(forks(blocks, 'y')).toEqual({ blocksMain: 3, blocksOrphaned: 2, forkRate: 2 / 3 })
     expect(forks(blocks, 'c', 2)).toEqual({ blocksMain: 2, blocksOrphaned: 1, forkRate: 0.5 })
     expect(forks([], 'g')).toEqual({ blocksMain: 0, blocksOrphaned: 0, forkRate: 0 })
+  })
+
+  test('windows of time hold each block once', () => {
+    expect(forkWindows(blocks, 'c', 40, 2)).toEqual([{ fromMs: 0, toMs: 20, blocksMain: 1, blocksOrphaned: 1 }, { fromMs: 20, toMs: 40, blocksMain: 2, blocksOrphaned: 1 }])
+    expect(forkWindows(blocks, 'c', 31, 1, 2)).toEqual([{ fromMs: 0, toMs: 31, blocksMain: 2, blocksOrphaned: 1 }])
   })
 
   test('propagation counts every other tab once, and not a return to an old head', () => {

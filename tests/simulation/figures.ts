@@ -2,7 +2,7 @@
  * The figures of a report out of what was seen in a world: plain arrays in, plain values out. Who
  * sees (a watcher, a scale run) and who draws (report/) both stay out of here.
  */
-import type { Moment, Spread, TabFigures } from './report/types.ts'
+import type { ForkWindow, Moment, Spread, TabFigures } from './report/types.ts'
 
 /** Nearest rank: a value that was seen, not one between two; zeros of nothing. */
 export function spread (values: readonly number[] | Float64Array): Spread {
@@ -50,6 +50,19 @@ export function forks (blocks: readonly BlockSeen[], head: string, settledHeight
   const blocksMain = settled.filter(b => main.has(b.hash)).length
   const blocksOrphaned = settled.length - blocksMain
   return { blocksMain, blocksOrphaned, forkRate: ratio(blocksOrphaned, blocksMain) }
+}
+
+/** The same in `count` windows of equal length up to `endMs`. */
+export function forkWindows (blocks: readonly BlockSeen[], head: string, endMs: number, count: number, settledHeight = Infinity): ForkWindow[] {
+  const main = mainChain(blocks, head)
+  const windows = Array.from({ length: count }, (_, i) => ({ fromMs: endMs * i / count, toMs: endMs * (i + 1) / count, blocksMain: 0, blocksOrphaned: 0 }))
+  for (const b of blocks) {
+    const window = windows[Math.min(count - 1, Math.floor(b.madeAtMs / endMs * count))]
+    if (b.height > settledHeight || window === undefined) continue
+    if (main.has(b.hash)) window.blocksMain++
+    else window.blocksOrphaned++
+  }
+  return windows
 }
 
 /** Ms from each block's making to its being the head of another tab, of every such pair; first time only. */
