@@ -3,9 +3,9 @@
  * strikes an honest tab (or the network) and ends after a while. `heal` ends them all: from then on
  * everything works, and only the enemies stay.
  */
-import type { StorageFailure } from '../../src/ports/storage.ts'
-import { StorageError } from '../../src/ports/storage.ts'
+import { toHex } from '../../src/core/codec/ssz.ts'
 import type { PeerId } from '../../src/ports/network.ts'
+import { StorageError, type StorageFailure } from '../../src/ports/storage.ts'
 import type { FaultOptions } from './options.ts'
 import type { Seeded } from './seeded.ts'
 import type { Tab } from './tab.ts'
@@ -45,6 +45,8 @@ export class Faults {
   readonly clocks = new Set<Tab>()
   /** Tabs that have computed wrong bits, and so may believe anything. */
   readonly wrong = new Set<Tab>()
+  /** Hashes they gave that are not those of the work, and who gave them. */
+  readonly wrongResults = new Map<string, Tab>()
   readonly #wrongForGood = new Set<Tab>()
   /** What broke in here: a mistake of the simulator. */
   readonly mistakes: unknown[] = []
@@ -53,7 +55,12 @@ export class Faults {
     this.#world = world
     this.#o = o
     this.#random = world.random.stream('faults')
-    world.listen({ opened: () => { this.#split() } })
+    world.listen({
+      opened: tab => {
+        tab.session!.device.onWrong = stateHash => { this.wrongResults.set(toHex(stateHash), tab) }
+        this.#split()
+      }
+    })
   }
 
   /** Honest, and its device has always computed right. */
