@@ -5,10 +5,11 @@
  * A block is judged once, on its parent, however many nodes hold it. What follows from something
  * that was already named is not named again.
  */
+import { createHash } from 'node:crypto'
 import { H, type Hex, hexOf, ZEROS } from './bytes.ts'
 import { ancestorAt, drawingHeight, drawnJob, isOn } from './draws.ts'
 import { headerFindings, workOf } from './headers.ts'
-import { type Agreement, agreementOf, type Held, rewardsOf, type Rewards } from './history.ts'
+import { type Agreement, agreementOf, type Held, rewardsOf, type Rewards, workedTwiceOn, type WorkedTwice } from './history.ts'
 import { Ledger } from './ledger.ts'
 import { readSnapshot, rootOf, type Snapshot, snapshotOf } from './ledgerRoot.ts'
 import { type AuditParams, genesisText, MAX_BODY_BYTES } from './numbers.ts'
@@ -40,18 +41,21 @@ export interface HeadClaim {
 export class Auditor {
   readonly params: AuditParams
   readonly genesis: Entry
-  readonly #verify: Verify = signatureChecker()
+  readonly #verify: Verify
   readonly #entries = new Map<Hex, Entry>()
-  /** Bytes seen before, by their plain hash: most nodes hold the same blocks. */
+  /** Bytes seen before, by their hash (a quick one of the runtime's): most nodes hold the same blocks. */
   readonly #bytes = new Map<Hex, AuditResult>()
+  /** Blocks held that have something wrong with them. */
+  readonly #wrong = new Set<Hex>()
   /** Where something that may be on a chain once was seen. */
   readonly #seen = new Map<string, Entry[]>()
   readonly #all: Violation[] = []
   readonly #replayer: Replayer
 
-  /** `benchmark`: the encoded spec of the job in the genesis block. */
-  constructor (params: AuditParams, benchmark: Uint8Array) {
+  /** `benchmark`: the encoded spec of the job in the genesis block. `verify`: where others of the process remember signatures too. */
+  constructor (params: AuditParams, benchmark: Uint8Array, verify: Verify = signatureChecker()) {
     this.params = params
+    this.#verify = verify
     const spec = readSpec(benchmark)
     if ('wrong' in spec) throw new Error(`no spec: ${spec.wrong}`)
     this.genesis = this.#genesis(benchmark, spec.value)
@@ -83,7 +87,7 @@ export class Auditor {
 
   /** Judges a block. Its parent must have been added before. */
   add (blockBytes: Uint8Array): AuditResult {
-    const name = hexOf(H('audit-bytes', blockBytes))
+    const name = createHash('sha256').update(blockBytes).digest('hex')
     const known = this.#bytes.get(name)
     if (known !== undefined) return { ...known, fresh: false }
     const result = this.#judge(blockBytes, name)
@@ -139,6 +143,13 @@ export class Auditor {
     return rewardsOf(entry)
   }
 
+  /** Slices that a key did twice on the chain up to `id`: no rule is broken, but an honest node does not. */
+  workedTwice (id: Hex): WorkedTwice[] {
+    const entry = this.#entries.get(id)
+    if (entry === undefined) throw new Error(`no block ${id} was added`)
+    return workedTwiceOn(entry)
+  }
+
   /** Redoes the work of block `id`: its own slice, those it seals, and the states that its seals define. */
   replay (id: Hex, supply: Supply): Replayed & { readonly violations: readonly Violation[] } {
     const entry = this.#entries.get(id)
@@ -176,8 +187,10 @@ export class Auditor {
       return { id, height: block.header.template.height, fresh: true, violations: this.#name(id, block.header.template.height, [['parent-unknown', hexOf(block.header.template.parent)]]) }
     }
     const { entry, found } = this.#apply(block, hash, id, parent)
-    // A second copy of a hash differs in its signature or in a body that is not its own: the first stays.
-    if (!this.#entries.has(id)) this.#entries.set(id, entry)
+    // Another copy of a hash differs in its signature or in a body that is not its own: the right one stays.
+    if (!this.#entries.has(id) || (this.#wrong.has(id) && found.length === 0)) this.#entries.set(id, entry)
+    if (found.length === 0) this.#wrong.delete(id)
+    else if (this.#entries.get(id) === entry) this.#wrong.add(id)
     const result: AuditResult = { id, height: entry.height, fresh: true, violations: this.#name(id, entry.height, found) }
     return result
   }

@@ -12,12 +12,17 @@ export const NO_HASH: Hex = hexOf(ZEROS)
 export const sameBytes = (a: Uint8Array, b: Uint8Array): boolean => Buffer.compare(a, b) === 0
 export const numberBE = (bytes: Uint8Array): bigint => BigInt(`0x${hexOf(bytes)}`)
 
-function littleEndian (n: bigint, size: number): Uint8Array {
-  if (n < 0n || n >= 1n << BigInt(8 * size)) throw new Error(`${n} is no u${8 * size}`)
-  return Uint8Array.from({ length: size }, (_, i) => Number((n >> BigInt(8 * i)) & 255n))
+/** Little-endian; a value that does not fit is an error of ours. */
+export function u32 (n: number): Uint8Array {
+  const out = Buffer.alloc(4)
+  out.writeUInt32LE(n)
+  return out
 }
-export const u32 = (n: number): Uint8Array => littleEndian(BigInt(n), 4)
-export const u64 = (n: bigint): Uint8Array => littleEndian(n, 8)
+export function u64 (n: bigint): Uint8Array {
+  const out = Buffer.alloc(8)
+  out.writeBigUInt64LE(n)
+  return out
+}
 export const firstU32 = (bytes: Uint8Array): number => Buffer.from(bytes.subarray(0, 4)).readUInt32LE(0)
 
 const tagKeys = new Map<string, Uint8Array>()

@@ -2,7 +2,8 @@
  * The auditor against the cheaters of cheats.ts, one for every rule: each is named by that rule, and
  * by nothing else but what is the same thing seen from another side; the honest block beside it by nothing.
  */
-import { describe, expect, it } from 'vitest'
+import { readFileSync } from 'node:fs'
+import { describe, expect, it, vi } from 'vitest'
 import { encodeJobSpec } from '../../../src/core/codec/jobSpec.ts'
 import { Block } from '../../../src/core/codec/wire.ts'
 import { REASON_CODES, type ReasonCode } from '../../../src/core/consensus/refusal.ts'
@@ -13,6 +14,9 @@ import { hexOf } from './bytes.ts'
 import { Ledger } from './ledger.ts'
 import { VIOLATIONS } from './violations.ts'
 import { readBlock } from './wire.ts'
+
+// A second or two on an idle machine, more on a busy one.
+vi.setConfig({ testTimeout: 120_000 })
 
 /**
  * What no block on a chain can show: what was unknown, or not yet, to whoever refused it; work, which
@@ -58,6 +62,12 @@ describe('the auditor', () => {
   it('has a name for every reason that a block on a chain can give', () => {
     const names: readonly string[] = VIOLATIONS
     expect(REASON_CODES.filter(r => !names.includes(r))).toEqual(['header-parent', 'header-time-future', 'replay-unavailable', 'seal-state-unavailable'])
+  })
+
+  it('has no name that nothing shows', () => {
+    const here = new Set([...REASON_CODES.filter(r => !NOT_HERE.has(r)), ...Object.values(EXPECTED).flat(), 'transaction-nonce-exhausted', 'encoding', 'parent-unknown'])
+    const elsewhere = ['books', 'replay'].map(name => readFileSync(new URL(`${name}.test.ts`, import.meta.url), 'utf8')).join('\n')
+    expect(VIOLATIONS.filter(name => !here.has(name) && !elsewhere.includes(`['${name}'`))).toEqual([])
   })
 
   for (const reason of REASON_CODES.filter(r => !NOT_HERE.has(r))) {

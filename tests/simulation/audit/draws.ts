@@ -29,11 +29,17 @@ export function drawnJob (q: Entry, miner: Uint8Array): Hex {
   return q.ledger.benchmark.id
 }
 
+const miners = new WeakMap<Entry, Map<number, Hex[]>>()
+
 /** Keys of the miners of the last `count` blocks up to and with `tip`, genesis aside, each once, ascending. */
 function minersUpTo (tip: Entry, count: number): Hex[] {
+  const known = miners.get(tip)?.get(count)
+  if (known !== undefined) return known
   const keys = new Set<Hex>()
   for (let e: Entry | undefined = tip, i = 0; e !== undefined && e.height > 0 && i < count; e = e.parent, i++) keys.add(hexOf(e.header.template.miner))
-  return [...keys].sort()
+  const sorted = [...keys].sort()
+  miners.set(tip, (miners.get(tip) ?? new Map<number, Hex[]>()).set(count, sorted))
+  return sorted
 }
 
 export function isEligible (p: AuditParams, q: Entry, { template, slice }: Claim): boolean {

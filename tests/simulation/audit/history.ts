@@ -5,6 +5,7 @@ import type { Credit } from './ledger.ts'
 import { costOf } from './model.ts'
 import type { Entry } from './tree.ts'
 import type { Finding } from './violations.ts'
+import { claimId } from './wire.ts'
 
 /** One node's history: block hashes in ascending order, its head last. It may begin anywhere. */
 export interface Held { readonly node: string, readonly blocks: readonly Hex[] }
@@ -67,6 +68,29 @@ export function agreementOf (entries: ReadonlyMap<Hex, Entry>, held: readonly He
     }
   }
   return { depth: Math.max(0, ...apart.map(a => a.depth)), heads: heads.size, lag, ...(best === undefined ? {} : { best: best.id }), apart, findings }
+}
+
+/** A slice number that one key used for two different claims of one job and round. */
+export interface WorkedTwice { readonly miner: Hex, readonly job: Hex, readonly round: number, readonly slice: number, readonly claims: readonly Hex[] }
+
+/**
+ * The rules let a miner count its slices anew under another template, for the noise differs and so does
+ * the work; an honest node counts on, also after a restart.
+ */
+export function workedTwiceOn (head: Entry): WorkedTwice[] {
+  const all = new Map<string, WorkedTwice>()
+  for (let e: Entry = head; e.parent !== undefined; e = e.parent) {
+    const { header, body } = e.block!
+    for (const claim of [header, ...body.seals.flatMap(({ seal }) => seal.contributions)]) {
+      const { miner, job, round } = claim.template
+      const one = { miner: hexOf(miner), job: hexOf(job), round, slice: claim.slice }
+      const name = Object.values(one).join('/')
+      const claims = all.get(name)?.claims ?? []
+      const id = hexOf(claimId(claim))
+      if (!claims.includes(id)) all.set(name, { ...one, claims: [...claims, id] })
+    }
+  }
+  return [...all.values()].filter(({ claims }) => claims.length > 1)
 }
 
 /** One miner's, by its key; credits go to whatever account it names. */

@@ -1,6 +1,6 @@
 /** The auditor's own copies of what specs, slices and payloads are, against the code's, on specs and states of all kinds. */
 import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { encodeJobSpec, type JobSpec } from '../../../src/core/codec/jobSpec.ts'
 import { toHex } from '../../../src/core/codec/ssz.ts'
 import { hash, u32le } from '../../../src/core/crypto/hash.ts'
@@ -20,6 +20,9 @@ import { batchRecords } from './replay.ts'
 import { specProblem } from './specRules.ts'
 import * as own from './states.ts'
 import { readSpec, type Spec } from './wire.ts'
+
+// A second or two on an idle machine, more on a busy one.
+vi.setConfig({ testTimeout: 120_000 })
 
 const LEAST = 1000
 
@@ -74,9 +77,9 @@ describe('specs', () => {
       const ours = specErrors(s, LEAST).length === 0
       seen[ours ? 'taken' : 'refused']++
       expect(specProblem(read(s), LEAST) === undefined).toBe(ours)
-    }), { numRuns: 1500, seed: 5 })
-    expect(seen.taken).toBeGreaterThan(300)
-    expect(seen.refused).toBeGreaterThan(300)
+    }), { numRuns: 1000, seed: 5 })
+    expect(seen.taken).toBeGreaterThan(200)
+    expect(seen.refused).toBeGreaterThan(200)
   })
 
   it('that format their names are refused by both', () => {

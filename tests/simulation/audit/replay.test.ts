@@ -2,7 +2,7 @@
  * The auditor redoes the work of real nodes: two of them mine, seal and run a paid job to its end, and
  * all of it comes out the same from the documents; then one thing is forged at a time.
  */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { encodeJobSpec } from '../../../src/core/codec/jobSpec.ts'
 import { equalBytes, toHex } from '../../../src/core/codec/ssz.ts'
 import { Block, type Claim, type SignedSeal, type Template } from '../../../src/core/codec/wire.ts'
@@ -25,6 +25,9 @@ import { benchmarkData, smallData, workParams, workSpec, World, type WorkNode } 
 import { Auditor } from './auditor.ts'
 import type { Hex } from './bytes.ts'
 import type { Supply } from './replay.ts'
+
+// Whole nodes on one thread: seconds on an idle machine, more on a busy one.
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 240_000 })
 
 const other = hash('test-other')
 const paidData = smallData(120, 90, 1)
@@ -66,7 +69,7 @@ beforeAll(async () => {
     const { meta, body } = a.chain.at(i + 1)!
     return Block.serialize({ header: meta.header, body })
   })
-}, 120_000)
+})
 afterAll(async () => { await world.stop() })
 
 function audited (): Auditor {
@@ -86,6 +89,7 @@ describe('a chain of real work', () => {
       expect(auditor.replay(id, { records }).slices).toBe(0)
     }
     expect(slices).toBeGreaterThan(chain.length)
+    expect(auditor.workedTwice(toHex(node.chain.head().hash))).toEqual([])
     const rewards = auditor.rewards(toHex(node.chain.head().hash))
     expect([...rewards.values()].reduce((sum, r) => sum + r.contributions, 0)).toBeGreaterThan(5)
     expect([...rewards.values()].some(r => r.credited.contribution > 0n)).toBe(true)

@@ -65,10 +65,21 @@ const CLAIM_UNSIGNED_BYTES = CLAIM_BYTES - 64
 
 export const bodyBytes = (body: Body): Uint8Array => serialize(WIRE.Body, body)
 export const bodyRoot = (body: Body): Uint8Array => H('body', bodyBytes(body))
-export const templateHash = (template: Template): Uint8Array => H('template', serialize(WIRE.Template, template))
-export const claimId = (claim: Claim): Uint8Array => H('claim', serialize(WIRE.Claim, claim).subarray(0, CLAIM_UNSIGNED_BYTES))
-export const sealHash = (seal: Seal): Uint8Array => H('seal', serialize(WIRE.Seal, seal))
-export const transactionId = (transaction: Transaction): Uint8Array => H('transaction', serialize(WIRE.Transaction, transaction))
+
+/** The name of a value that never changes: hashed once. */
+function once<T extends object> (name: (value: T) => Uint8Array): (value: T) => Uint8Array {
+  const known = new WeakMap<T, Uint8Array>()
+  return value => {
+    const digest = known.get(value) ?? name(value)
+    known.set(value, digest)
+    return digest
+  }
+}
+
+export const templateHash = once<Template>(template => H('template', serialize(WIRE.Template, template)))
+export const claimId = once<Claim>(claim => H('claim', serialize(WIRE.Claim, claim).subarray(0, CLAIM_UNSIGNED_BYTES)))
+export const sealHash = once<Seal>(seal => H('seal', serialize(WIRE.Seal, seal)))
+export const transactionId = once<Transaction>(transaction => H('transaction', serialize(WIRE.Transaction, transaction)))
 export const ticketOf = (claim: Claim, z: Uint8Array): Uint8Array => H('ticket', z, u32(claim.slice), claim.resultHash, claim.payloadDigest)
 export const specHash = (spec: Uint8Array): Uint8Array => H('spec', spec)
 export const jobId = (spec: Uint8Array, owner: Uint8Array, nonce: number): Uint8Array => H('job', specHash(spec), owner, u32(nonce))
