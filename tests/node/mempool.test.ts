@@ -18,9 +18,11 @@ const fee = kit.params.minFee
 /** A chain that is wherever the test says. */
 class StubChain {
   tip: BlockMeta
+  side: readonly BlockRecord[] = []
   #listener: ChainEvents['head'] = () => {}
   constructor (tip: BlockMeta) { this.tip = tip }
   head (): BlockMeta { return this.tip }
+  offMain (): BlockRecord[] { return [...this.side] }
   on<K extends keyof ChainEvents> (_: K, listener: ChainEvents[K]): () => void {
     this.#listener = listener
     return () => {}
@@ -34,15 +36,17 @@ class StubChain {
 
 const record = (m: Mined): BlockRecord => ({ meta: m.meta, body: m.block.body, events: m.events, checked: 'replayed' })
 
-interface Pool { readonly pool: Mempool, readonly chain: StubChain, readonly clock: ManualClock, readonly published: SignedTransaction[], readonly disk: MemoryDisk }
+interface Pool { readonly pool: Mempool, readonly chain: StubChain, /** When the blocks so far are on disk. */ blocksWritten: Promise<void>, readonly clock: ManualClock, readonly published: SignedTransaction[], readonly disk: MemoryDisk }
 
-function make (o: { readonly limits?: PoolLimits, readonly disk?: MemoryDisk, readonly own?: Uint8Array[] } = {}): Pool {
+function make (o: { readonly limits?: PoolLimits, readonly disk?: MemoryDisk, readonly storage?: MemoryStorage, readonly own?: Uint8Array[] } = {}): Pool {
   const clock = new ManualClock(kitTime(kit, 100))
   const chain = new StubChain(grown)
   const disk = o.disk ?? new MemoryDisk()
   const published: SignedTransaction[] = []
-  const pool = new Mempool({ params: kit.params, clock, signatures: new TestSignatures(), chain, storage: new MemoryStorage(disk), log: new RingLog(clock), own: o.own ?? [], publish: (t) => { published.push(t) }, limits: o.limits })
-  return { pool, chain, clock, published, disk }
+  const blocks = { written: async (): Promise<void> => { await made.blocksWritten } }
+  const pool = new Mempool({ params: kit.params, clock, signatures: new TestSignatures(), chain, blocks, storage: o.storage ?? new MemoryStorage(disk), log: new RingLog(clock), own: o.own ?? [], publish: (t) => { published.push(t) }, limits: o.limits })
+  const made: Pool = { pool, chain, clock, published, disk, blocksWritten: Promise.resolve() }
+  return made
 }
 
 const pay = (from: number, o: { readonly fee?: bigint, readonly nonce?: number, readonly amount?: bigint } = {}): SignedTransaction =>
