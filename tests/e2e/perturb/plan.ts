@@ -9,8 +9,7 @@ import { Seeded } from './seeded.ts'
  * crash: the tab's renderer falls over. close: the tab is closed. renderers: every process of the
  * profile's pages is killed at once by SIGKILL. browser: the browser itself is, as by a power cut.
  */
-export const KILLS = ['crash', 'close', 'renderers', 'browser'] as const
-export type KillKind = typeof KILLS[number]
+export type KillKind = 'crash' | 'close' | 'renderers' | 'browser'
 
 export type Action =
   | {

@@ -11,11 +11,11 @@ import { inPage, NAME_HELPER, type Report, type Shown, tellCommits } from './inP
 import { Witness } from './witness.ts'
 
 /** A tab that has not shown anything by then has not come back. */
-const UP_MS = 90_000
+const UP_MS = 180_000
 const LOADS = 6
+const OPENINGS = 5
 
 export interface Listener {
-  /** Gives the name under which a tab is known from its first view on. */
   report (seat: Seat, report: Report): void
   trouble (seat: Seat, text: string): void
 }
@@ -44,7 +44,7 @@ export class Seat {
     await this.page?.close().catch(() => {})
     this.first = undefined
     this.working = false
-    const page = await this.profile.context.newPage()
+    const page = await openPage(this.profile.context)
     this.page = page
     page.on('pageerror', e => { if (this.page === page) this.profile.listener.trouble(this, `page error: ${e.message}`) })
     page.on('console', message => { if (message.text().startsWith('perturb:')) this.#commit?.() })
@@ -88,7 +88,8 @@ export class Seat {
       this.first = report.view
       this.#shown?.()
     }
-    if (report.kind === 'view' && report.view.phase === 'ready' && report.view.slices > 0) this.working = true
+    // Alone, or with old work that nobody can hand out any more, a tab works as well.
+    if (report.kind === 'view' && report.view.slices > 0) this.working = true
     this.profile.listener.report(this, report)
   }
 
@@ -129,7 +130,7 @@ export class Profile {
     this.index = index
     this.listener = listener
     this.#dir = dir
-    this.witness = new Witness(origin)
+    this.witness = new Witness(origin, openPage)
     this.seats = Array.from({ length: tabs }, (_, place) => new Seat(this, place))
   }
 
@@ -182,6 +183,18 @@ export class Profile {
   async destroy (): Promise<void> {
     await this.#context?.close().catch(() => {})
     await rm(this.#dir, { recursive: true, force: true, maxRetries: 5 })
+  }
+}
+
+/** A browser whose processes have just died refuses a new page for a moment. */
+export async function openPage (context: BrowserContext): Promise<Page> {
+  for (let i = 1; ; i++) {
+    try {
+      return await context.newPage()
+    } catch (e) {
+      if (i === OPENINGS) throw e
+      await new Promise(resolve => setTimeout(resolve, 300 * i))
+    }
   }
 }
 

@@ -17,7 +17,7 @@ const USAGE = `npm run soak:tabs -- [--kills 1000] [--tabs 4] [--seed S] [--minu
   --json       end with one line of JSON on stdout`
 
 /** Kills between two agreements. */
-const ACT_KILLS = 60
+const ACT_KILLS = 200
 const PROGRESS_MS = 15_000
 
 interface Options { readonly kills: number, readonly tabs: number, readonly seed: string, readonly minutes: number, readonly json: boolean }
@@ -103,11 +103,9 @@ async function main (): Promise<number> {
           if (mine.seats.some(s => s.page === undefined)) throw new Error('a tab is not open')
         }
       }))
+      if (world.failures.length > 0) break
+      await world.powerCut(`power cut after act ${act}`)
       await world.heal(`agreement after act ${act}`)
-      if (world.failures.length === 0) {
-        await world.powerCut(`power cut after act ${act}`)
-        await world.heal(`agreement after the power cut of act ${act}`)
-      }
     }
   } finally {
     clearInterval(progress)

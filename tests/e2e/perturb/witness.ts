@@ -26,9 +26,13 @@ const PATH = 'perturb-witness'
 
 export class Witness {
   readonly #origin: string
+  readonly #openPage: (context: BrowserContext) => Promise<Page>
   #page: Page | undefined
 
-  constructor (origin: string) { this.#origin = origin }
+  constructor (origin: string, openPage: (context: BrowserContext) => Promise<Page>) {
+    this.#origin = origin
+    this.#openPage = openPage
+  }
 
   /** Every node database of the profile whose name is among `names`, and the wallet's seed. */
   async read (context: BrowserContext, names: readonly string[], known: readonly string[]): Promise<ProfileDump> {
@@ -59,7 +63,7 @@ export class Witness {
     const page = this.#page
     if (page !== undefined && page.context() === context && !page.isClosed() && await page.evaluate(() => true).catch(() => false)) return page
     await page?.close().catch(() => {})
-    const fresh = await context.newPage()
+    const fresh = await this.#openPage(context)
     fresh.once('crash', () => { void fresh.close().catch(() => {}) })
     await fresh.route(`**/${PATH}`, async route => { await route.fulfill({ contentType: 'text/html', body: '<title>witness</title>' }) })
     await fresh.goto(`${this.#origin}${PATH}`)

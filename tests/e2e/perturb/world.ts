@@ -13,7 +13,7 @@ import { type ServerProcess, startServer } from '../../../src/cli/serverProcess.
 import { checkAccount, checkDisk, checkKeys, checkReturn, type Checked, identityDatabase, type Loss } from './checks.ts'
 import type { Report, Shown } from './inPage.ts'
 import { type Identity, Oracle } from './oracle.ts'
-import { COMMIT_WAIT_MS, describe, type KillKind, KILLS, type Step } from './plan.ts'
+import { COMMIT_WAIT_MS, describe, type KillKind, type Step } from './plan.ts'
 import { type Listener, Profile, type Seat, signal } from './seat.ts'
 import type { ProfileDump } from './witness.ts'
 
@@ -72,14 +72,13 @@ export class World implements Listener {
     const world = new World(await startServer({ network: 'test', dataDir }), dataDir)
     for (let i = 0; i < profiles; i++) {
       world.#step[i] = 'start'
-      const profile = await Profile.create(i, tabs, world.#server.url, world)
-      world.profiles.push(profile)
-      // One after another: the first one's slot is 0, and none is taken twice.
-      for (const seat of profile.seats) {
-        await world.#open(seat)
-        await seat.page!.evaluate(async () => { await window.commonweight!.setMining({ on: true, workers: 2, duty: 0.3 }) })
-      }
+      world.profiles.push(await Profile.create(i, tabs, world.#server.url, world))
     }
+    await Promise.all(world.profiles.flatMap(p => p.seats).map(async seat => {
+      await world.#open(seat)
+      // Two lanes, for what only two at once can get wrong; little of the time, for all tabs share one machine.
+      await seat.page!.evaluate(async () => { await window.commonweight!.setMining({ on: true, workers: 2, duty: 0.1, backend: 'wasm' }) })
+    }))
     return world
   }
 
@@ -224,21 +223,22 @@ export class World implements Listener {
   async kill (profile: Profile, a: Extract<Step['action'], { kind: 'kill' }>): Promise<void> {
     const seats = a.tabs.map(i => profile.seats[i])
     await profile.pids()
-    if (a.sendMs !== undefined && await this.#send(profile)) await sleep(a.sendMs)
+    if (a.sendMs !== undefined && await this.send(profile)) await sleep(a.sendMs)
     if (a.aim === 'commit') {
       const began = Date.now()
       await Promise.race(seats.map(async s => { await s.commit(COMMIT_WAIT_MS) }))
       if (Date.now() - began < COMMIT_WAIT_MS) this.figures.atCommit += seats.length
       await sleep(a.afterMs)
     }
-    const { diedAt, dead } = await this.#die(profile, seats, a.how)
+    const { diedAt, dead } = await this.die(profile, seats, a.how)
     this.figures.kills[a.how] += seats.length
     const disks = await this.autopsy(profile, dead, diedAt)
     if (a.againMs !== undefined) await this.#dieAtBoot(seats[0], a.againMs, disks)
     await Promise.all(seats.map(async s => { await this.back(s, disks) }))
   }
 
-  async #die (profile: Profile, seats: readonly Seat[], how: KillKind): Promise<{ readonly diedAt: number, readonly dead: Identity[] }> {
+  /** Ends the tabs and leaves them dead. */
+  async die (profile: Profile, seats: readonly Seat[], how: KillKind): Promise<{ readonly diedAt: number, readonly dead: Identity[] }> {
     const dead = [...new Set(seats.map(s => this.#seatOf.get(s)).filter(i => i !== undefined))]
     switch (how) {
       case 'crash': await Promise.all(seats.map(async s => { await s.crash() })); break
@@ -294,7 +294,7 @@ export class World implements Listener {
   }
 
   /** From the wallet's first tab alone: two tabs of one wallet would both take the next nonce. */
-  async #send (profile: Profile): Promise<boolean> {
+  async send (profile: Profile): Promise<boolean> {
     const seat = profile.seats.find(s => s.first?.slot === 0)
     const who = seat === undefined ? undefined : this.#seatOf.get(seat)
     const to = [...this.identities.values()].find(i => i.profile !== profile.index)?.key
@@ -347,7 +347,7 @@ export class World implements Listener {
   async powerCut (name: string): Promise<void> {
     this.#step.fill(name)
     for (const p of this.profiles) await p.pids()
-    const died = await Promise.all(this.profiles.map(async p => ({ p, ...await this.#die(p, p.seats, 'browser') })))
+    const died = await Promise.all(this.profiles.map(async p => ({ p, ...await this.die(p, p.seats, 'browser') })))
     this.figures.kills.power += this.profiles.reduce((n, p) => n + p.seats.length, 0)
     const disks = new Map<Identity, Checked>()
     for (const { p, dead, diedAt } of died) for (const [who, c] of await this.autopsy(p, dead, diedAt)) disks.set(who, c)
@@ -361,7 +361,5 @@ export class World implements Listener {
     await rm(this.#dataDir, { recursive: true, force: true })
   }
 }
-
-export const killKinds: readonly string[] = [...KILLS, 'boot', 'power']
 
 async function sleep (ms: number): Promise<void> { await new Promise(resolve => setTimeout(resolve, ms)) }
