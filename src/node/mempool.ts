@@ -96,17 +96,14 @@ export class Mempool implements PoolService {
     const rows = await this.#storage.range('pool', { limit: this.#limits.count })
     for (const [key, bytes] of rows) {
       const d = bytes.length === 0 ? undefined : decode(SignedTransaction, bytes, MAX_TRANSACTION_BYTES)
-      const refused = d?.ok === true ? await this.add(d.value) : invalid('transaction-action', 'stored bytes are damaged')
+      const [signed] = d?.ok === true ? await this.#signatures.verify([transactionSignatureItem(d.value)]) : [false]
+      const refused = d?.ok === true && signed ? this.#takeAgain(d.value) : invalid('transaction-signature', 'stored bytes are damaged')
       if (refused === undefined) continue
-      if (d?.ok === true && NOT_YET.has(refused.reason)) {
-        this.#insert(this.#entry(d.value, bytes.length))
-        continue
-      }
       this.#log.info('pool', `stored transaction ${key.slice(0, 8)} dropped: ${refused.reason}`)
       this.#forget(key)
     }
     // It may have died between the block that took a transaction out of the chain and this record of it.
-    for (const b of this.#chain.offMain()) for (const t of b.body.transactions) if (this.#isOwn(t)) await this.add(t)
+    for (const b of this.#chain.offMain()) for (const t of b.body.transactions) if (this.#isOwn(t)) this.#takeAgain(t)
     this.#rebroadcastLater()
     return () => {
       off()
@@ -221,6 +218,17 @@ export class Mempool implements PoolService {
     return ledger
   }
 
+  /** One that was taken before, its signature checked. */
+  #takeAgain (tx: SignedTransaction): Refusal | undefined {
+    const e = this.#entry(tx, SignedTransaction.serialize(tx).length)
+    if (this.#byId.has(e.id)) return undefined
+    const refused = this.#refusal(e)
+    if (refused !== undefined && !(e.own && NOT_YET.has(refused.reason))) return refused
+    const full = this.#makeRoom(e)
+    if (full === undefined) this.#insert(e)
+    return full
+  }
+
   /** Lets go of what pays less; refuses the newcomer if that is itself. */
   #makeRoom (e: Entry): Refusal | undefined {
     const old = this.#bySender.get(e.from)?.get(e.nonce)
@@ -270,10 +278,8 @@ export class Mempool implements PoolService {
     // What a lost block had waits again, unless the new chain has it too. Its signatures were checked.
     for (const b of removed) {
       for (const t of b.body.transactions) {
-        const e = this.#entry(t, SignedTransaction.serialize(t).length)
-        touched.add(e.from)
-        if (mined.has(e.id) || this.#byId.has(e.id) || this.#refusal(e) !== undefined || this.#makeRoom(e) !== undefined) continue
-        this.#insert(e)
+        touched.add(toHex(t.transaction.from))
+        if (!mined.has(toHex(transactionId(t.transaction)))) this.#takeAgain(t)
       }
     }
     for (const id of mined) {

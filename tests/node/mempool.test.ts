@@ -275,6 +275,19 @@ describe('own transactions', () => {
     expect(mined.pool.size).toBe(0)
   })
 
+  it('of a block that leaves the chain wait again, even if their credit has left with it', async () => {
+    const { pool, chain } = make({ own: [keyPair(1).key] })
+    await pool.start()
+    const mined = kit.mine(grown, { transactions: [pay(1), pay(2)] })
+    chain.move(mined.meta, [], [mined])
+    chain.move(kit.genesis, [mined], [])
+    expect(pool.pending(keyPair(1).key)).toEqual([pay(1)])
+    expect(pool.size).toBe(1)
+    const again = kit.mine(grown)
+    chain.move(again.meta, [], [again])
+    expect(pool.select(again.meta)).toEqual([pay(1)])
+  })
+
   it('survive a restart on a chain that does not have their credit yet', async () => {
     const own = [keyPair(1).key]
     const first = make({ own })

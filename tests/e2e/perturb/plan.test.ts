@@ -11,7 +11,7 @@ test('a seed gives the same steps again, and each profile and each seed its own'
   expect(steps('one', 0, 200)).toEqual(steps('one', 0, 200))
   expect(steps('one', 1, 200)).not.toEqual(steps('one', 0, 200))
   expect(steps('two', 0, 200)).not.toEqual(steps('one', 0, 200))
-  expect(steps('one', 0, 3).map(words).join('; ')).toMatchInlineSnapshot(`"step 0.0 kill close of 0; step 0.1 kill renderers of 0+1; step 0.2 kill renderers of 0+1 at a commit"`)
+  expect(steps('one', 0, 3).map(words).join('; ')).toMatchInlineSnapshot(`"step 0.0 kill close of 0 and again after 229 ms; step 0.1 kill renderers of 0+1 and again after 3899 ms; step 0.2 kill renderers of 0+1 at a commit"`)
 })
 
 test('every kind of step and every way to die comes up, and most steps kill', () => {

@@ -22,7 +22,7 @@ export type Action =
     readonly afterMs: number
     /** A transfer is sent, and the kill comes this many ms after it was acknowledged. */
     readonly sendMs: number | undefined
-    /** The tab that comes back is crashed again this long after it began to load. */
+    /** The tabs that come back are crashed again this long after they began to load. */
     readonly againMs: number | undefined
   }
   | { readonly kind: 'reload', readonly tab: number }
@@ -61,8 +61,8 @@ function draw (r: Seeded, lane: number, tabs: number): Action {
       const afterMs = r.between(0, 40)
       const send = r.chance(30)
       const sendMs = r.between(0, 60)
-      const again = r.chance(12)
-      const againMs = r.between(100, 2_500)
+      const again = r.chance(35)
+      const againMs = r.between(100, 6_000)
       return { kind, how, tabs: how === 'renderers' || how === 'browser' || both ? all : [one], aim, afterMs, sendMs: send ? sendMs : undefined, againMs: again ? againMs : undefined }
     }
     case 'reload': return { kind, tab: r.below(tabs) }

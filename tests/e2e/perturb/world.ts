@@ -185,8 +185,17 @@ export class World implements Listener {
 
   // --- what is done to them
 
+  /** A step; a tab that does not come back after it counts as lost. */
   async act (step: Step): Promise<void> {
     this.#step[step.lane] = describe(step)
+    try {
+      await this.#act(step)
+    } catch (e) {
+      this.fail(step.lane, [{ what: 'start', detail: e instanceof Error ? e.stack ?? e.message : String(e) }])
+    }
+  }
+
+  async #act (step: Step): Promise<void> {
     const profile = this.profiles[step.lane]
     const a = step.action
     if (a.kind !== 'kill') this.figures.others[a.kind]++
@@ -233,7 +242,7 @@ export class World implements Listener {
     const { diedAt, dead } = await this.die(profile, seats, a.how)
     this.figures.kills[a.how] += seats.length
     const disks = await this.autopsy(profile, dead, diedAt)
-    if (a.againMs !== undefined) await this.#dieAtBoot(seats[0], a.againMs, disks)
+    if (a.againMs !== undefined) await this.#dieAtBoot(seats, a.againMs, disks)
     await Promise.all(seats.map(async s => { await this.back(s, disks) }))
   }
 
@@ -254,15 +263,14 @@ export class World implements Listener {
   }
 
   /** A second death while the app loads, reads its disk and joins. */
-  async #dieAtBoot (seat: Seat, ms: number, disks: Map<Identity, Checked>): Promise<void> {
-    await seat.open(this.url, this.serverUp)
+  async #dieAtBoot (seats: readonly Seat[], ms: number, disks: Map<Identity, Checked>): Promise<void> {
+    await Promise.all(seats.map(async s => { await s.open(this.url, this.serverUp) }))
     await sleep(ms)
-    const who = seat.first === undefined ? undefined : this.#seatOf.get(seat)
-    await seat.crash()
-    this.figures.kills.boot++
-    // Until it shows something nobody knows which of the dead it was: their disks must all be as before.
-    const dead = who === undefined ? [...disks.keys()] : [...new Set([...disks.keys(), who])]
-    for (const [id, c] of await this.autopsy(seat.profile, dead, Date.now())) disks.set(id, c)
+    await Promise.all(seats.map(async s => { await s.crash() }))
+    this.figures.kills.boot += seats.length
+    // Until a tab shows something nobody knows which of the dead it was: all of their disks are looked at.
+    const dead = new Set([...disks.keys(), ...seats.flatMap(s => s.first === undefined ? [] : [this.#seatOf.get(s)!])])
+    for (const [id, c] of await this.autopsy(seats[0].profile, [...dead], Date.now())) disks.set(id, c)
   }
 
   async #reload (seat: Seat): Promise<void> {
