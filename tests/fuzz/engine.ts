@@ -91,11 +91,11 @@ async function minimise (target: Target, input: Uint8Array, error: string, slowM
     } catch (e) { return message(e).slice(0, 40) === kind }
   }
   for (let size = best.length >> 1; size >= 1; size >>= 1) {
-    for (let at = 0; at < best.length && tries <= MINIMISE_TRIES;) {
-      const shorter = new Uint8Array(Math.max(0, best.length - size))
+    for (let at = 0; at + size <= best.length && tries <= MINIMISE_TRIES;) {
+      const shorter = new Uint8Array(best.length - size)
       shorter.set(best.subarray(0, at))
-      shorter.set(best.subarray(Math.min(best.length, at + size)), at)
-      if (at + size <= best.length && await fails(shorter)) best = shorter
+      shorter.set(best.subarray(at + size), at)
+      if (await fails(shorter)) best = shorter
       else at += size
     }
   }
