@@ -11,6 +11,8 @@ import type { Hex, Log } from './parts.ts'
 const KEY = 'trainer/slices'
 /** Indices reserved by one write. */
 const RESERVE = 32
+/** Far above any index or height that comes to be, and room above it for those to come. */
+const COUNT_MAX = 2 ** 31
 /** Rounds remembered; a reorganisation goes back fewer. */
 const ROUNDS_KEPT = 64
 
@@ -33,11 +35,9 @@ export class SliceCounter {
   async start (): Promise<void> {
     const bytes = await this.#storage.get('meta', this.#key())
     if (bytes === undefined) return
-    try {
-      for (const [name, reserved, since] of JSON.parse(new TextDecoder().decode(bytes)) as Stored) this.#rounds.set(name, { next: reserved, reserved, since, written: Promise.resolve() })
-    } catch (e) {
-      this.#log.warn('trainer', `stored slice indices are damaged: ${e instanceof Error ? e.message : String(e)}`)
-    }
+    const stored = parseStored(bytes)
+    if (stored === undefined) this.#log.warn('trainer', 'stored slice indices are damaged')
+    for (const [name, reserved, since] of stored ?? []) this.#rounds.set(name, { next: reserved, reserved, since, written: Promise.resolve() })
   }
 
   /** `height`: of the template. From RENEW_BLOCKS on the round starts again from 0. */
@@ -72,4 +72,13 @@ export class SliceCounter {
       this.#log.warn('trainer', `slice indices not stored (${e.kind}): ${e.message}`)
     }
   }
+}
+
+/** Undefined if anything is not as it was written: an index that is no number would never find work again. */
+function parseStored (bytes: Uint8Array): Stored | undefined {
+  let value: unknown
+  try { value = JSON.parse(new TextDecoder().decode(bytes)) } catch { return undefined }
+  const isCount = (n: unknown): boolean => Number.isInteger(n) && (n as number) >= 0 && (n as number) <= COUNT_MAX
+  const isEntry = (e: unknown): boolean => Array.isArray(e) && e.length === 3 && typeof e[0] === 'string' && isCount(e[1]) && isCount(e[2])
+  return Array.isArray(value) && value.length <= ROUNDS_KEPT && value.every(isEntry) ? value : undefined
 }
