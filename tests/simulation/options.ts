@@ -52,6 +52,9 @@ export interface SimOptions {
   readonly nodes: number
   readonly compute: 'real' | 'stand-in'
   readonly laptopSliceMs: number
+  /** Of the tabs; the others are laptops. */
+  readonly phoneShare: number
+  readonly gamingShare: number
   /** Of the phase with faults, virtual. */
   readonly safetyMs: number
   /** Within which all must agree after everything is healed, virtual. */
@@ -95,7 +98,10 @@ export function drawOptions (given: Given): SimOptions {
     seed: given.seed,
     nodes: given.nodes ?? 30 + of('nodes').below(71),
     compute: of('compute').chance(0.25) ? 'real' : 'stand-in',
-    laptopSliceMs: rounded(of('slice').between(500, 2_000)),
+    // A slice of the benchmark takes a laptop a tenth of a second, the dearest one a quarter; fewer are simulated faster.
+    laptopSliceMs: rounded(of('slice').between(150, 400)),
+    phoneShare: rounded(swarm(of('phones'), 0.1, 0.5)),
+    gamingShare: of('gaming').chance(0.3) ? 0.04 : 0,
     safetyMs: given.hours === undefined ? Math.round(of('length').between(4, 10) * MINUTE) : Math.round(given.hours * 60 * MINUTE),
     livenessMs: 15 * MINUTE,
     attackerShare,

@@ -4,11 +4,13 @@
  * a safety phase, then a liveness phase.)
  */
 import { benchmarkJob } from '../../src/core/ledger/state.ts'
-import type { Enemy } from './tab.ts'
+import { ATTACKERS } from './attackers.ts'
+import type { DeviceClass } from './devices.ts'
 import { Faults } from './faults.ts'
 import { Observer } from './observer.ts'
 import { printable, type SimOptions } from './options.ts'
 import type { WorldReport } from './report/types.ts'
+import { Seeded } from './seeded.ts'
 import { Users } from './users.ts'
 import { Watch } from './watch.ts'
 import { World } from './world.ts'
@@ -19,24 +21,28 @@ const OPENING_MS = 10_000
 const MORE_BLOCKS = 3
 const MORE_ROUNDS = 1
 
-/** Makes an enemy of this name for a world. */
-export type EnemyOf = (name: string, index: number) => Enemy
+function classOf (o: SimOptions, u: number): DeviceClass {
+  return u < o.gamingShare ? 'gaming' : u < o.gamingShare + o.phoneShare ? 'phone' : 'laptop'
+}
 
 export interface Course {
   readonly command: string
   readonly scenario: string
-  readonly enemyOf?: EnemyOf
   readonly progress?: (line: string) => void
 }
 
 export async function runWorld (o: SimOptions, course: Course): Promise<WorldReport> {
   const begun = performance.now()
-  const { enemyOf, progress = () => {} } = course
+  const { progress = () => {} } = course
   const attackers = Math.round(o.nodes * o.attackerShare)
+  const devices = new Seeded(o.seed, 'device mix')
+  const classes = Array.from({ length: o.nodes }, () => classOf(o, devices.uniform()))
+  const squads = o.attackers.map(name => ATTACKERS[name]())
   const world = new World({
     seed: o.seed, nodes: o.nodes, compute: o.compute, laptopSliceMs: o.laptopSliceMs, warm: true,
+    devices: i => classes[i],
     // The first ones: who is which is drawn anyhow (line, device).
-    enemy: i => i < attackers && enemyOf !== undefined ? enemyOf(o.attackers[i % o.attackers.length], i) : undefined
+    enemy: i => i < attackers ? squads[i % squads.length].recruit() : undefined
   })
   const faults = new Faults(world, o.faults)
   const watch = new Watch(world, faults, o)
@@ -60,7 +66,7 @@ export async function runWorld (o: SimOptions, course: Course): Promise<WorldRep
     for (const e of [...faults.mistakes, ...users.mistakes]) watch.fail('simulator', e instanceof Error ? e.stack ?? e.message : String(e))
     const report = observer.report({
       command: course.command, scenario: course.scenario, wallMs: performance.now() - begun, violations: watch.violations,
-      options: { ...printable(o), ...prefixed('struck: ', faults.counts), ...prefixed('users: ', users.counts), ...prefixed('refused between honest: ', watch.refusedBetweenHonest), 'deepest reorganisation': watch.deepestReorganisation, 'wrong contributions sealed': watch.sealedWrong },
+      options: { ...printable(o), ...prefixed('struck: ', faults.counts), ...prefixed('users: ', users.counts), ...Object.assign({}, ...squads.map(squad => prefixed(`${squad.name}: `, squad.deeds.all()))) as Record<string, number>, ...prefixed('refused between honest: ', watch.refusedBetweenHonest), 'deepest reorganisation': watch.deepestReorganisation, 'wrong contributions sealed': watch.sealedWrong },
       healedAtMs
     })
     return agreedAtMs === undefined ? report : { ...report, agreedAtMs }

@@ -1,4 +1,5 @@
 /** What `npm run sim -- --scenario NAME` can run: name, what it is, and the function that does it. */
+import { ATTACKERS } from './attackers.ts'
 import { forksSweep } from './forks.ts'
 import { drawOptions, printable } from './options.ts'
 import { runWorld } from './phases.ts'
@@ -22,7 +23,7 @@ export interface Scenario {
 }
 
 async function faults (o: ScenarioOptions): Promise<Report> {
-  const drawn = drawOptions({ seed: o.seed, nodes: o.nodes, hours: o.hours, attackerShare: o.attackers })
+  const drawn = drawOptions({ seed: o.seed, nodes: o.nodes, hours: o.hours, attackerShare: o.attackers, enemies: Object.keys(ATTACKERS) })
   o.progress(Object.entries(printable(drawn)).map(([name, value]) => `${name} ${value}`).join(', '))
   return await runWorld(drawn, { command: o.command, scenario: 'faults', progress: o.progress })
 }

@@ -12,6 +12,7 @@ import type { BlockRecord } from '../../src/node/parts.ts'
 import { POOL_LIMITS } from '../../src/node/mempool.ts'
 import type { StorageOp } from '../../src/ports/storage.ts'
 import { transactionId } from '../../src/core/crypto/ids.ts'
+import { Auditing } from './auditing.ts'
 import type { Faults } from './faults.ts'
 import type { SimOptions } from './options.ts'
 import type { Violation } from './report/types.ts'
@@ -19,8 +20,6 @@ import type { Session, Tab } from './tab.ts'
 import type { Users } from './users.ts'
 import type { World } from './world.ts'
 
-/** Blocks that two nodes may differ in at any time when nothing parts them. */
-export const DEPTH = 6
 /** Blocks by which an honest node may be behind after healing, a slice of its own being under way. */
 export const AGREE_DEPTH = 3
 /** A tab's disk holds at most this beside its blocks, bytes, and this per block. */
@@ -31,6 +30,10 @@ const HELD_MAX = 128
 /** Refusals of what one honest node sent another, per pair that met and minute. */
 const REFUSALS_PER_TAB_MINUTE = 3
 const SAMPLE_MS = 5_000
+/** Samples from one audit of a node's ledger to the next. */
+const AUDIT_EVERY = 4
+/** Blocks at the end whose contributions are redone once more, where slices are real. */
+const REPLAYED_BLOCKS = 12
 const VIOLATIONS_PER_CHECKER = 5
 /** A right node fails a statistical bound with this chance. */
 const RARE = 1e-9
@@ -43,6 +46,8 @@ export class Watch {
   readonly #world: World
   readonly #faults: Faults
   readonly #o: SimOptions
+  readonly #auditing: Auditing
+  #samples = 0
   readonly violations: Violation[] = []
   readonly #perChecker = new Map<string, number>()
   /** Who is who on the network, of all sessions. */
@@ -59,6 +64,7 @@ export class Watch {
     this.#world = world
     this.#faults = faults
     this.#o = o
+    this.#auditing = new Auditing(world, (checker, detail) => { this.fail(checker, detail) })
     for (const tab of world.tabs) if (tab.honest) tab.diskEvents.committed = ops => { this.#commit(tab, ops) }
     world.listen({ opened: (tab, node) => { this.#opened(tab, node) }, closed: (tab, session) => { this.#closed(tab, session) } })
     this.#sample()
@@ -97,6 +103,7 @@ export class Watch {
   #head (tab: Tab, node: Node, head: BlockMeta, removed: readonly BlockRecord[], added: readonly BlockRecord[]): void {
     this.#remember(head)
     if (!this.#sound(tab)) return
+    this.#auditing.added(tab.index, added)
     if (removed.length > this.deepestReorganisation) this.deepestReorganisation = removed.length
     for (const { checked, meta } of added) {
       this.#remember(meta)
@@ -171,7 +178,12 @@ export class Watch {
 
   #sample (): void {
     this.#world.scheduler.after(SAMPLE_MS, () => {
-      for (const { tab, node } of this.soundUp()) {
+      const up = this.soundUp()
+      if (up.length > 0 && this.#samples++ % AUDIT_EVERY === 0) {
+        const { node, tab } = up[this.#samples % up.length]
+        this.#auditing.head(tab.index, node)
+      }
+      for (const { tab, node } of up) {
         for (const { id, reason } of node.net.banned) this.#banned(tab, id, reason)
         const { orphans, waiting } = node.chain.held()
         if (orphans + waiting > HELD_MAX) this.fail('memory', `tab ${tab.index} holds ${orphans} orphans and ${waiting} waiting blocks`)
@@ -210,6 +222,8 @@ export class Watch {
   finish (users: Users): void {
     this.#fairness()
     this.#transactions(users)
+    const [head] = this.#mainChain()
+    if (head !== undefined) this.#auditing.replay(toHex(head.hash), REPLAYED_BLOCKS)
   }
 
   #mainChain (): BlockMeta[] {
