@@ -21,6 +21,11 @@ export interface MemoryHubOptions {
   readonly loss?: number
   /** Needed for a latency range, for loss and for `maxLinks`. */
   readonly random?: Random
+  /**
+   * Instead of `latencyMs` and `loss`: when a message of so many bytes arrives, ms from now, once per
+   * copy; empty when it is lost.
+   */
+  readonly route?: (from: PeerId, to: PeerId, bytes: number) => readonly number[]
   /** A joiner links to at most this many of those present (default: to all). 0: link by hand. */
   readonly maxLinks?: number
 }
@@ -29,6 +34,9 @@ export interface MemoryHub {
   join (id: PeerId): Network
   /** Links two nodes, whatever `maxLinks` says. */
   connect (a: PeerId, b: PeerId): void
+  disconnect (a: PeerId, b: PeerId): void
+  /** Those a node is linked to, whether or not anything passes now; none for who is not in the hub. */
+  links (id: PeerId): PeerId[]
   /** Nothing passes between the two until `heal`. */
   cut (a: PeerId, b: PeerId): void
   /** Nothing passes between nodes of different groups until `heal`. */
@@ -74,10 +82,12 @@ class Hub implements MemoryHub {
     y.linked(a, 'inbound')
   }
 
-  unlink (a: PeerId, b: PeerId): void {
+  disconnect (a: PeerId, b: PeerId): void {
     this.nodes.get(a)?.unlinked(b)
     this.nodes.get(b)?.unlinked(a)
   }
+
+  links (id: PeerId): PeerId[] { return this.nodes.get(id)?.links() ?? [] }
 
   cut (a: PeerId, b: PeerId): void {
     this.#cuts.add(pair(a, b))
@@ -101,20 +111,25 @@ class Hub implements MemoryHub {
   }
 
   /** Runs `fn` one latency later, unless the message is lost or the link is down by then. */
-  carry (from: PeerId, to: PeerId, fn: (node: MemoryNode) => void): void {
-    if (this.#options.loss !== undefined && this.#options.loss > 0 && this.#uniform() < this.#options.loss) return
-    const { latencyMs = 0 } = this.#options
-    const ms = typeof latencyMs === 'number' ? latencyMs : latencyMs[0] + this.#uniform() * (latencyMs[1] - latencyMs[0])
-    this.clock.after(ms, () => {
-      const node = this.nodes.get(to)
-      if (node !== undefined && this.open(from, to)) fn(node)
-    })
+  carry (from: PeerId, to: PeerId, bytes: number, fn: (node: MemoryNode) => void): void {
+    for (const ms of this.#options.route?.(from, to, bytes) ?? this.#plainRoute()) {
+      this.clock.after(ms, () => {
+        const node = this.nodes.get(to)
+        if (node !== undefined && this.open(from, to)) fn(node)
+      })
+    }
+  }
+
+  #plainRoute (): readonly number[] {
+    const { loss = 0, latencyMs = 0 } = this.#options
+    if (loss > 0 && this.#uniform() < loss) return []
+    return [typeof latencyMs === 'number' ? latencyMs : latencyMs[0] + this.#uniform() * (latencyMs[1] - latencyMs[0])]
   }
 
   follows (id: PeerId, topic: string): boolean { return this.nodes.get(id)?.follows(topic) === true }
 
   leave (id: PeerId): void {
-    for (const other of this.nodes.keys()) this.unlink(id, other)
+    for (const other of this.nodes.keys()) this.disconnect(id, other)
     this.nodes.delete(id)
   }
 
@@ -194,9 +209,9 @@ class MemoryNode implements Network {
     const answer = await new Promise<Answer>(resolve => {
       const cancel = this.#hub.clock.after(options.timeoutMs, () => { resolve({ ok: false, error: new RequestError('timeout', `no answer within ${options.timeoutMs} ms`) }) })
       this.#count('out', sent.length)
-      this.#hub.carry(this.#id, peer, node => {
+      this.#hub.carry(this.#id, peer, sent.length, node => {
         void node.serve(this.#id, protocol, sent).then(a => {
-          this.#hub.carry(peer, this.#id, () => {
+          this.#hub.carry(peer, this.#id, a.ok ? a.bytes.length : 0, () => {
             cancel()
             resolve(a)
           })
@@ -223,7 +238,7 @@ class MemoryNode implements Network {
 
   async ban (peer: PeerId, reason: string, ms?: number): Promise<void> {
     this.#bans.ban(peer, reason, ms)
-    this.#hub.unlink(this.#id, peer)
+    this.#hub.disconnect(this.#id, peer)
     this.announce()
   }
 
@@ -241,6 +256,7 @@ class MemoryNode implements Network {
 
   isBanned (id: PeerId): boolean { return this.#bans.has(id) }
   isLinked (id: PeerId): boolean { return this.#links.has(id) }
+  links (): PeerId[] { return [...this.#links.keys()] }
   follows (topic: string): boolean { return this.#validators.has(topic) }
 
   linked (id: PeerId, direction: 'inbound' | 'outbound'): void {
@@ -330,7 +346,7 @@ class MemoryNode implements Network {
       if (id === via || id === message.origin || !this.#hub.open(this.#id, id) || !this.#hub.follows(id, message.topic)) continue
       sent++
       this.#count('out', message.bytes.length)
-      this.#hub.carry(this.#id, id, node => { node.receive(message, this.#id) })
+      this.#hub.carry(this.#id, id, message.bytes.length, node => { node.receive(message, this.#id) })
     }
     return sent
   }

@@ -3,6 +3,7 @@
  * stop. What it needs of the outside comes in as ports; api.ts shows it to the page.
  */
 import type { MiningSettings, MiningView, NodePhase } from '../bridge/api.ts'
+import type { JobSpec } from '../core/codec/jobSpec.ts'
 import { genesis } from '../core/consensus/chain.ts'
 import { publicKey, sign } from '../core/crypto/keys.ts'
 import { type ChainParams, NETWORKS } from '../core/params.ts'
@@ -62,8 +63,9 @@ export interface NodeDeps {
   readonly gunzip: (bytes: Uint8Array, maxBytes: number) => Promise<Uint8Array>
   /** Instead of core's own hash() for records, of which a set has many. */
   readonly dataHasher?: Hasher
-  /** Shown instead of the network's own numbers in tests. */
+  /** Instead of the network's own numbers and benchmark, in tests and simulated worlds. */
   readonly params?: ChainParams
+  readonly benchmark?: JobSpec
 }
 
 /** A refusal for one of these reasons means that redone work came out differently. */
@@ -143,7 +145,7 @@ export class Node {
 
     const log = this.log = new RingLog(clock)
     const blame = this.refusals = new Refusals({ clock, network, log })
-    const first = genesis(params)
+    const first = genesis(params, d.benchmark)
     this.genesisHash = first.hash
     const store = new ChainStore({ storage, clock, log, lookBack: ledgerLookBack(params), empty: first.ledger })
     const chain = this.chain = new Chain({ params, genesis: first, clock, store, blame, log })
@@ -169,7 +171,7 @@ export class Node {
     const sync = this.sync = new Sync({ params, clock, random, network, chain, store, blame, log, backfill, historyFrom: () => Math.max(0, chain.head().height - historyBlocks) })
     this.presence = new Presence({ clock, chain, sync, network: () => this.net, dataMissing: () => this.#dataMissing(), pruned: () => backfill.pruned, params })
     // The pool publishes through gossip and gossip adds to the pool: the one that is built first is named late.
-    const pool = this.pool = new Mempool({ params, clock, signatures, chain, storage, log, own: [payee.publicKey], publish: (tx) => { void gossip.announceTransaction(tx) } })
+    const pool = this.pool = new Mempool({ params, clock, signatures, chain, blocks: store, storage, log, own: [payee.publicKey], publish: (tx) => { void gossip.announceTransaction(tx) } })
     const gossip = this.#gossip = new BlocksGossip({ params, clock, network, chain, sync, pool, blame, log })
     this.history = new History({ storage, log, accounts: [payee.publicKey] })
     this.#slices = new SliceCounter(storage, log, miner.publicKey)
