@@ -3,7 +3,8 @@
  * by name what breaks a rule, and follows the heaviest chain whose work was redone.
  *
  * A submitted block goes: known? -> parent here? (else `orphan`, held) -> header rules (`future` is
- * held) -> verify.ts (slow facts, pure rule; `unavailable` is held) -> tree, store, head.
+ * held) -> verify.ts (slow facts, pure rule; `unavailable` is held) -> tree, store, head. An own block
+ * is on disk before it is in the tree: who has heard of it must find it there after a crash.
  * `held` ends in one of the others: when the parent comes, when its time comes, when its data comes,
  * or in being forgotten after RETRIES.
  */
@@ -22,8 +23,8 @@ import { type Held, HeldBlocks, type HeldLimits } from './held.ts'
 import { Lru } from './lru.ts'
 import type { Blame, BlockRecord, ChainEvents, ChainService, Hex, Log, SubmitResult } from './parts.ts'
 import { type ChainStore, type StoredBlock, type StoreState, SNAPSHOT_BLOCKS } from './persist.ts'
-import { BlockTree, type Depths, type HeadChange, type TreeNode, treeNode } from './tree.ts'
-import type { Mode, Verified, Verifier } from './verify.ts'
+import { BlockTree, type Depths, type HeadChange, record, records, type TreeNode, treeNode } from './tree.ts'
+import type { Mode, Verifier } from './verify.ts'
 
 export interface MoreChainEvents extends ChainEvents {
   /** A block's parent is not here: whoever sent it has it. */
@@ -131,6 +132,8 @@ export class Chain implements ChainService {
 
   get (hash: Uint8Array): BlockRecord | undefined { return record(this.#tree.get(toHex(hash))) }
   at (height: number): BlockRecord | undefined { return record(this.#tree.at(height)) }
+  /** Blocks of side branches: what they carry may be in no other. */
+  offMain (): BlockRecord[] { return records([...this.#tree.nodes()].filter((n) => !this.#tree.isMain(n))) }
   condemnedContributions (): ReadonlySet<Hex> { return this.#condemned }
   held (): { readonly orphans: number, readonly waiting: number } { return { orphans: this.#orphans.size, waiting: this.#waiting.size } }
 
@@ -189,18 +192,23 @@ export class Chain implements ChainService {
     if (toHex(name.root) !== toHex(template.bodyRoot)) return this.#refuse(block, how, name, invalid('body-root', 'the body is not the one that the header names'))
     if (this.#verifier === undefined) throw new Error('chain: submit before start')
     const verified = await this.#verifier.verify(parent.meta, block, { mode: how.mode, wrong: this.#condemned, via: how.via })
-    if (this.#stopped) return { status: 'held', refusal: refusal('unavailable', 'replay-unavailable', 'the node stops') }
-    if (!verified.ok) return this.#judged(block, how, name, verified.refusal, size)
-    if (parent.removed || this.#tree.get(parentKey) === undefined) return this.#noParent(block, how, name, size)
-    return this.#insert(block, how, name, verified)
+    if (!verified.ok && !this.#stopped) return this.#judged(block, how, name, verified.refusal, size)
+    const n = verified.ok ? treeNode({ meta: verified.meta, body: block.body, events: verified.events, checked: verified.checked, origin: how.origin }) : undefined
+    if (n !== undefined && how.mode === 'own' && !this.#stopped) {
+      this.#store.put(n)
+      await this.#store.written()
+    }
+    if (n === undefined || this.#stopped) return { status: 'held', refusal: refusal('unavailable', 'replay-unavailable', 'the node stops') }
+    if (!parent.removed && this.#tree.get(parentKey) !== undefined) return this.#insert(n, how, name)
+    if (how.mode === 'own') this.#store.remove([n])
+    return this.#noParent(block, how, name, size)
   }
 
-  #insert (block: Block, how: SubmitOptions, name: Name, verified: Extract<Verified, { ok: true }>): SubmitResult {
+  #insert (n: TreeNode, how: SubmitOptions, name: Name): SubmitResult {
     // A variant of the same block, with another valid signature, was faster.
     if (this.#tree.get(name.id) !== undefined) return { status: 'known' }
-    const n = treeNode({ meta: verified.meta, body: block.body, events: verified.events, checked: verified.checked, origin: how.origin })
     const change = this.#tree.insert(n)
-    this.#store.put(n)
+    if (how.mode !== 'own') this.#store.put(n)
     if (change !== undefined) this.#headMoved(change)
     return { status: 'added', head: this.#tree.head === n }
   }
@@ -489,12 +497,4 @@ const place = (n: TreeNode): { height: number, key: Hex } => ({ height: n.meta.h
 
 function carries (body: Body, contribution: Hex): boolean {
   return body.seals.some((s) => s.seal.contributions.some((c) => toHex(claimId(c)) === contribution))
-}
-
-function record (n: TreeNode | undefined): BlockRecord | undefined {
-  return n?.body === undefined ? undefined : n as BlockRecord
-}
-
-function records (nodes: readonly TreeNode[]): BlockRecord[] {
-  return nodes.map(record).filter((r) => r !== undefined)
 }
