@@ -1,6 +1,6 @@
 /** Figures by hand for observations small enough to count. */
 import { describe, expect, test } from 'vitest'
-import { agreedAtMs, type BlockSeen, forks, forkWindows, logFit, mainChain, moment, propagationMs, rateInterval, shares, spread, tabFigures } from './figures.ts'
+import { agreedAtMs, type BlockSeen, forks, forkWindows, likeLog, mainChain, moment, propagationMs, rateInterval, shares, spread, tabFigures } from './figures.ts'
 
 const block = (hash: string, parent: string, height: number, tab = 0, madeAtMs = 0): BlockSeen => ({ hash, parent, height, tab, madeAtMs })
 
@@ -79,10 +79,9 @@ describe('of chance', () => {
     expect(rateInterval(events, 10).high).toBeCloseTo(high / 10, 3)
   })
 
-  test('a line in log N is found again', () => {
-    const { base, slope } = logFit([20, 50, 100, 2000].map(n => [n, 7 + 3 * Math.log2(n)] as const))
-    expect(base).toBeCloseTo(7, 9)
-    expect(slope).toBeCloseTo(3, 9)
-    expect(logFit([[20, 5]])).toEqual({ base: 5, slope: 0 })
+  test('growth like log N: once more for every squaring', () => {
+    expect(likeLog(7, 20, 400)).toBeCloseTo(14, 9)
+    expect(likeLog(7, 20, 20)).toBe(7)
+    expect(likeLog(7, 1, 4)).toBe(14)
   })
 })

@@ -153,12 +153,5 @@ export function rateInterval (events: number, exposure: number): Interval {
   return { low: low / exposure, high: solveFalling(mean => poissonAtMost(events, mean), 0.025, top) / exposure }
 }
 
-/** y = base + slope x log2(x) by least squares: what does not grow faster lies on or below it. */
-export function logFit (points: ReadonlyArray<readonly [number, number]>): { readonly base: number, readonly slope: number } {
-  const logs = points.map(([x]) => Math.log2(x))
-  const meanX = ratio(logs.reduce((a, b) => a + b, 0), points.length)
-  const meanY = ratio(points.reduce((a, [, y]) => a + y, 0), points.length)
-  const spreadX = logs.reduce((a, x) => a + (x - meanX) ** 2, 0)
-  const slope = ratio(points.reduce((a, [, y], i) => a + (logs[i] - meanX) * (y - meanY), 0), spreadX)
-  return { base: meanY - slope * meanX, slope }
-}
+/** What `y` at `from` becomes at `to` if it grows like their logarithms; below two nodes there is nothing to tell. */
+export const likeLog = (y: number, from: number, to: number): number => y * Math.log2(Math.max(2, to)) / Math.log2(Math.max(2, from))

@@ -1,16 +1,18 @@
 /** What a report shows of its figures: one section each, of a sentence, a chart, and the chart's figures as a table. */
-import { bytes, count, duration, percent } from '../../../src/ui/format.ts'
-import { logFit, rateInterval, ratio } from '../figures.ts'
+import { count, duration, percent } from '../../../src/ui/format.ts'
+import { likeLog, rateInterval, ratio } from '../figures.ts'
 import { bars, chart, escape, type Point, type Series, SHAPES, type Table, table } from './svg.ts'
 import type { SweepReport, TabFigures, WorldReport } from './types.ts'
 
 const figure = (v: number): string => v === 0 ? '0' : Math.abs(v) >= 100 ? count(Math.round(v)) : String(Number(v.toPrecision(3)))
 const seconds = (ms: number): string => `${figure(ms / 1000)} s`
-const perSecond = (b: number): string => `${bytes(Math.round(b))}/s`
+/** Decimal units: their round numbers are round on an axis. */
+const size = (b: number): string => b >= 1e9 ? `${figure(b / 1e9)} GB` : b >= 1e6 ? `${figure(b / 1e6)} MB` : b >= 1e3 ? `${figure(b / 1e3)} kB` : `${figure(b)} B`
+const perSecond = (b: number): string => `${size(b)}/s`
 const share = (v: number): string => percent(v, v > 0 && v < 0.001 ? 3 : v < 0.1 ? 2 : 1)
 const axisShare = (v: number): string => `${Number((v * 100).toPrecision(3))} %`
-const size = (b: number): string => bytes(Math.round(b))
-const minutes = (ms: number): string => figure(ms / 60_000)
+const minutes = (ms: number): number => ms / 60_000
+const TIME = { label: 'virtual minutes', scale: 'linear', format: figure } as const
 
 interface Section { readonly title: string, readonly says: string, readonly chart: string, readonly tables: readonly Table[] }
 
@@ -20,7 +22,7 @@ const section = (s: Section): string =>
 // --- of one world
 
 export function worldSections (r: WorldReport): string {
-  return [forksOverTime(r), propagation(r), rewards(r.tabs, 'Reward against work', 'rewards'), convergence(r), traffic(r), disk(r)].join('')
+  return [forksOverTime(r), convergence(r), rewards(r.tabs, 'Reward against work', 'rewards'), traffic(r), propagation(r), disk(r)].join('')
 }
 
 const spreadTable = (caption: string, s: WorldReport['diskBytes'], format: (v: number) => string): Table => ({ caption, head: ['Part', 'Figure'], rows: [['Half, at most', format(s.p50)], ['95 of 100, at most', format(s.p95)], ['Most of all', format(s.max)]] })
@@ -33,17 +35,17 @@ function forksOverTime (r: WorldReport): string {
   if (windows === undefined) {
     return section({
       title: 'Fork rate', says,
-      chart: chart({ id: 'forks', title: 'Different heads over time', x: { label: 'virtual minutes', scale: 'linear', format: minutes }, y: { label: 'heads', scale: 'linear', whole: true, format: figure }, series: [{ name: 'different heads', draw: 'steps', colour: 0, points: r.moments.map(m => ({ x: m.atMs, y: m.heads })) }] }),
+      chart: chart({ id: 'forks', title: 'Different heads over time', x: TIME, y: { label: 'heads', scale: 'linear', whole: true, format: figure }, series: [{ name: 'different heads', draw: 'steps', colour: 0, points: r.moments.map(m => ({ x: minutes(m.atMs), y: m.heads })) }] }),
       tables: [{ caption: 'Forks in all', head: ['Blocks', 'Number'], rows: [['on the main chain', count(r.blocksMain)], ['valid, not on it', count(r.blocksOrphaned)], ['forks per block', figure(r.forkRate)]] }]
     })
   }
-  const points = windows.map(w => ({ x: (w.fromMs + w.toMs) / 2, y: ratio(w.blocksOrphaned, w.blocksMain) }))
+  const points = windows.map(w => ({ x: minutes((w.fromMs + w.toMs) / 2), y: ratio(w.blocksOrphaned, w.blocksMain) }))
   return section({
     title: 'Fork rate', says,
     chart: chart({
       id: 'forks', title: 'Forks per block over time',
-      x: { label: 'virtual minutes', scale: 'linear', format: minutes, max: r.virtualMs }, y: { label: 'forks per block', scale: 'linear', format: figure },
-      series: [{ name: 'forks per block', draw: 'line', shape: 'circle', colour: 0, points }, { name: 'of the whole run', draw: 'line', dashed: true, colour: 1, points: [{ x: 0, y: r.forkRate }, { x: r.virtualMs, y: r.forkRate }] }]
+      x: { ...TIME, max: minutes(r.virtualMs) }, y: { label: 'forks per block', scale: 'linear', format: figure },
+      series: [{ name: 'forks per block', draw: 'line', shape: 'circle', colour: 0, points }, { name: 'of the whole run', draw: 'line', dashed: true, colour: 1, points: [{ x: 0, y: r.forkRate }, { x: minutes(r.virtualMs), y: r.forkRate }] }]
     }),
     tables: [{ caption: 'Forks by time', head: ['From', 'Main chain', 'Beside it', 'Per block'], rows: windows.map(w => [duration(w.fromMs), count(w.blocksMain), count(w.blocksOrphaned), figure(ratio(w.blocksOrphaned, w.blocksMain))]) }]
   })
@@ -64,7 +66,7 @@ function rewards (tabs: readonly TabFigures[], title: string, id: string): strin
   const roles = rolesOf(tabs)
   const devices = [...new Set(tabs.map(t => t.device))]
   const groups = roles.flatMap((role, colour) => devices.map((device, i) => ({ role, device, colour: Math.min(colour, 4), shape: SHAPES[Math.min(i, SHAPES.length - 1)], tabs: tabs.filter(t => t.role === role && t.device === device) }))).filter(g => g.tabs.length > 0)
-  const most = Math.max(...tabs.flatMap(t => [t.workShare, t.rewardShare]), 0.01)
+  const most = 1.06 * Math.max(...tabs.flatMap(t => [t.workShare, t.rewardShare]), 0.01)
   const axis = { scale: 'sqrt' as const, format: axisShare, max: most }
   const sum = (of: readonly TabFigures[], key: 'workShare' | 'blockShare' | 'rewardShare'): number => of.reduce((s, t) => s + t[key], 0)
   const rows = groups.map(g => [`${g.role}, ${g.device}`, count(g.tabs.length), share(sum(g.tabs, 'workShare')), share(sum(g.tabs, 'blockShare')), share(sum(g.tabs, 'rewardShare')), figure(ratio(sum(g.tabs, 'rewardShare'), sum(g.tabs, 'workShare')))])
@@ -88,7 +90,7 @@ function rewards (tabs: readonly TabFigures[], title: string, id: string): strin
 
 function convergence (r: WorldReport): string {
   const { agreedAtMs, healedAtMs, moments } = r
-  const marks = [...(healedAtMs === undefined ? [] : [{ x: healedAtMs, label: 'healed' }]), ...(agreedAtMs === undefined ? [] : [{ x: agreedAtMs, label: 'all agree' }])]
+  const marks = [...(healedAtMs === undefined ? [] : [{ x: minutes(healedAtMs), label: 'healed' }]), ...(agreedAtMs === undefined ? [] : [{ x: minutes(agreedAtMs), label: 'all agree' }])]
   const says = healedAtMs === undefined
     ? 'This run had no moment of healing: heads and heights as they went.'
     : agreedAtMs === undefined ? `Healed after ${duration(healedAtMs)}; by the end not all tabs had one head again.` : `Healed after ${duration(healedAtMs)}; ${duration(agreedAtMs - healedAtMs)} later all honest tabs had one head.`
@@ -96,10 +98,10 @@ function convergence (r: WorldReport): string {
     title: 'Convergence', says,
     chart: chart({
       id: 'convergence', title: 'Different heads and spread of heights over time', marks,
-      x: { label: 'virtual minutes', scale: 'linear', format: minutes, max: r.virtualMs }, y: { label: 'heads, blocks', scale: 'linear', whole: true, format: figure },
+      x: { ...TIME, max: minutes(r.virtualMs) }, y: { label: 'heads, blocks', scale: 'linear', whole: true, format: figure },
       series: [
-        { name: 'different heads', draw: 'steps', colour: 0, points: moments.map(m => ({ x: m.atMs, y: m.heads })) },
-        { name: 'highest less lowest height', draw: 'steps', dashed: true, colour: 2, points: moments.map(m => ({ x: m.atMs, y: m.heightMax - m.heightMin })) }
+        { name: 'different heads', draw: 'steps', colour: 0, points: moments.map(m => ({ x: minutes(m.atMs), y: m.heads })) },
+        { name: 'highest less lowest height', draw: 'steps', dashed: true, colour: 2, points: moments.map(m => ({ x: minutes(m.atMs), y: m.heightMax - m.heightMin })) }
       ]
     }),
     tables: [{ caption: 'Moments', head: ['At', 'Tabs up', 'Heads', 'Lowest', 'Highest', 'Round'], rows: moments.map(m => [duration(m.atMs), count(m.up), count(m.heads), count(m.heightMin), count(m.heightMax), count(m.round)]) }]
@@ -112,7 +114,7 @@ function traffic (r: WorldReport): string {
   return section({
     title: 'Traffic of a tab', says: `In and out together, while it is open: half of the tabs at most ${perSecond(r.bytesPerSecond.p50)}, 95 of 100 at most ${perSecond(r.bytesPerSecond.p95)}, none above ${perSecond(r.bytesPerSecond.max)}.`,
     chart: chart({
-      id: 'traffic', title: 'Traffic of every tab, least first', x: { label: 'tabs, least traffic first', scale: 'linear', whole: true, format: figure, min: 0 }, y: { label: 'bytes per second', scale: 'linear', format: size },
+      id: 'traffic', title: 'Traffic of every tab, least first', x: { label: 'tabs, least traffic first', scale: 'linear', whole: true, format: figure, min: 0 }, y: { label: 'bytes per second', scale: 'linear', format: perSecond },
       series: devices.map((device, i): Series => ({ name: device, draw: 'points', colour: Math.min(i, 4), shape: SHAPES[Math.min(i, SHAPES.length - 1)], points: ranked.filter(x => x.t.device === device).map(x => ({ x: x.rank, y: x.t.bytesPerSecond })) }))
     }),
     tables: [spreadTable('Traffic of a tab, in and out', r.bytesPerSecond, perSecond)]
@@ -129,9 +131,9 @@ function disk (r: WorldReport): string {
 
 // --- over growing numbers of nodes
 
-/** Worlds with the same number of nodes, fewest nodes first. */
+/** Worlds with the same number of nodes, fewest first; one without any says nothing of N. */
 export function byNodes (points: readonly WorldReport[]): Array<{ readonly nodes: number, readonly worlds: readonly WorldReport[] }> {
-  const sizes = [...new Set(points.map(p => p.nodes))].sort((a, b) => a - b)
+  const sizes = [...new Set(points.map(p => p.nodes))].filter(n => n > 0).sort((a, b) => a - b)
   return sizes.map(nodes => ({ nodes, worlds: points.filter(p => p.nodes === nodes) }))
 }
 
@@ -168,20 +170,20 @@ function forksByNodes (r: SweepReport): string {
 
 interface SpreadSection { readonly title: string, readonly id: string, readonly of: (p: WorldReport) => WorldReport['diskBytes'], readonly y: string, readonly format: (v: number) => string, readonly says: string }
 
-/** Median, 95 % and maximum against N, and the line in log N that the medians lie about. */
+/** Median, 95 % and maximum against N, and what the smallest world's median becomes if it grows like log N. */
 function spreadByNodes (r: SweepReport, s: SpreadSection): string {
   const groups = byNodes(r.points).map(({ nodes, worlds }) => ({ nodes, p50: mean(worlds.map(w => s.of(w).p50)), p95: mean(worlds.map(w => s.of(w).p95)), max: Math.max(...worlds.map(w => s.of(w).max)) }))
-  const { base, slope } = logFit(groups.map(g => [g.nodes, g.p50]))
-  const reference = groups.map(g => base + slope * Math.log2(g.nodes))
+  const reference = groups.map(g => likeLog(groups[0].p50, groups[0].nodes, g.nodes))
+  const last = groups.length - 1
   const line = (name: string, key: 'p50' | 'p95' | 'max', i: number): Series => ({ name, draw: 'line', colour: i, shape: SHAPES[i], points: groups.map(g => ({ x: g.nodes, y: g[key] })) })
-  const law = groups.length < 2 ? '' : ` The dashed line grows with log N through the medians: ${slope < 0 ? 'less' : 'more'} by ${s.format(Math.abs(slope))} for each doubling.`
+  const law = last < 1 || reference[last] === 0 ? '' : ` The dashed line grows like log N from the smallest world's median; at ${count(groups[last].nodes)} nodes the median is ${figure(groups[last].p50 / reference[last])} of it.`
   return section({
     title: s.title, says: `${s.says}${law}`,
     chart: chart({
       id: s.id, title: `${s.title}: median, 95 % and maximum`, x: nodesAxis(r), y: { label: s.y, scale: 'linear', format: s.format },
-      series: [line('median', 'p50', 0), line('95 %', 'p95', 1), line('max', 'max', 2), ...(groups.length < 2 ? [] : [{ name: 'log N through the medians', draw: 'line' as const, dashed: true, colour: 4, points: groups.map((g, i) => ({ x: g.nodes, y: Math.max(0, reference[i]) })) }])]
+      series: [line('median', 'p50', 0), line('95 %', 'p95', 1), line('max', 'max', 2), ...(last < 1 ? [] : [{ name: 'median if it grew like log N', draw: 'line' as const, dashed: true, colour: 4, points: groups.map((g, i) => ({ x: g.nodes, y: reference[i] })) }])]
     }),
-    tables: [{ caption: `${s.title}, by number of nodes`, head: ['Nodes', 'Median', '95 %', 'Max', 'log N line'], rows: groups.map((g, i) => [count(g.nodes), s.format(g.p50), s.format(g.p95), s.format(g.max), s.format(reference[i])]) }]
+    tables: [{ caption: `${s.title}, by number of nodes`, head: ['Nodes', 'Median', '95 %', 'Max', 'Median like log N'], rows: groups.map((g, i) => [count(g.nodes), s.format(g.p50), s.format(g.p95), s.format(g.max), s.format(reference[i])]) }]
   })
 }
 

@@ -54,7 +54,7 @@ function worldHeader (r: WorldReport): string {
   const options = Object.entries(r.options)
   return `${verdict(r.violations, r.checked, v => duration(v.atMs))}${commandLine(r.command)}<dl class="facts">` +
     fact('Nodes', count(r.nodes)) + fact('Not honest', attackers.length === 0 ? 'none' : attackers.map(([name, n]) => `${count(n)} ${name}`).join(', ')) +
-    fact('Virtual time', duration(r.virtualMs)) + fact('Took', `${duration(r.wallMs)}${speed}`) + fact('Happenings', count(r.events)) +
+    fact('Virtual time', duration(r.virtualMs)) + fact('Took', `${duration(r.wallMs)}${speed}`) + fact('Events', count(r.events)) +
     fact('Blocks', `${count(r.blocksMain)}, and ${count(r.blocksOrphaned)} beside them`) + fact('Seed', r.seed) + '</dl>' +
     (options.length === 0 ? '' : `<details class="options"><summary>Options of this seed</summary>${table({ caption: 'Options', head: ['Option', 'Value'], rows: options.map(([k, v]) => [k, typeof v === 'boolean' ? (v ? 'yes' : 'no') : String(v)]) })}</details>`)
 }
@@ -67,7 +67,7 @@ function sweepHeader (r: SweepReport): string {
     (r.points.length === 0
       ? '<p>No world has run.</p>'
       : `<dl class="facts">${fact('Worlds', count(r.points.length))}${fact('Nodes', Math.min(...nodes) === Math.max(...nodes) ? count(nodes[0]) : `${count(Math.min(...nodes))} to ${count(Math.max(...nodes))}`)}${fact('Virtual time in all', duration(r.points.reduce((s, p) => s + p.virtualMs, 0)))}${fact('Took', duration(r.points.reduce((s, p) => s + p.wallMs, 0)))}</dl>` +
-      `<details class="options"><summary>The worlds</summary>${table({ caption: 'Worlds', head: ['Seed', 'Nodes', 'Options', 'Virtual time', 'Took', 'Happenings', 'Broken rules'], rows: r.points.map(p => [p.seed, count(p.nodes), Object.entries(p.options).map(([k, v]) => `${k}: ${String(v)}`).join('; '), duration(p.virtualMs), duration(p.wallMs), count(p.events), count(p.violations.length)]) })}</details>`)
+      `<details class="options"><summary>The worlds</summary>${table({ caption: 'Worlds', head: ['Seed', 'Nodes', 'Options', 'Virtual time', 'Took', 'Events', 'Broken rules'], rows: r.points.map(p => [p.seed, count(p.nodes), Object.entries(p.options).map(([k, v]) => `${k}: ${String(v)}`).join('; '), duration(p.virtualMs), duration(p.wallMs), count(p.events), count(p.violations.length)]) })}</details>`)
 }
 
 const STYLE = `
@@ -79,9 +79,9 @@ h1{font-size:22px;line-height:1.25;margin:0 0 16px}
 h2{font-size:16px;line-height:1.3;margin:0 0 4px}
 p{margin:0 0 8px}
 .card,.verdict,.options,.facts div{background:var(--surface);border:1px solid var(--line);border-radius:12px}
-.card>p{color:var(--muted);font-size:14px;min-height:4.5em}
-.cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,440px),1fr));gap:16px;align-items:start}
-.card{padding:16px 18px;min-width:0}
+.card>p{color:var(--muted);font-size:14px}
+.cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,440px),1fr));gap:0 16px}
+.card{padding:16px 18px;margin-bottom:16px;min-width:0;display:grid;grid-row:span 4;grid-template-rows:subgrid;grid-template-columns:minmax(0,1fr)}
 .verdict{padding:12px 18px;margin-bottom:14px;border-left:5px solid var(--s4)}
 .verdict p{margin:0}
 .verdict.good{border-left-color:var(--good);background:var(--good-soft)}
@@ -104,7 +104,7 @@ svg .tick{fill:var(--muted)}svg .value{font-weight:600}svg .label{fill:var(--mut
 svg .grid{stroke:var(--line);fill:none}
 svg .axis{stroke:var(--s4);fill:none}
 svg .mark{stroke:var(--text);stroke-dasharray:2 3;fill:none}
-svg .mark-label{font-weight:600}
+svg .mark-label{font-weight:600;paint-order:stroke;stroke:var(--surface);stroke-width:4px;stroke-linejoin:round}
 .line{fill:none;stroke:currentColor;stroke-width:2;stroke-linejoin:round}
 .dashed{stroke-dasharray:6 5}
 .stroke{fill:none;stroke:currentColor;stroke-width:1.6}
@@ -120,6 +120,6 @@ th,td{padding:4px 10px 4px 0;text-align:right;border-bottom:1px solid var(--line
 th:first-child,.options td{text-align:left}
 thead th{font-weight:550;color:var(--muted)}
 tbody th{font-weight:500}
-@media(max-width:700px){main{padding:16px 12px 32px}.card,.verdict{padding:12px 14px}.card>p{min-height:0}svg text{font-size:15px}}
+@media(max-width:700px){main{padding:16px 12px 32px}.card,.verdict{padding:12px 14px}svg text{font-size:15px}}
 @media print{.card{break-inside:avoid}}
 `

@@ -70,26 +70,30 @@ function roundUp (v: number): number {
 
 const BEND: Readonly<Record<Axis['scale'], (v: number) => number>> = { linear: v => v, sqrt: v => Math.sqrt(Math.max(0, v)), log: v => Math.log2(Math.max(v, Number.MIN_VALUE)) }
 
-interface Scale { readonly min: number, readonly max: number, readonly at: (v: number) => number, readonly ticks: readonly number[] }
+interface Scale { readonly at: (v: number) => number, readonly ticks: readonly number[] }
 
 function scale (axis: Axis, values: readonly number[], from: number, to: number): Scale {
-  const seen = values.filter(Number.isFinite)
-  const most = Math.max(...seen, axis.scale === 'log' ? 1 : 0)
-  const min = axis.min ?? (axis.scale === 'log' ? Math.min(...seen, most) : 0)
-  const step = roundUp(Math.max((axis.max ?? most) - min, Number.EPSILON) / 5)
-  const whole = axis.whole === true ? Math.max(1, Math.round(step)) : step
-  const max = axis.max ?? (axis.scale !== 'linear' ? (most > min ? most : min * 2 + 1) : most <= min ? min + (axis.whole === true ? 1 : whole * 5) : min + Math.ceil((most - min) / whole - 1e-9) * whole)
+  const seen = values.filter(v => Number.isFinite(v) && (axis.scale !== 'log' || v > 0))
+  const min = axis.min ?? (axis.scale === 'log' && seen.length > 0 ? Math.min(...seen) : axis.scale === 'log' ? 1 : 0)
+  const most = axis.max ?? Math.max(...seen, min)
+  const unit = axis.whole === true || most <= min ? 1 : 0
+  const step = Math.max(unit, roundUp(Math.max(most - min, Number.EPSILON) / 5))
+  const flat = axis.scale === 'log' ? min * 2 : min + step
+  const max = most <= min ? flat : axis.max ?? (axis.scale === 'linear' ? min + Math.ceil((most - min) / step - 1e-9) * step : most)
   const bend = BEND[axis.scale]
   const at = (v: number): number => from + (bend(Math.min(Math.max(v, min), max)) - bend(min)) / (bend(max) - bend(min)) * (to - from)
   if (axis.scale === 'linear' && axis.ticks === undefined) {
-    return { min, max, at, ticks: Array.from({ length: Math.floor((max - min) / whole + 1e-9) + 1 }, (_, i) => min + i * whole) }
+    return { at, ticks: Array.from({ length: Math.floor((max - min) / step + 1e-9) + 1 }, (_, i) => min + i * step) }
   }
-  const decades = Array.from({ length: 24 }, (_, i) => 10 ** (i - 8)).flatMap(p => [p, 2 * p, 5 * p])
-  const candidates = (axis.ticks ?? [0, ...decades]).filter(v => v >= min && v <= max).sort((a, b) => b - a)
-  // From the large end, where labels matter most, as many as there is room for.
+  const decades = Array.from({ length: 24 }, (_, i) => 10 ** (i - 8)).flatMap(p => [p, 2 * p, 5 * p]).filter(v => v >= max / 250)
+  const candidates = (axis.ticks ?? [0, ...decades.reverse()]).filter(v => v >= min && v <= max)
+  // The smallest, then from the large end, where labels matter most, as many as there is room for.
   const ticks: number[] = []
-  for (const v of candidates) if (ticks.length === 0 || Math.abs(at(ticks[ticks.length - 1]) - at(v)) >= TICK_PX * (from > to ? 0.45 : 0.8)) ticks.push(v)
-  return { min, max, at, ticks }
+  const room = TICK_PX * (from > to ? 0.45 : 0.8)
+  for (const v of [...candidates].sort((a, b) => a === Math.min(...candidates) ? -1 : b === Math.min(...candidates) ? 1 : b - a)) {
+    if (ticks.every(t => Math.abs(at(t) - at(v)) >= room)) ticks.push(v)
+  }
+  return { at, ticks }
 }
 
 function marker (shape: Shape, x: number, y: number, r: number): string {
@@ -124,7 +128,8 @@ export function chart (c: Chart): string {
   const below = x.ticks.map(v => `<path class="axis" d="M${n(x.at(v))} ${bottom}v5"/><text class="tick" x="${n(x.at(v))}" y="${bottom + 20}" text-anchor="middle">${escape(c.x.format(v))}</text>`).join('')
   const marks = (c.marks ?? []).map((m, i) => {
     const px = x.at(m.x)
-    const right = px > WIDTH * 0.6
+    // One to each side, so that close ones can be read; none over the edge.
+    const right = px > WIDTH * 0.8 || (i === 0 && px > LEFT + 90)
     return `<path class="mark" d="M${n(px)} ${TOP}V${bottom}"/><text class="mark-label" x="${n(px + (right ? -6 : 6))}" y="${TOP + 14 + 17 * i}" text-anchor="${right ? 'end' : 'start'}">${escape(m.label)}</text>`
   }).join('')
   const description = `${c.y.label} against ${c.x.label}: ${c.series.map(s => s.name).join('; ')}. The table below holds the same figures.`
