@@ -52,6 +52,8 @@ export interface SimOptions {
   readonly nodes: number
   readonly compute: 'real' | 'stand-in'
   readonly laptopSliceMs: number
+  /** Share of a device's time that its tab mines. */
+  readonly duty: number
   /** Of the tabs; the others are laptops. */
   readonly phoneShare: number
   readonly gamingShare: number
@@ -100,6 +102,7 @@ export function drawOptions (given: Given): SimOptions {
     compute: of('compute').chance(0.25) ? 'real' : 'stand-in',
     // A slice of the benchmark takes a laptop a tenth of a second, the dearest one a quarter; fewer are simulated faster.
     laptopSliceMs: rounded(of('slice').between(150, 400)),
+    duty: rounded(of('duty').between(0.1, 0.6)),
     phoneShare: rounded(swarm(of('phones'), 0.1, 0.5)),
     gamingShare: of('gaming').chance(0.3) ? 0.04 : 0,
     safetyMs: given.hours === undefined ? Math.round(of('length').between(4, 10) * MINUTE) : Math.round(given.hours * 60 * MINUTE),
