@@ -8,7 +8,7 @@ import { ATTACKERS } from './attackers.ts'
 import type { DeviceClass } from './devices.ts'
 import { Faults } from './faults.ts'
 import { Observer } from './observer.ts'
-import { printable, type SimOptions } from './options.ts'
+import { paramsOf, printable, type SimOptions } from './options.ts'
 import type { WorldReport } from './report/types.ts'
 import { Seeded } from './seeded.ts'
 import { Users } from './users.ts'
@@ -39,7 +39,7 @@ export async function runWorld (o: SimOptions, course: Course): Promise<WorldRep
   const classes = Array.from({ length: o.nodes }, () => classOf(o, devices.uniform()))
   const squads = o.attackers.map(name => ATTACKERS[name]())
   const world = new World({
-    seed: o.seed, nodes: o.nodes, compute: o.compute, laptopSliceMs: o.laptopSliceMs, duty: o.duty, warm: true,
+    seed: o.seed, nodes: o.nodes, compute: o.compute, laptopSliceMs: o.laptopSliceMs, duty: o.duty, warm: true, params: paramsOf(o.network),
     devices: i => classes[i],
     // The first ones: who is which is drawn anyhow (line, device).
     enemy: i => i < attackers ? squads[i % squads.length].recruit() : undefined
