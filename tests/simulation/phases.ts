@@ -97,6 +97,7 @@ async function converge (world: World, watch: Watch, withinMs: number, progress:
     const now = reach()
     if (now.height >= agreed.height + MORE_BLOCKS && now.round >= agreed.round + MORE_ROUNDS) return agreed.atMs
   }
+  for (const words of watch.lastWords()) progress(words)
   if (why !== undefined) watch.fail('agreement', `${withinMs / 60_000} minutes after healing: ${why}`)
   else watch.fail('progress', `agreed at height ${agreed?.height}, round ${agreed?.round}, but in ${Math.round((world.elapsed - agreed!.atMs) / 1000)} s came only to height ${reach().height}, round ${reach().round}`)
   return undefined

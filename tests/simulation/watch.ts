@@ -18,7 +18,7 @@ import type { SimOptions } from './options.ts'
 import type { Violation } from './report/types.ts'
 import type { Session, Tab } from './tab.ts'
 import type { Users } from './users.ts'
-import type { World } from './world.ts'
+import { START_MS, type World } from './world.ts'
 
 /**
  * Blocks of a branch that an honest node may take back when nothing parts the nodes. A pool of 30 % that
@@ -224,6 +224,18 @@ export class Watch {
       by.set(name, [...by.get(name) ?? [], tab.index])
     }
     return by.size === 1 ? undefined : `at height ${at}: ${[...by].map(([name, tabs]) => `${name} in tabs ${tabs.slice(0, 8).join(', ')}`).join('; ')}`
+  }
+
+  /** What the tab that is furthest behind says itself, for whoever looks into it. */
+  lastWords (): string[] {
+    const last = this.soundUp().sort((a, b) => a.node.chain.head().height - b.node.chain.head().height)[0]
+    if (last === undefined) return []
+    const { node, tab } = last
+    return [
+      `tab ${tab.index} of ${tab.deviceClass}, load ${tab.loads}, profile ${tab.profile}, ${node.phase().phase}, height ${node.chain.head().height}, redone ${node.chain.redone().height}, held ${JSON.stringify(node.chain.held())}, peers ${node.net.peers.map(p => `${p.id} ${node.sync.statuses().get(p.id)?.height ?? '?'}`).join(' ')}`,
+      ...node.net.banned.map(b => `bans ${b.id}: ${b.reason}`),
+      ...node.log.entries(30).map(e => `${((e.timeMs - START_MS) / 1000).toFixed(1)} s  ${e.level} ${e.area}: ${e.text}`)
+    ]
   }
 
   /** What is only known at the end. */
