@@ -52,7 +52,7 @@ export class Auditing {
     }
   }
 
-  /** The newest blocks up to `id` redone with their contributions, where slices are real. */
+  /** Where slices are real, every block up to `id` is redone, and the newest with their contributions. */
   replay (id: string, count: number): void {
     if (this.#world.options.compute !== 'real') return
     const { data } = this.#world
@@ -60,8 +60,9 @@ export class Auditing {
       features: Uint8Array.from(Array.from({ length: data.records }, (_, i) => [...data.features(i)]).flat()),
       labels: Uint8Array.from({ length: data.records }, (_, i) => data.label(i))
     }
-    for (const block of this.#auditor.chain(id).slice(-count)) {
-      const { violations } = this.#auditor.replay(block, { records: root => root === toHex(data.ref.root) ? records : undefined })
+    const chain = this.#auditor.chain(id)
+    for (const [i, block] of chain.entries()) {
+      const { violations } = this.#auditor.replay(block, { contributions: i >= chain.length - count, records: root => root === toHex(data.ref.root) ? records : undefined })
       for (const v of violations) this.#fail(`audit: ${v.name}`, `block ${v.height} ${v.block.slice(0, 8)}: ${v.evidence}`)
     }
   }
