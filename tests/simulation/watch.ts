@@ -13,6 +13,7 @@ import { POOL_LIMITS } from '../../src/node/mempool.ts'
 import type { StorageOp } from '../../src/ports/storage.ts'
 import { transactionId } from '../../src/core/crypto/ids.ts'
 import { Auditing } from './auditing.ts'
+import { poissonAtLeast, poissonAtMost } from './chance.ts'
 import type { Faults } from './faults.ts'
 import type { SimOptions } from './options.ts'
 import type { Violation } from './report/types.ts'
@@ -293,21 +294,4 @@ export class Watch {
       if (!waits && !spent.has(id) && !spent.has(`${toHex(node!.payee)}/${nonce}`)) this.fail('transaction lost', `tab ${tab.index} took ${id.slice(0, 8)} with nonce ${nonce} at ${Math.round(atMs / 1000)} s; it is in no block and waits no more`)
     }
   }
-}
-
-/** P(X <= k) and P(X >= k) of a Poisson variable. */
-export function poissonAtMost (k: number, mean: number): number {
-  let term = Math.exp(-mean)
-  let sum = term
-  for (let i = 1; i <= k; i++) sum += term *= mean / i
-  return Math.min(1, sum)
-}
-
-export function poissonAtLeast (k: number, mean: number): number {
-  // Summed from its own side: what is left of 1 would be lost in rounding.
-  let term = Math.exp(-mean)
-  for (let i = 1; i <= k; i++) term *= mean / i
-  let sum = 0
-  for (let i = k; term > 0 && (i < mean || term > sum * 1e-12); term *= mean / ++i) sum += term
-  return Math.min(1, sum)
 }
