@@ -12,7 +12,7 @@ import { World } from './perturb/world.ts'
 
 const SEED = Date.now().toString(36)
 const KILLS = 4
-const STEPS = 8
+const STEPS = 6
 
 let world: World
 

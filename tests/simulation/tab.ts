@@ -11,7 +11,7 @@ import { MemoryDisk } from '../../src/storage/memory.ts'
 import { verifyZip215 } from '../../src/core/crypto/keys.ts'
 import { hash, ascii } from '../../src/core/crypto/hash.ts'
 import { type DeviceClass, DEVICE_CLASSES, SimDevice } from './devices.ts'
-import { TabStorage } from './disk.ts'
+import { type DiskEvents, TabStorage } from './disk.ts'
 import type { Line } from './internet.ts'
 import { Life, TabClock, TabNetwork } from './life.ts'
 import type { Seeded } from './seeded.ts'
@@ -78,8 +78,10 @@ export class Tab {
   loads = 0
   /** Profiles: a wiped one makes new keys. */
   #profile = 0
+  get profile (): number { return this.#profile }
   /** Faults that outlive a reload. */
   readonly faults = { skewMs: 0, slowness: 1, wrongBit: false, diskLatencyMs: 0 }
+  readonly diskEvents: DiskEvents = {}
   /** Of every session. */
   readonly work = { minedMs: 0, replayedMs: 0, slices: 0, replays: 0, bytesIn: 0, bytesOut: 0 }
 
@@ -116,7 +118,7 @@ export class Tab {
     world.internet.plug(id, this.line)
     const network = new TabNetwork(world.internet.hub.join(id), life)
     const session: Session = this.session = { id, life, clock, device, network, node: undefined }
-    const storage = new TabStorage(this.disk, life, { clock: world.scheduler, random: this.random, latencyMs: this.faults.diskLatencyMs })
+    const storage = new TabStorage(this.disk, life, { clock: world.scheduler, random: this.random, latencyMs: this.faults.diskLatencyMs, events: this.diskEvents })
     const deps: NodeDeps = {
       network, networkName: 'test', storage, compute: device, signatures: rememberedSignatures, clock,
       random: world.random.stream(`node ${id}`), keystore: noKeystore, minerSeed: this.minerSeed, walletSeed: this.walletSeed,

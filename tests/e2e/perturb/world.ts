@@ -242,7 +242,7 @@ export class World implements Listener {
     const { diedAt, dead } = await this.die(profile, seats, a.how)
     this.figures.kills[a.how] += seats.length
     const disks = await this.autopsy(profile, dead, diedAt)
-    if (a.againMs !== undefined) await this.#dieAtBoot(seats, a.againMs, disks)
+    for (const ms of a.againMs) await this.#dieAtBoot(seats, ms, disks)
     await Promise.all(seats.map(async s => { await this.back(s, disks) }))
   }
 

@@ -143,7 +143,7 @@ export class Auditor {
     return rewardsOf(entry)
   }
 
-  /** Slices that a key did twice on the chain up to `id`: no rule is broken, but an honest node does not. */
+  /** Slices that a key did twice on the chain up to `id`: no rule is broken, but an honest node does so only in rounds that stay unsealed. */
   workedTwice (id: Hex): WorkedTwice[] {
     const entry = this.#entries.get(id)
     if (entry === undefined) throw new Error(`no block ${id} was added`)

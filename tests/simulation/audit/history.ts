@@ -70,12 +70,15 @@ export function agreementOf (entries: ReadonlyMap<Hex, Entry>, held: readonly He
   return { depth: Math.max(0, ...apart.map(a => a.depth)), heads: heads.size, lag, ...(best === undefined ? {} : { best: best.id }), apart, findings }
 }
 
-/** A slice number that one key used for two different claims of one job and round. */
-export interface WorkedTwice { readonly miner: Hex, readonly job: Hex, readonly round: number, readonly slice: number, readonly claims: readonly Hex[] }
+/** A slice number that one key used for different claims of one job and round: those claims by the heights of their templates. */
+export interface WorkedTwice {
+  readonly miner: Hex, readonly job: Hex, readonly round: number, readonly slice: number
+  readonly claims: ReadonlyArray<{ readonly id: Hex, readonly height: number }>
+}
 
 /**
  * The rules let a miner count its slices anew under another template, for the noise differs and so does
- * the work; an honest node counts on, also after a restart.
+ * the work; an honest node counts on, also after a restart, but for rounds that stay unsealed.
  */
 export function workedTwiceOn (head: Entry): WorkedTwice[] {
   const all = new Map<string, WorkedTwice>()
@@ -87,7 +90,7 @@ export function workedTwiceOn (head: Entry): WorkedTwice[] {
       const name = Object.values(one).join('/')
       const claims = all.get(name)?.claims ?? []
       const id = hexOf(claimId(claim))
-      if (!claims.includes(id)) all.set(name, { ...one, claims: [...claims, id] })
+      if (!claims.some(c => c.id === id)) all.set(name, { ...one, claims: [...claims, { id, height: claim.template.height }].sort((x, y) => x.height - y.height) })
     }
   }
   return [...all.values()].filter(({ claims }) => claims.length > 1)
