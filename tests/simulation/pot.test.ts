@@ -24,7 +24,7 @@ test('three nodes on a fast clock: six blocks, users paid and paying, everything
   expect(r.confirmed).toBeLessThanOrEqual(r.sent)
   expect(r.sent).toBeLessThanOrEqual(100)
   expect(r.seconds).toBeGreaterThan(3)
-  const { blocksMain, moments, propagationMs, tabs } = r.report
+  const { blocksMain, forksOverTime, moments, propagationMs, tabs } = r.report
   const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0)
   expect(tabs.map(t => t.tab)).toEqual([0, 1, 2, 3])
   // The users' tab trains nothing and earns nothing.
@@ -32,8 +32,10 @@ test('three nodes on a fast clock: six blocks, users paid and paying, everything
   expect(sum(tabs.map(t => t.workShare))).toBeCloseTo(1, 9)
   expect(sum(tabs.map(t => t.blockShare))).toBeCloseTo(1, 9)
   expect(sum(tabs.map(t => t.rewardShare))).toBeCloseTo(1, 9)
-  expect(blocksMain).toBe(moments[moments.length - 1].heightMax - 2)
+  // The last look was up to two seconds before the end.
+  expect(blocksMain).toBeGreaterThanOrEqual(moments[moments.length - 1].heightMax - 2)
+  expect(sum(forksOverTime!.map(w => w.blocksMain))).toBe(blocksMain)
   expect(propagationMs.p50).toBeGreaterThan(8)
   expect(propagationMs.p95).toBeLessThan(10_000)
   expect(Math.min(...tabs.map(t => t.bytesPerSecond))).toBeGreaterThan(100)
-}, 120_000)
+}, 240_000)
