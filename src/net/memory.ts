@@ -28,6 +28,8 @@ export interface MemoryHubOptions {
   readonly route?: (from: PeerId, to: PeerId, bytes: number) => readonly number[]
   /** A joiner links to at most this many of those present (default: to all). 0: link by hand. */
   readonly maxLinks?: number
+  /** Everybody gets the very bytes that were sent, not a copy: for worlds of nodes that leave them as they are. */
+  readonly share?: boolean
 }
 
 export interface MemoryHub {
@@ -56,12 +58,14 @@ class Hub implements MemoryHub {
   readonly clock: Clock
   readonly nodes = new Map<PeerId, MemoryNode>()
   readonly #options: MemoryHubOptions
+  readonly copy: (bytes: Uint8Array) => Uint8Array
   readonly #cuts = new Set<string>()
   #groups = new Map<PeerId, number>()
 
   constructor (options: MemoryHubOptions) {
     this.#options = options
     this.clock = options.clock
+    this.copy = options.share === true ? bytes => bytes : bytes => bytes.slice()
   }
 
   join (id: PeerId): Network {
@@ -190,7 +194,7 @@ class MemoryNode implements Network {
   async publish (topic: string, bytes: Uint8Array): Promise<number> {
     this.#running()
     if (bytes.length > MAX_GOSSIP_BYTES) throw new Error(`a message of ${bytes.length} bytes is over the limit of ${MAX_GOSSIP_BYTES}`)
-    const message: Flying = { id: `${this.#id}/${this.#published++}`, topic, bytes: bytes.slice(), origin: this.#id }
+    const message: Flying = { id: `${this.#id}/${this.#published++}`, topic, bytes: this.#hub.copy(bytes), origin: this.#id }
     this.#remember(message.id)
     return this.#spread(message)
   }
@@ -205,7 +209,7 @@ class MemoryNode implements Network {
   async request (peer: PeerId, protocol: string, body: Uint8Array, options: RequestOptions): Promise<Uint8Array> {
     this.#running()
     if (!this.#hub.open(this.#id, peer)) throw new RequestError('unreachable', `no link to ${peer}`)
-    const sent = body.slice()
+    const sent = this.#hub.copy(body)
     const answer = await new Promise<Answer>(resolve => {
       const cancel = this.#hub.clock.after(options.timeoutMs, () => { resolve({ ok: false, error: new RequestError('timeout', `no answer within ${options.timeoutMs} ms`) }) })
       this.#count('out', sent.length)
@@ -296,7 +300,7 @@ class MemoryNode implements Network {
       if (verdict === 'reject') this.#offend(via, PENALTY_REJECTED_MESSAGE)
     }
     const cancel = this.#hub.clock.after(VALIDATOR_TIMEOUT_MS, () => { settle('ignore') })
-    void validator({ topic: message.topic, bytes: message.bytes.slice(), origin: message.origin, via }).then(settle)
+    void validator({ topic: message.topic, bytes: this.#hub.copy(message.bytes), origin: message.origin, via }).then(settle)
   }
 
   async serve (peer: PeerId, protocol: string, body: Uint8Array): Promise<Answer> {
@@ -324,7 +328,7 @@ class MemoryNode implements Network {
       const cancel = this.#hub.clock.after(HANDLER_TIMEOUT_MS, () => { settle(refuse('busy', 'the answer took too long')) })
       handler.answer(peer, body).then(bytes => {
         if (bytes.length > handler.limits.maxResponseBytes) throw new Error(`our answer on ${protocol} is ${bytes.length} bytes, ${handler.limits.maxResponseBytes} are allowed`)
-        settle({ ok: true, bytes: bytes.slice() })
+        settle({ ok: true, bytes: this.#hub.copy(bytes) })
       }).catch((e: unknown) => {
         if (e instanceof RequestError) return settle(refuse(e.kind === 'busy' || e.kind === 'too-large' ? e.kind : 'refused', e.message))
         cancel()

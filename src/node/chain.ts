@@ -10,9 +10,8 @@
  */
 import { toHex } from '../core/codec/ssz.ts'
 import { type Block, Body, type Claim } from '../core/codec/wire.ts'
-import { applyBlock, blockSignatureItems } from '../core/consensus/apply.ts'
+import { BLOCK_RULES, type BlockRules } from '../core/consensus/apply.ts'
 import type { BlockMeta } from '../core/consensus/chain.ts'
-import { checkHeader } from '../core/consensus/header.ts'
 import { condemnsHash, HEADER_REASONS, invalid, type Refusal, refusal } from '../core/consensus/refusal.ts'
 import { bodyRoot, claimId, ticket } from '../core/crypto/ids.ts'
 import { ledgerRoot } from '../core/ledger/state.ts'
@@ -73,6 +72,7 @@ export class Chain implements ChainService {
   readonly #log: Log
   readonly #events = new Emitter<MoreChainEvents>()
   readonly #depths: Depths
+  readonly #rules: BlockRules
   readonly #orphans: HeldBlocks<SubmitOptions>
   readonly #waiting: HeldBlocks<SubmitOptions>
   /** By hash, or by variant where a peer may have altered what the hash does not commit to. */
@@ -88,7 +88,7 @@ export class Chain implements ChainService {
   #timerAt = Infinity
   #stopped = false
 
-  constructor (d: { readonly params: ChainParams, readonly genesis: BlockMeta, readonly clock: Clock, readonly store: ChainStore, readonly blame: Pick<Blame, 'refuse'>, readonly log: Log, readonly limits?: ChainLimits }) {
+  constructor (d: { readonly params: ChainParams, readonly genesis: BlockMeta, readonly clock: Clock, readonly store: ChainStore, readonly blame: Pick<Blame, 'refuse'>, readonly log: Log, readonly limits?: ChainLimits, readonly rules?: BlockRules }) {
     this.#params = d.params
     this.#clock = d.clock
     this.#store = d.store
@@ -98,6 +98,7 @@ export class Chain implements ChainService {
     this.#orphans = new HeldBlocks(limits.orphans)
     this.#waiting = new HeldBlocks(limits.waiting)
     this.#depths = treeDepths(d.params)
+    this.#rules = d.rules ?? BLOCK_RULES
     this.#genesis = d.genesis
     this.#tree = new BlockTree(this.#genesisNode(), d.params.joinReplayBlocks)
     this.#store.onState((s) => { this.#events.emit('storage', s) })
@@ -186,7 +187,7 @@ export class Chain implements ChainService {
     }
     const parent = this.#tree.get(parentKey)
     if (parent === undefined) return this.#noParent(block, how, name, size)
-    const early = checkHeader(this.#params, parent.meta, block.header, this.#clock.now())
+    const early = this.#rules.checkHeader(this.#params, parent.meta, block.header, this.#clock.now())
     if (early !== undefined) return this.#judged(block, how, name, early, size)
     if (toHex(name.root) !== toHex(template.bodyRoot)) return this.#refuse(block, how, name, invalid('body-root', 'the body is not the one that the header names'))
     if (this.#verifier === undefined) throw new Error('chain: submit before start')
@@ -414,8 +415,8 @@ export class Chain implements ChainService {
     const parent = this.#tree.get(toHex(header.template.parent))
     if (parent === undefined) return 'its parent is missing'
     const block = { header, body: b.body }
-    const signatures = blockSignatureItems(this.#params, parent.meta, block).map(() => true)
-    const applied = applyBlock(this.#params, parent.meta, block, {
+    const signatures = this.#rules.blockSignatureItems(this.#params, parent.meta, block).map(() => true)
+    const applied = this.#rules.applyBlock(this.#params, parent.meta, block, {
       // A clock set back since does not make a stored block wrong.
       nowMs: header.template.time,
       signatures,

@@ -78,10 +78,11 @@ export class Internet {
   bytes = 0
   messages = 0
 
-  constructor (clock: Clock, random: Seeded) {
+  /** `share`: all receivers get the same bytes. */
+  constructor (clock: Clock, random: Seeded, share = false) {
     this.#clock = clock
     this.#random = random
-    this.hub = createMemoryHub({ clock, maxLinks: 0, route: (from, to, bytes) => this.#route(from, to, bytes) })
+    this.hub = createMemoryHub({ clock, maxLinks: 0, share, route: (from, to, bytes) => this.#route(from, to, bytes) })
   }
 
   plug (id: PeerId, line: Line): void { this.#ends.set(id, { line, upFreeAt: 0, downFreeAt: 0, reachable: true }) }
