@@ -3,6 +3,7 @@ import { ATTACKERS } from './attackers.ts'
 import { forksSweep } from './forks.ts'
 import { drawOptions, printable } from './options.ts'
 import { runWorld } from './phases.ts'
+import { pot, type PotRun } from './pot.ts'
 import type { Report } from './report/types.ts'
 
 export interface ScenarioOptions {
@@ -30,6 +31,15 @@ async function faults (o: ScenarioOptions): Promise<Report> {
 
 export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   faults: { about: 'everything that can go wrong, as drawn from the seed; then healed, and all must agree', run: faults },
+  pot: {
+    about: "the Proof of Training prototype's experiment with our nodes, its table beside ours; --nodes for one size alone",
+    run: async o => {
+      const onRun = (r: PotRun): void => { o.progress(`${r.n} nodes, seed ${r.seed}: ${r.blocks} blocks in ${r.seconds.toFixed(0)} s, ${r.confirmed} transfers, ${r.orphaned} blocks beside them`) }
+      const { report, text } = await pot({ seed: o.seed, sizes: o.nodes === undefined ? undefined : [o.nodes], command: o.command, onRun })
+      o.progress(text)
+      return report
+    }
+  },
   forks: {
     about: 'calm worlds of 20 to 200 nodes: how forks, propagation and traffic grow',
     run: async o => await forksSweep({ seed: o.seed, virtualMs: o.hours === undefined ? undefined : o.hours * 3_600_000, command: o.command, onPoint: p => { o.progress(`${p.nodes} nodes: fork rate ${p.forkRate.toFixed(3)}`) } })
