@@ -12,6 +12,8 @@ export interface Target {
   readonly max: number
   /** What it fuzzes, as 'path#function': tests/fuzz/closedWorld.test.ts wants every parser in some target. */
   readonly covers: readonly string[]
+  /** Takes so many times as long as a decoder, and gets as many fewer inputs. */
+  readonly slowness?: number
   /** Words of the format. */
   readonly dictionary?: readonly Uint8Array[]
   /** Good inputs to begin with. */

@@ -39,7 +39,7 @@ describe.each([...WIRE_TYPES])(`%s (seed ${SEED})`, (name, type) => {
     const mutator = new Mutator(rng, { max: 4096 })
     let taken = 0
     for (let i = 0; i < 300; i++) {
-      const bytes = mutator.mutate(pool).slice()
+      const bytes = mutator.mutate(rng.pick(pool), pool).slice()
       const got = decode(type, bytes, BOUND)
       let want: unknown
       let refused: string | undefined

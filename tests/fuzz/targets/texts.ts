@@ -1,10 +1,9 @@
 /** What people type, paste or load as text: amounts, addresses, numbers, JSON, job files, routes, drafts. */
 import { bech32mDecode, bech32mEncode, formatAddress, parseAddress } from '../../../src/core/codec/address.ts'
 import { formatAmount, parseAmount } from '../../../src/core/codec/amount.ts'
-import { decodeJobSpec, encodeJobSpec } from '../../../src/core/codec/jobSpec.ts'
-import { fromHex, toHex } from '../../../src/core/codec/ssz.ts'
+import { DATA_REGISTERED, type DataRef, decodeJobSpec, encodeJobSpec } from '../../../src/core/codec/jobSpec.ts'
+import { fromHex, toHex, ZERO32 } from '../../../src/core/codec/ssz.ts'
 import { describeModel } from '../../../src/core/training/architectureJson.ts'
-import { BUILTIN_REF } from '../../../src/core/training/dataset.ts'
 import { compareToInteger, integerOf, lr20Of, parseDecimal, scaleDecimal } from '../../../src/core/training/decimal.ts'
 import { parseJobJson, templateErrors, toSpec } from '../../../src/core/training/jobJson.ts'
 import { type JsonValue, parseJson } from '../../../src/core/training/json.ts'
@@ -156,8 +155,10 @@ const jobJson: Target = {
       must(parsed.errors.length > 0, 'refused without a reason')
       return parsed.errors[0].field.replace(/\[\d+\]|[^a-z_.[\]].*/g, '').slice(0, 32)
     }
-    describeModel(parsed.value.model)
-    const data = { ...BUILTIN_REF, trainRecords: 10_000 }
+    const { model, size = 10_000 } = parsed.value
+    describeModel(model)
+    // Records as the model wants them, as far as a reference can say it.
+    const data: DataRef = { source: DATA_REGISTERED, root: ZERO32, trainRecords: size, testRecords: 100, features: Math.min(0xffff, model.channels * model.height * model.width), classes: model.ops[model.ops.length - 1].units }
     if (templateErrors(parsed.value, data).length > 0) return 'rules'
     const spec = toSpec(parsed.value, data)
     const decoded = decodeJobSpec(encodeJobSpec(spec))
