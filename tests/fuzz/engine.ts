@@ -145,11 +145,16 @@ export async function fuzz (target: Target, options: RunOptions): Promise<Report
     else pool[start.length + spare++ % POOL_MAX] = copy
   }
 
-  /** Half of the time one of the newest finds: the way goes on from there. */
-  const base = (): Uint8Array => {
-    if (target.fresh !== undefined && rng.below(FRESH_EVERY) === 0) return target.fresh(rng)
-    return kept.length > 0 && (rng.u32() & 1) === 0 ? kept[kept.length - 1 - rng.below(Math.min(kept.length, NEWEST))] : rng.pick(pool)
+  const next = (): Uint8Array => {
+    if (target.fresh !== undefined && rng.below(target.freshEvery ?? FRESH_EVERY) === 0) {
+      const drawn = target.fresh(rng)
+      return (rng.u32() & 1) === 0 ? drawn : mutator.mutate(drawn, pool)
+    }
+    return mutator.mutate(base(), pool)
   }
+  /** Half of the time one of the newest finds: the way goes on from there. */
+  const base = (): Uint8Array =>
+    kept.length > 0 && (rng.u32() & 1) === 0 ? kept[kept.length - 1 - rng.below(Math.min(kept.length, NEWEST))] : rng.pick(pool)
 
   if (coverage !== undefined) {
     coverage.seen.fill(0)
@@ -163,7 +168,7 @@ export async function fuzz (target: Target, options: RunOptions): Promise<Report
   }
   const blocks = coverage?.reached ?? 0
   while (done < inputs) {
-    const input = mutator.mutate(base(), pool)
+    const input = next()
     watch?.note(input)
     const reached = coverage?.reached ?? 0
     done++

@@ -18,8 +18,10 @@ export interface Target {
   readonly dictionary?: readonly Uint8Array[]
   /** Good inputs to begin with. */
   readonly seeds: (rng: Rng) => readonly Uint8Array[]
-  /** A new good input, where they can be drawn. */
+  /** A new input of the right form, where they can be drawn; half of them are run as they are. */
   readonly fresh?: (rng: Rng) => Uint8Array
+  /** One input in so many begins with a drawn one. */
+  readonly freshEvery?: number
   readonly run: (input: Uint8Array) => string | Promise<string>
 }
 
