@@ -24,7 +24,7 @@ export class SliceCounter {
   readonly #log: Log
   readonly #miner: Hex
   /** By job and round: next index, and how far storage has reserved. Oldest first. */
-  readonly #rounds = new Map<string, { next: number, reserved: number, readonly since: number }>()
+  readonly #rounds = new Map<string, { next: number, reserved: number, readonly since: number, written: Promise<void> }>()
 
   constructor (storage: Pick<Storage, 'get' | 'commit'>, log: Log, miner: Uint8Array) {
     this.#storage = storage
@@ -37,7 +37,7 @@ export class SliceCounter {
     if (bytes === undefined) return
     const stored = parseStored(bytes)
     if (stored === undefined) this.#log.warn('trainer', 'stored slice indices are damaged')
-    for (const [name, reserved, since] of stored ?? []) this.#rounds.set(name, { next: reserved, reserved, since })
+    for (const [name, reserved, since] of stored ?? []) this.#rounds.set(name, { next: reserved, reserved, since, written: Promise.resolve() })
   }
 
   /** `height`: of the template. From RENEW_BLOCKS on the round starts again from 0. */
@@ -45,7 +45,7 @@ export class SliceCounter {
     const name = `${toHex(job)}/${round}`
     let counter = this.#rounds.get(name)
     if (counter === undefined || height >= counter.since + RENEW_BLOCKS) {
-      counter = { next: 0, reserved: 0, since: height }
+      counter = { next: 0, reserved: 0, since: height, written: Promise.resolve() }
       this.#rounds.delete(name)
       this.#rounds.set(name, counter)
       if (this.#rounds.size > ROUNDS_KEPT) this.#rounds.delete(this.#rounds.keys().next().value!)
@@ -54,8 +54,10 @@ export class SliceCounter {
     const slice = counter.next++
     if (slice >= counter.reserved) {
       counter.reserved = slice + RESERVE
-      await this.#write()
+      counter.written = this.#write()
     }
+    // Also by the lanes that came after the one that had to reserve.
+    await counter.written
     return slice
   }
 

@@ -1,0 +1,169 @@
+/**
+ * What computes in a simulated tab: a device with a speed, and kernels that are either the real
+ * reference on a small model or a stand-in that costs nothing. Slices take virtual time by their
+ * cost. Results are remembered for the whole world: that every node redoes a slice is what the
+ * chain asks, that every node of one process spends the time for it teaches nothing.
+ */
+import { toHex } from '../../src/core/codec/ssz.ts'
+import { hash } from '../../src/core/crypto/hash.ts'
+import { sliceCost } from '../../src/core/training/cost.ts'
+import type { ModelState } from '../../src/core/training/modelState.ts'
+import { encodePayload, payloadDigest } from '../../src/core/training/payload.ts'
+import { stateHash } from '../../src/core/training/stateHash.ts'
+import { evaluationOf } from '../../src/compute/evaluation.ts'
+import { referenceKernels } from '../../src/compute/reference/referenceKernels.ts'
+import type { Clock } from '../../src/ports/clock.ts'
+import type { Compute, ComputeStatus, EvaluationResult, EvaluationTask, PredictionResult, Priority, SliceResult, SliceTask } from '../../src/ports/compute.ts'
+import type { Life } from './life.ts'
+import type { Seeded } from './seeded.ts'
+
+/** Cost units per second, as measured with the WASM and WebGPU kernels, and how common each is. */
+export const DEVICE_CLASSES = {
+  phone: { costPerSecond: 6e9, share: 0.3 },
+  laptop: { costPerSecond: 30e9, share: 0.5 },
+  gaming: { costPerSecond: 600e9, share: 0.2 },
+  datacentre: { costPerSecond: 6000e9, share: 0 }
+} as const
+export type DeviceClass = keyof typeof DEVICE_CLASSES
+
+export function drawDevice (random: Seeded): DeviceClass {
+  let u = random.uniform()
+  for (const [name, { share }] of Object.entries(DEVICE_CLASSES)) {
+    if ((u -= share) < 0) return name as DeviceClass
+  }
+  return 'laptop'
+}
+
+/** What a slice and a model give, whoever computes them. */
+export interface Kernels {
+  slice(task: SliceTask): SliceResult
+  evaluate(task: EvaluationTask): EvaluationResult
+}
+
+const hashes = new WeakMap<ModelState, string>()
+
+function nameOf (state: ModelState): string {
+  let name = hashes.get(state)
+  if (name === undefined) hashes.set(state, name = toHex(stateHash(state)))
+  return name
+}
+
+/** The newest `kept` answers by name. */
+class Remembered<T> {
+  readonly #known = new Map<string, T>()
+  readonly #kept: number
+  constructor (kept: number) { this.#kept = kept }
+
+  get (name: string, make: () => T): T {
+    let value = this.#known.get(name)
+    if (value === undefined) {
+      this.#known.set(name, value = make())
+      if (this.#known.size > this.#kept) this.#known.delete(this.#known.keys().next().value as string)
+    }
+    return value
+  }
+}
+
+/** The reference kernels, each slice once. */
+export function realKernels (): Kernels {
+  const slices = new Remembered<SliceResult>(4096)
+  const evaluations = new Remembered<EvaluationResult>(256)
+  return {
+    slice: task => slices.get(`${toHex(task.noiseKey)}/${nameOf(task.state)}/${task.lr20}/${task.steps}`, () => {
+      const state = referenceKernels.runSlice(task)
+      const payload = encodePayload(task.state, state)
+      return { stateHash: stateHash(state), state, payload, payloadDigest: payloadDigest(payload), macs: 0, elapsedMs: 0 }
+    }),
+    evaluate: task => evaluations.get(`${nameOf(task.state)}/${task.labels.length}`, () => evaluationOf(referenceKernels.score(task), task.labels, task.spec.data.classes))
+  }
+}
+
+/** Not training, but as deterministic: every parameter moves by a byte of the noise key's hash. */
+export function standInKernels (): Kernels {
+  const slices = new Remembered<SliceResult>(65_536)
+  const move = (tensor: Int32Array, key: Uint8Array): Int32Array => tensor.map((w, i) => w + (key[i % 32] & 63) - 31)
+  return {
+    slice: task => slices.get(`${toHex(task.noiseKey)}/${nameOf(task.state)}`, () => {
+      const key = hash('sim-slice', task.noiseKey)
+      const state: ModelState = { ...task.state, weights: task.state.weights.map(w => move(w, key)), biases: task.state.biases.map(b => move(b, key)) }
+      const payload = encodePayload(task.state, state)
+      return { stateHash: key, state, payload, payloadDigest: payloadDigest(payload), macs: 0, elapsedMs: 0 }
+    }),
+    evaluate: ({ labels, spec: { data: { classes } } }) => ({ count: labels.length, correct: 0, lossBits16: 0, confusion: new Uint32Array(classes * classes) })
+  }
+}
+
+interface Job { readonly ms: number, readonly start: () => void }
+
+export interface DeviceOptions {
+  readonly clock: Clock
+  readonly life: Life
+  readonly kernels: Kernels
+  /** Cost units per second. */
+  readonly costPerSecond: number
+}
+
+/** One lane; replays before slices, as in the real pool. */
+export class SimDevice implements Compute {
+  readonly #o: DeviceOptions
+  readonly #urgent: Job[] = []
+  readonly #other: Job[] = []
+  #busy = false
+  #duty = 1
+  /** Faults. */
+  lost = false
+  slowness = 1
+  wrongBit = false
+  /** Told the hash of every result that is not what it should be. */
+  onWrong: (stateHash: Uint8Array) => void = () => {}
+  /** Virtual ms of work done, by kind. */
+  minedMs = 0
+  replayedMs = 0
+  slices = 0
+  replays = 0
+
+  constructor (o: DeviceOptions) { this.#o = o }
+
+  async runSlice (task: SliceTask, priority: Priority): Promise<SliceResult> {
+    const ms = sliceCost(task.spec) * (task.steps / task.spec.stepsPerSlice) / this.#o.costPerSecond * 1000 * this.slowness
+    await this.#turn(ms, priority)
+    if (this.lost) throw new Error('the device was lost')
+    if (priority === 'slice') { this.minedMs += ms; this.slices++ } else { this.replayedMs += ms; this.replays++ }
+    const result = { ...this.#o.kernels.slice(task), elapsedMs: ms }
+    if (!this.wrongBit) return result
+    const wrong = result.stateHash.map((b, i) => i === 0 ? b ^ 1 : b)
+    this.onWrong(wrong)
+    return { ...result, stateHash: wrong }
+  }
+
+  async evaluate (task: EvaluationTask): Promise<EvaluationResult> { return this.#o.kernels.evaluate(task) }
+  async predict (): Promise<PredictionResult> { throw new Error('nobody predicts in a simulated world') }
+  async stateHash (state: ModelState): Promise<Uint8Array> { return stateHash(state) }
+
+  async status (): Promise<ComputeStatus> {
+    return { backend: 'reference', workers: 1, workersMax: 1, busy: this.#busy ? 1 : 0, stepsPerSecond: 0, macsPerSecond: 0, selfTest: 'passed', choice: 'auto', reports: [] }
+  }
+
+  async setLimits (_: number, duty: number): Promise<void> { this.#duty = duty }
+  async setBackend (): Promise<void> { /* There is one. */ }
+  async stop (): Promise<void> { /* What is under way ends unseen. */ }
+
+  async #turn (ms: number, priority: Priority): Promise<void> {
+    await new Promise<void>(resolve => {
+      (priority === 'replay' ? this.#urgent : this.#other).push({ ms: priority === 'slice' ? ms / this.#duty : ms, start: resolve })
+      this.#next()
+    })
+  }
+
+  #next (): void {
+    if (this.#busy) return
+    const job = this.#urgent.shift() ?? this.#other.shift()
+    if (job === undefined) return
+    this.#busy = true
+    this.#o.clock.after(job.ms, () => {
+      this.#busy = false
+      job.start()
+      this.#next()
+    })
+  }
+}

@@ -1,0 +1,26 @@
+/**
+ * What every enemy is made of: a squad for one world, which gives each of its tabs what changes it,
+ * and counts what was done. An attack that never happened proves nothing, so tests ask the counts.
+ */
+import type { Enemy } from '../tab.ts'
+
+export class Deeds {
+  readonly #counts = new Map<string, number>()
+
+  add (what: string, n = 1): void { this.#counts.set(what, this.of(what) + n) }
+  of (what: string): number { return this.#counts.get(what) ?? 0 }
+  all (): Readonly<Record<string, number>> { return Object.fromEntries([...this.#counts].sort()) }
+}
+
+/** The enemies of one kind in one world: they know one another. */
+export interface Squad {
+  readonly name: string
+  readonly deeds: Deeds
+  /** What makes one more tab an enemy. */
+  recruit (): Enemy
+}
+
+/** Every `share`-th tab, spread evenly: of 10 at 0.3 the tabs 0, 4 and 7. */
+export function everyNth (squad: Squad, share: number): (index: number) => Enemy | undefined {
+  return index => Math.ceil((index + 1) * share - 1e-9) > Math.ceil(index * share - 1e-9) ? squad.recruit() : undefined
+}

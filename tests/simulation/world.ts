@@ -1,0 +1,125 @@
+/**
+ * A world: many tabs of the real node on one clock and one internet, from one seed. What happens in
+ * it is for others to decide (faults.ts, enemies/); what is to be seen in it, for watch.ts.
+ */
+import type { JobSpec } from '../../src/core/codec/jobSpec.ts'
+import { hash } from '../../src/core/crypto/hash.ts'
+import { BLOCK_RULES, type BlockRules } from '../../src/core/consensus/apply.ts'
+import { genesis, type BlockMeta } from '../../src/core/consensus/chain.ts'
+import { type ChainParams, MAIN, targetForWork } from '../../src/core/params.ts'
+import { benchmarkSpec } from '../../src/core/training/benchmark.ts'
+import { sliceCost } from '../../src/core/training/cost.ts'
+import { type Dataset, newDataset } from '../../src/core/training/dataset.ts'
+import { mlp } from '../../src/core/training/shape.ts'
+import type { Node } from '../../src/node/node.ts'
+import { DEVICE_CLASSES, type DeviceClass, drawDevice, type Kernels, realKernels, standInKernels } from './devices.ts'
+import { drawLine, Internet, Topology } from './internet.ts'
+import { rememberedRules } from './remember.ts'
+import { Scheduler } from './scheduler.ts'
+import { Seeded } from './seeded.ts'
+import { type Enemy, type Session, Tab } from './tab.ts'
+
+export const START_MS = 1_700_000_000_000
+
+export interface WorldOptions {
+  readonly seed: string
+  readonly nodes: number
+  /** real: a small model is trained and redone. stand-in: results cost nothing to make. */
+  readonly compute: 'real' | 'stand-in'
+  /** A slice of the benchmark takes a laptop this long, ms: every device is scaled by it. */
+  readonly laptopSliceMs: number
+  /** Devices: drawn by their shares, or all alike. */
+  readonly devices?: DeviceClass | ((index: number) => DeviceClass)
+  /** Who is not honest. */
+  readonly enemy?: (index: number) => Enemy | undefined
+  /** Instead of the numbers of the main network. */
+  readonly params?: Partial<ChainParams>
+  /** The first target fits the world's speed: no opening of easy blocks. */
+  readonly warm?: boolean
+  /** Share of its device's time that a tab mines, 0.1..1: the setting of the page. */
+  readonly duty?: number
+  /** What every node would do again is done once (remember.ts); on unless it is to be shown that nothing changes. */
+  readonly remember?: boolean
+}
+
+/** Three clusters in eight dimensions: a model of 75 parameters learns them in a few rounds. */
+export function clusters (records = 96, trainRecords = 72): Dataset {
+  const labels = Uint8Array.from({ length: records }, (_, i) => i % 3)
+  const features = new Uint8Array(records * 8)
+  for (let i = 0; i < records; i++) {
+    const noise = hash('sim-record', Uint8Array.of(i & 255, i >> 8))
+    for (let k = 0; k < 8; k++) features[i * 8 + k] = (labels[i] === k % 3 ? 160 : 20) + noise[k] % 64
+  }
+  return newDataset({ features, labels, trainRecords, classes: 3 })
+}
+
+const smallData = clusters()
+const smallSpec: JobSpec = { ...benchmarkSpec, ...mlp([8, 6, 3]), batch: 16, stepsPerSlice: 4, seed: hash('sim-benchmark'), data: smallData.ref }
+
+export interface WorldListener {
+  opened?(tab: Tab, node: Node): void
+  closed?(tab: Tab, session: Session): void
+}
+
+export class World {
+  readonly options: WorldOptions & { readonly speedScale: number }
+  readonly random: Seeded
+  readonly scheduler = new Scheduler(START_MS)
+  readonly internet: Internet
+  readonly topology: Topology
+  readonly kernels: Kernels
+  readonly rules: BlockRules
+  readonly remembers: boolean
+  readonly params: ChainParams
+  readonly spec = smallSpec
+  readonly data = smallData
+  readonly genesis: BlockMeta
+  readonly tabs: Tab[] = []
+  readonly #listeners: WorldListener[] = []
+
+  constructor (o: WorldOptions) {
+    const cost = sliceCost(smallSpec)
+    // Device speeds are of real models; the small one is cheaper by this factor.
+    const speedScale = cost / (o.laptopSliceMs / 1000) / DEVICE_CLASSES.laptop.costPerSecond
+    this.options = { ...o, speedScale }
+    this.random = new Seeded(o.seed)
+    this.remembers = o.remember !== false
+    this.rules = this.remembers ? rememberedRules() : BLOCK_RULES
+    this.kernels = o.compute === 'real' ? realKernels() : standInKernels()
+    const classes = this.random.stream('devices')
+    const lines = this.random.stream('lines')
+    this.internet = new Internet(this.scheduler, this.random.stream('internet'), this.remembers)
+    this.topology = new Topology(this.internet, this.scheduler, this.random.stream('topology'))
+    for (let i = 0; i < o.nodes; i++) {
+      const drawn = drawDevice(classes)
+      const deviceClass = typeof o.devices === 'function' ? o.devices(i) : o.devices ?? drawn
+      this.tabs.push(new Tab(this, i, { line: drawLine(lines), deviceClass, enemy: o.enemy?.(i) }))
+    }
+    const interval = o.params?.blockIntervalMs ?? MAIN.blockIntervalMs
+    const workPerBlock = BigInt(Math.ceil(this.tabs.reduce((sum, t) => sum + t.costPerSecond, 0) * (o.duty ?? 1) * interval / 1000))
+    const easiest = targetForWork(BigInt(cost))
+    const fitting = targetForWork(workPerBlock > BigInt(cost) ? workPerBlock : BigInt(cost))
+    this.params = {
+      ...MAIN, name: `sim ${o.seed}`, maxTarget: easiest, minSliceCost: cost,
+      genesisTarget: o.warm === true ? fitting : targetForWork(BigInt(cost) * 6n),
+      ...o.params
+    }
+    this.genesis = genesis(this.params, this.spec)
+  }
+
+  get now (): number { return this.scheduler.now() }
+  /** Since the world began, ms. */
+  get elapsed (): number { return this.now - START_MS }
+
+  listen (listener: WorldListener): void { this.#listeners.push(listener) }
+  opened (tab: Tab, node: Node): void { for (const l of this.#listeners) l.opened?.(tab, node) }
+  closed (tab: Tab, session: Session): void { for (const l of this.#listeners) l.closed?.(tab, session) }
+
+  /** All pages are loaded within `spreadMs`. */
+  openAll (spreadMs: number): void {
+    const random = this.random.stream('opening')
+    for (const tab of this.tabs) this.scheduler.after(random.uniform() * spreadMs, () => { void tab.open() })
+  }
+
+  async run (ms: number): Promise<void> { await this.scheduler.runUntil(this.now + ms) }
+}
