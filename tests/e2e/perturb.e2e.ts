@@ -25,12 +25,16 @@ async function autopsyAfter (fault: (who: Identity) => Promise<void>): Promise<L
   const who = first()
   const { dead, diedAt } = await world.die(profile, profile.seats, 'renderers')
   await fault(who)
+  world.quiet = true
   await world.autopsy(profile, dead, diedAt)
+  world.quiet = false
   return world.failures.splice(0)
 }
 
 async function reopen (): Promise<void> {
+  world.quiet = true
   await Promise.all(world.profiles[0].seats.map(async s => { await world.back(s, new Map()) }))
+  world.quiet = false
   world.failures.splice(0)
 }
 
@@ -49,7 +53,6 @@ test('tabs that are killed and disturbed at random lose no block and no credit, 
     let done = 0
     for (let killed = 0; killed < KILLS / 2 || done < STEPS / 2; done++) {
       const step = plan.next().value
-      await new Promise(resolve => setTimeout(resolve, step.pauseMs))
       await world.act(step)
       if (step.action.kind === 'kill') killed += step.action.tabs.length
     }
@@ -74,7 +77,7 @@ test('a block that is missing, a swapped key, a forgotten transfer and forgotten
     await witness.dropBlock(context, who.database, own.hash)
     await witness.swapSeed(context)
   })
-  expect(new Set(forgotten.map(l => l.what))).toEqual(expect.objectContaining(new Set(['block', 'key', 'transaction', 'slice'])))
+  expect([...new Set(forgotten.map(l => l.what))]).toEqual(expect.arrayContaining(['block', 'key', 'transaction', 'slice']))
 })
 
 test('a tab that shows less than its disk gives it is found', async () => {

@@ -41,6 +41,8 @@ export interface Figures {
 }
 
 const AGREE_MS = 120_000
+/** Tabs are let come to work for so long; one that is frozen or cut off may take longer. */
+const SETTLE_MS = 20_000
 const SEND_AMOUNT = 1_000n
 /** A sent transaction this deep in the chain is not looked for any more. */
 const SETTLED_BLOCKS = 20
@@ -54,6 +56,8 @@ export class World implements Listener {
     atCommit: 0, blocksChecked: 0, inFlight: 0, creditsChecked: 0, transactionsSent: 0, transactionsChecked: 0, slicesChecked: 0, returns: 0, returnsHeard: 0, duplicateSlices: 0, backMs: [], workingMs: []
   }
 
+  /** Losses are kept and not said, where they are planted. */
+  quiet = false
   readonly profiles: Profile[] = []
   readonly identities = new Map<string, Identity>()
   readonly #seatOf = new Map<Seat, Identity>()
@@ -77,7 +81,7 @@ export class World implements Listener {
     await Promise.all(world.profiles.flatMap(p => p.seats).map(async seat => {
       await world.#open(seat)
       // Two lanes, for what only two at once can get wrong; little of the time, for all tabs share one machine.
-      await seat.page!.evaluate(async () => { await window.commonweight!.setMining({ on: true, workers: 2, duty: 0.1, backend: 'wasm' }) })
+      await seat.page!.evaluate(async () => { await window.commonweight!.setMining({ on: true, workers: 2, duty: 0.2, backend: 'wasm' }) })
     }))
     return world
   }
@@ -120,7 +124,7 @@ export class World implements Listener {
     for (const loss of losses) {
       const failure = { ...loss, step: this.#step[lane] }
       this.failures.push(failure)
-      process.stderr.write(`LOSS of ${loss.what} at ${failure.step}: ${loss.detail}\n`)
+      if (!this.quiet) process.stderr.write(`LOSS of ${loss.what} at ${failure.step}: ${loss.detail}\n`)
     }
   }
 
@@ -185,10 +189,13 @@ export class World implements Listener {
 
   // --- what is done to them
 
-  /** A step; a tab that does not come back after it counts as lost. */
+  /** A step and the pause before it; a tab that does not come back after it counts as lost. */
   async act (step: Step): Promise<void> {
     this.#step[step.lane] = describe(step)
     try {
+      const { seats } = this.profiles[step.lane]
+      for (const until = Date.now() + SETTLE_MS; step.settle && Date.now() < until && seats.some(s => !s.working);) await sleep(100)
+      await sleep(step.pauseMs)
       await this.#act(step)
     } catch (e) {
       this.fail(step.lane, [{ what: 'start', detail: e instanceof Error ? e.stack ?? e.message : String(e) }])
