@@ -40,7 +40,9 @@ export interface Figures {
   readonly workingMs: number[]
 }
 
-const AGREE_MS = 120_000
+/** Seconds on a free machine; a peer that was too slow to follow is left alone for minutes. */
+const AGREE_MS = 300_000
+const LOG_LINES = 25
 /** Tabs are let come to work for so long; one that is frozen or cut off may take longer. */
 const SETTLE_MS = 20_000
 const SEND_AMOUNT = 1_000n
@@ -339,6 +341,7 @@ export class World implements Listener {
     const heads = (): Array<string | undefined> => seats.map(s => this.#seatOf.get(s)?.shown?.head)
     while (new Set(heads()).size > 1 || seats.some(s => !s.working)) {
       if (Date.now() > deadline) {
+        await Promise.all(seats.map(async s => { await this.#sayLog(s) }))
         this.fail(0, [{ what: 'convergence', detail: seats.map(s => { const v = this.#seatOf.get(s)?.shown; return `${s.name} ${v?.phase} ${v?.height} ${v?.head.slice(0, 8)} with ${v?.tabs} tabs${s.working ? '' : ', not working'}` }).join('; ') }])
         return
       }
@@ -356,6 +359,15 @@ export class World implements Listener {
     const nowhere = [...this.oracle.blocks.values()].filter(b => b.height > this.oracle.top - 60 && b.height > 0 && b.claim === undefined)
     // The newest may have come after the disks were read.
     for (const b of nowhere.filter(x => x.height < this.oracle.top - 3)) this.fail(0, [{ what: 'block', detail: `block ${b.height} ${b.hash.slice(0, 8)} was shown and is on no disk` }])
+  }
+
+  /** What a tab thought of it. */
+  async #sayLog (seat: Seat): Promise<void> {
+    const lines = await Promise.race([
+      seat.page?.evaluate(async n => (await window.commonweight!.logs(n)).map(l => `${new Date(l.timeMs).toISOString().slice(11, 23)} ${l.level} ${l.area}: ${l.text}`), LOG_LINES).catch(() => undefined),
+      sleep(10_000).then(() => undefined)
+    ])
+    process.stderr.write(`${seat.name}:\n${(lines ?? ['does not answer']).map(l => `  ${l}\n`).join('')}`)
   }
 
   /** Every browser at the same moment: nobody is left who could hand anything back. */
