@@ -111,7 +111,9 @@ class Hub implements MemoryHub {
 
   /** Do bytes pass between the two now? */
   open (a: PeerId, b: PeerId): boolean {
-    return this.nodes.get(a)?.isLinked(b) === true && !this.#cuts.has(pair(a, b)) && this.#groups.get(a) === this.#groups.get(b)
+    return this.nodes.get(a)?.isLinked(b) === true &&
+      (this.#cuts.size === 0 || !this.#cuts.has(pair(a, b))) &&
+      (this.#groups.size === 0 || this.#groups.get(a) === this.#groups.get(b))
   }
 
   /** Runs `fn` one latency later, unless the message is lost or the link is down by then. */
@@ -124,6 +126,11 @@ class Hub implements MemoryHub {
     }
   }
 
+  /** The bytes of a message that changes nothing where it arrives: they take their place on the way, and that is all. */
+  pass (from: PeerId, to: PeerId, bytes: number): void {
+    this.#options.route?.(from, to, bytes) ?? this.#plainRoute()
+  }
+
   #plainRoute (): readonly number[] {
     const { loss = 0, latencyMs = 0 } = this.#options
     if (loss > 0 && this.#uniform() < loss) return []
@@ -131,6 +138,7 @@ class Hub implements MemoryHub {
   }
 
   follows (id: PeerId, topic: string): boolean { return this.nodes.get(id)?.follows(topic) === true }
+  hasSeen (id: PeerId, message: string): boolean { return this.nodes.get(id)?.hasSeen(message) === true }
 
   leave (id: PeerId): void {
     for (const other of this.nodes.keys()) this.disconnect(id, other)
@@ -262,6 +270,7 @@ class MemoryNode implements Network {
   isLinked (id: PeerId): boolean { return this.#links.has(id) }
   links (): PeerId[] { return [...this.#links.keys()] }
   follows (topic: string): boolean { return this.#validators.has(topic) }
+  hasSeen (message: string): boolean { return this.#seen.has(message) }
 
   linked (id: PeerId, direction: 'inbound' | 'outbound'): void {
     if (this.#links.has(id)) return
@@ -350,7 +359,9 @@ class MemoryNode implements Network {
       if (id === via || id === message.origin || !this.#hub.open(this.#id, id) || !this.#hub.follows(id, message.topic)) continue
       sent++
       this.#count('out', message.bytes.length)
-      this.#hub.carry(this.#id, id, message.bytes.length, node => { node.receive(message, this.#id) })
+      // Half of all copies come to those who have the message already.
+      if (this.#hub.hasSeen(id, message.id)) this.#hub.pass(this.#id, id, message.bytes.length)
+      else this.#hub.carry(this.#id, id, message.bytes.length, node => { node.receive(message, this.#id) })
     }
     return sent
   }
