@@ -28,7 +28,10 @@ export interface MemoryHubOptions {
   readonly route?: (from: PeerId, to: PeerId, bytes: number) => readonly number[]
   /** A joiner links to at most this many of those present (default: to all). 0: link by hand. */
   readonly maxLinks?: number
-  /** Everybody gets the very bytes that were sent, not a copy: for worlds of nodes that leave them as they are. */
+  /**
+   * For large worlds. Everybody gets the very bytes that were sent, not a copy: their nodes leave them
+   * as they are. And a gossip message that will not be the first copy to arrive is counted, not carried.
+   */
   readonly share?: boolean
 }
 
@@ -50,7 +53,14 @@ export function createMemoryHub (options: MemoryHubOptions): MemoryHub {
   return new Hub(options)
 }
 
-interface Flying { readonly id: string, readonly topic: string, readonly bytes: Uint8Array, readonly origin: PeerId }
+interface Flying {
+  readonly id: string
+  readonly topic: string
+  readonly bytes: Uint8Array
+  readonly origin: PeerId
+  /** When its first copy reaches whom, where later ones are left out. */
+  readonly firstAt?: Map<PeerId, number>
+}
 
 const pair = (a: PeerId, b: PeerId): string => a < b ? `${a}|${b}` : `${b}|${a}`
 
@@ -58,6 +68,7 @@ class Hub implements MemoryHub {
   readonly clock: Clock
   readonly nodes = new Map<PeerId, MemoryNode>()
   readonly #options: MemoryHubOptions
+  readonly shares: boolean
   readonly copy: (bytes: Uint8Array) => Uint8Array
   readonly #cuts = new Set<string>()
   #groups = new Map<PeerId, number>()
@@ -65,7 +76,8 @@ class Hub implements MemoryHub {
   constructor (options: MemoryHubOptions) {
     this.#options = options
     this.clock = options.clock
-    this.copy = options.share === true ? bytes => bytes : bytes => bytes.slice()
+    this.shares = options.share === true
+    this.copy = this.shares ? bytes => bytes : bytes => bytes.slice()
   }
 
   join (id: PeerId): Network {
@@ -117,18 +129,14 @@ class Hub implements MemoryHub {
   }
 
   /** Runs `fn` one latency later, unless the message is lost or the link is down by then. */
-  carry (from: PeerId, to: PeerId, bytes: number, fn: (node: MemoryNode) => void): void {
+  carry (from: PeerId, to: PeerId, bytes: number, fn: (node: MemoryNode) => void, worth: (ms: number) => boolean = () => true): void {
     for (const ms of this.#options.route?.(from, to, bytes) ?? this.#plainRoute()) {
+      if (!worth(ms)) continue
       this.clock.after(ms, () => {
         const node = this.nodes.get(to)
         if (node !== undefined && this.open(from, to)) fn(node)
       })
     }
-  }
-
-  /** The bytes of a message that changes nothing where it arrives: they take their place on the way, and that is all. */
-  pass (from: PeerId, to: PeerId, bytes: number): void {
-    this.#options.route?.(from, to, bytes) ?? this.#plainRoute()
   }
 
   #plainRoute (): readonly number[] {
@@ -138,7 +146,6 @@ class Hub implements MemoryHub {
   }
 
   follows (id: PeerId, topic: string): boolean { return this.nodes.get(id)?.follows(topic) === true }
-  hasSeen (id: PeerId, message: string): boolean { return this.nodes.get(id)?.hasSeen(message) === true }
 
   leave (id: PeerId): void {
     for (const other of this.nodes.keys()) this.disconnect(id, other)
@@ -202,7 +209,7 @@ class MemoryNode implements Network {
   async publish (topic: string, bytes: Uint8Array): Promise<number> {
     this.#running()
     if (bytes.length > MAX_GOSSIP_BYTES) throw new Error(`a message of ${bytes.length} bytes is over the limit of ${MAX_GOSSIP_BYTES}`)
-    const message: Flying = { id: `${this.#id}/${this.#published++}`, topic, bytes: this.#hub.copy(bytes), origin: this.#id }
+    const message: Flying = { id: `${this.#id}/${this.#published++}`, topic, bytes: this.#hub.copy(bytes), origin: this.#id, firstAt: this.#hub.shares ? new Map() : undefined }
     this.#remember(message.id)
     return this.#spread(message)
   }
@@ -270,7 +277,6 @@ class MemoryNode implements Network {
   isLinked (id: PeerId): boolean { return this.#links.has(id) }
   links (): PeerId[] { return [...this.#links.keys()] }
   follows (topic: string): boolean { return this.#validators.has(topic) }
-  hasSeen (message: string): boolean { return this.#seen.has(message) }
 
   linked (id: PeerId, direction: 'inbound' | 'outbound'): void {
     if (this.#links.has(id)) return
@@ -359,11 +365,17 @@ class MemoryNode implements Network {
       if (id === via || id === message.origin || !this.#hub.open(this.#id, id) || !this.#hub.follows(id, message.topic)) continue
       sent++
       this.#count('out', message.bytes.length)
-      // Half of all copies come to those who have the message already.
-      if (this.#hub.hasSeen(id, message.id)) this.#hub.pass(this.#id, id, message.bytes.length)
-      else this.#hub.carry(this.#id, id, message.bytes.length, node => { node.receive(message, this.#id) })
+      this.#hub.carry(this.#id, id, message.bytes.length, node => { node.receive(message, this.#id) }, ms => this.#isFirst(message, id, ms))
     }
     return sent
+  }
+
+  #isFirst ({ firstAt }: Flying, to: PeerId, ms: number): boolean {
+    if (firstAt === undefined) return true
+    const at = this.#hub.clock.now() + ms
+    if ((firstAt.get(to) ?? Infinity) <= at) return false
+    firstAt.set(to, at)
+    return true
   }
 
   #remember (id: string): void {

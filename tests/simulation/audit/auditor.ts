@@ -108,6 +108,14 @@ export class Auditor {
     return this.#name(claim.id, entry?.height ?? 0, found)
   }
 
+  /** Whether a node whose clock says `clockMs` may take block `id`. */
+  taken (id: Hex, clockMs: number): Violation[] {
+    const entry = this.#entries.get(id)
+    if (entry === undefined) return this.#name(id, 0, [['head-unknown', 'no such block was added']])
+    const ahead = entry.header.template.time - clockMs
+    return this.#name(id, entry.height, ahead > this.params.futureMs ? [['header-time-future', `${ahead} ms ahead of the clock, at most ${this.params.futureMs}`]] : [])
+  }
+
   /** Whether a node that holds all of `others` may have this head: fork choice, docs/protocol.md, section 12. */
   headAmong (id: Hex, others: readonly Hex[]): Violation[] {
     const head = this.#entries.get(id)

@@ -183,6 +183,13 @@ describe('heads and histories', () => {
     expect(names(auditor.head({ id: '00'.repeat(32) }))).toEqual(['head-unknown'])
   })
 
+  it('header-time-future: a block before its time', () => {
+    const { time } = main.header.template
+    expect(auditor.taken(id(main), time - EASY.futureMs)).toEqual([])
+    expect(names(auditor.taken(id(main), time - EASY.futureMs - 1))).toEqual(['header-time-future'])
+    expect(names(auditor.taken('00'.repeat(32), time))).toEqual(['head-unknown'])
+  })
+
   it('head-order: a node that knows a better chain', () => {
     const known = [main, fork, other].map(id)
     expect(auditor.headAmong(id(main), known)).toEqual([])

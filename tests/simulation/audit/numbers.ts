@@ -10,6 +10,8 @@ export interface AuditParams {
   readonly retargetWindow: number
   readonly genesisTarget: bigint
   readonly maxTarget: bigint
+  /** How far a block's time may be ahead of a clock, ms; each node's own affair, and not in the genesis hash. */
+  readonly futureMs: number
   readonly medianBlocks: number
   readonly rhoDelay: number
   readonly committeeBlocks: number
