@@ -4,6 +4,7 @@ import { forksSweep } from './forks.ts'
 import { drawOptions, printable } from './options.ts'
 import { runWorld } from './phases.ts'
 import { pot, type PotRun } from './pot.ts'
+import { scaleSweep } from './scale.ts'
 import type { Report } from './report/types.ts'
 
 export interface ScenarioOptions {
@@ -43,5 +44,9 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   forks: {
     about: 'calm worlds of 20 to 200 nodes: how forks, propagation and traffic grow',
     run: async o => await forksSweep({ seed: o.seed, virtualMs: o.hours === undefined ? undefined : o.hours * 3_600_000, command: o.command, onPoint: p => { o.progress(`${p.nodes} nodes: fork rate ${p.forkRate.toFixed(3)}`) } })
+  },
+  scale: {
+    about: 'calm worlds of 20, 200 and --nodes (2000): forks, traffic, disk and time they take; nothing per tab may grow faster than log N',
+    run: async o => await scaleSweep({ seed: o.seed, nodes: o.nodes ?? 2_000, hours: o.hours ?? 1, command: o.command, progress: o.progress })
   }
 }
