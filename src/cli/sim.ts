@@ -2,13 +2,13 @@
  * `npm run sim`: one simulated world, or one scenario, from one seed. The seed comes first on stderr, the
  * verdict last; with --json the report is one line on stdout.
  */
-import { randomBytes } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { renderReport } from '../../tests/simulation/report/html.ts'
 import type { Report, WorldReport } from '../../tests/simulation/report/types.ts'
 import { SCENARIOS } from '../../tests/simulation/scenarios.ts'
+import { Misused, number, runCommand, say, seedOf } from './arguments.ts'
 
 const NODES_MAX = 5_000
 const HOURS_MAX = 1_000
@@ -25,20 +25,9 @@ const USAGE = `npm run sim -- [--nodes N] [--hours H] [--seed S] [--attackers F]
 
 Exit code 1 if a checker fired; the last line says how to see it again.`
 
-const say = (text: string): void => { process.stderr.write(`${text}\n`) }
-
-class Misused extends Error {}
-
-function number (name: string, text: string | undefined, low: number, high: number, whole: boolean): number | undefined {
-  if (text === undefined) return undefined
-  const n = text.trim() === '' ? NaN : Number(text)
-  if (!(n >= low && n <= high) || (whole && !Number.isInteger(n))) throw new Misused(`--${name}: expected a ${whole ? 'whole ' : ''}number from ${low} to ${high}, got "${text}"`)
-  return n
-}
-
 function worlds (report: Report): readonly WorldReport[] { return report.kind === 'world' ? [report] : report.points }
 
-async function main (): Promise<number> {
+await runCommand(USAGE, async () => {
   const { values } = parseArgs({
     options: {
       nodes: { type: 'string' }, hours: { type: 'string' }, seed: { type: 'string' }, attackers: { type: 'string' },
@@ -54,8 +43,7 @@ async function main (): Promise<number> {
   const nodes = number('nodes', values.nodes, 2, NODES_MAX, true)
   const hours = number('hours', values.hours, 0.001, HOURS_MAX, false)
   const attackers = number('attackers', values.attackers, 0, 0.5, false)
-  const seed = values.seed ?? randomBytes(6).toString('hex')
-  if (!/^[\w./-]{1,64}$/.test(seed)) throw new Misused(`--seed: expected 1 to 64 letters, digits or . / - _, got "${seed}"`)
+  const seed = seedOf(values.seed)
   const command = ['npm run sim --', `--scenario ${values.scenario}`, `--seed ${seed}`, ...Object.entries({ nodes, hours, attackers }).flatMap(([name, n]) => n === undefined ? [] : [`--${name} ${n}`])].join(' ')
   say(`seed ${seed}: ${command}`)
 
@@ -69,12 +57,8 @@ async function main (): Promise<number> {
   const violations = worlds(report).flatMap(w => w.violations)
   for (const v of violations) say(`VIOLATION at ${(v.atMs / 60_000).toFixed(2)} min: ${v.checker}: ${v.detail}`)
   for (const w of worlds(report)) say(`${w.nodes} nodes, ${(w.virtualMs / 60_000).toFixed(1)} virtual minutes in ${(w.wallMs / 1000).toFixed(0)} s, ${w.events} events, ${w.blocksMain} blocks, ${w.blocksOrphaned} orphaned${w.agreedAtMs === undefined || w.healedAtMs === undefined ? '' : `, all agree ${((w.agreedAtMs - w.healedAtMs) / 1000).toFixed(0)} s after healing`}`)
+  say(`${(process.cpuUsage().user / 1e6).toFixed(0)} s of CPU time, ${(process.resourceUsage().maxRSS / 1024).toFixed(0)} MiB`)
   if (violations.length === 0) say('no checker fired')
   else say(`${violations.length} violations; again with: ${command}`)
   return violations.length === 0 ? 0 : 1
-}
-
-await main().then(code => { process.exitCode = code }, (e: unknown) => {
-  say(e instanceof Misused || (e instanceof TypeError && 'code' in e) ? `${e.message}\n\n${USAGE}` : e instanceof Error ? e.stack ?? e.message : String(e))
-  process.exitCode = e instanceof Misused || e instanceof TypeError ? 2 : 1
 })

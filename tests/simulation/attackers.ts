@@ -2,17 +2,21 @@
 import { freeRiding } from './enemies/freeRiding.ts'
 import { lazy } from './enemies/lazy.ts'
 import { nothingAtStake } from './enemies/nothingAtStake.ts'
+import { selfish } from './enemies/selfish.ts'
 import { SHORTCUTS, shortcuts } from './enemies/shortcuts.ts'
 import type { Squad } from './enemies/squad.ts'
 import { timestamps } from './enemies/timestamps.ts'
+import { withholdBlocks } from './enemies/withholdBlocks.ts'
 import { withholdPayloads } from './enemies/withholdPayloads.ts'
 
 export const ATTACKERS: Readonly<Record<string, () => Squad>> = {
   'free riding': freeRiding,
   'lazy verification': lazy,
   'nothing at stake': nothingAtStake,
+  selfish,
   'timestamps ahead': () => timestamps('ahead'),
   'timestamps behind': () => timestamps('behind'),
+  'withheld blocks': withholdBlocks,
   'withheld payloads': withholdPayloads,
   ...Object.fromEntries(SHORTCUTS.map(shortcut => [`shortcut: ${shortcut}`, () => shortcuts(shortcut)] as const))
 }

@@ -48,6 +48,8 @@ export class Faults {
   /** Hashes they gave that are not those of the work, and who gave them. */
   readonly wrongResults = new Map<string, Tab>()
   readonly #wrongForGood = new Set<Tab>()
+  /** The longest time for which a tab may have gone on apart from the others so far, ms. */
+  apartMs = 0
   /** What broke in here: a mistake of the simulator. */
   readonly mistakes: unknown[] = []
 
@@ -123,7 +125,14 @@ export class Faults {
 
   #honest (): Tab[] { return this.#world.tabs.filter(t => t.honest) }
 
-  #length (r: Seeded): number { return r.exponential(this.#o.awayMs) }
+  #length (r: Seeded): number { return this.#apart(r.exponential(this.#o.awayMs)) }
+
+  #outage (r: Seeded): number { return this.#apart(r.exponential(this.#o.outageMs)) }
+
+  #apart (ms: number): number {
+    this.apartMs = Math.max(this.apartMs, ms)
+    return ms
+  }
 
   #after (ms: number, fn: () => void, healing = false): void {
     this.#world.scheduler.after(ms, () => { if (healing || !this.#healed) fn() })
@@ -255,7 +264,7 @@ export class Faults {
     this.#split()
     internet.apart = (a, b) => this.#groupOf(a) !== this.#groupOf(b)
     this.#after(GIVEN_UP_MS, () => { if (this.#group === group) this.#giveUp() })
-    this.#after(r.exponential(this.#o.outageMs), () => {
+    this.#after(this.#outage(r), () => {
       this.#group = undefined
       internet.apart = undefined
       internet.hub.heal()
@@ -276,13 +285,13 @@ export class Faults {
     const ids = r.shuffle(tabs.flatMap(t => t.session === undefined ? [] : [t.session.id]))
     const cut = 1 + r.below(Math.max(1, ids.length - 1))
     internet.blockOneWay(ids.slice(0, cut), ids.slice(cut))
-    this.#after(r.exponential(this.#o.outageMs), () => { internet.blockOneWay([], []) })
+    this.#after(this.#outage(r), () => { internet.blockOneWay([], []) })
   }
 
   #relay (r: Seeded): void {
     const { faults } = this.#world.internet
     faults.relayDown = true
-    this.#after(r.exponential(this.#o.outageMs), () => { faults.relayDown = false })
+    this.#after(this.#outage(r), () => { faults.relayDown = false })
   }
 
   // --- clocks, disks, devices
@@ -290,7 +299,10 @@ export class Faults {
   #skew (tab: Tab, ms: number): void {
     tab.faults.skewMs = ms
     if (tab.session !== undefined) tab.session.clock.skewMs = ms
-    if (ms !== 0) this.clocks.add(tab)
+    if (ms === 0) return
+    this.clocks.add(tab)
+    // Until such a clock has come up to the others', their blocks lie in its future.
+    if (Math.abs(ms) > this.#world.params.futureMs / 2) this.#apart(Math.abs(ms))
   }
 
   #clocks (): void {

@@ -4,6 +4,7 @@
  * ISSTA 2012; TigerBeetle's vopr draws its options so.) Each number has a stream of its own, so that
  * a new one changes none of the others.
  */
+import { type ChainParams, MAIN, TEST } from '../../src/core/params.ts'
 import { Seeded } from './seeded.ts'
 
 /** Mean time per tab between two faults of a kind, ms; 0: never. */
@@ -52,6 +53,10 @@ export interface SimOptions {
   readonly nodes: number
   readonly compute: 'real' | 'stand-in'
   readonly laptopSliceMs: number
+  /** main: the numbers of the main network. fast: twice as fast, with the committees and delays of the test network. */
+  readonly network: 'main' | 'fast'
+  /** Share of a device's time that its tab mines. */
+  readonly duty: number
   /** Of the tabs; the others are laptops. */
   readonly phoneShare: number
   readonly gamingShare: number
@@ -98,8 +103,10 @@ export function drawOptions (given: Given): SimOptions {
     seed: given.seed,
     nodes: given.nodes ?? 30 + of('nodes').below(71),
     compute: of('compute').chance(0.25) ? 'real' : 'stand-in',
+    network: of('network').chance(0.4) ? 'main' : 'fast',
     // A slice of the benchmark takes a laptop a tenth of a second, the dearest one a quarter; fewer are simulated faster.
     laptopSliceMs: rounded(of('slice').between(150, 400)),
+    duty: rounded(of('duty').between(0.1, 0.6)),
     phoneShare: rounded(swarm(of('phones'), 0.1, 0.5)),
     gamingShare: of('gaming').chance(0.3) ? 0.04 : 0,
     safetyMs: given.hours === undefined ? Math.round(of('length').between(4, 10) * MINUTE) : Math.round(given.hours * 60 * MINUTE),
@@ -138,6 +145,12 @@ export function drawOptions (given: Given): SimOptions {
       jobEveryMs: fault('job', 6 * MINUTE, MINUTE)
     }
   }
+}
+
+export function paramsOf (network: SimOptions['network']): Partial<ChainParams> {
+  if (network === 'main') return {}
+  const { cancelDelay, committeeBlocks, maturity, retargetWindow } = TEST
+  return { blockIntervalMs: MAIN.blockIntervalMs / 2, roundMs: MAIN.roundMs / 2, cancelDelay, committeeBlocks, maturity, retargetWindow }
 }
 
 /** One number per name, for the report and for the first lines of the command. */

@@ -8,7 +8,7 @@ import { ATTACKERS } from './attackers.ts'
 import type { DeviceClass } from './devices.ts'
 import { Faults } from './faults.ts'
 import { Observer } from './observer.ts'
-import { printable, type SimOptions } from './options.ts'
+import { paramsOf, printable, type SimOptions } from './options.ts'
 import type { WorldReport } from './report/types.ts'
 import { Seeded } from './seeded.ts'
 import { Users } from './users.ts'
@@ -39,7 +39,7 @@ export async function runWorld (o: SimOptions, course: Course): Promise<WorldRep
   const classes = Array.from({ length: o.nodes }, () => classOf(o, devices.uniform()))
   const squads = o.attackers.map(name => ATTACKERS[name]())
   const world = new World({
-    seed: o.seed, nodes: o.nodes, compute: o.compute, laptopSliceMs: o.laptopSliceMs, warm: true,
+    seed: o.seed, nodes: o.nodes, compute: o.compute, laptopSliceMs: o.laptopSliceMs, duty: o.duty, warm: true, params: paramsOf(o.network),
     devices: i => classes[i],
     // The first ones: who is which is drawn anyhow (line, device).
     enemy: i => i < attackers ? squads[i % squads.length].recruit() : undefined
@@ -97,6 +97,7 @@ async function converge (world: World, watch: Watch, withinMs: number, progress:
     const now = reach()
     if (now.height >= agreed.height + MORE_BLOCKS && now.round >= agreed.round + MORE_ROUNDS) return agreed.atMs
   }
+  for (const words of watch.lastWords()) progress(words)
   if (why !== undefined) watch.fail('agreement', `${withinMs / 60_000} minutes after healing: ${why}`)
   else watch.fail('progress', `agreed at height ${agreed?.height}, round ${agreed?.round}, but in ${Math.round((world.elapsed - agreed!.atMs) / 1000)} s came only to height ${reach().height}, round ${reach().round}`)
   return undefined
@@ -104,5 +105,5 @@ async function converge (world: World, watch: Watch, withinMs: number, progress:
 
 function line (world: World, phase: string): string {
   const heights = world.tabs.filter(t => t.honest && t.up).map(t => t.node!.chain.head().height)
-  return `${(world.elapsed / 60_000).toFixed(1).padStart(6)} min  ${phase}  up ${heights.length}/${world.tabs.length}  height ${Math.min(...heights)}..${Math.max(...heights)}`
+  return `${(world.elapsed / 60_000).toFixed(1).padStart(6)} min  ${phase}  up ${heights.length}/${world.tabs.filter(t => t.honest).length}  height ${Math.min(...heights)}..${Math.max(...heights)}`
 }

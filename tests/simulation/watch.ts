@@ -18,8 +18,14 @@ import type { SimOptions } from './options.ts'
 import type { Violation } from './report/types.ts'
 import type { Session, Tab } from './tab.ts'
 import type { Users } from './users.ts'
-import type { World } from './world.ts'
+import { START_MS, type World } from './world.ts'
 
+/**
+ * Blocks of a branch that an honest node may take back when nothing parts the nodes. A pool of 30 % that
+ * keeps its blocks to itself is ever so far ahead with a chance of (3/7)^16, one in 800,000. Who was
+ * apart from the others for a time may take back what is found in it, at twice the pace of the chain.
+ */
+export const DEPTH = 16
 /** Blocks by which an honest node may be behind after healing, a slice of its own being under way. */
 export const AGREE_DEPTH = 3
 /** A tab's disk holds at most this beside its blocks, bytes, and this per block. */
@@ -105,6 +111,8 @@ export class Watch {
     if (!this.#sound(tab)) return
     this.#auditing.added(tab.index, added)
     if (removed.length > this.deepestReorganisation) this.deepestReorganisation = removed.length
+    const allowed = DEPTH + Math.ceil(2 * this.#faults.apartMs / this.#world.params.blockIntervalMs)
+    if (removed.length > allowed) this.fail('reorganisation', `tab ${tab.index} takes back ${removed.length} blocks, at most ${allowed}`)
     for (const { checked, meta } of added) {
       this.#remember(meta)
       if (checked === 'ledger') continue
@@ -218,6 +226,18 @@ export class Watch {
     return by.size === 1 ? undefined : `at height ${at}: ${[...by].map(([name, tabs]) => `${name} in tabs ${tabs.slice(0, 8).join(', ')}`).join('; ')}`
   }
 
+  /** What the tab that is furthest behind says itself, for whoever looks into it. */
+  lastWords (): string[] {
+    const last = this.soundUp().sort((a, b) => a.node.chain.head().height - b.node.chain.head().height)[0]
+    if (last === undefined) return []
+    const { node, tab } = last
+    return [
+      `tab ${tab.index} of ${tab.deviceClass}, load ${tab.loads}, profile ${tab.profile}, ${node.phase().phase}, height ${node.chain.head().height}, redone ${node.chain.redone().height}, held ${JSON.stringify(node.chain.held())}, peers ${node.net.peers.map(p => `${p.id} ${node.sync.statuses().get(p.id)?.height ?? '?'}`).join(' ')}`,
+      ...node.net.banned.map(b => `bans ${b.id}: ${b.reason}`),
+      ...node.log.entries(30).map(e => `${((e.timeMs - START_MS) / 1000).toFixed(1)} s  ${e.level} ${e.area}: ${e.text}`)
+    ]
+  }
+
   /** What is only known at the end. */
   finish (users: Users): void {
     this.#fairness()
@@ -243,7 +263,8 @@ export class Watch {
       found.set(miner, (found.get(miner) ?? 0) + 1)
     }
     const work = (tab: Tab): number => (tab.work.minedMs + (tab.session?.device.minedMs ?? 0)) * tab.costPerSecond
-    const all = this.#world.tabs.reduce((sum, tab) => sum + work(tab), 0)
+    // Attackers may find none: what they take for work can be worth nothing.
+    const all = this.#world.tabs.reduce((sum, tab) => sum + (this.#sound(tab) ? work(tab) : 0), 0)
     for (const tab of this.#world.tabs) {
       // Wiped ones have had several keys.
       if (!this.#sound(tab) || tab.profile > 0) continue

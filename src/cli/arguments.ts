@@ -1,0 +1,32 @@
+/** What the commands that run worlds share: arguments with helpful errors, and how a run ends. */
+import { randomBytes } from 'node:crypto'
+
+/** The user's mistake: answered by a sentence and the usage, not by a stack. */
+export class Misused extends Error {}
+
+export const say = (text: string): void => { process.stderr.write(`${text}\n`) }
+
+export function number (name: string, text: string | undefined, low: number, high: number, whole: boolean): number | undefined {
+  if (text === undefined) return undefined
+  const n = text.trim() === '' ? NaN : Number(text)
+  if (!(n >= low && n <= high) || (whole && !Number.isInteger(n))) throw new Misused(`--${name}: expected a ${whole ? 'whole ' : ''}number from ${low} to ${high}, got "${text}"`)
+  return n
+}
+
+/** A fresh one where none is given. */
+export function seedOf (given: string | undefined): string {
+  const seed = given ?? randomBytes(6).toString('hex')
+  if (!/^[\w./-]{1,64}$/.test(seed)) throw new Misused(`--seed: expected 1 to 64 letters, digits or . / - _, got "${seed}"`)
+  return seed
+}
+
+/** 0: all is well. 1: it is not, or the program broke. 2: it was asked wrongly. */
+export async function runCommand (usage: string, main: () => Promise<number>): Promise<void> {
+  try {
+    process.exitCode = await main()
+  } catch (e) {
+    const misused = e instanceof Misused || (e instanceof TypeError && 'code' in e && String(e.code).startsWith('ERR_PARSE_ARGS'))
+    say(misused ? `${e.message}\n\n${usage}` : e instanceof Error ? e.stack ?? e.message : String(e))
+    process.exitCode = misused ? 2 : 1
+  }
+}

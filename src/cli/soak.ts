@@ -1,0 +1,70 @@
+/** `npm run soak`: a thousand worlds, each with faults and attackers of its own; every failure prints the line that repeats it. */
+import { writeFile } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import { renderReport } from '../../tests/simulation/report/html.ts'
+import type { WorldReport } from '../../tests/simulation/report/types.ts'
+import { soak } from '../../tests/simulation/soak.ts'
+import { number, runCommand, say, seedOf } from './arguments.ts'
+
+const USAGE = `npm run soak -- [--worlds 1000] [--seed S] [--first I] [--hours-wall H] [--attackers 0.3] [--nodes N] [--workers 2] [--stop] [--json] [--report FILE.html]
+
+  --worlds N       worlds to run, of 30 to 100 nodes each (1..1000000)
+  --seed S         any text: world I has the seed S-I. Random if left out
+  --first I        the first world: goes on with a soak that was broken off (its last line says where)
+  --hours-wall H   begin no world after so many hours on the clock of the wall
+  --attackers F    share of attackers, 0 to 0.5
+  --nodes N        nodes of every world instead of drawn numbers (2..5000)
+  --hours H        virtual hours with faults instead of drawn ones
+  --workers N      processes at a time (1..64)
+  --stop           stop at the first failure
+  --json           the summary as one line of JSON on stdout
+  --report FILE    a page about all worlds
+
+Exit code 1 if a checker fired in any world.`
+
+/** A world that takes longer has hung. */
+const WORLD_MS = 3 * 3_600_000
+
+await runCommand(USAGE, async () => {
+  const { values } = parseArgs({
+    options: {
+      worlds: { type: 'string', default: '1000' }, seed: { type: 'string' }, first: { type: 'string', default: '0' }, 'hours-wall': { type: 'string' }, hours: { type: 'string' },
+      attackers: { type: 'string', default: '0.3' }, nodes: { type: 'string' }, workers: { type: 'string', default: '2' },
+      stop: { type: 'boolean', default: false }, json: { type: 'boolean', default: false }, report: { type: 'string' }, help: { type: 'boolean', default: false }
+    }
+  })
+  if (values.help) {
+    process.stdout.write(`${USAGE}\n`)
+    return 0
+  }
+  const worlds = number('worlds', values.worlds, 1, 1_000_000, true)!
+  const first = number('first', values.first, 0, 1e9, true)!
+  const hoursWall = number('hours-wall', values['hours-wall'], 0.001, 10_000, false)
+  const workers = number('workers', values.workers, 1, 64, true)!
+  const given = { attackers: number('attackers', values.attackers, 0, 0.5, false), nodes: number('nodes', values.nodes, 2, 5_000, true), hours: number('hours', values.hours, 0.001, 1_000, false) }
+  const seed = seedOf(values.seed)
+  say(`seed ${seed}: npm run soak -- --seed ${seed} --first ${first} --worlds ${worlds}`)
+
+  const points: WorldReport[] = []
+  const all = await soak({
+    seed, first, worlds, workers, wallMs: (hoursWall ?? Infinity) * 3_600_000, worldMs: WORLD_MS, stopAtFailure: values.stop,
+    args: Object.entries(given).flatMap(([name, n]) => n === undefined ? [] : [`--${name}`, `${n}`]),
+    done: (world, sum) => {
+      if (world.report !== undefined) points.push(world.report)
+      const what = world.report === undefined ? 'no report' : `${world.report.nodes} nodes, ${(world.report.virtualMs / 60_000).toFixed(0)} min, ${world.report.blocksMain} blocks`
+      say(`${String(sum.worlds).padStart(5)}/${worlds}  ${world.seed}  ${what}  ${(sum.wallMs / 60_000).toFixed(0)} min  ${sum.failed.length} failed`)
+      for (const v of world.violations) say(`       ${v.checker}: ${v.detail}`)
+      if (world.violations.length > 0) say(`       again with: ${world.command}`)
+    }
+  })
+  if (values.report !== undefined) {
+    const file = resolve(process.env.INIT_CWD ?? '.', values.report)
+    await writeFile(file, renderReport({ kind: 'sweep', command: `npm run soak -- --seed ${seed} --first ${first} --worlds ${all.worlds}`, scenario: 'soak', points }))
+    say(`the report is in ${file}`)
+  }
+  if (values.json) process.stdout.write(`${JSON.stringify(all)}\n`)
+  for (const f of all.failed) say(`FAILED ${f.seed}: ${[...new Set(f.violations.map(v => v.checker))].join(', ')}: ${f.command}`)
+  say(`${all.worlds} worlds, ${all.nodes} nodes, ${all.virtualHours.toFixed(1)} virtual hours, ${all.blocks} blocks: ${all.failed.length} failed; go on with --seed ${seed} --first ${all.next}`)
+  return all.failed.length === 0 ? 0 : 1
+})

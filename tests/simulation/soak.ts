@@ -1,0 +1,110 @@
+/**
+ * Many drawn worlds, one process each, so that what one leaves behind does not burden the next. World i
+ * of soak S has the seed S-i: a soak that was broken off goes on with --first.
+ */
+import { spawn } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import type { Violation, WorldReport } from './report/types.ts'
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+
+export interface SoakOptions {
+  readonly seed: string
+  /** Index of the first world. */
+  readonly first: number
+  readonly worlds: number
+  /** Arguments of `npm run sim` beside the seed. */
+  readonly args: readonly string[]
+  readonly workers: number
+  /** No world is begun after this, wall ms. */
+  readonly wallMs: number
+  /** A world that takes longer than this has hung, wall ms. */
+  readonly worldMs: number
+  readonly stopAtFailure: boolean
+  readonly done: (world: SoakWorld, all: SoakSummary) => void
+}
+
+export interface SoakWorld {
+  readonly index: number
+  readonly seed: string
+  readonly command: string
+  /** Absent where the world ended without one. */
+  readonly report?: WorldReport
+  readonly violations: readonly Violation[]
+}
+
+export interface SoakSummary {
+  readonly seed: string
+  readonly first: number
+  /** Worlds that have ended, and the first that has not: where to go on. */
+  worlds: number
+  next: number
+  failed: Array<{ readonly seed: string, readonly command: string, readonly violations: readonly Violation[] }>
+  nodes: number
+  virtualHours: number
+  blocks: number
+  /** By checker, in how many worlds. */
+  checkers: Record<string, number>
+  wallMs: number
+}
+
+export async function soak (o: SoakOptions): Promise<SoakSummary> {
+  const begun = performance.now()
+  const all: SoakSummary = { seed: o.seed, first: o.first, worlds: 0, next: o.first, failed: [], nodes: 0, virtualHours: 0, blocks: 0, checkers: {}, wallMs: 0 }
+  const ended = new Set<number>()
+  let index = o.first
+  const more = (): boolean => index < o.first + o.worlds && performance.now() - begun < o.wallMs && !(o.stopAtFailure && all.failed.length > 0)
+  await Promise.all(Array.from({ length: o.workers }, async () => {
+    while (more()) {
+      const world = await oneWorld(index++, o)
+      ended.add(world.index)
+      while (ended.delete(all.next)) all.next++
+      count(all, world)
+      all.wallMs = performance.now() - begun
+      o.done(world, all)
+    }
+  }))
+  return all
+}
+
+function count (all: SoakSummary, { command, report, seed, violations }: SoakWorld): void {
+  all.worlds++
+  if (report !== undefined) {
+    all.nodes += report.nodes
+    all.virtualHours += report.virtualMs / 3_600_000
+    all.blocks += report.blocksMain
+  }
+  if (violations.length === 0) return
+  all.failed.push({ seed, command, violations })
+  for (const checker of new Set(violations.map(v => v.checker))) all.checkers[checker] = (all.checkers[checker] ?? 0) + 1
+}
+
+async function oneWorld (index: number, o: SoakOptions): Promise<SoakWorld> {
+  const seed = `${o.seed}-${index}`
+  const args = ['--seed', seed, ...o.args]
+  const command = `npm run sim -- ${args.join(' ')}`
+  const { code, err, out } = await run(args, o.worldMs)
+  const failed = (detail: string): SoakWorld => ({ index, seed, command, violations: [{ checker: 'process', detail, atMs: 0 }] })
+  if (code !== 0 && code !== 1) return failed(`ended with ${code ?? `nothing after ${o.worldMs / 60_000} minutes`}: ${err.slice(-2_000)}`)
+  let report: WorldReport
+  try {
+    report = JSON.parse(out) as WorldReport
+  } catch {
+    return failed(`said nothing that can be read: ${err.slice(-2_000)}`)
+  }
+  return { index, seed, command, report, violations: report.violations }
+}
+
+async function run (args: readonly string[], limitMs: number): Promise<{ readonly code: number | null, readonly out: string, readonly err: string }> {
+  const child = spawn(process.execPath, ['--import', new URL('../../node_modules/tsx/dist/loader.mjs', import.meta.url).href, 'src/cli/sim.ts', ...args, '--json'], { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] })
+  const text = { out: '', err: '' }
+  child.stdout.on('data', (d: Buffer) => { text.out += d.toString() })
+  child.stderr.on('data', (d: Buffer) => { text.err = (text.err + d.toString()).slice(-10_000) })
+  const limit = setTimeout(() => { child.kill('SIGKILL') }, limitMs)
+  const code = await new Promise<number | null>((resolve, reject) => {
+    child.on('close', resolve)
+    child.on('error', reject)
+  })
+  clearTimeout(limit)
+  return { code, ...text }
+}
