@@ -28,6 +28,11 @@ export interface MemoryHubOptions {
   readonly route?: (from: PeerId, to: PeerId, bytes: number) => readonly number[]
   /** A joiner links to at most this many of those present (default: to all). 0: link by hand. */
   readonly maxLinks?: number
+  /**
+   * For large worlds. Everybody gets the very bytes that were sent, not a copy: their nodes leave them
+   * as they are. And a gossip message that will not be the first copy to arrive is counted, not carried.
+   */
+  readonly share?: boolean
 }
 
 export interface MemoryHub {
@@ -48,7 +53,14 @@ export function createMemoryHub (options: MemoryHubOptions): MemoryHub {
   return new Hub(options)
 }
 
-interface Flying { readonly id: string, readonly topic: string, readonly bytes: Uint8Array, readonly origin: PeerId }
+interface Flying {
+  readonly id: string
+  readonly topic: string
+  readonly bytes: Uint8Array
+  readonly origin: PeerId
+  /** When its first copy reaches whom, where later ones are left out. */
+  readonly firstAt?: Map<PeerId, number>
+}
 
 const pair = (a: PeerId, b: PeerId): string => a < b ? `${a}|${b}` : `${b}|${a}`
 
@@ -56,12 +68,16 @@ class Hub implements MemoryHub {
   readonly clock: Clock
   readonly nodes = new Map<PeerId, MemoryNode>()
   readonly #options: MemoryHubOptions
+  readonly shares: boolean
+  readonly copy: (bytes: Uint8Array) => Uint8Array
   readonly #cuts = new Set<string>()
   #groups = new Map<PeerId, number>()
 
   constructor (options: MemoryHubOptions) {
     this.#options = options
     this.clock = options.clock
+    this.shares = options.share === true
+    this.copy = this.shares ? bytes => bytes : bytes => bytes.slice()
   }
 
   join (id: PeerId): Network {
@@ -111,8 +127,9 @@ class Hub implements MemoryHub {
   }
 
   /** Runs `fn` one latency later, unless the message is lost or the link is down by then. */
-  carry (from: PeerId, to: PeerId, bytes: number, fn: (node: MemoryNode) => void): void {
+  carry (from: PeerId, to: PeerId, bytes: number, fn: (node: MemoryNode) => void, worth: (ms: number) => boolean = () => true): void {
     for (const ms of this.#options.route?.(from, to, bytes) ?? this.#plainRoute()) {
+      if (!worth(ms)) continue
       this.clock.after(ms, () => {
         const node = this.nodes.get(to)
         if (node !== undefined && this.open(from, to)) fn(node)
@@ -190,7 +207,7 @@ class MemoryNode implements Network {
   async publish (topic: string, bytes: Uint8Array): Promise<number> {
     this.#running()
     if (bytes.length > MAX_GOSSIP_BYTES) throw new Error(`a message of ${bytes.length} bytes is over the limit of ${MAX_GOSSIP_BYTES}`)
-    const message: Flying = { id: `${this.#id}/${this.#published++}`, topic, bytes: bytes.slice(), origin: this.#id }
+    const message: Flying = { id: `${this.#id}/${this.#published++}`, topic, bytes: this.#hub.copy(bytes), origin: this.#id, firstAt: this.#hub.shares ? new Map() : undefined }
     this.#remember(message.id)
     return this.#spread(message)
   }
@@ -205,7 +222,7 @@ class MemoryNode implements Network {
   async request (peer: PeerId, protocol: string, body: Uint8Array, options: RequestOptions): Promise<Uint8Array> {
     this.#running()
     if (!this.#hub.open(this.#id, peer)) throw new RequestError('unreachable', `no link to ${peer}`)
-    const sent = body.slice()
+    const sent = this.#hub.copy(body)
     const answer = await new Promise<Answer>(resolve => {
       const cancel = this.#hub.clock.after(options.timeoutMs, () => { resolve({ ok: false, error: new RequestError('timeout', `no answer within ${options.timeoutMs} ms`) }) })
       this.#count('out', sent.length)
@@ -296,7 +313,7 @@ class MemoryNode implements Network {
       if (verdict === 'reject') this.#offend(via, PENALTY_REJECTED_MESSAGE)
     }
     const cancel = this.#hub.clock.after(VALIDATOR_TIMEOUT_MS, () => { settle('ignore') })
-    void validator({ topic: message.topic, bytes: message.bytes.slice(), origin: message.origin, via }).then(settle)
+    void validator({ topic: message.topic, bytes: this.#hub.copy(message.bytes), origin: message.origin, via }).then(settle)
   }
 
   async serve (peer: PeerId, protocol: string, body: Uint8Array): Promise<Answer> {
@@ -324,7 +341,7 @@ class MemoryNode implements Network {
       const cancel = this.#hub.clock.after(HANDLER_TIMEOUT_MS, () => { settle(refuse('busy', 'the answer took too long')) })
       handler.answer(peer, body).then(bytes => {
         if (bytes.length > handler.limits.maxResponseBytes) throw new Error(`our answer on ${protocol} is ${bytes.length} bytes, ${handler.limits.maxResponseBytes} are allowed`)
-        settle({ ok: true, bytes: bytes.slice() })
+        settle({ ok: true, bytes: this.#hub.copy(bytes) })
       }).catch((e: unknown) => {
         if (e instanceof RequestError) return settle(refuse(e.kind === 'busy' || e.kind === 'too-large' ? e.kind : 'refused', e.message))
         cancel()
@@ -346,9 +363,17 @@ class MemoryNode implements Network {
       if (id === via || id === message.origin || !this.#hub.open(this.#id, id) || !this.#hub.follows(id, message.topic)) continue
       sent++
       this.#count('out', message.bytes.length)
-      this.#hub.carry(this.#id, id, message.bytes.length, node => { node.receive(message, this.#id) })
+      this.#hub.carry(this.#id, id, message.bytes.length, node => { node.receive(message, this.#id) }, ms => this.#isFirst(message, id, ms))
     }
     return sent
+  }
+
+  #isFirst ({ firstAt }: Flying, to: PeerId, ms: number): boolean {
+    if (firstAt === undefined) return true
+    const at = this.#hub.clock.now() + ms
+    if ((firstAt.get(to) ?? Infinity) <= at) return false
+    firstAt.set(to, at)
+    return true
   }
 
   #remember (id: string): void {

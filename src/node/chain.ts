@@ -3,15 +3,15 @@
  * by name what breaks a rule, and follows the heaviest chain whose work was redone.
  *
  * A submitted block goes: known? -> parent here? (else `orphan`, held) -> header rules (`future` is
- * held) -> verify.ts (slow facts, pure rule; `unavailable` is held) -> tree, store, head.
+ * held) -> verify.ts (slow facts, pure rule; `unavailable` is held) -> tree, store, head. An own block
+ * is on disk before it is in the tree: who has heard of it must find it there after a crash.
  * `held` ends in one of the others: when the parent comes, when its time comes, when its data comes,
  * or in being forgotten after RETRIES.
  */
 import { toHex } from '../core/codec/ssz.ts'
 import { type Block, Body, type Claim } from '../core/codec/wire.ts'
-import { applyBlock, blockSignatureItems } from '../core/consensus/apply.ts'
+import { BLOCK_RULES, type BlockRules } from '../core/consensus/apply.ts'
 import type { BlockMeta } from '../core/consensus/chain.ts'
-import { checkHeader } from '../core/consensus/header.ts'
 import { condemnsHash, HEADER_REASONS, invalid, type Refusal, refusal } from '../core/consensus/refusal.ts'
 import { bodyRoot, claimId, ticket } from '../core/crypto/ids.ts'
 import { ledgerRoot } from '../core/ledger/state.ts'
@@ -23,8 +23,8 @@ import { type Held, HeldBlocks, type HeldLimits } from './held.ts'
 import { Lru } from './lru.ts'
 import type { Blame, BlockRecord, ChainEvents, ChainService, Hex, Log, SubmitResult } from './parts.ts'
 import { type ChainStore, type StoredBlock, type StoreState, SNAPSHOT_BLOCKS } from './persist.ts'
-import { BlockTree, type Depths, type HeadChange, type TreeNode, treeNode } from './tree.ts'
-import type { Mode, Verified, Verifier } from './verify.ts'
+import { BlockTree, type Depths, type HeadChange, record, records, type TreeNode, treeNode } from './tree.ts'
+import type { Mode, Verifier } from './verify.ts'
 
 export interface MoreChainEvents extends ChainEvents {
   /** A block's parent is not here: whoever sent it has it. */
@@ -72,6 +72,7 @@ export class Chain implements ChainService {
   readonly #log: Log
   readonly #events = new Emitter<MoreChainEvents>()
   readonly #depths: Depths
+  readonly #rules: BlockRules
   readonly #orphans: HeldBlocks<SubmitOptions>
   readonly #waiting: HeldBlocks<SubmitOptions>
   /** By hash, or by variant where a peer may have altered what the hash does not commit to. */
@@ -87,7 +88,7 @@ export class Chain implements ChainService {
   #timerAt = Infinity
   #stopped = false
 
-  constructor (d: { readonly params: ChainParams, readonly genesis: BlockMeta, readonly clock: Clock, readonly store: ChainStore, readonly blame: Pick<Blame, 'refuse'>, readonly log: Log, readonly limits?: ChainLimits }) {
+  constructor (d: { readonly params: ChainParams, readonly genesis: BlockMeta, readonly clock: Clock, readonly store: ChainStore, readonly blame: Pick<Blame, 'refuse'>, readonly log: Log, readonly limits?: ChainLimits, readonly rules?: BlockRules }) {
     this.#params = d.params
     this.#clock = d.clock
     this.#store = d.store
@@ -97,6 +98,7 @@ export class Chain implements ChainService {
     this.#orphans = new HeldBlocks(limits.orphans)
     this.#waiting = new HeldBlocks(limits.waiting)
     this.#depths = treeDepths(d.params)
+    this.#rules = d.rules ?? BLOCK_RULES
     this.#genesis = d.genesis
     this.#tree = new BlockTree(this.#genesisNode(), d.params.joinReplayBlocks)
     this.#store.onState((s) => { this.#events.emit('storage', s) })
@@ -130,6 +132,8 @@ export class Chain implements ChainService {
 
   get (hash: Uint8Array): BlockRecord | undefined { return record(this.#tree.get(toHex(hash))) }
   at (height: number): BlockRecord | undefined { return record(this.#tree.at(height)) }
+  /** Blocks of side branches: what they carry may be in no other. */
+  offMain (): BlockRecord[] { return records([...this.#tree.nodes()].filter((n) => !this.#tree.isMain(n))) }
   condemnedContributions (): ReadonlySet<Hex> { return this.#condemned }
   held (): { readonly orphans: number, readonly waiting: number } { return { orphans: this.#orphans.size, waiting: this.#waiting.size } }
 
@@ -183,23 +187,28 @@ export class Chain implements ChainService {
     }
     const parent = this.#tree.get(parentKey)
     if (parent === undefined) return this.#noParent(block, how, name, size)
-    const early = checkHeader(this.#params, parent.meta, block.header, this.#clock.now())
+    const early = this.#rules.checkHeader(this.#params, parent.meta, block.header, this.#clock.now())
     if (early !== undefined) return this.#judged(block, how, name, early, size)
     if (toHex(name.root) !== toHex(template.bodyRoot)) return this.#refuse(block, how, name, invalid('body-root', 'the body is not the one that the header names'))
     if (this.#verifier === undefined) throw new Error('chain: submit before start')
     const verified = await this.#verifier.verify(parent.meta, block, { mode: how.mode, wrong: this.#condemned, via: how.via })
-    if (this.#stopped) return { status: 'held', refusal: refusal('unavailable', 'replay-unavailable', 'the node stops') }
-    if (!verified.ok) return this.#judged(block, how, name, verified.refusal, size)
-    if (parent.removed || this.#tree.get(parentKey) === undefined) return this.#noParent(block, how, name, size)
-    return this.#insert(block, how, name, verified)
+    if (!verified.ok && !this.#stopped) return this.#judged(block, how, name, verified.refusal, size)
+    const n = verified.ok ? treeNode({ meta: verified.meta, body: block.body, events: verified.events, checked: verified.checked, origin: how.origin }) : undefined
+    if (n !== undefined && how.mode === 'own' && !this.#stopped) {
+      this.#store.put(n)
+      await this.#store.written()
+    }
+    if (n === undefined || this.#stopped) return { status: 'held', refusal: refusal('unavailable', 'replay-unavailable', 'the node stops') }
+    if (!parent.removed && this.#tree.get(parentKey) !== undefined) return this.#insert(n, how, name)
+    if (how.mode === 'own') this.#store.remove([n])
+    return this.#noParent(block, how, name, size)
   }
 
-  #insert (block: Block, how: SubmitOptions, name: Name, verified: Extract<Verified, { ok: true }>): SubmitResult {
+  #insert (n: TreeNode, how: SubmitOptions, name: Name): SubmitResult {
     // A variant of the same block, with another valid signature, was faster.
     if (this.#tree.get(name.id) !== undefined) return { status: 'known' }
-    const n = treeNode({ meta: verified.meta, body: block.body, events: verified.events, checked: verified.checked, origin: how.origin })
     const change = this.#tree.insert(n)
-    this.#store.put(n)
+    if (how.mode !== 'own') this.#store.put(n)
     if (change !== undefined) this.#headMoved(change)
     return { status: 'added', head: this.#tree.head === n }
   }
@@ -406,8 +415,8 @@ export class Chain implements ChainService {
     const parent = this.#tree.get(toHex(header.template.parent))
     if (parent === undefined) return 'its parent is missing'
     const block = { header, body: b.body }
-    const signatures = blockSignatureItems(this.#params, parent.meta, block).map(() => true)
-    const applied = applyBlock(this.#params, parent.meta, block, {
+    const signatures = this.#rules.blockSignatureItems(this.#params, parent.meta, block).map(() => true)
+    const applied = this.#rules.applyBlock(this.#params, parent.meta, block, {
       // A clock set back since does not make a stored block wrong.
       nowMs: header.template.time,
       signatures,
@@ -488,12 +497,4 @@ const place = (n: TreeNode): { height: number, key: Hex } => ({ height: n.meta.h
 
 function carries (body: Body, contribution: Hex): boolean {
   return body.seals.some((s) => s.seal.contributions.some((c) => toHex(claimId(c)) === contribution))
-}
-
-function record (n: TreeNode | undefined): BlockRecord | undefined {
-  return n?.body === undefined ? undefined : n as BlockRecord
-}
-
-function records (nodes: readonly TreeNode[]): BlockRecord[] {
-  return nodes.map(record).filter((r) => r !== undefined)
 }

@@ -75,11 +75,9 @@ export class Curve {
   }
 
   #restore (job: Hex, bytes: Uint8Array): void {
-    try {
-      this.#points.set(job, JSON.parse(new TextDecoder().decode(bytes)) as CurvePoint[])
-    } catch (e) {
-      this.#d.log.warn('curve', `the stored curve of ${job.slice(0, 16)} is damaged: ${e instanceof Error ? e.message : String(e)}`)
-    }
+    const points = parsePoints(job, bytes)
+    if (points !== undefined) this.#points.set(job, points)
+    else this.#d.log.warn('curve', `the stored curve of ${job.slice(0, 16)} is damaged`)
   }
 
   /** Only the newest round of a job waits. */
@@ -153,4 +151,19 @@ export class Curve {
       this.#d.log.warn('curve', `not stored (${e.kind}): ${e.message}`)
     }
   }
+}
+
+/** The stored points of a job; undefined if there is anything among them that cannot be drawn. */
+function parsePoints (job: Hex, bytes: Uint8Array): CurvePoint[] | undefined {
+  let value: unknown
+  try { value = JSON.parse(new TextDecoder().decode(bytes)) } catch { return undefined }
+  return Array.isArray(value) && value.length <= POINTS_MAX && value.every(p => isPoint(job, p)) ? value : undefined
+}
+
+function isPoint (job: Hex, value: unknown): value is CurvePoint {
+  if (typeof value !== 'object' || value === null) return false
+  const { job: of, round, timeMs, samples, accuracy, loss } = value as { readonly [key in keyof CurvePoint]?: unknown }
+  const isCount = (n: unknown): boolean => Number.isSafeInteger(n) && (n as number) >= 0
+  return of === job && isCount(round) && isCount(samples) && Number.isFinite(timeMs) && Number.isFinite(loss) &&
+    typeof accuracy === 'number' && accuracy >= 0 && accuracy <= 1
 }

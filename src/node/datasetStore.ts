@@ -4,8 +4,8 @@
  */
 import { DataRef } from '../core/codec/jobSpec.ts'
 import { decode, fromHex, toHex } from '../core/codec/ssz.ts'
-import { HASH_BYTES } from '../core/params.ts'
-import { chunkCount, type Dataset, type Display, packChunk } from '../core/training/dataset.ts'
+import { HASH_BYTES, MAX_CLASSES, MAX_DATASET_BYTES, MAX_FEATURES, MAX_RECORDS } from '../core/params.ts'
+import { chunkCount, type Dataset, type Display, packChunk, type PictureShape, recordCount } from '../core/training/dataset.ts'
 import { StorageError, type Storage, type StorageOp } from '../ports/storage.ts'
 import type { Hex, Log } from './parts.ts'
 
@@ -15,15 +15,29 @@ const chunkKey = (root: Hex, chunk: number): string => `${root}/${String(chunk).
 
 export interface Note { readonly ref: DataRef, readonly display: Display }
 
-function parseNote (bytes: Uint8Array): Note | undefined {
+function parseNote (root: Hex, bytes: Uint8Array): Note | undefined {
   const ref = decode(DataRef, bytes.subarray(0, REF_BYTES), REF_BYTES)
-  if (!ref.ok) return undefined
-  try {
-    const { classNames, shape } = JSON.parse(new TextDecoder().decode(bytes.subarray(REF_BYTES))) as Display
-    return { ref: ref.value, display: { classNames, shape } }
-  } catch {
-    return undefined
-  }
+  if (!ref.ok || toHex(ref.value.root) !== root || !isHoldable(ref.value)) return undefined
+  let value: unknown
+  try { value = JSON.parse(new TextDecoder().decode(bytes.subarray(REF_BYTES))) } catch { return undefined }
+  if (typeof value !== 'object' || value === null) return undefined
+  const { classNames, shape } = value as { readonly [key in keyof Display]: unknown }
+  const named = classNames === undefined || (Array.isArray(classNames) && classNames.length === ref.value.classes && classNames.every(name => typeof name === 'string'))
+  if (!named || !(shape === undefined || isShape(shape))) return undefined
+  return { ref: ref.value, display: { classNames, shape } as Display }
+}
+
+/** Within the bounds of a set that anybody can hold: what a damaged note claims is never made room for. */
+function isHoldable (ref: DataRef): boolean {
+  const records = recordCount(ref)
+  return records >= 1 && records <= MAX_RECORDS && ref.features >= 1 && ref.features <= MAX_FEATURES && records * ref.features <= MAX_DATASET_BYTES && ref.classes <= MAX_CLASSES
+}
+
+function isShape (value: unknown): value is PictureShape {
+  if (typeof value !== 'object' || value === null) return false
+  const isSide = (n: unknown): boolean => Number.isInteger(n) && (n as number) >= 1 && (n as number) <= MAX_FEATURES
+  const { width, height } = value as { readonly [key in keyof PictureShape]?: unknown }
+  return isSide(width) && isSide(height)
 }
 
 export class DatasetStore {
@@ -46,7 +60,7 @@ export class DatasetStore {
   /** Present for sets that the user brought. */
   async note (root: Hex): Promise<Note | undefined> {
     const bytes = await this.#storage.get('data', `${root}/${NOTE}`)
-    return bytes === undefined ? undefined : parseNote(bytes)
+    return bytes === undefined ? undefined : parseNote(root, bytes)
   }
 
   async chunks (root: Hex): Promise<number[]> {

@@ -29,10 +29,19 @@ function ranked (keys: readonly Uint8Array[], score: (key: Uint8Array) => Uint8A
 const others = (members: readonly Uint8Array[], { template }: Claim): Uint8Array[] =>
   members.filter(key => !equalBytes(key, template.miner) && !equalBytes(key, template.payee))
 
+/** Lots by committee and contribution: a member looks at all of them at every step. */
+const lots = new WeakMap<readonly Uint8Array[], WeakMap<Uint8Array, readonly Uint8Array[]>>()
+
 /** Members by lot for one contribution; whoever made it is among them only while nobody else is. */
-export function replayers (members: readonly Uint8Array[], contribution: Uint8Array, claim: Claim): Uint8Array[] {
+export function replayers (members: readonly Uint8Array[], contribution: Uint8Array, claim: Claim): readonly Uint8Array[] {
+  const known = lots.get(members) ?? new WeakMap<Uint8Array, readonly Uint8Array[]>()
+  lots.set(members, known)
+  const before = known.get(contribution)
+  if (before !== undefined) return before
   const strangers = others(members, claim)
-  return ranked(strangers.length > 0 ? strangers : members, key => hash('assign', contribution, key))
+  const order = ranked(strangers.length > 0 ? strangers : members, key => hash('assign', contribution, key))
+  known.set(contribution, order)
+  return order
 }
 
 /** How many members replay a sealed contribution once more. */
@@ -60,8 +69,8 @@ export function anchorOn (params: ChainParams, head: BlockMeta, anchorHeight: nu
 }
 
 /** Committees under which a vouch for a seal of this anchor may have been drawn, the anchor's first. */
-export function committeesAround (params: ChainParams, anchor: BlockMeta): Uint8Array[][] {
-  const found: Uint8Array[][] = []
+export function committeesAround (params: ChainParams, anchor: BlockMeta): Array<readonly Uint8Array[]> {
+  const found: Array<readonly Uint8Array[]> = []
   for (let m: BlockMeta | undefined = anchor; m !== undefined && found.length < DRAW_BLOCKS; m = m.parent) {
     const members = committee(params, m)
     if (members.length === 0) break
@@ -72,7 +81,8 @@ export function committeesAround (params: ChainParams, anchor: BlockMeta): Uint8
 
 /** How many members must vouch: two while the miner has no record, fewer if there are not so many. */
 export function vouchesNeeded (members: readonly Uint8Array[], claim: Claim, hasRecord: boolean): number {
-  return Math.max(1, Math.min(hasRecord ? 1 : 2, replayers(members, claim.payloadDigest, claim).length))
+  const strangers = others(members, claim).length
+  return Math.max(1, Math.min(hasRecord ? 1 : 2, strangers > 0 ? strangers : members.length))
 }
 
 /**

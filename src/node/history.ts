@@ -70,6 +70,9 @@ export class History {
       if (d?.ok === true) this.#entries.push(...d.value.map((l, i) => fromLine(l, parseInt(key, 16), i)))
       else this.#log.warn('history', `stored lines of block ${parseInt(key, 16)} are damaged`)
     }
+    // Of blocks that were not on disk yet when their lines were.
+    const ahead = await this.#storage.keys('history', { from: heightKey(head + 1) })
+    if (ahead.length > 0) this.#write(ahead.map((key) => ({ op: 'delete', store: 'history', key })))
     const kept: BlockRecord[] = []
     for (let h = head; h > chain.baseHeight(); h--) {
       const r = chain.at(h)

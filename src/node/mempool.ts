@@ -1,13 +1,13 @@
 /**
  * Transactions that wait for a block. Per sender in the order of their nonces; bounded by count, by
  * bytes and per sender; where there is no room the lowest fee goes. A transaction with the nonce of a
- * waiting one replaces it for a tenth more in fee. Own ones are stored and sent again until a block
- * has them.
+ * waiting one replaces it for a tenth more in fee. Own ones are on disk before they count as taken,
+ * stay there until the block that has them is, and are sent again until then.
  */
 import { equalBytes, toHex, decode } from '../core/codec/ssz.ts'
 import { SignedTransaction } from '../core/codec/wire.ts'
 import { type BlockMeta, chainId } from '../core/consensus/chain.ts'
-import { invalid, type Refusal, refusal } from '../core/consensus/refusal.ts'
+import { invalid, type ReasonCode, type Refusal, refusal } from '../core/consensus/refusal.ts'
 import { stepTransaction, transactionSignatureItem, tryTransactions } from '../core/consensus/transaction.ts'
 import { transactionId } from '../core/crypto/ids.ts'
 import { openBlock } from '../core/ledger/apply.ts'
@@ -17,7 +17,9 @@ import type { Clock } from '../ports/clock.ts'
 import type { PeerId } from '../ports/network.ts'
 import type { Signatures } from '../ports/signatures.ts'
 import { type Storage, StorageError, type StorageOp } from '../ports/storage.ts'
+import type { Chain } from './chain.ts'
 import type { BlockRecord, ChainService, Hex, Log, PoolService } from './parts.ts'
+import type { ChainStore } from './persist.ts'
 
 export interface PoolLimits { readonly count: number, readonly bytes: number, readonly perSender: number, readonly ageMs: number }
 export const POOL_LIMITS: PoolLimits = { count: 1024, bytes: 1024 * 1024, perSender: 16, ageMs: 3 * 60 * 60_000 }
@@ -28,6 +30,8 @@ export const TRANSACTIONS_BYTES_PER_BLOCK = MAX_BODY_BYTES / 4
 export const REBROADCAST_MS = 30_000
 /** A replacement pays at least this many hundredths of the old fee. */
 const REPLACE_PERCENT = 110n
+/** What an own transaction lacks may be in blocks that did not reach the disk, or come again after a reorganisation. */
+const NOT_YET: ReadonlySet<ReasonCode> = new Set<ReasonCode>(['transaction-balance', 'transaction-nonce-gap'])
 
 interface Entry {
   readonly id: Hex
@@ -44,7 +48,8 @@ export class Mempool implements PoolService {
   readonly #params: ChainParams
   readonly #clock: Clock
   readonly #signatures: Signatures
-  readonly #chain: Pick<ChainService, 'head' | 'on'>
+  readonly #chain: Pick<ChainService, 'head' | 'on'> & Pick<Chain, 'offMain'>
+  readonly #blocks: Pick<ChainStore, 'written'>
   readonly #storage: Pick<Storage, 'range' | 'commit'>
   readonly #log: Log
   readonly #own: readonly Uint8Array[]
@@ -62,7 +67,8 @@ export class Mempool implements PoolService {
     readonly params: ChainParams
     readonly clock: Clock
     readonly signatures: Signatures
-    readonly chain: Pick<ChainService, 'head' | 'on'>
+    readonly chain: Pick<ChainService, 'head' | 'on'> & Pick<Chain, 'offMain'>
+    readonly blocks: Pick<ChainStore, 'written'>
     readonly storage: Pick<Storage, 'range' | 'commit'>
     readonly log: Log
     readonly own: readonly Uint8Array[]
@@ -73,6 +79,7 @@ export class Mempool implements PoolService {
     this.#clock = d.clock
     this.#signatures = d.signatures
     this.#chain = d.chain
+    this.#blocks = d.blocks
     this.#storage = d.storage
     this.#log = d.log
     this.#own = d.own
@@ -89,11 +96,14 @@ export class Mempool implements PoolService {
     const rows = await this.#storage.range('pool', { limit: this.#limits.count })
     for (const [key, bytes] of rows) {
       const d = bytes.length === 0 ? undefined : decode(SignedTransaction, bytes, MAX_TRANSACTION_BYTES)
-      const refused = d?.ok === true ? await this.add(d.value) : invalid('transaction-action', 'stored bytes are damaged')
+      const [signed] = d?.ok === true ? await this.#signatures.verify([transactionSignatureItem(d.value)]) : [false]
+      const refused = d?.ok === true && signed ? this.#takeAgain(d.value) : invalid('transaction-signature', 'stored bytes are damaged')
       if (refused === undefined) continue
       this.#log.info('pool', `stored transaction ${key.slice(0, 8)} dropped: ${refused.reason}`)
-      this.#write([{ op: 'delete', store: 'pool', key }])
+      this.#forget(key)
     }
+    // It may have died between the block that took a transaction out of the chain and this record of it.
+    for (const b of this.#chain.offMain()) for (const t of b.body.transactions) if (this.#isOwn(t)) this.#takeAgain(t)
     this.#rebroadcastLater()
     return () => {
       off()
@@ -130,6 +140,8 @@ export class Mempool implements PoolService {
     this.#insert(entry)
     this.#log.debug('pool', `transaction ${entry.id.slice(0, 8)}${origin === undefined ? '' : ` from ${origin}`} waits, fee ${entry.fee}`)
     this.#changed()
+    // What is taken is called sent: it must be here after a crash.
+    if (entry.own) await this.#writes
     return undefined
   }
 
@@ -165,10 +177,12 @@ export class Mempool implements PoolService {
       nonce: tx.nonce,
       fee: tx.fee,
       bytes,
-      own: this.#own.some((k) => equalBytes(k, tx.from)),
+      own: this.#isOwn(signed),
       addedAt: this.#clock.now()
     }
   }
+
+  #isOwn (signed: SignedTransaction): boolean { return this.#own.some((k) => equalBytes(k, signed.transaction.from)) }
 
   /** Everything but the signature and the room. */
   #refusal (e: Entry): Refusal | undefined {
@@ -204,6 +218,17 @@ export class Mempool implements PoolService {
     return ledger
   }
 
+  /** One that was taken before, its signature checked. */
+  #takeAgain (tx: SignedTransaction): Refusal | undefined {
+    const e = this.#entry(tx, SignedTransaction.serialize(tx).length)
+    if (this.#byId.has(e.id)) return undefined
+    const refused = this.#refusal(e)
+    if (refused !== undefined && !(e.own && NOT_YET.has(refused.reason))) return refused
+    const full = this.#makeRoom(e)
+    if (full === undefined) this.#insert(e)
+    return full
+  }
+
   /** Lets go of what pays less; refuses the newcomer if that is itself. */
   #makeRoom (e: Entry): Refusal | undefined {
     const old = this.#bySender.get(e.from)?.get(e.nonce)
@@ -228,7 +253,7 @@ export class Mempool implements PoolService {
     this.#bySender.set(e.from, queue)
     queue.set(e.nonce, e)
     this.#bytes += e.bytes
-    if (e.own) this.#write([{ op: 'put', store: 'pool', key: e.id, value: SignedTransaction.serialize(e.signed) }])
+    if (e.own) this.#write({ op: 'put', store: 'pool', key: e.id, value: SignedTransaction.serialize(e.signed) })
   }
 
   #remove (e: Entry): void {
@@ -237,7 +262,7 @@ export class Mempool implements PoolService {
     queue.delete(e.nonce)
     if (queue.size === 0) this.#bySender.delete(e.from)
     this.#bytes -= e.bytes
-    if (e.own) this.#write([{ op: 'delete', store: 'pool', key: e.id }])
+    if (e.own) this.#forget(e.id)
   }
 
   #headMoved (removed: readonly BlockRecord[], added: readonly BlockRecord[]): void {
@@ -253,10 +278,8 @@ export class Mempool implements PoolService {
     // What a lost block had waits again, unless the new chain has it too. Its signatures were checked.
     for (const b of removed) {
       for (const t of b.body.transactions) {
-        const e = this.#entry(t, SignedTransaction.serialize(t).length)
-        touched.add(e.from)
-        if (mined.has(e.id) || this.#byId.has(e.id) || this.#refusal(e) !== undefined || this.#makeRoom(e) !== undefined) continue
-        this.#insert(e)
+        touched.add(toHex(t.transaction.from))
+        if (!mined.has(toHex(transactionId(t.transaction)))) this.#takeAgain(t)
       }
     }
     for (const id of mined) {
@@ -299,10 +322,14 @@ export class Mempool implements PoolService {
 
   #changed (): void { for (const l of this.#listeners) l() }
 
-  #write (ops: readonly StorageOp[]): void {
+  /** Not before the block that has it is on disk. */
+  #forget (key: Hex): void { this.#write({ op: 'delete', store: 'pool', key }) }
+
+  #write (op: StorageOp): void {
     this.#writes = this.#writes.then(async () => {
       try {
-        await this.#storage.commit(ops)
+        if (op.op === 'delete') await this.#blocks.written()
+        await this.#storage.commit([op])
       } catch (e) {
         if (!(e instanceof StorageError)) throw e
         this.#log.warn('pool', `own transactions are not stored: ${e.message}`)

@@ -4,6 +4,7 @@
  */
 import type { MiningSettings, MiningView, NodePhase } from '../bridge/api.ts'
 import type { JobSpec } from '../core/codec/jobSpec.ts'
+import type { BlockRules } from '../core/consensus/apply.ts'
 import { genesis } from '../core/consensus/chain.ts'
 import { publicKey, sign } from '../core/crypto/keys.ts'
 import { type ChainParams, NETWORKS } from '../core/params.ts'
@@ -66,6 +67,8 @@ export interface NodeDeps {
   /** Instead of the network's own numbers and benchmark, in tests and simulated worlds. */
   readonly params?: ChainParams
   readonly benchmark?: JobSpec
+  /** Instead of core's own, with answers remembered, where many nodes share a process. */
+  readonly rules?: BlockRules
 }
 
 /** A refusal for one of these reasons means that redone work came out differently. */
@@ -133,6 +136,7 @@ export class Node {
     this.net = net
     this.computeStatus = computeStatus
     const params = this.params = d.params ?? NETWORKS[d.networkName]
+    const { rules } = d
     this.networkName = d.networkName
     this.clock = clock
     this.storage = storage
@@ -148,13 +152,13 @@ export class Node {
     const first = genesis(params, d.benchmark)
     this.genesisHash = first.hash
     const store = new ChainStore({ storage, clock, log, lookBack: ledgerLookBack(params), empty: first.ledger })
-    const chain = this.chain = new Chain({ params, genesis: first, clock, store, blame, log })
+    const chain = this.chain = new Chain({ params, genesis: first, clock, store, blame, log, rules })
     const historyBlocks = params.historyBlocks
     const payloads = this.#payloads = new Payloads({ storage, network, clock, random, blame, log, height: () => chain.head().height, historyBlocks })
     const states = this.#states = new States({ storage, network, compute, payloads, chain, clock, random, blame, log, historyBlocks })
     const data = this.data = new Datasets({ storage, network, chain, clock, random, blame, log, hasher: d.dataHasher, onHeld: () => { chain.retryUnavailable() } })
     const replays = this.replays = new Replays({ compute, states, data, log })
-    this.#verifier = new Verifier({ params, clock, signatures, replay: replays, states })
+    this.#verifier = new Verifier({ params, clock, signatures, replay: replays, states, rules })
     const rounds = this.rounds = new Rounds({ params, chain, states, signatures, blame, clock, log })
     const contributions = this.#contributions = new Contributions({ params, chain, rounds, payloads, signatures, blame, clock, log })
     const records = new Records(params, chain)
@@ -171,7 +175,7 @@ export class Node {
     const sync = this.sync = new Sync({ params, clock, random, network, chain, store, blame, log, backfill, historyFrom: () => Math.max(0, chain.head().height - historyBlocks) })
     this.presence = new Presence({ clock, chain, sync, network: () => this.net, dataMissing: () => this.#dataMissing(), pruned: () => backfill.pruned, params })
     // The pool publishes through gossip and gossip adds to the pool: the one that is built first is named late.
-    const pool = this.pool = new Mempool({ params, clock, signatures, chain, storage, log, own: [payee.publicKey], publish: (tx) => { void gossip.announceTransaction(tx) } })
+    const pool = this.pool = new Mempool({ params, clock, signatures, chain, blocks: store, storage, log, own: [payee.publicKey], publish: (tx) => { void gossip.announceTransaction(tx) } })
     const gossip = this.#gossip = new BlocksGossip({ params, clock, network, chain, sync, pool, blame, log })
     this.history = new History({ storage, log, accounts: [payee.publicKey] })
     this.#slices = new SliceCounter(storage, log, miner.publicKey)

@@ -10,8 +10,8 @@
  *   meta    chain/condemned    contributions proved wrong
  *
  * Writes are a queue: each commit is whole blocks, parents first, so that a crash between two commits
- * leaves a shorter chain and nothing else. If a commit fails the queue waits and tries again; the node
- * goes on in memory and says so.
+ * leaves a shorter chain and nothing else. Whoever must not be ahead of the disk awaits written(). If a
+ * commit fails the queue waits and tries again; the node goes on in memory and says so.
  */
 import { ContainerType, ListCompositeType } from '@chainsafe/ssz'
 import { byteList, Bytes32, type Decoded, decode, fromHex, toHex, U256, U32, U8 } from '../core/codec/ssz.ts'
@@ -60,7 +60,13 @@ export interface StoredSnapshot { readonly height: number, readonly hash: Hex, r
 
 export type StoreState = { readonly ok: true } | { readonly ok: false, readonly kind: StorageFailure, readonly detail: string }
 
-interface Task { readonly ops: () => readonly StorageOp[], readonly bytes: number, readonly put?: TreeNode }
+interface Task {
+  readonly ops: () => readonly StorageOp[]
+  readonly bytes: number
+  readonly put?: TreeNode
+  /** Called when it is on disk, and when it cannot be written now. */
+  readonly done?: () => void
+}
 
 export class ChainStore {
   readonly #storage: Storage
@@ -139,6 +145,12 @@ export class ChainStore {
     this.#enqueue({ bytes: 0, ops: () => [{ op: 'put', store: 'meta', key: 'chain/condemned', value: CondemnedRecord.serialize(list) }] })
   }
 
+  /** When everything so far is on disk, or cannot be written now. */
+  async written (): Promise<void> {
+    if (!this.#state.ok || this.#closed) return
+    await new Promise<void>((resolve) => { this.#enqueue({ bytes: 0, ops: () => [], done: resolve }) })
+  }
+
   /** When everything that waits is written, or could not be. */
   async idle (): Promise<void> { while (this.#running !== undefined) await this.#running }
 
@@ -186,7 +198,7 @@ export class ChainStore {
         this.#fail(e)
         return
       }
-      this.#queue.splice(0, taken)
+      for (const t of this.#queue.splice(0, taken)) t.done?.()
       if (!this.#state.ok) this.#set({ ok: true })
     }
   }
@@ -194,6 +206,7 @@ export class ChainStore {
   #fail (e: unknown): void {
     if (!(e instanceof StorageError)) throw e
     this.#set({ ok: false, kind: e.kind, detail: e.message })
+    for (const t of this.#queue) t.done?.()
     this.#cancelRetry?.()
     this.#cancelRetry = e.kind === 'full' ? this.#clock.after(WRITE_RETRY_MS, () => { this.retry() }) : () => {}
   }

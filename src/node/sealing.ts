@@ -261,7 +261,7 @@ export class Sealing {
       .sort((a, b) => compareBytes(a.id, b.id))
   }
 
-  #isVouched (c: Candidate, committees: readonly Uint8Array[][], anchor: BlockMeta, slackMs: number): boolean {
+  #isVouched (c: Candidate, committees: ReadonlyArray<readonly Uint8Array[]>, anchor: BlockMeta, slackMs: number): boolean {
     const vouchers = [...c.vouches.values()].map(v => v.member)
     const reserves = Math.floor((this.#d.clock.now() - c.receivedAt + slackMs) / this.#d.params.roundMs)
     return isVouched(committees, c.id, c.claim, vouchers, this.#d.records.has(anchor, c.claim.template.miner), reserves)

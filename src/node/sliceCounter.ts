@@ -11,6 +11,8 @@ import type { Hex, Log } from './parts.ts'
 const KEY = 'trainer/slices'
 /** Indices reserved by one write. */
 const RESERVE = 32
+/** Far above any index or height that comes to be, and room above it for those to come. */
+const COUNT_MAX = 2 ** 31
 /** Rounds remembered; a reorganisation goes back fewer. */
 const ROUNDS_KEPT = 64
 
@@ -22,7 +24,7 @@ export class SliceCounter {
   readonly #log: Log
   readonly #miner: Hex
   /** By job and round: next index, and how far storage has reserved. Oldest first. */
-  readonly #rounds = new Map<string, { next: number, reserved: number, readonly since: number }>()
+  readonly #rounds = new Map<string, { next: number, reserved: number, readonly since: number, written: Promise<void> }>()
 
   constructor (storage: Pick<Storage, 'get' | 'commit'>, log: Log, miner: Uint8Array) {
     this.#storage = storage
@@ -33,11 +35,9 @@ export class SliceCounter {
   async start (): Promise<void> {
     const bytes = await this.#storage.get('meta', this.#key())
     if (bytes === undefined) return
-    try {
-      for (const [name, reserved, since] of JSON.parse(new TextDecoder().decode(bytes)) as Stored) this.#rounds.set(name, { next: reserved, reserved, since })
-    } catch (e) {
-      this.#log.warn('trainer', `stored slice indices are damaged: ${e instanceof Error ? e.message : String(e)}`)
-    }
+    const stored = parseStored(bytes)
+    if (stored === undefined) this.#log.warn('trainer', 'stored slice indices are damaged')
+    for (const [name, reserved, since] of stored ?? []) this.#rounds.set(name, { next: reserved, reserved, since, written: Promise.resolve() })
   }
 
   /** `height`: of the template. From RENEW_BLOCKS on the round starts again from 0. */
@@ -45,7 +45,7 @@ export class SliceCounter {
     const name = `${toHex(job)}/${round}`
     let counter = this.#rounds.get(name)
     if (counter === undefined || height >= counter.since + RENEW_BLOCKS) {
-      counter = { next: 0, reserved: 0, since: height }
+      counter = { next: 0, reserved: 0, since: height, written: Promise.resolve() }
       this.#rounds.delete(name)
       this.#rounds.set(name, counter)
       if (this.#rounds.size > ROUNDS_KEPT) this.#rounds.delete(this.#rounds.keys().next().value!)
@@ -54,8 +54,10 @@ export class SliceCounter {
     const slice = counter.next++
     if (slice >= counter.reserved) {
       counter.reserved = slice + RESERVE
-      await this.#write()
+      counter.written = this.#write()
     }
+    // Also by the lanes that came after the one that had to reserve.
+    await counter.written
     return slice
   }
 
@@ -70,4 +72,13 @@ export class SliceCounter {
       this.#log.warn('trainer', `slice indices not stored (${e.kind}): ${e.message}`)
     }
   }
+}
+
+/** Undefined if anything is not as it was written: an index that is no number would never find work again. */
+function parseStored (bytes: Uint8Array): Stored | undefined {
+  let value: unknown
+  try { value = JSON.parse(new TextDecoder().decode(bytes)) } catch { return undefined }
+  const isCount = (n: unknown): boolean => Number.isInteger(n) && (n as number) >= 0 && (n as number) <= COUNT_MAX
+  const isEntry = (e: unknown): boolean => Array.isArray(e) && e.length === 3 && typeof e[0] === 'string' && isCount(e[1]) && isCount(e[2])
+  return Array.isArray(value) && value.length <= ROUNDS_KEPT && value.every(isEntry) ? value : undefined
 }

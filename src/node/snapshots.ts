@@ -24,6 +24,7 @@ const storageKey = (s: Snapshot, size: number): string => `${s.job}/${String(s.r
 function parseKey (key: string): Kept | undefined {
   const [job, round, stateHash, size] = key.split('/')
   if (size === undefined || fromHex(job, HASH_BYTES) === undefined || fromHex(stateHash, HASH_BYTES) === undefined) return undefined
+  if (!/^\d{10}$/.test(round) || !/^\d{1,9}$/.test(size)) return undefined
   return { key, job, round: Number(round), stateHash, size: Number(size) }
 }
 

@@ -45,6 +45,15 @@ export function treeNode (n: Pick<TreeNode, 'meta' | 'body' | 'events' | 'checke
   }
 }
 
+/** As others see it; undefined without its body. */
+export function record (n: TreeNode | undefined): BlockRecord | undefined {
+  return n?.body === undefined ? undefined : n as BlockRecord
+}
+
+export function records (nodes: readonly TreeNode[]): BlockRecord[] {
+  return nodes.map(record).filter((r) => r !== undefined)
+}
+
 export class BlockTree {
   readonly #nodes = new Map<Hex, TreeNode>()
   readonly #main = new Map<number, TreeNode>()

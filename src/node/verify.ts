@@ -6,7 +6,7 @@
  * Bounded: so many blocks at once, so many waiting, so many of one peer.
  */
 import type { Block, SignedSeal } from '../core/codec/wire.ts'
-import { applyBlock, blockSignatureItems } from '../core/consensus/apply.ts'
+import { type applyBlock, BLOCK_RULES, type BlockRules } from '../core/consensus/apply.ts'
 import type { BlockMeta } from '../core/consensus/chain.ts'
 import { type Refusal, refusal } from '../core/consensus/refusal.ts'
 import type { LedgerEvent } from '../core/ledger/apply.ts'
@@ -50,6 +50,7 @@ export class Verifier {
   readonly #replay: ReplayService
   readonly #states: Pick<StatesService, 'sealState'>
   readonly #limits: VerifyLimits
+  readonly #rules: BlockRules
   readonly #perPeer = new Map<PeerId, number>()
   readonly #queue: Array<() => void> = []
   #running = 0
@@ -61,6 +62,7 @@ export class Verifier {
     readonly replay: ReplayService
     readonly states: Pick<StatesService, 'sealState'>
     readonly limits?: VerifyLimits
+    readonly rules?: BlockRules
   }) {
     this.#params = d.params
     this.#clock = d.clock
@@ -68,6 +70,7 @@ export class Verifier {
     this.#replay = d.replay
     this.#states = d.states
     this.#limits = d.limits ?? VERIFY_LIMITS
+    this.#rules = d.rules ?? BLOCK_RULES
   }
 
   /** Blocks being verified and waiting to be. */
@@ -107,10 +110,10 @@ export class Verifier {
   }
 
   async #verify (parent: BlockMeta, block: Block, o: VerifyOptions): Promise<Verified> {
-    const items = blockSignatureItems(this.#params, parent, block)
+    const items = this.#rules.blockSignatureItems(this.#params, parent, block)
     const signatures = await this.#signatures.verify(items)
     const apply = (replay: ReplayFact, seals: readonly SealFact[]): ReturnType<typeof applyBlock> =>
-      applyBlock(this.#params, parent, block, { nowMs: this.#clock.now(), signatures, replay, seals, wrongContributions: o.wrong })
+      this.#rules.applyBlock(this.#params, parent, block, { nowMs: this.#clock.now(), signatures, replay, seals, wrongContributions: o.wrong })
 
     const dry = apply({ kind: 'skipped' }, block.body.seals.map(() => ({ kind: 'skipped' })))
     if (!dry.ok || o.mode === 'ledger') return verdict(dry, o.mode)

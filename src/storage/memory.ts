@@ -48,10 +48,15 @@ export class MemoryDisk {
   readonly #tables = new Map<StoreName, Table>(STORES.map(store => [store, new Table()]))
   #used = 0
   #failure: StorageFailure | undefined
+  /** Values are kept and given as they are, not copied: for worlds whose nodes leave them as they are. */
+  readonly shares: boolean
   /** Bytes of keys and values; undefined for no limit. */
   quota: number | undefined
 
-  constructor (quota?: number) { this.quota = quota }
+  constructor (quota?: number, shares = false) {
+    this.quota = quota
+    this.shares = shares
+  }
 
   /** Every operation fails like this from now on; undefined heals. */
   fail (kind: StorageFailure | undefined): void { this.#failure = kind }
@@ -99,12 +104,16 @@ export class MemoryStorage implements Storage {
   }
 
   async get (store: StoreName, key: string): Promise<Uint8Array | undefined> {
-    return this.#open().table(store).values.get(key)?.slice()
+    const disk = this.#open()
+    const value = disk.table(store).values.get(key)
+    return disk.shares ? value : value?.slice()
   }
 
   async range (store: StoreName, query: RangeQuery = {}): Promise<Array<readonly [string, Uint8Array]>> {
-    const table = this.#open().table(store)
-    return table.select(query).map(key => [key, table.values.get(key)!.slice()] as const)
+    const disk = this.#open()
+    const table = disk.table(store)
+    const copy = (value: Uint8Array): Uint8Array => disk.shares ? value : value.slice()
+    return table.select(query).map(key => [key, copy(table.values.get(key)!)] as const)
   }
 
   async keys (store: StoreName, query: RangeQuery = {}): Promise<string[]> {
@@ -112,7 +121,8 @@ export class MemoryStorage implements Storage {
   }
 
   async commit (ops: readonly StorageOp[]): Promise<void> {
-    this.#open().apply(snapshot(ops))
+    const disk = this.#open()
+    disk.apply(disk.shares ? ops : snapshot(ops))
   }
 
   async usage (): Promise<{ readonly used: number, readonly quota?: number, readonly persisted: boolean }> {

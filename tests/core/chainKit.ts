@@ -77,6 +77,7 @@ export class ChainKit {
   readonly params: ChainParams
   readonly genesis: BlockMeta
   private readonly trusting: boolean
+  private readonly made = new WeakMap<BlockMeta, Block>()
 
   /** `trusting` takes every signature for right: for long runs of honest blocks. */
   constructor (params: ChainParams = EASY, o: { readonly benchmark?: JobSpec, readonly trusting?: boolean } = {}) {
@@ -144,7 +145,19 @@ export class ChainKit {
     const block = this.block(parent, o)
     const verdict = this.apply(parent, block)
     if (!verdict.ok) throw new Error(`${verdict.refusal.reason}: ${verdict.refusal.detail}`)
+    this.made.set(verdict.meta, block)
     return { block, meta: verdict.meta, events: verdict.events }
+  }
+
+  /** The blocks that were mined here from the first one to `tip`. */
+  blocks (tip: BlockMeta): Block[] {
+    const blocks: Block[] = []
+    for (let m: BlockMeta | undefined = tip; m?.parent !== undefined; m = m.parent) {
+      const block = this.made.get(m)
+      if (block === undefined) throw new Error(`block ${m.height} was not mined by this kit`)
+      blocks.push(block)
+    }
+    return blocks.reverse()
   }
 
   /** `count` empty blocks by `miners` in turn. */

@@ -144,6 +144,62 @@ describe('restart', () => {
   })
 })
 
+describe('an own block', () => {
+  it('is on disk before anyone hears of it', async () => {
+    const kit = shallow()
+    const disk = new MemoryDisk()
+    let release = (): void => {}
+    class Gated extends MemoryStorage {
+      gate: Promise<void> = Promise.resolve()
+      override async commit (ops: readonly StorageOp[]): Promise<void> {
+        await this.gate
+        await super.commit(ops)
+      }
+    }
+    const storage = new Gated(disk)
+    const r = rig({ kit, storage })
+    const [first, own] = grow(kit, kit.genesis, 2)
+    await feed(r, [first])
+    storage.gate = new Promise(resolve => { release = resolve })
+    let answered = false
+    const heads: number[] = []
+    r.chain.on('head', e => { heads.push(e.head.height) })
+    const submitting = r.chain.submitOwn(own.block).then(result => { answered = true; return result })
+    await settle()
+    expect([answered, r.chain.head().height, heads]).toEqual([false, 1, []])
+    release()
+    expect(await submitting).toEqual({ status: 'added', head: true })
+    const after = rig({ kit, storage: new MemoryStorage(disk) })
+    expect((await after.chain.loadFromStorage()).height).toBe(2)
+    expect(heads).toEqual([2])
+  })
+
+  it('is taken all the same where nothing can be written', async () => {
+    const kit = shallow()
+    const disk = new MemoryDisk()
+    const r = rig({ kit, storage: new MemoryStorage(disk) })
+    disk.fail('full')
+    for (const b of grow(kit, kit.genesis, 3)) expect(await r.chain.submitOwn(b.block)).toEqual({ status: 'added', head: true })
+    expect(r.store.state).toMatchObject({ ok: false, kind: 'full' })
+  })
+
+  it('whose parent is dropped while it is written is taken off the disk again', async () => {
+    const kit = shallow()
+    const disk = new MemoryDisk()
+    const r = rig({ kit, storage: new MemoryStorage(disk) })
+    const [first, own] = grow(kit, kit.genesis, 2)
+    await feed(r, [first])
+    const written = r.store.written.bind(r.store)
+    r.store.written = async () => {
+      await written()
+      r.chain.distrust(first.meta.hash)
+    }
+    expect((await r.chain.submitOwn(own.block)).status).toBe('held')
+    await r.store.idle()
+    expect(await new MemoryStorage(disk).keys('bodies')).toEqual([])
+  })
+})
+
 describe('damage', () => {
   const stored = async (count: number): Promise<{ kit: ChainKit, disk: MemoryDisk, storage: MemoryStorage, blocks: Mined[] }> => {
     const kit = shallow()

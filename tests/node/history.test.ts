@@ -76,6 +76,22 @@ describe('history and the chain', () => {
     expect(await new MemoryStorage(disk).keys('history')).toEqual(['00000001'])
   })
 
+  it('forgets at a restart what it had stored of blocks that are not there', async () => {
+    const disk = new MemoryDisk()
+    const r = rig({ kit })
+    const history = new History({ storage: new MemoryStorage(disk), log: r.log, accounts: [me.key] })
+    await history.start(r.chain)
+    const one = kit.mine(kit.genesis)
+    for (const m of [one, kit.mine(one.meta)]) await r.chain.submit(m.block)
+    await history.idle()
+    const shorter = rig({ kit })
+    await shorter.chain.submit(one.block)
+    const again = new History({ storage: new MemoryStorage(disk), log: r.log, accounts: [me.key] })
+    await again.start(shorter.chain)
+    await again.idle()
+    expect(await new MemoryStorage(disk).keys('history')).toEqual(['00000001'])
+  })
+
   it('is the same after a restart, and heals what was not stored', async () => {
     const disk = new MemoryDisk()
     const r = rig({ kit })

@@ -6,6 +6,7 @@ import { account } from '../../src/core/ledger/state.ts'
 import { RingLog } from '../../src/node/log.ts'
 import { Mempool, POOL_LIMITS, type PoolLimits, REBROADCAST_MS } from '../../src/node/mempool.ts'
 import type { BlockRecord, ChainEvents } from '../../src/node/parts.ts'
+import type { StorageOp } from '../../src/ports/storage.ts'
 import { MemoryDisk, MemoryStorage } from '../../src/storage/memory.ts'
 import { ChainKit, keyPair, type Mined } from '../core/chainKit.ts'
 import { kitTime, ManualClock, TestSignatures } from './chainRig.ts'
@@ -18,9 +19,11 @@ const fee = kit.params.minFee
 /** A chain that is wherever the test says. */
 class StubChain {
   tip: BlockMeta
+  side: readonly BlockRecord[] = []
   #listener: ChainEvents['head'] = () => {}
   constructor (tip: BlockMeta) { this.tip = tip }
   head (): BlockMeta { return this.tip }
+  offMain (): BlockRecord[] { return [...this.side] }
   on<K extends keyof ChainEvents> (_: K, listener: ChainEvents[K]): () => void {
     this.#listener = listener
     return () => {}
@@ -34,16 +37,34 @@ class StubChain {
 
 const record = (m: Mined): BlockRecord => ({ meta: m.meta, body: m.block.body, events: m.events, checked: 'replayed' })
 
-interface Pool { readonly pool: Mempool, readonly chain: StubChain, readonly clock: ManualClock, readonly published: SignedTransaction[], readonly disk: MemoryDisk }
+interface Pool { readonly pool: Mempool, readonly chain: StubChain, /** When the blocks so far are on disk. */ blocksWritten: Promise<void>, readonly clock: ManualClock, readonly published: SignedTransaction[], readonly disk: MemoryDisk }
 
-function make (o: { readonly limits?: PoolLimits, readonly disk?: MemoryDisk, readonly own?: Uint8Array[] } = {}): Pool {
+function make (o: { readonly limits?: PoolLimits, readonly disk?: MemoryDisk, readonly storage?: MemoryStorage, readonly own?: Uint8Array[] } = {}): Pool {
   const clock = new ManualClock(kitTime(kit, 100))
   const chain = new StubChain(grown)
   const disk = o.disk ?? new MemoryDisk()
   const published: SignedTransaction[] = []
-  const pool = new Mempool({ params: kit.params, clock, signatures: new TestSignatures(), chain, storage: new MemoryStorage(disk), log: new RingLog(clock), own: o.own ?? [], publish: (t) => { published.push(t) }, limits: o.limits })
-  return { pool, chain, clock, published, disk }
+  const blocks = { written: async (): Promise<void> => { await made.blocksWritten } }
+  const pool = new Mempool({ params: kit.params, clock, signatures: new TestSignatures(), chain, blocks, storage: o.storage ?? new MemoryStorage(disk), log: new RingLog(clock), own: o.own ?? [], publish: (t) => { published.push(t) }, limits: o.limits })
+  const made: Pool = { pool, chain, clock, published, disk, blocksWritten: Promise.resolve() }
+  return made
 }
+
+/** A storage whose commits wait for release(). */
+function gated (): { readonly storage: MemoryStorage, readonly release: () => void } {
+  let release = (): void => {}
+  const gate = new Promise<void>(resolve => { release = resolve })
+  class Gated extends MemoryStorage {
+    override async commit (ops: readonly StorageOp[]): Promise<void> {
+      await gate
+      await super.commit(ops)
+    }
+  }
+  return { storage: new Gated(new MemoryDisk()), release: () => { release() } }
+}
+
+/** Everything that needs no clock has its turn. */
+const turns = async (): Promise<void> => { for (let i = 0; i < 50; i++) await Promise.resolve() }
 
 const pay = (from: number, o: { readonly fee?: bigint, readonly nonce?: number, readonly amount?: bigint } = {}): SignedTransaction =>
   kit.transfer(grown, keyPair(from), keyPair(9).key, o.amount ?? 1n, o)
@@ -205,6 +226,79 @@ describe('own transactions', () => {
     const third = make({ own, disk: first.disk })
     await third.pool.start()
     expect(third.pool.size).toBe(0)
+  })
+
+  it('are on disk before they count as taken', async () => {
+    const { storage, release } = gated()
+    const { pool, disk } = make({ own: [keyPair(1).key], storage })
+    let taken = false
+    const adding = pool.add(pay(1)).then(() => { taken = true })
+    await turns()
+    expect(pool.size).toBe(1)
+    expect(taken).toBe(false)
+    release()
+    await adding
+    expect(taken).toBe(true)
+    expect(disk.table('pool').keys).toEqual([])
+    expect(await storage.keys('pool')).toHaveLength(1)
+  })
+
+  it('stay on disk until the block that has them is there', async () => {
+    const p = make({ own: [keyPair(1).key] })
+    await p.pool.start()
+    await p.pool.add(pay(1))
+    let written = (): void => {}
+    p.blocksWritten = new Promise(resolve => { written = resolve })
+    const block = kit.mine(grown, { transactions: [pay(1)] })
+    p.chain.move(block.meta, [], [block])
+    await turns()
+    expect(p.pool.size).toBe(0)
+    expect(p.disk.table('pool').keys).toHaveLength(1)
+    written()
+    await p.pool.idle()
+    expect(p.disk.table('pool').keys).toEqual([])
+  })
+
+  it('wait again after a restart if their block is in a side branch', async () => {
+    const own = [keyPair(1).key]
+    const block = kit.mine(grown, { transactions: [pay(1), pay(2)] })
+    const p = make({ own })
+    p.chain.side = [record(block)]
+    await p.pool.start()
+    expect(p.pool.pending(keyPair(1).key)).toEqual([pay(1)])
+    expect(p.pool.size).toBe(1)
+    // One that the main chain has as well does not.
+    const mined = make({ own })
+    mined.chain.tip = block.meta
+    mined.chain.side = [record(block)]
+    await mined.pool.start()
+    expect(mined.pool.size).toBe(0)
+  })
+
+  it('of a block that leaves the chain wait again, even if their credit has left with it', async () => {
+    const { pool, chain } = make({ own: [keyPair(1).key] })
+    await pool.start()
+    const mined = kit.mine(grown, { transactions: [pay(1), pay(2)] })
+    chain.move(mined.meta, [], [mined])
+    chain.move(kit.genesis, [mined], [])
+    expect(pool.pending(keyPair(1).key)).toEqual([pay(1)])
+    expect(pool.size).toBe(1)
+    const again = kit.mine(grown)
+    chain.move(again.meta, [], [again])
+    expect(pool.select(again.meta)).toEqual([pay(1)])
+  })
+
+  it('survive a restart on a chain that does not have their credit yet', async () => {
+    const own = [keyPair(1).key]
+    const first = make({ own })
+    await first.pool.add(pay(1))
+    const second = make({ own, disk: first.disk })
+    second.chain.tip = kit.genesis
+    await second.pool.start()
+    expect(second.pool.pending(keyPair(1).key)).toEqual([pay(1)])
+    const third = make({ own, disk: first.disk })
+    await third.pool.start()
+    expect(third.pool.select(grown)).toEqual([pay(1)])
   })
 
   it('are kept in memory when the disk is full', async () => {

@@ -20,6 +20,7 @@ import { RENEW_BLOCKS } from '../../src/node/duties.ts'
 import { STATE_PROTOCOL, STATES_PROTOCOL, States } from '../../src/node/states.ts'
 import { SNAPSHOTS_PER_JOB, Snapshots } from '../../src/node/snapshots.ts'
 import type { Network } from '../../src/ports/network.ts'
+import type { StorageOp } from '../../src/ports/storage.ts'
 import { MemoryDisk, MemoryStorage } from '../../src/storage/memory.ts'
 import { ManualClock } from './chainRig.ts'
 import { SeededRandom, smallData, TestCompute, workParams, workSpec } from './workRig.ts'
@@ -350,6 +351,27 @@ describe('data sets', () => {
     expect(dataFor(held, { ...spec, data: { ...data.ref, trainRecords: 4_001 } })).toBeUndefined()
     held.stop()
   })
+})
+
+test('no lane works on a slice before its reservation is on disk', async () => {
+  const p = place()
+  let release = (): void => {}
+  const gate = new Promise<void>(resolve => { release = resolve })
+  class Gated extends MemoryStorage {
+    override async commit (ops: readonly StorageOp[]): Promise<void> {
+      await gate
+      await super.commit(ops)
+    }
+  }
+  const counter = new SliceCounter(new Gated(new MemoryDisk()), p.log, JOB)
+  await counter.start()
+  const taken: number[] = []
+  const lanes = [0, 1, 2].map(async () => { taken.push(await counter.take(JOB, 1, 10)) })
+  await new Promise(resolve => setTimeout(resolve, 5))
+  expect(taken).toEqual([])
+  release()
+  await Promise.all(lanes)
+  expect(taken).toEqual([0, 1, 2])
 })
 
 test('slice indices are reserved before use, and start again only for a round that stays unsealed', async () => {

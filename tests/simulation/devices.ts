@@ -114,6 +114,8 @@ export class SimDevice implements Compute {
   lost = false
   slowness = 1
   wrongBit = false
+  /** Told the hash of every result that is not what it should be. */
+  onWrong: (stateHash: Uint8Array) => void = () => {}
   /** Virtual ms of work done, by kind. */
   minedMs = 0
   replayedMs = 0
@@ -128,7 +130,10 @@ export class SimDevice implements Compute {
     if (this.lost) throw new Error('the device was lost')
     if (priority === 'slice') { this.minedMs += ms; this.slices++ } else { this.replayedMs += ms; this.replays++ }
     const result = { ...this.#o.kernels.slice(task), elapsedMs: ms }
-    return this.wrongBit ? { ...result, stateHash: result.stateHash.map((b, i) => i === 0 ? b ^ 1 : b) } : result
+    if (!this.wrongBit) return result
+    const wrong = result.stateHash.map((b, i) => i === 0 ? b ^ 1 : b)
+    this.onWrong(wrong)
+    return { ...result, stateHash: wrong }
   }
 
   async evaluate (task: EvaluationTask): Promise<EvaluationResult> { return this.#o.kernels.evaluate(task) }

@@ -10,6 +10,15 @@ export interface DiskTiming {
   readonly random: Seeded
   /** Of one operation, ms; 0: at once, without a timer. */
   readonly latencyMs: number
+  readonly events: DiskEvents
+}
+
+/** What others do with the commits of a tab, and learn of them. */
+export interface DiskEvents {
+  /** Asked at every commit: if it answers, the commit is applied or not, and nobody ever hears which: `die` ends the tab. */
+  cut?: () => { readonly applied: boolean, readonly die: () => void } | undefined
+  /** The tab was told that this is on the disk. */
+  committed?: (ops: readonly StorageOp[]) => void
 }
 
 export class TabStorage implements Storage {
@@ -32,6 +41,17 @@ export class TabStorage implements Storage {
   /** Whole or not at all, at some moment before the answer: a tab that dies meanwhile never knows which. */
   async commit (ops: readonly StorageOp[]): Promise<void> {
     if (this.#life.dead) return await new Promise<void>(() => {})
+    const cut = this.#timing.events.cut?.()
+    if (cut !== undefined) {
+      if (cut.applied) await this.#inner.commit(ops).catch(() => {})
+      cut.die()
+      return await new Promise<void>(() => {})
+    }
+    await this.#commit(ops)
+    this.#timing.events.committed?.(ops)
+  }
+
+  async #commit (ops: readonly StorageOp[]): Promise<void> {
     const { clock, latencyMs, random } = this.#timing
     if (latencyMs === 0) return await this.#inner.commit(ops)
     if (random.chance(0.5)) return await this.#slow(this.#inner.commit(ops))

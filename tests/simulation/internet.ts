@@ -73,13 +73,16 @@ export class Internet {
   readonly #ends = new Map<PeerId, Endpoint>()
   /** One way only: from a group to a group. */
   #oneWay: { readonly from: ReadonlySet<PeerId>, readonly to: ReadonlySet<PeerId> } | undefined
+  /** Between whom no link can be made now. */
+  apart: ((a: PeerId, b: PeerId) => boolean) | undefined
   bytes = 0
   messages = 0
 
-  constructor (clock: Clock, random: Seeded) {
+  /** `share`: all receivers get the same bytes. */
+  constructor (clock: Clock, random: Seeded, share = false) {
     this.#clock = clock
     this.#random = random
-    this.hub = createMemoryHub({ clock, maxLinks: 0, route: (from, to, bytes) => this.#route(from, to, bytes) })
+    this.hub = createMemoryHub({ clock, maxLinks: 0, share, route: (from, to, bytes) => this.#route(from, to, bytes) })
   }
 
   plug (id: PeerId, line: Line): void { this.#ends.set(id, { line, upFreeAt: 0, downFreeAt: 0, reachable: true }) }
@@ -94,6 +97,7 @@ export class Internet {
 
   heal (): void {
     this.#oneWay = undefined
+    this.apart = undefined
     Object.assign(this.faults, CALM)
     this.hub.heal()
   }
@@ -188,7 +192,7 @@ export class Topology {
     this.#clock.after(this.#random.between(400, 2_500), () => {
       d.dialling--
       const there = this.#present.get(other.id)
-      if (there === undefined || !there.wants() || this.#present.get(d.id) !== d || !canLink(d.line, other.line)) return
+      if (there === undefined || !there.wants() || this.#present.get(d.id) !== d || !canLink(d.line, other.line) || this.#internet.apart?.(d.id, other.id) === true) return
       if (this.#internet.hub.links(other.id).length < this.#numbers.hard) this.#internet.hub.connect(d.id, other.id)
     })
   }

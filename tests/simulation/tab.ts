@@ -3,16 +3,14 @@
  * is closed, crashes, sleeps and comes back.
  */
 import { publicKey } from '../../src/core/crypto/keys.ts'
-import { toHex } from '../../src/core/codec/ssz.ts'
 import { type NodeDeps, Node } from '../../src/node/node.ts'
 import type { Network, PeerId } from '../../src/ports/network.ts'
-import type { SignatureItem, Signatures } from '../../src/ports/signatures.ts'
 import { MemoryDisk } from '../../src/storage/memory.ts'
-import { verifyZip215 } from '../../src/core/crypto/keys.ts'
 import { hash, ascii } from '../../src/core/crypto/hash.ts'
 import { type DeviceClass, DEVICE_CLASSES, SimDevice } from './devices.ts'
-import { TabStorage } from './disk.ts'
+import { type DiskEvents, TabStorage } from './disk.ts'
 import type { Line } from './internet.ts'
+import { plainSignatures, rememberedSignatures } from './remember.ts'
 import { Life, TabClock, TabNetwork } from './life.ts'
 import type { Seeded } from './seeded.ts'
 import type { World } from './world.ts'
@@ -24,26 +22,6 @@ export interface Enemy {
   ports?(deps: NodeDeps, tab: Tab): NodeDeps
   /** Its node runs. */
   started?(tab: Tab): void
-}
-
-const known = new Map<string, boolean>()
-/** Signatures remembered. */
-const KNOWN_MAX = 400_000
-
-/** The rule itself, once per signature and world. */
-export const rememberedSignatures: Signatures = {
-  async verify (items: readonly SignatureItem[]): Promise<boolean[]> {
-    return items.map(({ key, message, signature }) => {
-      const name = `${toHex(signature)}${toHex(hash('sim-signature', key, message))}`
-      let good = known.get(name)
-      if (good === undefined) {
-        good = verifyZip215(key, message, signature)
-        known.set(name, good)
-        if (known.size > KNOWN_MAX) known.delete(known.keys().next().value as string)
-      }
-      return good
-    })
-  }
 }
 
 const noKeystore: NodeDeps['keystore'] = {
@@ -72,14 +50,16 @@ export class Tab {
   readonly costPerSecond: number
   readonly enemy: Enemy | undefined
   readonly random: Seeded
-  disk = new MemoryDisk()
+  disk: MemoryDisk
   session: Session | undefined
   /** Page loads, this one included. */
   loads = 0
   /** Profiles: a wiped one makes new keys. */
   #profile = 0
+  get profile (): number { return this.#profile }
   /** Faults that outlive a reload. */
   readonly faults = { skewMs: 0, slowness: 1, wrongBit: false, diskLatencyMs: 0 }
+  readonly diskEvents: DiskEvents = {}
   /** Of every session. */
   readonly work = { minedMs: 0, replayedMs: 0, slices: 0, replays: 0, bytesIn: 0, bytesOut: 0 }
 
@@ -91,6 +71,7 @@ export class Tab {
     this.costPerSecond = o.costPerSecond ?? DEVICE_CLASSES[o.deviceClass].costPerSecond * world.options.speedScale
     this.enemy = o.enemy
     this.random = world.random.stream(`tab ${index}`)
+    this.disk = new MemoryDisk(undefined, world.remembers)
   }
 
   get honest (): boolean { return this.enemy === undefined }
@@ -116,18 +97,18 @@ export class Tab {
     world.internet.plug(id, this.line)
     const network = new TabNetwork(world.internet.hub.join(id), life)
     const session: Session = this.session = { id, life, clock, device, network, node: undefined }
-    const storage = new TabStorage(this.disk, life, { clock: world.scheduler, random: this.random, latencyMs: this.faults.diskLatencyMs })
+    const storage = new TabStorage(this.disk, life, { clock: world.scheduler, random: this.random, latencyMs: this.faults.diskLatencyMs, events: this.diskEvents })
     const deps: NodeDeps = {
-      network, networkName: 'test', storage, compute: device, signatures: rememberedSignatures, clock,
+      network, networkName: 'test', storage, compute: device, signatures: world.remembers ? rememberedSignatures : plainSignatures, clock,
       random: world.random.stream(`node ${id}`), keystore: noKeystore, minerSeed: this.minerSeed, walletSeed: this.walletSeed,
       slot: 0, cores: 2, gunzip: async () => { throw new Error('nobody unpacks files in a simulated world') },
-      params: world.params, benchmark: world.spec
+      params: world.params, benchmark: world.spec, rules: world.rules
     }
     const node = await Node.start(this.enemy?.ports?.(deps, this) ?? deps)
     // It may have been closed, or have died, while it started.
     if (this.session !== session || life.dead) return
     await node.data.add(world.data)
-    await node.setMining({ on: true, workers: 1 })
+    await node.setMining({ on: true, workers: 1, duty: world.options.duty ?? 1 })
     session.node = node
     world.topology.add(id, this.line, () => life.up)
     world.opened(this, node)
@@ -159,7 +140,7 @@ export class Tab {
   /** The browser has cleared the site's data. */
   wipe (): void {
     if (this.session !== undefined) throw new Error('a tab is open on this disk')
-    this.disk = new MemoryDisk(this.disk.quota)
+    this.disk = new MemoryDisk(this.disk.quota, this.world.remembers)
     this.#profile++
   }
 

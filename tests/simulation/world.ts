@@ -4,6 +4,7 @@
  */
 import type { JobSpec } from '../../src/core/codec/jobSpec.ts'
 import { hash } from '../../src/core/crypto/hash.ts'
+import { BLOCK_RULES, type BlockRules } from '../../src/core/consensus/apply.ts'
 import { genesis, type BlockMeta } from '../../src/core/consensus/chain.ts'
 import { type ChainParams, MAIN, targetForWork } from '../../src/core/params.ts'
 import { benchmarkSpec } from '../../src/core/training/benchmark.ts'
@@ -13,6 +14,7 @@ import { mlp } from '../../src/core/training/shape.ts'
 import type { Node } from '../../src/node/node.ts'
 import { DEVICE_CLASSES, type DeviceClass, drawDevice, type Kernels, realKernels, standInKernels } from './devices.ts'
 import { drawLine, Internet, Topology } from './internet.ts'
+import { rememberedRules } from './remember.ts'
 import { Scheduler } from './scheduler.ts'
 import { Seeded } from './seeded.ts'
 import { type Enemy, type Session, Tab } from './tab.ts'
@@ -34,6 +36,10 @@ export interface WorldOptions {
   readonly params?: Partial<ChainParams>
   /** The first target fits the world's speed: no opening of easy blocks. */
   readonly warm?: boolean
+  /** Share of its device's time that a tab mines, 0.1..1: the setting of the page. */
+  readonly duty?: number
+  /** What every node would do again is done once (remember.ts); on unless it is to be shown that nothing changes. */
+  readonly remember?: boolean
 }
 
 /** Three clusters in eight dimensions: a model of 75 parameters learns them in a few rounds. */
@@ -62,6 +68,8 @@ export class World {
   readonly internet: Internet
   readonly topology: Topology
   readonly kernels: Kernels
+  readonly rules: BlockRules
+  readonly remembers: boolean
   readonly params: ChainParams
   readonly spec = smallSpec
   readonly data = smallData
@@ -75,10 +83,12 @@ export class World {
     const speedScale = cost / (o.laptopSliceMs / 1000) / DEVICE_CLASSES.laptop.costPerSecond
     this.options = { ...o, speedScale }
     this.random = new Seeded(o.seed)
+    this.remembers = o.remember !== false
+    this.rules = this.remembers ? rememberedRules() : BLOCK_RULES
     this.kernels = o.compute === 'real' ? realKernels() : standInKernels()
     const classes = this.random.stream('devices')
     const lines = this.random.stream('lines')
-    this.internet = new Internet(this.scheduler, this.random.stream('internet'))
+    this.internet = new Internet(this.scheduler, this.random.stream('internet'), this.remembers)
     this.topology = new Topology(this.internet, this.scheduler, this.random.stream('topology'))
     for (let i = 0; i < o.nodes; i++) {
       const drawn = drawDevice(classes)
@@ -86,7 +96,7 @@ export class World {
       this.tabs.push(new Tab(this, i, { line: drawLine(lines), deviceClass, enemy: o.enemy?.(i) }))
     }
     const interval = o.params?.blockIntervalMs ?? MAIN.blockIntervalMs
-    const workPerBlock = BigInt(Math.ceil(this.tabs.reduce((sum, t) => sum + t.costPerSecond, 0) * interval / 1000))
+    const workPerBlock = BigInt(Math.ceil(this.tabs.reduce((sum, t) => sum + t.costPerSecond, 0) * (o.duty ?? 1) * interval / 1000))
     const easiest = targetForWork(BigInt(cost))
     const fitting = targetForWork(workPerBlock > BigInt(cost) ? workPerBlock : BigInt(cost))
     this.params = {

@@ -67,12 +67,14 @@ describe('purity', () => {
     'const t = Date.now()', 'const t = new Date()', 'const r = Math.random()', 'const e = Math.exp(1)', 'const s = Math.sqrt(2)',
     'const p = Math.pow(2, 3)', 'const m = Math["exp"](1)', 'const h = 0.5', 'const h = 1e-3', 'const big = 9007199254740993', 'const f = parseFloat("1")', 'const a = new Float64Array(1)',
     'setTimeout(() => {}, 0)', 'fetch("x")', 'console.log(1)', 'crypto.getRandomValues(a)', 'globalThis.x = 1', 'const { log } = console',
-    'export async function f () {}', 'const p = Promise.resolve()', 'const w = { fetch }'
+    'export async function f () {}', 'const p = Promise.resolve()', 'const w = { fetch }',
+    'const r = /[\\p{Cc}\\p{Cf}]/u', 'const r = /^\\P{L}/u'
   ])('%s is refused', text => { expect(new Set(lines(pure(`\n${text}`)))).toEqual(new Set([2])) })
 
   test.each([
     'const n = Math.floor(7 / 2) + Math.imul(3, 5)', 'const big = 1n << 256n', 'const k = 1e6', 'const x = 0xffff_ffff',
     'const block = { fetch: 1, Date: 2 }', 'block.crypto.process', 'function mean (window: number) { return window + 1 }', 'const process = 3; f(process)', 'type T = { Date: number, console: string }', 'function f (a: { fetch: number }) { return a.fetch }',
+    'const r = /^[0-9a-f\\\\p]*$/',
     '// Date.now() and 0.5 in words\nconst s = "Math.random() 0.5"'
   ])('%s passes', text => { expect(pure(text)).toEqual([]) })
 })

@@ -36,6 +36,7 @@ export function purityFindings (source: Source): Finding[] {
       if (node.computed === true || !EXACT_MATH.has(name)) report(node, `Math.${name} is not exact, or not the same everywhere`)
     }
     if (node.type === 'Literal' && typeof node.value === 'number' && !Number.isSafeInteger(node.value)) report(node, `${node.raw as string} is not a safe integer`)
+    if (node.type === 'Literal' && node.regex !== undefined && /\\[pP]\{/.test(node.raw as string)) report(node, `${node.raw as string} changes with the version of Unicode`)
     if (node.async === true || node.type === 'AwaitExpression') report(node, 'a pure module is synchronous')
   })
   return found

@@ -39,6 +39,13 @@ describe('layout', () => {
     none(sources.flatMap(source => danglingFindings(source, path => path === built || existsSync(path))))
   })
 
+  test('the auditor shares nothing with what it audits but the arithmetic', () => {
+    const own = (path: string): boolean => path.startsWith('tests/simulation/audit/') || path.startsWith('tests/support/') || path === 'src/compute/reference/referenceKernels.ts'
+    const audit = under('tests/simulation/audit/').filter(({ path }) => !path.endsWith('.test.ts'))
+    expect(audit.length).toBeGreaterThan(10)
+    none(audit.flatMap(({ path, imports }) => imports.filter(one => one.path !== undefined && !own(one.path)).map(one => `${path}:${one.line}: ${one.specifier} is the node's`)))
+  })
+
   test('no barrels', () => { none(shipped.flatMap(barrelFindings)) })
 
   test(`no file longer than ${MAX_LINES} lines`, () => {

@@ -35,7 +35,7 @@ const MAY_IMPORT: readonly Row[] = [
   { zone: 'src/sszBuffer.ts', values: [], types: [], packages: [] },
   // The places where concrete adapters are named.
   { zone: 'src/main.tsx', values: ['src', 'workers', 'package.json'], types: [], packages: ['*'] },
-  { zone: 'src/cli', values: ['src', 'workers', 'server', 'scripts', 'examples', 'tests/bench', 'package.json'], types: [], packages: ['*'] },
+  { zone: 'src/cli', values: ['src', 'workers', 'server', 'scripts', 'examples', 'tests/bench', 'tests/simulation', 'package.json'], types: [], packages: ['*'] },
   { zone: 'workers', values: ['src'], types: [], packages: ['*'] },
   { zone: 'server', values: ['src', 'package.json'], types: [], packages: ['*'] }
 ]

@@ -60,6 +60,13 @@ export function blockSignatureItems (params: ChainParams, parent: BlockMeta, blo
   return items
 }
 
+/** The rules of a block as a node asks for them: who runs many nodes in one process may remember the answers. */
+export interface BlockRules {
+  readonly checkHeader: typeof checkHeader
+  readonly blockSignatureItems: typeof blockSignatureItems
+  readonly applyBlock: typeof applyBlock
+}
+
 export function applyBlock (params: ChainParams, parent: BlockMeta, block: Block, facts: BlockFacts): BlockVerdict {
   const { header, body } = block
   const t = header.template
@@ -107,3 +114,5 @@ export function applyBlock (params: ChainParams, parent: BlockMeta, block: Block
   if (facts.replay.kind === 'unavailable') return no(refusal('unavailable', 'replay-unavailable', facts.replay.detail))
   return { ok: true, meta: { ...extendHeader(parent, header), parent, ledger: after.ledger }, events: after.events }
 }
+
+export const BLOCK_RULES: BlockRules = { checkHeader, blockSignatureItems, applyBlock }

@@ -4,7 +4,7 @@ import type { HeaderMeta } from './chain.ts'
 import { distinctMiners } from './draw.ts'
 
 /** Sorted keys; a member's index in it is what a seal's signature names. Empty before height C. */
-export function committee (params: ChainParams, anchor: HeaderMeta): Uint8Array[] {
+export function committee (params: ChainParams, anchor: HeaderMeta): readonly Uint8Array[] {
   return anchor.height < params.committeeBlocks ? [] : distinctMiners(anchor, params.committeeBlocks)
 }
 

@@ -21,6 +21,7 @@ export const randomnessFor = (params: ChainParams, parent: HeaderMeta): Uint8Arr
 /** The id `miner` draws at block `q`: a paid job by burned weight, capped; the benchmark else. */
 export function drawAt (q: BlockMeta, miner: Uint8Array): Uint8Array {
   const jobs = q.ledger.jobs.filter(j => j.status === 'active').sort((a, b) => compareBytes(a.id, b.id))
+  if (jobs.length === 0) return benchmarkJob(q.ledger).id
   const weight = jobs.reduce((sum, j) => sum + j.burn, 0n)
   const u = BigInt(firstU32(hash('draw', q.rho, miner)))
   const cap = BigInt(JOB_DRAW_CAP) << 24n
@@ -39,15 +40,23 @@ export function jobToWorkOn (ledger: LedgerState, drawn: Uint8Array): JobRecord 
   return job?.status === 'active' ? job : benchmarkJob(ledger)
 }
 
+/** By the block they end at; a node asks for those of the same few blocks all the time. */
+const distinct = new WeakMap<HeaderMeta, Map<number, readonly Uint8Array[]>>()
+
 /** Distinct miners of the last `count` blocks up to `tip`, ascending. */
-export function distinctMiners (tip: HeaderMeta, count: number): Uint8Array[] {
+export function distinctMiners (tip: HeaderMeta, count: number): readonly Uint8Array[] {
+  const known = distinct.get(tip) ?? new Map<number, readonly Uint8Array[]>()
+  distinct.set(tip, known)
+  const before = known.get(count)
+  if (before !== undefined) return before
   const miners: Uint8Array[] = []
   let m: HeaderMeta | undefined = tip
   for (let i = 0; i < count && m !== undefined && m.height > 0; i++, m = m.parent) {
     const key = m.header.template.miner
     if (!miners.some(k => equalBytes(k, key))) miners.push(key)
   }
-  return miners.sort(compareBytes)
+  known.set(count, miners.sort(compareBytes))
+  return miners
 }
 
 /**

@@ -9,6 +9,8 @@ import { blake3 } from '@noble/hashes/blake3.js'
 export const TAG_PREFIX = 'commonweight/1/'
 
 const tagKeys = new Map<string, Uint8Array>()
+/** An engine per tag with its key set, never fed: copying it is cheaper than setting the key again. */
+const engines = new Map<string, ReturnType<typeof blake3.create>>()
 
 /** Printable ASCII and line feeds as bytes; core has no TextEncoder. */
 export function ascii (text: string): Uint8Array {
@@ -33,7 +35,9 @@ export function hashTagKey (tag: string): Uint8Array {
 
 /** 32 bytes over the concatenation of `parts`. */
 export function hash (tag: string, ...parts: readonly Uint8Array[]): Uint8Array {
-  const h = blake3.create({ key: hashTagKey(tag) })
+  let keyed = engines.get(tag)
+  if (keyed === undefined) engines.set(tag, keyed = blake3.create({ key: hashTagKey(tag) }))
+  const h = keyed.clone()
   for (const part of parts) h.update(part)
   return h.digest()
 }

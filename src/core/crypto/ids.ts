@@ -4,6 +4,16 @@ import { Body, Claim, type Proposal, Seal, Template, Transaction, type Vouch } f
 import { SIGNATURE_BYTES } from '../params.ts'
 import { hash, u32le } from './hash.ts'
 
+/** Values never change in place, so what they hash to is kept beside them: a node asks for it many times. */
+function kept<K extends object> (of: (value: K) => Uint8Array): (value: K) => Uint8Array {
+  const known = new WeakMap<K, Uint8Array>()
+  return value => {
+    let id = known.get(value)
+    if (id === undefined) known.set(value, id = of(value))
+    return id
+  }
+}
+
 /** A claim without its signature: what its id commits to. All fields are of fixed size. */
 export function claimBytes (claim: Claim): Uint8Array {
   const bytes = Claim.serialize(claim)
@@ -11,22 +21,22 @@ export function claimBytes (claim: Claim): Uint8Array {
 }
 
 /** Block hash and contribution id in one; template.miner signs it. */
-export const claimId = (claim: Claim): Uint8Array => hash('claim', claimBytes(claim))
+export const claimId = kept((claim: Claim) => hash('claim', claimBytes(claim)))
 
 /** z: keys the noise of the slice. */
-export const templateHash = (template: Template): Uint8Array => hash('template', Template.serialize(template))
+export const templateHash = kept((template: Template) => hash('template', Template.serialize(template)))
 
 /** The lottery value of a slice. */
-export const ticket = (claim: Claim): Uint8Array =>
-  hash('ticket', templateHash(claim.template), u32le(claim.slice), claim.resultHash, claim.payloadDigest)
+export const ticket = kept((claim: Claim) =>
+  hash('ticket', templateHash(claim.template), u32le(claim.slice), claim.resultHash, claim.payloadDigest))
 
 /** Members of the committee sign it. */
-export const sealHash = (seal: Seal): Uint8Array => hash('seal', Seal.serialize(seal))
+export const sealHash = kept((seal: Seal) => hash('seal', Seal.serialize(seal)))
 
 /** tx.from signs it. */
-export const transactionId = (tx: Transaction): Uint8Array => hash('transaction', Transaction.serialize(tx))
+export const transactionId = kept((tx: Transaction) => hash('transaction', Transaction.serialize(tx)))
 
-export const bodyRoot = (body: Body): Uint8Array => hash('body', Body.serialize(body))
+export const bodyRoot = kept((body: Body) => hash('body', Body.serialize(body)))
 
 export const vouchMessage = (v: Pick<Vouch, 'job' | 'contribution' | 'member'>): Uint8Array =>
   hash('vouch', v.job, v.contribution, v.member)

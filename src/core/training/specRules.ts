@@ -18,12 +18,27 @@ export const INPUT_NOISES: readonly number[] = [4, 8, 16, 32]
 
 const MAX_NAME_BYTES = 64
 
+/**
+ * First and last of every run of code points that control or format (Cc, Cf, Zl, Zp of Unicode 17).
+ * Written down because a browser's own tables change with its version, and nodes must agree.
+ */
+const UNFIT_FOR_NAMES: ReadonlyArray<readonly [first: number, last: number]> = [
+  [0x0, 0x1f], [0x7f, 0x9f], [0xad, 0xad], [0x600, 0x605], [0x61c, 0x61c], [0x6dd, 0x6dd], [0x70f, 0x70f], [0x890, 0x891], [0x8e2, 0x8e2],
+  [0x180e, 0x180e], [0x200b, 0x200f], [0x2028, 0x202e], [0x2060, 0x2064], [0x2066, 0x206f], [0xfeff, 0xfeff], [0xfff9, 0xfffb],
+  [0x110bd, 0x110bd], [0x110cd, 0x110cd], [0x13430, 0x1343f], [0x1bca0, 0x1bca3], [0x1d173, 0x1d17a], [0xe0001, 0xe0001], [0xe0020, 0xe007f]
+]
+
+const isUnfit = (char: string): boolean => {
+  const c = char.codePointAt(0) as number
+  return UNFIT_FOR_NAMES.some(([first, last]) => c >= first && c <= last)
+}
+
 /** Control characters would let a name break out of its line in a log or on a page. */
 function nameError (name: Uint8Array): string | undefined {
   if (name.length < 1 || name.length > MAX_NAME_BYTES) return `must be 1 to ${MAX_NAME_BYTES} bytes of UTF-8, has ${name.length}`
   const text = utf8Text(name)
   if (text === undefined) return 'is not UTF-8'
-  if (/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u.test(text)) return 'must not contain control or formatting characters'
+  if (Array.from(text).some(isUnfit)) return 'must not contain control or formatting characters'
   return undefined
 }
 

@@ -36,6 +36,14 @@ export interface Moment {
   readonly round: number
 }
 
+/** Blocks made from one moment to the next. */
+export interface ForkWindow {
+  readonly fromMs: number
+  readonly toMs: number
+  readonly blocksMain: number
+  readonly blocksOrphaned: number
+}
+
 export interface WorldReport {
   readonly kind: 'world'
   /** The command that does it again. */
@@ -50,11 +58,15 @@ export interface WorldReport {
   readonly wallMs: number
   readonly events: number
   readonly violations: readonly Violation[]
+  /** What the checkers of this run look for, a sentence each; absent where none ran. */
+  readonly checked?: readonly string[]
   /** Blocks of the main chain, and valid ones that are not on it. */
   readonly blocksMain: number
   readonly blocksOrphaned: number
   /** Orphaned per main-chain block. */
   readonly forkRate: number
+  /** The same by the time at which blocks were made. */
+  readonly forksOverTime?: readonly ForkWindow[]
   /** From a block's making to its being the head elsewhere, ms. */
   readonly propagationMs: Spread
   readonly bytesPerSecond: Spread

@@ -1,0 +1,209 @@
+/**
+ * A profile on disk with its browser, and the tabs in it. Each tab sits at a place; which slot, and
+ * so which database and key, the app gives it is found out from what it shows.
+ */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { BrowserContext, CDPSession, Page } from '@playwright/test'
+import { openProfile } from '../../../src/cli/builtPage.ts'
+import { inPage, NAME_HELPER, type Report, type Shown, tellCommits } from './inPage.ts'
+import { Witness } from './witness.ts'
+
+/** A tab that has not shown anything by then has not come back. */
+const UP_MS = 180_000
+const LOADS = 6
+const OPENINGS = 5
+
+export interface Listener {
+  report (seat: Seat, report: Report): void
+  trouble (seat: Seat, text: string): void
+}
+
+/** One tab, through all its deaths. */
+export class Seat {
+  readonly profile: Profile
+  readonly place: number
+  page: Page | undefined
+  /** Since the page was opened. */
+  first: Shown | undefined
+  working: boolean = false
+  openedAt = 0
+  #commit: (() => void) | undefined
+  #shown: (() => void) | undefined
+
+  constructor (profile: Profile, place: number) {
+    this.profile = profile
+    this.place = place
+  }
+
+  get name (): string { return `tab ${this.profile.index}.${this.place}` }
+
+  /** Opens the app in a new page, without waiting for it. */
+  async open (url: string, serverUp: () => Promise<void>): Promise<void> {
+    await this.page?.close().catch(() => {})
+    this.first = undefined
+    this.working = false
+    const page = await openPage(this.profile.context)
+    this.page = page
+    page.on('pageerror', e => { if (this.page === page) this.profile.listener.trouble(this, `page error: ${e.message}`) })
+    page.on('console', message => { if (message.text().startsWith('perturb:')) this.#commit?.() })
+    page.on('worker', worker => { if (worker.url().includes('node.worker')) worker.evaluate(tellCommits).catch(() => {}) })
+    this.openedAt = Date.now()
+    for (let i = 0; i < LOADS; i++) {
+      await serverUp()
+      try {
+        await page.goto(url, { waitUntil: 'commit' })
+        return
+      } catch (e) {
+        if (page.isClosed() || this.page !== page) return
+        // The server may have been killed in between.
+        if (i === LOADS - 1) throw e
+      }
+    }
+  }
+
+  /** Waits for the first view; loads again where the server was not there for what the page asks of it. */
+  async up (serverUp: () => Promise<void>): Promise<Shown> {
+    const deadline = Date.now() + UP_MS
+    while (this.first === undefined) {
+      if (Date.now() > deadline) throw new Error(`${this.name} did not come up within ${UP_MS / 1000} s`)
+      await new Promise<void>(resolve => {
+        this.#shown = resolve
+        setTimeout(resolve, 1_000)
+      })
+      if (this.first !== undefined) break
+      const words = await this.page?.getByTestId('boot-error').innerText({ timeout: 50 }).catch(() => undefined)
+      const nothing = await this.page?.evaluate(() => document.querySelector('#root') === null).catch(() => false)
+      if (words === undefined && nothing !== true) continue
+      if (words !== undefined && !/fetch|server|load/i.test(words)) throw new Error(`${this.name} did not start: ${words.split('\n').slice(0, 3).join(' ')}`)
+      await serverUp()
+      await this.page?.reload({ waitUntil: 'commit' }).catch(() => {})
+    }
+    return this.first
+  }
+
+  heard (report: Report): void {
+    if (report.kind === 'first') {
+      this.first = report.view
+      this.#shown?.()
+    }
+    // Alone, or with old work that nobody can hand out any more, a tab works as well.
+    if (report.kind === 'view' && report.view.slices > 0) this.working = true
+    this.profile.listener.report(this, report)
+  }
+
+  /** When the tab begins to write a block, or after `ms`. */
+  async commit (ms: number): Promise<void> {
+    await new Promise<void>(resolve => {
+      this.#commit = resolve
+      setTimeout(resolve, ms)
+    })
+    this.#commit = undefined
+  }
+
+  async session (): Promise<CDPSession> { return await this.profile.context.newCDPSession(this.page!) }
+
+  async crash (): Promise<void> {
+    const page = this.page!
+    const gone = new Promise<void>(resolve => { page.once('crash', () => { resolve() }).once('close', () => { resolve() }) })
+    const cdp = await this.session()
+    cdp.send('Page.crash').catch(() => {})
+    await Promise.race([gone, new Promise(resolve => setTimeout(resolve, 5_000))])
+    await page.close()
+  }
+
+  async close (): Promise<void> { await this.page!.close() }
+}
+
+export class Profile {
+  readonly index: number
+  readonly listener: Listener
+  readonly seats: readonly Seat[]
+  readonly witness: Witness
+  readonly #dir: string
+  #context: BrowserContext | undefined
+  #browserPid = 0
+  #renderers: readonly number[] = []
+
+  private constructor (index: number, tabs: number, dir: string, origin: string, listener: Listener) {
+    this.index = index
+    this.listener = listener
+    this.#dir = dir
+    this.witness = new Witness(origin, openPage)
+    this.seats = Array.from({ length: tabs }, (_, place) => new Seat(this, place))
+  }
+
+  static async create (index: number, tabs: number, origin: string, listener: Listener): Promise<Profile> {
+    const profile = new Profile(index, tabs, await mkdtemp(join(tmpdir(), 'commonweight-perturb-')), origin, listener)
+    await profile.launch()
+    return profile
+  }
+
+  get context (): BrowserContext { return this.#context! }
+
+  async launch (): Promise<void> {
+    // Nobody looks at these pages: what drawing them costs is better spent on their nodes.
+    const context = this.#context = await openProfile(this.#dir, ['--disable-gpu', '--disable-software-rasterizer', '--window-size=320,240'])
+    await context.addInitScript(NAME_HELPER)
+    await context.addInitScript(inPage)
+    await context.exposeBinding('perturbReport', ({ page }, text: string) => {
+      // A dead page may still be heard: what it has shown counts.
+      this.seats.find(s => s.page === page)?.heard(JSON.parse(text) as Report)
+    })
+    await this.pids()
+  }
+
+  /** Process ids of the pages, found out beforehand: a kill must not wait for an answer. */
+  async pids (): Promise<readonly number[]> {
+    const cdp = await this.context.browser()!.newBrowserCDPSession()
+    const { processInfo } = await cdp.send('SystemInfo.getProcessInfo')
+    await cdp.detach()
+    this.#browserPid = processInfo.find(p => p.type === 'browser')!.id
+    this.#renderers = processInfo.filter(p => p.type === 'renderer').map(p => p.id)
+    return this.#renderers
+  }
+
+  /** Every process of the profile's pages, at once. */
+  killRenderers (): void { for (const pid of this.#renderers) signal(pid, 'SIGKILL') }
+
+  /** The browser, and so all of it. */
+  async killBrowser (): Promise<void> {
+    const context = this.context
+    const closed = new Promise<void>(resolve => { context.once('close', () => { resolve() }) })
+    signal(this.#browserPid, 'SIGKILL')
+    await closed
+  }
+
+  async pressure (): Promise<void> {
+    const cdp = await this.context.browser()!.newBrowserCDPSession()
+    await cdp.send('Memory.simulatePressureNotification', { level: 'critical' })
+    await cdp.detach()
+  }
+
+  async destroy (): Promise<void> {
+    await this.#context?.close().catch(() => {})
+    await rm(this.#dir, { recursive: true, force: true, maxRetries: 5 })
+  }
+}
+
+/** A browser whose processes have just died refuses a new page for a moment. */
+export async function openPage (context: BrowserContext): Promise<Page> {
+  for (let i = 1; ; i++) {
+    try {
+      return await context.newPage()
+    } catch (e) {
+      if (i === OPENINGS) throw e
+      await new Promise(resolve => setTimeout(resolve, 300 * i))
+    }
+  }
+}
+
+/** A process that has ended by itself is no error. */
+export function signal (pid: number, name: 'SIGKILL' | 'SIGSTOP' | 'SIGCONT'): void {
+  try {
+    process.kill(pid, name)
+  } catch (e) {
+    if ((e as NodeJS.ErrnoException).code !== 'ESRCH') throw e
+  }
+}

@@ -1,0 +1,6 @@
+/** The job files that the repository comes with. */
+import { readdirSync, readFileSync } from 'node:fs'
+
+const FOLDER = new URL('../../examples/', import.meta.url)
+
+export const examples = (): string[] => readdirSync(FOLDER).filter(name => name.endsWith('.json')).sort().map(name => readFileSync(new URL(name, FOLDER), 'utf8'))

@@ -1,0 +1,75 @@
+/**
+ * The auditor beside a running world: it gets every block that an honest sound node takes for part of
+ * its chain, as bytes, and now and then what such a node says of its head and its ledger.
+ */
+import { toHex } from '../../src/core/codec/ssz.ts'
+import { Block, type Claim } from '../../src/core/codec/wire.ts'
+import { hash } from '../../src/core/crypto/hash.ts'
+import { encodeJobSpec } from '../../src/core/codec/jobSpec.ts'
+import { encodeLedger } from '../../src/core/ledger/state.ts'
+import { noiseKey } from '../../src/core/training/sampling.ts'
+import type { BlockRecord } from '../../src/node/parts.ts'
+import type { Node } from '../../src/node/node.ts'
+import { Auditor } from './audit/auditor.ts'
+import type { World } from './world.ts'
+
+export class Auditing {
+  readonly #world: World
+  readonly #auditor: Auditor
+  readonly #fail: (checker: string, detail: string) => void
+  readonly #seen = new Set<string>()
+
+  constructor (world: World, fail: (checker: string, detail: string) => void) {
+    this.#world = world
+    this.#fail = fail
+    this.#auditor = new Auditor(world.params, encodeJobSpec(world.spec))
+    if (this.#auditor.genesis.id !== toHex(world.genesis.hash)) throw new Error('the auditor begins from another block')
+  }
+
+  get blocks (): number { return this.#auditor.blockCount }
+
+  /** Blocks that joined a node's main chain, oldest first. */
+  added (tab: number, records: readonly BlockRecord[]): void {
+    for (const { body, checked, meta } of records) {
+      const id = toHex(meta.hash)
+      if (checked !== 'ledger' && !this.#seen.has(`redone ${id}`)) {
+        this.#seen.add(`redone ${id}`)
+        this.#work(tab, meta.header, `block ${meta.height} ${id.slice(0, 8)}`)
+      }
+      if (this.#seen.has(id)) continue
+      this.#seen.add(id)
+      const { violations } = this.#auditor.add(Block.serialize({ header: meta.header, body }))
+      for (const v of violations) this.#fail(`audit: ${v.name}`, `block ${v.height} ${v.block.slice(0, 8)}, taken by tab ${tab}: ${v.evidence}`)
+    }
+  }
+
+  /** What a node says of its head and of everybody's credits. */
+  head (tab: number, node: Node): void {
+    const { hash: id, height, ledger, work } = node.chain.head()
+    if (height === 0) return
+    for (const v of [...this.#auditor.head({ id: toHex(id), height, work }), ...this.#auditor.state(toHex(id), encodeLedger(ledger))]) {
+      this.#fail(`audit: ${v.name}`, `head of tab ${tab}, block ${v.height} ${v.block.slice(0, 8)}: ${v.evidence}`)
+    }
+  }
+
+  /** The newest blocks up to `id` redone with their contributions, where slices are real. */
+  replay (id: string, count: number): void {
+    if (this.#world.options.compute !== 'real') return
+    const { data } = this.#world
+    const records = {
+      features: Uint8Array.from(Array.from({ length: data.records }, (_, i) => [...data.features(i)]).flat()),
+      labels: Uint8Array.from({ length: data.records }, (_, i) => data.label(i))
+    }
+    for (const block of this.#auditor.chain(id).slice(-count)) {
+      const { violations } = this.#auditor.replay(block, { records: root => root === toHex(data.ref.root) ? records : undefined })
+      for (const v of violations) this.#fail(`audit: ${v.name}`, `block ${v.height} ${v.block.slice(0, 8)}: ${v.evidence}`)
+    }
+  }
+
+  /** What a stand-in slice gives is known from its key: a node that says it has redone one knows it, too. */
+  #work (tab: number, claim: Claim, what: string): void {
+    if (this.#world.options.compute !== 'stand-in') return
+    const right = toHex(hash('sim-slice', noiseKey(claim.template, claim.slice)))
+    if (toHex(claim.resultHash) !== right) this.#fail('audit: result-hash', `${what}, taken by tab ${tab}: ${toHex(claim.resultHash).slice(0, 16)} instead of ${right.slice(0, 16)}`)
+  }
+}

@@ -1,0 +1,157 @@
+/**
+ * The figures of a report out of what was seen in a world: plain arrays in, plain values out. Who
+ * sees (a watcher, a scale run) and who draws (report/) both stay out of here.
+ */
+import type { ForkWindow, Moment, Spread, TabFigures } from './report/types.ts'
+
+/** Nearest rank: a value that was seen, not one between two; zeros of nothing. */
+export function spread (values: readonly number[] | Float64Array): Spread {
+  const sorted = Float64Array.from(values).sort()
+  const at = (share: number): number => sorted.length === 0 ? 0 : sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)]
+  return { p50: at(0.5), p95: at(0.95), max: at(1) }
+}
+
+/** Each as a share of their sum, 0..1; zeros where the sum is zero. */
+export function shares (parts: readonly number[]): number[] {
+  const sum = parts.reduce((a, b) => a + b, 0)
+  return parts.map(p => sum === 0 ? 0 : p / sum)
+}
+
+export const ratio = (of: number, per: number): number => per === 0 ? 0 : of / per
+
+/** A block somebody made, valid or at least taken by its maker. */
+export interface BlockSeen {
+  readonly hash: string
+  readonly parent: string
+  readonly height: number
+  /** Tab that made it. */
+  readonly tab: number
+  /** Virtual ms since the world began. */
+  readonly madeAtMs: number
+}
+
+/** A tab's head became this block. */
+export interface HeadSeen { readonly atMs: number, readonly tab: number, readonly hash: string }
+
+/** Hashes from `head` down as far as blocks are known. */
+export function mainChain (blocks: readonly BlockSeen[], head: string): Set<string> {
+  const byHash = new Map(blocks.map(b => [b.hash, b]))
+  const main = new Set<string>()
+  for (let b = byHash.get(head); b !== undefined && !main.has(b.hash); b = byHash.get(b.parent)) main.add(b.hash)
+  return main
+}
+
+export interface Forks { readonly blocksMain: number, readonly blocksOrphaned: number, readonly forkRate: number }
+
+/** Blocks above `settledHeight` are left out on both sides: whether they stay is not decided yet. */
+export function forks (blocks: readonly BlockSeen[], head: string, settledHeight = Infinity): Forks {
+  const main = mainChain(blocks, head)
+  const settled = blocks.filter(b => b.height <= settledHeight)
+  const blocksMain = settled.filter(b => main.has(b.hash)).length
+  const blocksOrphaned = settled.length - blocksMain
+  return { blocksMain, blocksOrphaned, forkRate: ratio(blocksOrphaned, blocksMain) }
+}
+
+/** The same in `count` windows of equal length up to `endMs`. */
+export function forkWindows (blocks: readonly BlockSeen[], head: string, endMs: number, count: number, settledHeight = Infinity): ForkWindow[] {
+  const main = mainChain(blocks, head)
+  const windows = Array.from({ length: count }, (_, i) => ({ fromMs: endMs * i / count, toMs: endMs * (i + 1) / count, blocksMain: 0, blocksOrphaned: 0 }))
+  for (const b of blocks) {
+    const window = windows[Math.min(count - 1, Math.floor(b.madeAtMs / endMs * count))]
+    if (b.height > settledHeight || window === undefined) continue
+    if (main.has(b.hash)) window.blocksMain++
+    else window.blocksOrphaned++
+  }
+  return windows
+}
+
+/** Ms from each block's making to its being the head of another tab, of every such pair; first time only. */
+export function propagationMs (blocks: readonly BlockSeen[], heads: readonly HeadSeen[]): number[] {
+  const byHash = new Map(blocks.map(b => [b.hash, { block: b, at: new Set<number>([b.tab]) }]))
+  const delays: number[] = []
+  for (const { atMs, hash, tab } of heads) {
+    const known = byHash.get(hash)
+    if (known === undefined || known.at.has(tab)) continue
+    known.at.add(tab)
+    delays.push(atMs - known.block.madeAtMs)
+  }
+  return delays
+}
+
+/** Where one tab stands at one moment. */
+export interface TipSeen { readonly head: string, readonly height: number, readonly round: number }
+
+export function moment (atMs: number, tips: readonly TipSeen[]): Moment {
+  const heights = tips.map(t => t.height)
+  return {
+    atMs,
+    up: tips.length,
+    heightMin: tips.length === 0 ? 0 : Math.min(...heights),
+    heightMax: tips.length === 0 ? 0 : Math.max(...heights),
+    heads: new Set(tips.map(t => t.head)).size,
+    round: tips.reduce((most, t) => Math.max(most, t.round), 0)
+  }
+}
+
+/** The first moment since the healing at which all that were up had one head. */
+export function agreedAtMs (moments: readonly Moment[], healedAtMs: number): number | undefined {
+  return moments.find(m => m.atMs >= healedAtMs && m.up > 0 && m.heads === 1)?.atMs
+}
+
+/** What one participant did over the whole run, in its own units. */
+export interface TabSeen {
+  readonly tab: number
+  readonly device: string
+  readonly role: string
+  /** Cost units of slices: compute time x speed. */
+  readonly work: number
+  /** On the main chain. */
+  readonly blocks: number
+  /** Grains; a share is enough exact as a double. */
+  readonly reward: number
+  /** In and out. */
+  readonly bytes: number
+  readonly upMs: number
+}
+
+export function tabFigures (tabs: readonly TabSeen[]): TabFigures[] {
+  const work = shares(tabs.map(t => t.work))
+  const blocks = shares(tabs.map(t => t.blocks))
+  const reward = shares(tabs.map(t => t.reward))
+  return tabs.map((t, i) => ({
+    tab: t.tab, device: t.device, role: t.role,
+    workShare: work[i], blockShare: blocks[i], rewardShare: reward[i], bytesPerSecond: ratio(t.bytes, t.upMs / 1000)
+  }))
+}
+
+export interface Interval { readonly low: number, readonly high: number }
+
+/** Chance of at most k events where `mean` are expected. */
+function poissonAtMost (k: number, mean: number): number {
+  let term = Math.exp(-mean)
+  let sum = term
+  for (let i = 1; i <= k; i++) sum += term *= mean / i
+  return sum
+}
+
+/** The x at which a falling function reaches `y`. */
+function solveFalling (f: (x: number) => number, y: number, high: number): number {
+  let [a, b] = [0, high]
+  for (let i = 0; i < 60; i++) {
+    const middle = (a + b) / 2
+    if (f(middle) > y) a = middle
+    else b = middle
+  }
+  return (a + b) / 2
+}
+
+/** Where the true rate lies with 95 % when `events` were counted in `exposure` (Garwood 1936, exact; events up to some 500). */
+export function rateInterval (events: number, exposure: number): Interval {
+  if (exposure === 0) return { low: 0, high: Infinity }
+  const top = 10 + 2 * events + 10 * Math.sqrt(events)
+  const low = events === 0 ? 0 : solveFalling(mean => poissonAtMost(events - 1, mean), 0.975, top)
+  return { low: low / exposure, high: solveFalling(mean => poissonAtMost(events, mean), 0.025, top) / exposure }
+}
+
+/** What `y` at `from` becomes at `to` if it grows like their logarithms; below two nodes there is nothing to tell. */
+export const likeLog = (y: number, from: number, to: number): number => y * Math.log2(Math.max(2, to)) / Math.log2(Math.max(2, from))

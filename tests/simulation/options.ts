@@ -1,0 +1,147 @@
+/**
+ * What a world is like, drawn from its seed: every kind of fault is off in some worlds and wild in
+ * others, for what always happens together is only ever seen together. (Swarm testing: Groce et al.,
+ * ISSTA 2012; TigerBeetle's vopr draws its options so.) Each number has a stream of its own, so that
+ * a new one changes none of the others.
+ */
+import { Seeded } from './seeded.ts'
+
+/** Mean time per tab between two faults of a kind, ms; 0: never. */
+export interface FaultOptions {
+  readonly loss: number
+  readonly drop: number
+  readonly duplicate: number
+  /** Spread of the way's log-normal factor: messages overtake one another. */
+  readonly jitter: number
+  /** Of the world, not of a tab. */
+  readonly partitionEveryMs: number
+  readonly oneWayEveryMs: number
+  readonly relayDownEveryMs: number
+  /** Mean length of a partition or an outage. */
+  readonly outageMs: number
+  readonly hideEveryMs: number
+  readonly freezeEveryMs: number
+  readonly closeEveryMs: number
+  readonly crashEveryMs: number
+  readonly reloadEveryMs: number
+  readonly wipeEveryMs: number
+  /** Mean time hidden, frozen or closed. */
+  readonly awayMs: number
+  /** Clocks are wrong by up to this, either way; a tenth of them by a hundred times as much. */
+  readonly skewMs: number
+  readonly jumpEveryMs: number
+  readonly jumpMs: number
+  readonly diskLatencyMs: number
+  readonly tornEveryMs: number
+  readonly quotaEveryMs: number
+  readonly goneEveryMs: number
+  readonly lostEveryMs: number
+  readonly slowEveryMs: number
+  /** Share of honest tabs whose device will compute wrong bits: at some time, for a while or for good. */
+  readonly wrongShare: number
+}
+
+export interface UserOptions {
+  /** Mean time per tab between two transfers, and per world between two jobs, ms; 0: never. */
+  readonly sendEveryMs: number
+  readonly jobEveryMs: number
+}
+
+export interface SimOptions {
+  readonly seed: string
+  readonly nodes: number
+  readonly compute: 'real' | 'stand-in'
+  readonly laptopSliceMs: number
+  /** Of the tabs; the others are laptops. */
+  readonly phoneShare: number
+  readonly gamingShare: number
+  /** Of the phase with faults, virtual. */
+  readonly safetyMs: number
+  /** Within which all must agree after everything is healed, virtual. */
+  readonly livenessMs: number
+  readonly attackerShare: number
+  /** Names of enemies, one of which each attacker is. */
+  readonly attackers: readonly string[]
+  readonly faults: FaultOptions
+  readonly users: UserOptions
+}
+
+export interface Given {
+  readonly seed: string
+  readonly nodes?: number
+  readonly hours?: number
+  readonly attackerShare?: number
+  /** Enemies to choose from. */
+  readonly enemies?: readonly string[]
+}
+
+const MINUTE = 60_000
+/** Shares of worlds in which a fault is off. */
+const OFF = 0.45
+/** Of many kinds of enemy a world has at most so many. */
+const ENEMIES_MAX = 2
+
+/** Off, or somewhere between mild and wild, evenly in its logarithm. */
+function swarm (random: Seeded, mild: number, wild: number): number {
+  return random.chance(OFF) ? 0 : mild * (wild / mild) ** random.uniform()
+}
+
+const rounded = (n: number): number => Number(n.toPrecision(3))
+
+export function drawOptions (given: Given): SimOptions {
+  const root = new Seeded(given.seed, 'options')
+  const of = (name: string): Seeded => root.stream(name)
+  const fault = (name: string, mild: number, wild: number): number => rounded(swarm(of(name), mild, wild))
+  const enemies = given.enemies ?? []
+  const attackerShare = enemies.length === 0 ? 0 : given.attackerShare ?? (of('attackers').chance(OFF) ? 0 : 0.3)
+  return {
+    seed: given.seed,
+    nodes: given.nodes ?? 30 + of('nodes').below(71),
+    compute: of('compute').chance(0.25) ? 'real' : 'stand-in',
+    // A slice of the benchmark takes a laptop a tenth of a second, the dearest one a quarter; fewer are simulated faster.
+    laptopSliceMs: rounded(of('slice').between(150, 400)),
+    phoneShare: rounded(swarm(of('phones'), 0.1, 0.5)),
+    gamingShare: of('gaming').chance(0.3) ? 0.04 : 0,
+    safetyMs: given.hours === undefined ? Math.round(of('length').between(4, 10) * MINUTE) : Math.round(given.hours * 60 * MINUTE),
+    livenessMs: 15 * MINUTE,
+    attackerShare,
+    attackers: attackerShare === 0 ? [] : of('enemies').shuffle(enemies).slice(0, 1 + of('enemy kinds').below(ENEMIES_MAX)),
+    faults: {
+      loss: fault('loss', 0.005, 0.1),
+      drop: fault('drop', 0.001, 0.05),
+      duplicate: fault('duplicate', 0.005, 0.2),
+      jitter: Math.max(0.1, fault('jitter', 0.2, 1.2)),
+      partitionEveryMs: fault('partition', 10 * MINUTE, 2 * MINUTE),
+      oneWayEveryMs: fault('one way', 10 * MINUTE, 2 * MINUTE),
+      relayDownEveryMs: fault('relay', 10 * MINUTE, 2 * MINUTE),
+      outageMs: rounded(of('outage').between(15_000, 90_000)),
+      hideEveryMs: fault('hide', 10 * MINUTE, MINUTE),
+      freezeEveryMs: fault('freeze', 20 * MINUTE, 3 * MINUTE),
+      closeEveryMs: fault('close', 20 * MINUTE, 3 * MINUTE),
+      crashEveryMs: fault('crash', 30 * MINUTE, 3 * MINUTE),
+      reloadEveryMs: fault('reload', 20 * MINUTE, 3 * MINUTE),
+      wipeEveryMs: fault('wipe', 60 * MINUTE, 10 * MINUTE),
+      awayMs: rounded(of('away').between(5_000, 120_000)),
+      skewMs: fault('skew', 200, 4_000),
+      jumpEveryMs: fault('jump', 60 * MINUTE, 10 * MINUTE),
+      jumpMs: rounded(of('jump size').between(1_000, 10 * MINUTE)),
+      diskLatencyMs: fault('disk', 1, 200),
+      tornEveryMs: fault('torn', 40 * MINUTE, 5 * MINUTE),
+      quotaEveryMs: fault('quota', 60 * MINUTE, 10 * MINUTE),
+      goneEveryMs: fault('gone', 60 * MINUTE, 15 * MINUTE),
+      lostEveryMs: fault('lost', 60 * MINUTE, 10 * MINUTE),
+      slowEveryMs: fault('slow', 30 * MINUTE, 5 * MINUTE),
+      wrongShare: fault('wrong', 0.01, 0.08)
+    },
+    users: {
+      sendEveryMs: fault('send', 10 * MINUTE, MINUTE),
+      jobEveryMs: fault('job', 6 * MINUTE, MINUTE)
+    }
+  }
+}
+
+/** One number per name, for the report and for the first lines of the command. */
+export function printable (o: SimOptions): Record<string, string | number | boolean> {
+  const { attackers, faults, users, seed: _, ...rest } = o
+  return { ...rest, attackers: attackers.join(' and ') || 'none', ...faults, ...users }
+}

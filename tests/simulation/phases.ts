@@ -1,0 +1,108 @@
+/**
+ * One world from its options to its report: a phase with faults, in which nothing wrong may be
+ * believed, then one in which everything is healed and all must agree and go on. (TigerBeetle's vopr:
+ * a safety phase, then a liveness phase.)
+ */
+import { benchmarkJob } from '../../src/core/ledger/state.ts'
+import { ATTACKERS } from './attackers.ts'
+import type { DeviceClass } from './devices.ts'
+import { Faults } from './faults.ts'
+import { Observer } from './observer.ts'
+import { printable, type SimOptions } from './options.ts'
+import type { WorldReport } from './report/types.ts'
+import { Seeded } from './seeded.ts'
+import { Users } from './users.ts'
+import { Watch } from './watch.ts'
+import { World } from './world.ts'
+
+const LOOK_MS = 5_000
+const OPENING_MS = 10_000
+/** After agreeing, so many blocks and seals more must come. */
+const MORE_BLOCKS = 3
+const MORE_ROUNDS = 1
+
+function classOf (o: SimOptions, u: number): DeviceClass {
+  return u < o.gamingShare ? 'gaming' : u < o.gamingShare + o.phoneShare ? 'phone' : 'laptop'
+}
+
+export interface Course {
+  readonly command: string
+  readonly scenario: string
+  readonly progress?: (line: string) => void
+}
+
+export async function runWorld (o: SimOptions, course: Course): Promise<WorldReport> {
+  const begun = performance.now()
+  const { progress = () => {} } = course
+  const attackers = Math.round(o.nodes * o.attackerShare)
+  const devices = new Seeded(o.seed, 'device mix')
+  const classes = Array.from({ length: o.nodes }, () => classOf(o, devices.uniform()))
+  const squads = o.attackers.map(name => ATTACKERS[name]())
+  const world = new World({
+    seed: o.seed, nodes: o.nodes, compute: o.compute, laptopSliceMs: o.laptopSliceMs, warm: true,
+    devices: i => classes[i],
+    // The first ones: who is which is drawn anyhow (line, device).
+    enemy: i => i < attackers ? squads[i % squads.length].recruit() : undefined
+  })
+  const faults = new Faults(world, o.faults)
+  const watch = new Watch(world, faults, o)
+  const observer = new Observer(world, LOOK_MS)
+  const users = new Users(world, o.users)
+  const unhandled = (e: unknown): void => { watch.fail('unhandled rejection', e instanceof Error ? e.stack ?? e.message : String(e)) }
+  process.on('unhandledRejection', unhandled)
+  try {
+    world.openAll(OPENING_MS)
+    faults.start()
+    users.start()
+    while (world.elapsed < o.safetyMs) {
+      await world.run(Math.min(60_000, o.safetyMs - world.elapsed))
+      progress(line(world, 'faults'))
+    }
+    users.stop()
+    faults.heal()
+    const healedAtMs = world.elapsed
+    const agreedAtMs = await converge(world, watch, o.livenessMs, progress)
+    if (agreedAtMs !== undefined) watch.finish(users)
+    for (const e of [...faults.mistakes, ...users.mistakes]) watch.fail('simulator', e instanceof Error ? e.stack ?? e.message : String(e))
+    const report = observer.report({
+      command: course.command, scenario: course.scenario, wallMs: performance.now() - begun, violations: watch.violations,
+      options: { ...printable(o), ...prefixed('struck: ', faults.counts), ...prefixed('users: ', users.counts), ...Object.assign({}, ...squads.map(squad => prefixed(`${squad.name}: `, squad.deeds.all()))) as Record<string, number>, ...prefixed('refused between honest: ', watch.refusedBetweenHonest), 'deepest reorganisation': watch.deepestReorganisation, 'wrong contributions sealed': watch.sealedWrong },
+      healedAtMs
+    })
+    return agreedAtMs === undefined ? report : { ...report, agreedAtMs }
+  } finally {
+    process.off('unhandledRejection', unhandled)
+  }
+}
+
+const prefixed = (prefix: string, counts: Readonly<Record<string, number>>): Record<string, number> =>
+  Object.fromEntries(Object.entries(counts).map(([name, n]) => [prefix + name, n]))
+
+/** Runs on until all agree and the chain has grown and sealed; when they agreed, ms. */
+async function converge (world: World, watch: Watch, withinMs: number, progress: (line: string) => void): Promise<number | undefined> {
+  const end = world.elapsed + withinMs
+  const reach = (): { readonly height: number, readonly round: number } => {
+    const heads = watch.soundUp().map(u => u.node.chain.head())
+    return { height: Math.min(...heads.map(h => h.height)), round: Math.max(...heads.map(h => benchmarkJob(h.ledger).round)) }
+  }
+  let agreed: { readonly atMs: number, readonly height: number, readonly round: number } | undefined
+  let why: string | undefined
+  while (world.elapsed < end) {
+    await world.run(LOOK_MS)
+    why = watch.disagreement()
+    if (why !== undefined) agreed = undefined
+    else agreed ??= { atMs: world.elapsed, ...reach() }
+    if (world.elapsed % 60_000 < LOOK_MS) progress(`${line(world, 'healed')}${why === undefined ? '' : `  ${why}`}`)
+    if (agreed === undefined) continue
+    const now = reach()
+    if (now.height >= agreed.height + MORE_BLOCKS && now.round >= agreed.round + MORE_ROUNDS) return agreed.atMs
+  }
+  if (why !== undefined) watch.fail('agreement', `${withinMs / 60_000} minutes after healing: ${why}`)
+  else watch.fail('progress', `agreed at height ${agreed?.height}, round ${agreed?.round}, but in ${Math.round((world.elapsed - agreed!.atMs) / 1000)} s came only to height ${reach().height}, round ${reach().round}`)
+  return undefined
+}
+
+function line (world: World, phase: string): string {
+  const heights = world.tabs.filter(t => t.honest && t.up).map(t => t.node!.chain.head().height)
+  return `${(world.elapsed / 60_000).toFixed(1).padStart(6)} min  ${phase}  up ${heights.length}/${world.tabs.length}  height ${Math.min(...heights)}..${Math.max(...heights)}`
+}

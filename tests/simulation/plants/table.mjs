@@ -1,0 +1,66 @@
+/**
+ * Bugs to plant: each is one change that a tired programmer could make, in one place of the product.
+ * The simulator must find each of them within `seeds` worlds; one that survives shows that the
+ * checkers look past something.
+ */
+
+export const PLANTS = [
+  {
+    name: 'rho-forgets', what: 'chain randomness depends on the newest ticket alone: whoever holds it chooses every draw',
+    file: 'src/core/consensus/chain.ts', find: "hash('rho', rho, ticket)", replace: "hash('rho', ticket)", seeds: 2
+  },
+  {
+    name: 'retarget-window', what: 'the target follows the last interval a little too fast',
+    file: 'src/core/consensus/target.ts', find: 'const span = BigInt(window * interval)', replace: 'const span = BigInt((window - 1) * interval)', seeds: 2
+  },
+  {
+    name: 'quorum-two-thirds', what: 'two thirds of a committee seal, not more than two thirds',
+    file: 'src/core/consensus/committee.ts', find: 'Math.floor(2 * members / 3) + 1', replace: 'Math.ceil(2 * members / 3)', seeds: 4
+  },
+  {
+    name: 'pay-ripens-early', what: 'pay for contributions can be spent before a challenge of them has to be heard',
+    file: 'src/core/ledger/apply.ts', find: 'const maturesAt = ledger.height + params.maturity\n  const after', replace: 'const maturesAt = ledger.height + 1\n  const after', seeds: 6
+  },
+  {
+    name: 'refund-to-worker', what: 'what is left of a job that cannot pay another contribution goes to a worker, not to its owner',
+    file: 'src/core/ledger/apply.ts', find: 'next = credit(next, job.owner, after.refund)', replace: 'next = credit(next, seal.payees[0] ?? job.owner, after.refund)', seeds: 10
+  },
+  {
+    name: 'cancelled-at-once', what: 'a cancelled job ends in the same block: work under way is not paid',
+    file: 'src/core/ledger/apply.ts', find: 'cancelsAt: ledger.height + params.cancelDelay', replace: 'cancelsAt: ledger.height + 1', seeds: 10
+  },
+  {
+    name: 'mean-rounds-down', what: 'the mean of the contributions is rounded down, not to the nearest',
+    file: 'src/core/training/payload.ts', find: 'Math.floor((2 * sum + n) / (2 * n))', replace: 'Math.floor(sum / n)', seeds: 2
+  },
+  {
+    name: 'replay-unread', what: 'a slice is redone, and nobody compares the result',
+    file: 'src/core/consensus/apply.ts', find: 'if (!equalBytes(facts.replay.resultHash, header.resultHash))', replace: 'if (facts.replay.resultHash.length !== header.resultHash.length)', seeds: 10
+  },
+  {
+    name: 'condemned-stays', what: 'a contribution is found wrong, and the block that carries it stays',
+    file: 'src/node/chain.ts', find: "this.#remove(n, invalid('contribution-wrong', `seals contribution ${id.slice(0, 16)}: ${detail}`))", replace: 'this.#log.info(\'chain\', n.key)', seeds: 10
+  },
+  {
+    name: 'clock-unread', what: 'a block may be dated as far ahead as its miner likes',
+    file: 'src/core/consensus/header.ts', find: 'claim.template.time > nowMs + params.futureMs', replace: 'claim.template.time > nowMs + 3_600_000', seeds: 10
+  },
+  {
+    name: 'reorganisation-unsaved', what: 'blocks that come in a reorganisation are not stored: a reloaded tab is back where it was before',
+    file: 'src/node/chain.ts', find: 'this.#store.put(n)\n    if (change', replace: 'if ((change?.removed.length ?? 0) === 0) this.#store.put(n)\n    if (change', seeds: 10
+  },
+  {
+    name: 'slices-forgotten', what: 'a reloaded tab uses slice indices again that it has used before',
+    file: 'src/node/sliceCounter.ts', find: 'if (bytes === undefined) return', replace: 'if (bytes !== undefined) return', seeds: 10
+  },
+  {
+    name: 'sync-stuck', what: 'a tab whose catching up was given up once never tries again',
+    file: 'src/node/sync.ts', find: '        this.#following = false\n        this.#report(undefined)', replace: '        this.#following = this.#peers.size > 0 && [...this.#peers.values()].some((p) => p.failures > 0)\n        this.#report(undefined)', seeds: 10
+  }
+]
+
+export function plantNamed (name) {
+  const plant = PLANTS.find(p => p.name === name)
+  if (plant === undefined) throw new Error(`there is no planted bug ${name}: ${PLANTS.map(p => p.name).join(', ')}`)
+  return plant
+}

@@ -1,0 +1,171 @@
+/**
+ * What every node of one process would do over and over is done once: a message that all hear is
+ * decoded once, a signature verified once, a block judged once per parent. Nothing here changes an
+ * answer, for each is that of a pure function of values that never change in place; all of it goes by
+ * the identity of objects, so it bites only where the hub and the disks share bytes instead of copying
+ * them (WorldOptions.remember). tests/simulation/remember.test.ts runs a world with and without it.
+ */
+import { equalBytes, toHex } from '../../src/core/codec/ssz.ts'
+import * as wire from '../../src/core/codec/wire.ts'
+import { BLOCK_RULES, type BlockFacts, type BlockRules, type BlockVerdict } from '../../src/core/consensus/apply.ts'
+import type { BlockMeta } from '../../src/core/consensus/chain.ts'
+import type { Refusal } from '../../src/core/consensus/refusal.ts'
+import { hash } from '../../src/core/crypto/hash.ts'
+import { type SignatureItem, verifyZip215 } from '../../src/core/crypto/keys.ts'
+import type { LedgerState } from '../../src/core/ledger/state.ts'
+import type { Signatures } from '../../src/ports/signatures.ts'
+
+// --- decoding
+
+interface Codec { deserialize(bytes: Uint8Array): unknown, serialize(value: unknown): Uint8Array }
+interface Seen { readonly offset: number, readonly length: number, readonly value: unknown }
+
+/** A view into a buffer is made anew by each who looks: the buffer and the place are what is the same. */
+function rememberCodec (type: Codec): void {
+  const seen = new WeakMap<ArrayBufferLike, Seen[]>()
+  const sources = new WeakMap<object, Uint8Array>()
+  const written = new WeakMap<object, Uint8Array>()
+  const deserialize = type.deserialize.bind(type)
+  const serialize = type.serialize.bind(type)
+  type.deserialize = bytes => {
+    const places = seen.get(bytes.buffer)
+    const before = places?.find(s => s.offset === bytes.byteOffset && s.length === bytes.length)
+    if (before !== undefined) return before.value
+    const value = deserialize(bytes)
+    const entry = { offset: bytes.byteOffset, length: bytes.length, value }
+    if (places === undefined) seen.set(bytes.buffer, [entry])
+    else places.push(entry)
+    sources.set(value as object, bytes)
+    return value
+  }
+  type.serialize = value => {
+    const before = written.get(value as object)
+    if (before !== undefined) return before
+    const bytes = serialize(value)
+    const source = sources.get(value as object)
+    // The very bytes it came from, if they are the canonical ones: to compare them costs nothing then.
+    const kept = source !== undefined && equalBytes(source, bytes) ? source : bytes
+    written.set(value as object, kept)
+    return kept
+  }
+}
+
+for (const type of [
+  wire.Template, wire.Claim, wire.Seal, wire.SignedSeal, wire.Body, wire.Block, wire.WorkMessage, wire.SignedTransaction, wire.Transaction,
+  wire.Status, wire.PayloadRequest, wire.HeadersResponse, wire.BodiesResponse
+]) rememberCodec(type as unknown as Codec)
+
+// --- signatures
+
+/** Signatures remembered by what they say, where the same one comes as another object. */
+const KNOWN_MAX = 100_000
+const byName = new Map<string, boolean>()
+const byObject = new WeakMap<Uint8Array, { readonly key: Uint8Array, readonly message: Uint8Array, readonly good: boolean }>()
+
+function verifyOnce ({ key, message, signature }: SignatureItem): boolean {
+  const before = byObject.get(signature)
+  if (before !== undefined && equalBytes(before.key, key) && equalBytes(before.message, message)) return before.good
+  const name = `${toHex(signature)}${toHex(hash('sim-signature', key, message))}`
+  let good = byName.get(name)
+  if (good === undefined) {
+    good = verifyZip215(key, message, signature)
+    byName.set(name, good)
+    if (byName.size > KNOWN_MAX) byName.delete(byName.keys().next().value as string)
+  }
+  byObject.set(signature, { key, message, good })
+  return good
+}
+
+export const rememberedSignatures: Signatures = { verify: async items => items.map(verifyOnce) }
+export const plainSignatures: Signatures = { verify: async items => items.map(i => verifyZip215(i.key, i.message, i.signature)) }
+
+// --- blocks
+
+/** A block all nodes of the world hold: a node that lets go of what is deep below must not take it from the others. */
+class SharedMeta implements BlockMeta {
+  readonly hash: Uint8Array
+  readonly header: wire.Claim
+  readonly height: number
+  readonly work: bigint
+  readonly rho: Uint8Array
+  readonly ticket: Uint8Array
+  readonly ledger: LedgerState
+  readonly #parent: BlockMeta | undefined
+
+  constructor (m: BlockMeta) {
+    this.hash = m.hash
+    this.header = m.header
+    this.height = m.height
+    this.work = m.work
+    this.rho = m.rho
+    this.ticket = m.ticket
+    this.ledger = m.ledger
+    this.#parent = m.parent
+  }
+
+  get parent (): BlockMeta | undefined { return this.#parent }
+  /** src/node/tree.ts cuts below what it keeps. */
+  set parent (_: BlockMeta | undefined) { /* Kept for the others. */ }
+}
+
+interface Judged {
+  header?: { readonly refusal: Refusal | undefined }
+  items?: SignatureItem[]
+  meta?: BlockMeta
+  readonly verdicts: Map<string, BlockVerdict>
+}
+
+/** Facts under which an answer is remembered; undefined where they are not the common ones. */
+function factsName (block: wire.Block, facts: BlockFacts): string | undefined {
+  if (facts.wrongContributions.size > 0 || facts.signatures.includes(false)) return undefined
+  const { header, body } = block
+  const { replay } = facts
+  if (replay.kind === 'unavailable') return undefined
+  if (replay.kind === 'done' && !(equalBytes(replay.resultHash, header.resultHash) && equalBytes(replay.payloadDigest, header.payloadDigest))) return undefined
+  let name = `${facts.signatures.length}${replay.kind}`
+  for (const [i, fact] of facts.seals.entries()) {
+    if (fact.kind === 'skipped') name += 's'
+    else if (fact.kind === 'done' && equalBytes(fact.stateHash, body.seals[i].seal.stateHash)) name += 'd'
+    else return undefined
+  }
+  return name
+}
+
+/** For one world: its nodes share every block they have judged right. */
+export function rememberedRules (): BlockRules {
+  const known = new WeakMap<BlockMeta, WeakMap<wire.Claim, WeakMap<wire.Body, Judged>>>()
+  const noBody: wire.Body = { transactions: [], seals: [] }
+  const judged = (parent: BlockMeta, header: wire.Claim, body: wire.Body): Judged => {
+    let headers = known.get(parent)
+    if (headers === undefined) known.set(parent, headers = new WeakMap())
+    let bodies = headers.get(header)
+    if (bodies === undefined) headers.set(header, bodies = new WeakMap())
+    let j = bodies.get(body)
+    if (j === undefined) bodies.set(body, j = { verdicts: new Map() })
+    return j
+  }
+  const rules: BlockRules = {
+    checkHeader (params, parent, claim, nowMs) {
+      const j = judged(parent, claim, noBody)
+      j.header ??= { refusal: BLOCK_RULES.checkHeader(params, parent, claim, Infinity) }
+      return j.header.refusal ?? (claim.template.time > nowMs + params.futureMs ? BLOCK_RULES.checkHeader(params, parent, claim, nowMs) : undefined)
+    },
+    blockSignatureItems (params, parent, block) {
+      const j = judged(parent, block.header, block.body)
+      return j.items ??= BLOCK_RULES.blockSignatureItems(params, parent, block)
+    },
+    applyBlock (params, parent, block, facts) {
+      const name = factsName(block, facts)
+      if (name === undefined || rules.checkHeader(params, parent, block.header, facts.nowMs) !== undefined) return BLOCK_RULES.applyBlock(params, parent, block, facts)
+      const j = judged(parent, block.header, block.body)
+      let verdict = j.verdicts.get(name)
+      if (verdict === undefined) {
+        verdict = BLOCK_RULES.applyBlock(params, parent, block, facts)
+        if (verdict.ok) verdict = { ...verdict, meta: j.meta ??= new SharedMeta(verdict.meta) }
+        j.verdicts.set(name, verdict)
+      }
+      return verdict
+    }
+  }
+  return rules
+}

@@ -1,0 +1,292 @@
+/**
+ * What must hold in every world, whatever goes wrong in it. Facts come from all nodes as they happen;
+ * what is a violation is decided here, by rules that know nothing of how a node works.
+ *
+ * Bounds with a confidence are one-sided; each is so rare for a right node (1e-9 per tab and world)
+ * that a thousand worlds of a hundred tabs raise a false alarm once in ten thousand runs.
+ */
+import { toHex } from '../../src/core/codec/ssz.ts'
+import type { BlockMeta } from '../../src/core/consensus/chain.ts'
+import type { Node } from '../../src/node/node.ts'
+import type { BlockRecord } from '../../src/node/parts.ts'
+import { POOL_LIMITS } from '../../src/node/mempool.ts'
+import type { StorageOp } from '../../src/ports/storage.ts'
+import { transactionId } from '../../src/core/crypto/ids.ts'
+import { Auditing } from './auditing.ts'
+import type { Faults } from './faults.ts'
+import type { SimOptions } from './options.ts'
+import type { Violation } from './report/types.ts'
+import type { Session, Tab } from './tab.ts'
+import type { Users } from './users.ts'
+import type { World } from './world.ts'
+
+/** Blocks by which an honest node may be behind after healing, a slice of its own being under way. */
+export const AGREE_DEPTH = 3
+/** A tab's disk holds at most this beside its blocks, bytes, and this per block. */
+const DISK_BASE = 4 * 1024 * 1024
+const DISK_PER_BLOCK = 64 * 1024
+/** Blocks held that cannot be judged yet: as many as both waiting rooms have places. */
+const HELD_MAX = 128
+/** Refusals of what one honest node sent another, per pair that met and minute. */
+const REFUSALS_PER_TAB_MINUTE = 3
+const SAMPLE_MS = 5_000
+/** Samples from one audit of a node's ledger to the next. */
+const AUDIT_EVERY = 4
+/** Blocks at the end whose contributions are redone once more, where slices are real. */
+const REPLAYED_BLOCKS = 12
+const VIOLATIONS_PER_CHECKER = 5
+/** A right node fails a statistical bound with this chance. */
+const RARE = 1e-9
+/** Honest work may pay so much more than its share before chance is asked: others lose more to latency. */
+const SYSTEMATIC = 2
+
+interface Committed { readonly height: number, readonly hash: string }
+
+export class Watch {
+  readonly #world: World
+  readonly #faults: Faults
+  readonly #o: SimOptions
+  readonly #auditing: Auditing
+  #samples = 0
+  readonly violations: Violation[] = []
+  readonly #perChecker = new Map<string, number>()
+  /** Who is who on the network, of all sessions. */
+  readonly #tabOfPeer = new Map<string, Tab>()
+  readonly #known = new Map<string, BlockMeta>()
+  /** Blocks that each profile was told are on its disk. */
+  readonly #committed = new Map<Tab, { profile: number, blocks: Map<string, Committed>, head: BlockMeta | undefined }>()
+  readonly #refusals = new Map<string, number>()
+  /** Main chain of the whole world as blocks come: how often each was a head anywhere. */
+  readonly refusedBetweenHonest: Record<string, number> = {}
+  deepestReorganisation = 0
+
+  constructor (world: World, faults: Faults, o: SimOptions) {
+    this.#world = world
+    this.#faults = faults
+    this.#o = o
+    this.#auditing = new Auditing(world, (checker, detail) => { this.fail(checker, detail) })
+    for (const tab of world.tabs) if (tab.honest) tab.diskEvents.committed = ops => { this.#commit(tab, ops) }
+    world.listen({ opened: (tab, node) => { this.#opened(tab, node) }, closed: (tab, session) => { this.#closed(tab, session) } })
+    this.#sample()
+  }
+
+  fail (checker: string, detail: string): void {
+    const n = (this.#perChecker.get(checker) ?? 0) + 1
+    this.#perChecker.set(checker, n)
+    if (n <= VIOLATIONS_PER_CHECKER) this.violations.push({ checker, detail, atMs: this.#world.elapsed })
+  }
+
+  #sound (tab: Tab): boolean { return this.#faults.sound(tab) }
+
+  /** Honest nodes that compute right, have room and are open now. */
+  soundUp (): Array<{ readonly tab: Tab, readonly node: Node }> {
+    return this.#world.tabs.flatMap(tab => tab.up && this.#sound(tab) ? [{ tab, node: tab.node! }] : [])
+  }
+
+  // --- as it happens
+
+  #opened (tab: Tab, node: Node): void {
+    this.#tabOfPeer.set(tab.session!.id, tab)
+    if (!tab.honest) return
+    this.#resumed(tab, node)
+    node.chain.on('head', ({ head, removed, added }) => { this.#head(tab, node, head, removed, added) })
+    node.refusals.onRefusal(r => { if (r.peer !== undefined) this.#refused(tab, r.peer, `${r.what.split(' ')[0]}: ${r.reason}`, r.detail) })
+    node.log.onEntry(e => {
+      if (e.level === 'error' && this.#sound(tab) && !this.#faults.disks.has(tab) && !this.#faults.devices.has(tab)) this.fail('error logged', `tab ${tab.index}: ${e.area}: ${e.text}`)
+    })
+  }
+
+  #closed (_tab: Tab, session: Session): void {
+    for (const { id, reason } of session.node?.net.banned ?? []) this.#banned(_tab, id, reason)
+  }
+
+  #head (tab: Tab, node: Node, head: BlockMeta, removed: readonly BlockRecord[], added: readonly BlockRecord[]): void {
+    this.#remember(head)
+    if (!this.#sound(tab)) return
+    this.#auditing.added(tab.index, added)
+    if (removed.length > this.deepestReorganisation) this.deepestReorganisation = removed.length
+    for (const { checked, meta } of added) {
+      this.#remember(meta)
+      if (checked === 'ledger') continue
+      const wrong = this.#faults.wrongResults.get(toHex(meta.header.resultHash))
+      if (wrong !== undefined) this.fail('wrong work accepted', `tab ${tab.index} took block ${meta.height} ${toHex(meta.hash).slice(0, 8)} of tab ${wrong.index}, whose device computes wrong bits`)
+    }
+    for (const b of added) {
+      for (const s of b.body.seals) {
+        for (const c of s.seal.contributions) {
+          const wrong = this.#faults.wrongResults.get(toHex(c.resultHash))
+          if (wrong !== undefined && b.checked !== 'ledger') this.#sealedWrong.add(toHex(c.resultHash))
+        }
+      }
+    }
+    const committed = this.#committed.get(tab)
+    if (committed !== undefined) committed.head = node.chain.head()
+  }
+
+  /** Contributions of wrong bits that a seal carried: optimistic sealing lets one through until it is challenged. */
+  readonly #sealedWrong = new Set<string>()
+  get sealedWrong (): number { return this.#sealedWrong.size }
+
+  #remember (meta: BlockMeta): void { this.#known.set(toHex(meta.hash), meta) }
+
+  #refused (tab: Tab, peer: string, what: string, detail: string): void {
+    const other = this.#tabOfPeer.get(peer)
+    if (other === undefined || !this.#sound(tab) || !this.#sound(other)) return
+    this.refusedBetweenHonest[what] = (this.refusedBetweenHonest[what] ?? 0) + 1
+    const name = `${tab.index}/${other.index}`
+    const n = (this.#refusals.get(name) ?? 0) + 1
+    this.#refusals.set(name, n)
+    if (n > 5 + REFUSALS_PER_TAB_MINUTE * this.#world.elapsed / 60_000) this.fail('honest refused', `tab ${tab.index} has refused tab ${other.index} ${n} times, the last: ${what}, ${detail}`)
+  }
+
+  #banned (tab: Tab, peer: string, reason: string): void {
+    const other = this.#tabOfPeer.get(peer)
+    if (other === undefined || !this.#sound(tab) || !this.#sound(other)) return
+    this.fail('honest banned', `tab ${tab.index} bans tab ${other.index}: ${reason}`)
+  }
+
+  // --- what was on the disk
+
+  #commit (tab: Tab, ops: readonly StorageOp[]): void {
+    let c = this.#committed.get(tab)
+    if (c === undefined || c.profile !== tab.profile) this.#committed.set(tab, c = { profile: tab.profile, blocks: new Map(), head: undefined })
+    for (const op of ops) {
+      if (op.store !== 'headers' || !op.key.startsWith('n/')) continue
+      const [, height, hash] = op.key.split('/')
+      if (op.op === 'put') c.blocks.set(hash, { hash, height: parseInt(height, 16) })
+      else c.blocks.delete(hash)
+    }
+  }
+
+  /** A page loaded again goes on where its disk was. */
+  #resumed (tab: Tab, node: Node): void {
+    const c = this.#committed.get(tab)
+    if (c === undefined || c.profile !== tab.profile || !this.#sound(tab)) return
+    const { chain } = node
+    for (const { hash, height } of c.blocks.values()) {
+      const meta = this.#known.get(hash)
+      if (meta === undefined || height <= chain.baseHeight() || chain.has(meta.hash)) continue
+      this.fail('committed block lost', `tab ${tab.index} was told that block ${height} ${hash.slice(0, 8)} is on its disk, and has it no more after load ${tab.loads}; its head is at ${chain.head().height}`)
+    }
+    const head = c.head
+    if (head !== undefined && c.blocks.has(toHex(head.hash)) && chain.head().work < head.work) {
+      this.fail('height lost', `tab ${tab.index} had block ${head.height} as its committed head and goes on from ${chain.head().height}`)
+    }
+  }
+
+  // --- now and then
+
+  #sample (): void {
+    this.#world.scheduler.after(SAMPLE_MS, () => {
+      const up = this.soundUp()
+      if (up.length > 0 && this.#samples++ % AUDIT_EVERY === 0) {
+        const { node, tab } = up[this.#samples % up.length]
+        this.#auditing.head(tab.index, node)
+      }
+      for (const { tab, node } of up) {
+        for (const { id, reason } of node.net.banned) this.#banned(tab, id, reason)
+        const { orphans, waiting } = node.chain.held()
+        if (orphans + waiting > HELD_MAX) this.fail('memory', `tab ${tab.index} holds ${orphans} orphans and ${waiting} waiting blocks`)
+        if (node.pool.size > POOL_LIMITS.count) this.fail('memory', `tab ${tab.index} has ${node.pool.size} transactions waiting`)
+        const disk = DISK_BASE + DISK_PER_BLOCK * node.chain.head().height
+        if (tab.disk.used > disk) this.fail('disk', `tab ${tab.index} has ${tab.disk.used} bytes on its disk at height ${node.chain.head().height}, at most ${disk}`)
+      }
+      this.#sample()
+    })
+  }
+
+  // --- after healing
+
+  /** Why the honest do not agree; undefined when they do. */
+  disagreement (): string | undefined {
+    const closed = this.#world.tabs.filter(t => this.#sound(t) && !t.up)
+    if (closed.length > 0) return `tabs ${closed.map(t => t.index).join(', ')} are not up`
+    const up = this.soundUp()
+    const low = Math.min(...up.map(u => u.node.chain.head().height))
+    const high = Math.max(...up.map(u => u.node.chain.head().height))
+    if (high - low > AGREE_DEPTH) {
+      const behind = up.filter(u => high - u.node.chain.head().height > AGREE_DEPTH)
+      return `heights from ${low} to ${high}; behind: ${behind.slice(0, 5).map(u => `tab ${u.tab.index} (${u.tab.deviceClass}, ${u.node.chain.head().height}, ${u.node.phase().phase})`).join(', ')}`
+    }
+    const at = Math.max(0, low - AGREE_DEPTH)
+    const by = new Map<string, number[]>()
+    for (const { tab, node } of up) {
+      const meta = node.chain.metaAt(at)
+      const name = meta === undefined ? 'nothing' : toHex(meta.hash).slice(0, 8)
+      by.set(name, [...by.get(name) ?? [], tab.index])
+    }
+    return by.size === 1 ? undefined : `at height ${at}: ${[...by].map(([name, tabs]) => `${name} in tabs ${tabs.slice(0, 8).join(', ')}`).join('; ')}`
+  }
+
+  /** What is only known at the end. */
+  finish (users: Users): void {
+    this.#fairness()
+    this.#transactions(users)
+    const [head] = this.#mainChain()
+    if (head !== undefined) this.#auditing.replay(toHex(head.hash), REPLAYED_BLOCKS)
+  }
+
+  #mainChain (): BlockMeta[] {
+    const heads = this.soundUp().map(u => u.node.chain.head())
+    const best = heads.reduce<BlockMeta | undefined>((a, b) => a === undefined || b.work > a.work ? b : a, undefined)
+    const chain: BlockMeta[] = []
+    for (let m = best; m !== undefined && m.height > 0; m = this.#known.get(toHex(m.header.template.parent))) chain.push(m)
+    return chain
+  }
+
+  /** Nobody honest finds many more blocks than his work can; where there are no enemies, nor many fewer. */
+  #fairness (): void {
+    const chain = this.#mainChain()
+    const found = new Map<string, number>()
+    for (const m of chain) {
+      const miner = toHex(m.header.template.miner)
+      found.set(miner, (found.get(miner) ?? 0) + 1)
+    }
+    const work = (tab: Tab): number => (tab.work.minedMs + (tab.session?.device.minedMs ?? 0)) * tab.costPerSecond
+    const all = this.#world.tabs.reduce((sum, tab) => sum + work(tab), 0)
+    for (const tab of this.#world.tabs) {
+      // Wiped ones have had several keys.
+      if (!this.#sound(tab) || tab.profile > 0) continue
+      const expected = chain.length * work(tab) / all
+      const n = found.get(toHex(tab.minerKey)) ?? 0
+      if (poissonAtLeast(n, SYSTEMATIC * expected) < RARE) this.fail('fairness', `tab ${tab.index} (${tab.deviceClass}) has ${n} of ${chain.length} blocks, its work is worth ${expected.toFixed(1)}`)
+      if (this.#o.attackerShare === 0 && poissonAtMost(n, expected / (2 * SYSTEMATIC)) < RARE) this.fail('fairness', `tab ${tab.index} (${tab.deviceClass}) has only ${n} of ${chain.length} blocks, its work is worth ${expected.toFixed(1)}`)
+    }
+  }
+
+  /** What a wallet took is in the chain, still waits, or its nonce was spent otherwise. */
+  #transactions (users: Users): void {
+    const judge = this.soundUp().find(u => !this.#faults.disks.has(u.tab))
+    if (judge === undefined) return
+    const spent = new Set<string>()
+    for (const m of this.#mainChain()) {
+      for (const t of judge.node.chain.get(m.hash)?.body.transactions ?? []) {
+        spent.add(toHex(transactionId(t.transaction)))
+        spent.add(`${toHex(t.transaction.from)}/${t.transaction.nonce}`)
+      }
+    }
+    for (const { atMs, id, nonce, profile, tab } of users.sent) {
+      if (!this.#sound(tab) || tab.profile !== profile || this.#faults.disks.has(tab) || tab.loads > 1 || !tab.up) continue
+      const { node } = tab
+      const waits = node!.pool.pending(node!.payee).some(t => toHex(transactionId(t.transaction)) === id)
+      if (!waits && !spent.has(id) && !spent.has(`${toHex(node!.payee)}/${nonce}`)) this.fail('transaction lost', `tab ${tab.index} took ${id.slice(0, 8)} with nonce ${nonce} at ${Math.round(atMs / 1000)} s; it is in no block and waits no more`)
+    }
+  }
+}
+
+/** P(X <= k) and P(X >= k) of a Poisson variable. */
+export function poissonAtMost (k: number, mean: number): number {
+  let term = Math.exp(-mean)
+  let sum = term
+  for (let i = 1; i <= k; i++) sum += term *= mean / i
+  return Math.min(1, sum)
+}
+
+export function poissonAtLeast (k: number, mean: number): number {
+  // Summed from its own side: what is left of 1 would be lost in rounding.
+  let term = Math.exp(-mean)
+  for (let i = 1; i <= k; i++) term *= mean / i
+  let sum = 0
+  for (let i = k; term > 0 && (i < mean || term > sum * 1e-12); term *= mean / ++i) sum += term
+  return Math.min(1, sum)
+}
