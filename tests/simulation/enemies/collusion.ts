@@ -15,6 +15,7 @@ import { MAX_CONTRIBUTION_SLICES, SIGNATURE_BYTES } from '../../../src/core/para
 import { encodePayload, payloadDigest } from '../../../src/core/training/payload.ts'
 import { anchorOn, replayers, vouchesNeeded } from '../../../src/node/duties.ts'
 import { PAYLOAD_PROTOCOL } from '../../../src/node/payloads.ts'
+import { Records } from '../../../src/node/records.ts'
 import type { RoundTip } from '../../../src/node/rounds.ts'
 import { workTopic } from '../../../src/node/workTopics.ts'
 import type { Tab } from '../tab.ts'
@@ -42,16 +43,18 @@ export function collusion (): Colluders {
   const friendOf = (key: Uint8Array): Tab | undefined => members.find(t => equalBytes(t.minerKey, key))
   const networks = new Map<Tab, TappedNetwork>()
 
-  const forge = async (tab: Tab, states: StateTap, tip: RoundTip): Promise<void> => {
+  const forge = async (tab: Tab, states: StateTap, tip: RoundTip): Promise<number> => {
     const node = tab.node
     const head = node?.chain.head()
     const anchor = head === undefined ? undefined : anchorOn(tab.world.params, head, tip.anchorHeight)
     const state = node === undefined || anchor === undefined ? undefined : await states.get(node, tip.job)
-    if (node === undefined || head === undefined || anchor === undefined || state === undefined) return
+    if (node === undefined || head === undefined || anchor === undefined || state === undefined) return 0
     const { params } = tab.world
     const friends = committee(params, anchor)
     const { template } = assembleBlock(params, head, { transactions: [], seals: node.rounds.pendingSeals(head), miner: tab.minerKey, payee: node.payee, timeMs: tab.world.now })
-    if (!equalBytes(template.seal, tip.seal) || template.round !== tip.round) return
+    if (!equalBytes(template.seal, tip.seal) || template.round !== tip.round) return 0
+    const hasRecord = new Records(params, node.chain).has(anchor, tab.minerKey)
+    let made = 0
     for (let slice = 0; slice < MAX_CONTRIBUTION_SLICES; slice++) {
       const key = hash('enemy-collusion', tip.seal, tab.minerKey, u32le(slice))
       const payload = encodePayload(state, { ...state, weights: state.weights.map(w => w.map((x, i) => x + (key[i & 31] & 15) - 7)) })
@@ -60,15 +63,17 @@ export function collusion (): Colluders {
         const unsigned: Claim = { template, slice, resultHash: hash('enemy-result', key, u32le(i)), payloadDigest: digest, payloadBytes: payload.length, signature: new Uint8Array(SIGNATURE_BYTES) }
         if (checkContribution(params, head, unsigned, { job: tip.job.id, round: tip.round, seal: tip.seal, stateHash: tip.stateHash, spec: tip.spec }) !== undefined) break
         const id = claimId(unsigned)
-        const drawn = replayers(friends, id, unsigned).slice(0, vouchesNeeded(friends, unsigned, false))
+        const drawn = replayers(friends, id, unsigned).slice(0, vouchesNeeded(friends, unsigned, hasRecord))
         if (isWinner(tab, unsigned) || drawn.length === 0 || !drawn.every(friendOf)) continue
         payloads.set(toHex(digest), payload)
         forged.add(toHex(id))
         deeds.add('wrong contributions')
         await tell(tab, { ...unsigned, signature: sign(tab.minerSeed, id) }, drawn)
+        made++
         break
       }
     }
+    return made
   }
 
   const tell = async (tab: Tab, claim: Claim, drawn: readonly Uint8Array[]): Promise<void> => {
@@ -116,6 +121,14 @@ export function collusion (): Colluders {
           if (!members.includes(tab)) members.push(tab)
           const node = tab.node!
           let busy = false
+          let forgedFor = ''
+          const tryForge = (tip: RoundTip): void => {
+            const round = toHex(tip.seal)
+            if (busy || forgedFor === round) return
+            busy = true
+            void forge(tab, states, tip).then(made => { if (made > 0) forgedFor = round }).finally(() => { busy = false })
+          }
+          node.chain.on('head', () => { for (const tip of node.rounds.tips()) tryForge(tip) })
           node.rounds.onTip(tip => {
             for (const { seal } of tip.pending) {
               for (const c of seal.contributions) {
@@ -125,9 +138,7 @@ export function collusion (): Colluders {
                 deeds.add('wrong contributions sealed')
               }
             }
-            if (busy) return
-            busy = true
-            void forge(tab, states, tip).finally(() => { busy = false })
+            tryForge(tip)
           })
         }
       }

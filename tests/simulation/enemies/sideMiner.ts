@@ -106,7 +106,8 @@ export class SideMiner {
     if (state === undefined) return false
     const builtAt = clock.now()
     const lasts = (done: number): boolean => slices === undefined ? clock.now() - builtAt < TEMPLATE_MS : done < slices
-    for (let done = 0; lasts(done) && choose() === parent && tab.session === session; done++) {
+    // At least one slice, so that time goes on whatever is chosen next.
+    for (let done = 0; done === 0 || (lasts(done) && choose() === parent && tab.session === session); done++) {
       const name = `${toHex(template.miner)}/${toHex(job.id)}/${job.round}`
       const slice = this.#next.get(name) ?? 0
       this.#next.set(name, slice + 1)
