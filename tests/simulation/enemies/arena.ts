@@ -1,13 +1,14 @@
 /** A small world of honest tabs and enemies, and what is asked of it in the end. */
 import { toHex } from '../../../src/core/codec/ssz.ts'
+import type { Claim } from '../../../src/core/codec/wire.ts'
 import { claimId } from '../../../src/core/crypto/ids.ts'
 import type { Enemy, Tab } from '../tab.ts'
 import { World, type WorldOptions } from '../world.ts'
 import { MainChain, shares } from './mainChain.ts'
 import type { Squad } from './squad.ts'
 
-/** Rounds and slices are slower than on the main network, so that a minute of it is cheap to play. */
-const SLOW = { roundMs: 8_000, committeeBlocks: 4 } as const
+/** Blocks come faster than on the main network and committees are smaller, so that minutes are enough. */
+const QUICK = { blockIntervalMs: 6_000, roundMs: 6_000, committeeBlocks: 5 } as const
 
 export interface ArenaOptions extends Partial<Omit<WorldOptions, 'enemy'>> {
   readonly seed: string
@@ -25,7 +26,7 @@ export class Arena {
     const recruits: Enemy[] = enemies.flatMap(([squad, count]) => Array.from({ length: count }, () => squad.recruit()))
     const nodes = honest + recruits.length
     // Honest ones first.
-    this.world = new World({ compute: 'stand-in', devices: 'laptop', laptopSliceMs: 2_500, warm: true, ...o, nodes, params: { ...SLOW, ...params }, enemy: i => recruits[i - honest] })
+    this.world = new World({ compute: 'stand-in', devices: 'laptop', laptopSliceMs: 1_500, warm: true, ...o, nodes, params: { ...QUICK, ...params }, enemy: i => recruits[i - honest] })
     this.world.listen({ opened: (tab, node) => { if (tab.index === 0) this.chain.follow(node) } })
     this.world.openAll(500)
   }
@@ -57,17 +58,25 @@ export class Arena {
     return { work: sum('work'), blocks: sum('blocks'), rewards: sum('rewards') }
   }
 
-  /** Of these contributions, those on an honest tab's chain that nobody can challenge any more. */
-  survivors (forged: ReadonlySet<string>): string[] {
+  /** Blocks on honest tabs' chains, and contributions there that nobody can challenge any more, that were not worked for. */
+  survivors (isWrong: (claim: Claim) => boolean): string[] {
     const found = new Set<string>()
+    const look = (claim: Claim): void => { if (isWrong(claim)) found.add(toHex(claimId(claim))) }
     for (const { node } of this.honest) {
       const { chain } = node!
-      for (let h = chain.head().height - this.world.params.maturity; h > 0; h--) {
-        for (const { seal } of chain.at(h)?.body.seals ?? []) for (const c of seal.contributions) if (forged.has(toHex(claimId(c)))) found.add(toHex(claimId(c)))
+      const head = chain.head().height
+      for (let h = head; h > 0; h--) {
+        const record = chain.at(h)
+        if (record === undefined) continue
+        look(record.meta.header)
+        if (h <= head - this.world.params.maturity) for (const { seal } of record.body.seals) seal.contributions.forEach(look)
       }
     }
     return [...found]
   }
+
+  /** Four standard deviations above the part of the blocks that a part of the work finds. */
+  luck (work: number): number { return work + 4 * Math.sqrt(work * (1 - work) / this.chain.records.length) }
 
   /** Honest tabs that an honest tab refuses to talk to. */
   wronglyBanned (): string[] {
