@@ -1,9 +1,11 @@
 /** What `npm run sim -- --scenario NAME` can run: name, what it is, and the function that does it. */
 import { ATTACKERS } from './attackers.ts'
+import { datacentreWorld } from './datacentre.ts'
 import { forksSweep } from './forks.ts'
 import { drawOptions, printable } from './options.ts'
 import { runWorld } from './phases.ts'
 import type { Report } from './report/types.ts'
+import { selfishSweep } from './selfish.ts'
 
 export interface ScenarioOptions {
   readonly seed: string
@@ -33,5 +35,13 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   forks: {
     about: 'calm worlds of 20 to 200 nodes: how forks, propagation and traffic grow',
     run: async o => await forksSweep({ seed: o.seed, virtualMs: o.hours === undefined ? undefined : o.hours * 3_600_000, command: o.command, onPoint: p => { o.progress(`${p.nodes} nodes: fork rate ${p.forkRate.toFixed(3)}`) } })
+  },
+  datacentre: {
+    about: 'one data-centre GPU among 200 laptops: its share of work, blocks, contributions and credits',
+    run: async o => await datacentreWorld({ seed: o.seed, nodes: o.nodes, virtualMs: o.hours === undefined ? undefined : o.hours * 3_600_000, command: o.command })
+  },
+  selfish: {
+    about: 'a selfish pool with a quarter and with a third of the work over 2 000 blocks each, beside what theory allows',
+    run: async o => await selfishSweep({ seed: o.seed, command: o.command, onPoint: p => { o.progress(`${p.scenario}, ${p.nodes} tabs: ${JSON.stringify(p.options)}`) } })
   }
 }

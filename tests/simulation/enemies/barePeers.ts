@@ -8,7 +8,7 @@ import type { World } from '../world.ts'
 
 /** Looked after this often, ms. */
 const TICK_MS = 1_000
-/** Without a neighbour for so long, ms: another name. */
+/** Linked to no tab for so long, ms: another name. */
 const LONELY_MS = 4_000
 
 export interface BarePeer { readonly id: PeerId, readonly network: Network }
@@ -48,8 +48,9 @@ export class BarePeers {
 
   #tick (): void {
     const { internet, topology, scheduler } = this.#world
+    const tabs = new Set(this.#world.tabs.flatMap(t => t.session?.id ?? []))
     for (const p of this.#present) {
-      p.lonely = internet.hub.links(p.peer.id).length === 0 ? p.lonely + TICK_MS : 0
+      p.lonely = internet.hub.links(p.peer.id).some(id => tabs.has(id)) ? 0 : p.lonely + TICK_MS
       if (p.lonely <= LONELY_MS) continue
       topology.remove(p.peer.id)
       void p.peer.network.stop()
