@@ -1,11 +1,13 @@
 /** What `npm run sim -- --scenario NAME` can run: name, what it is, and the function that does it. */
 import { ATTACKERS } from './attackers.ts'
+import { datacentreWorld } from './datacentre.ts'
 import { forksSweep } from './forks.ts'
 import { drawOptions, printable } from './options.ts'
 import { runWorld } from './phases.ts'
 import { pot, type PotRun } from './pot.ts'
 import { scaleSweep } from './scale.ts'
 import type { Report } from './report/types.ts'
+import { selfishSweep } from './selfish.ts'
 
 export interface ScenarioOptions {
   readonly seed: string
@@ -48,5 +50,13 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   scale: {
     about: 'calm worlds of 20, 200 and --nodes (2000): forks, traffic, disk and time they take; nothing per tab may grow faster than log N',
     run: async o => await scaleSweep({ seed: o.seed, nodes: o.nodes ?? 2_000, hours: o.hours ?? 1, command: o.command, progress: o.progress })
+  },
+  datacentre: {
+    about: 'one data-centre GPU among 200 laptops: its share of work, blocks, contributions and credits',
+    run: async o => await datacentreWorld({ seed: o.seed, nodes: o.nodes, virtualMs: o.hours === undefined ? undefined : o.hours * 3_600_000, command: o.command })
+  },
+  selfish: {
+    about: 'a selfish pool with a quarter and with a third of the work over 2 000 blocks each, beside what theory allows',
+    run: async o => await selfishSweep({ seed: o.seed, command: o.command, onPoint: p => { o.progress(`${p.scenario}, ${p.nodes} tabs: ${JSON.stringify(p.options)}`) } })
   }
 }
