@@ -16,7 +16,7 @@ const say = (text: string): void => { process.stderr.write(`${text}\n`) }
 
 /** One world in a process of its own: the bug is in the code it loads. */
 async function world (plant: Plant, seed: string, options: readonly string[]): Promise<World> {
-  const hook = new URL('plant.mjs', import.meta.url)
+  const hook = new URL('./plant.mjs', import.meta.url)
   hook.searchParams.set('name', plant.name)
   const tsx = pathToFileURL(`${ROOT}node_modules/tsx/dist/loader.mjs`)
   const child = spawn(process.execPath, ['--import', hook.href, '--import', tsx.href, 'src/cli/sim.ts', '--seed', seed, ...options], { cwd: ROOT, stdio: ['ignore', 'ignore', 'pipe'] })
