@@ -18,6 +18,15 @@ export const SIGNATURE_BYTES = 64
 export const MAX_CONTRIBUTIONS_PER_SEAL = 32
 /** Slices s = 0..S_MAX-1 of a (key, job, round) may become contributions; later slices only mine. */
 export const MAX_CONTRIBUTION_SLICES = 4
+/**
+ * A job's offer share, of 65,536: how much of what the count of miners lets through may be offered. A
+ * full seal lowers it by a sixteenth, one that is not a quarter full raises it by one. A draw lies ten to
+ * twenty rounds behind the seals (rhoDelay, the way into a block): with larger steps, or with less room
+ * between the two, it swings (tests/core/ledger/offerShare.test.ts). From the whole to what 2,000 miners
+ * need takes 55 rounds. The least still moves by one.
+ */
+export const OFFER_SHARE_WHOLE = 65_536
+export const OFFER_SHARE_LEAST = 16
 /** Seals one block body can carry; supervisors stop at half of it until a block comes. */
 export const MAX_SEALS_PER_BLOCK = 32
 /** Off-chain seals a committee will stack on top of the newest on-chain seal of a job. */

@@ -123,7 +123,9 @@ class Hub implements MemoryHub {
 
   /** Do bytes pass between the two now? */
   open (a: PeerId, b: PeerId): boolean {
-    return this.nodes.get(a)?.isLinked(b) === true && !this.#cuts.has(pair(a, b)) && this.#groups.get(a) === this.#groups.get(b)
+    return this.nodes.get(a)?.isLinked(b) === true &&
+      (this.#cuts.size === 0 || !this.#cuts.has(pair(a, b))) &&
+      (this.#groups.size === 0 || this.#groups.get(a) === this.#groups.get(b))
   }
 
   /** Runs `fn` one latency later, unless the message is lost or the link is down by then. */

@@ -192,7 +192,7 @@ export class Chain implements ChainService {
     if (toHex(name.root) !== toHex(template.bodyRoot)) return this.#refuse(block, how, name, invalid('body-root', 'the body is not the one that the header names'))
     if (this.#verifier === undefined) throw new Error('chain: submit before start')
     const verified = await this.#verifier.verify(parent.meta, block, { mode: how.mode, wrong: this.#condemned, via: how.via })
-    if (!verified.ok && !this.#stopped) return this.#judged(block, how, name, verified.refusal, size)
+    if (!verified.ok && !this.#stopped) return verified.letGo === true ? { status: 'refused', refusal: verified.refusal } : this.#judged(block, how, name, verified.refusal, size)
     const n = verified.ok ? treeNode({ meta: verified.meta, body: block.body, events: verified.events, checked: verified.checked, origin: how.origin }) : undefined
     if (n !== undefined && how.mode === 'own' && !this.#stopped) {
       this.#store.put(n)

@@ -37,6 +37,8 @@ interface Held { readonly key: string, readonly height: number, readonly size: n
 function parseKey (key: string): { digest: Hex, held: Held } | undefined {
   const [height, job, , digest, size] = key.split('/')
   if (size === undefined || fromHex(job, HASH_BYTES) === undefined || fromHex(digest, HASH_BYTES) === undefined) return undefined
+  // A size that is no number would end every count of what is held, and with it the bound.
+  if (!/^\d{10}$/.test(height) || !/^\d{1,9}$/.test(size)) return undefined
   return { digest, held: { key, height: Number(height), size: Number(size) } }
 }
 

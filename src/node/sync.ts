@@ -33,6 +33,8 @@ import { HEADERS_PROTOCOL, MAX_HEADERS_RESPONSE_BYTES, MAX_LOCATOR, MAX_STATUS_B
 export const STATUS_EVERY_MS = 4_000
 /** Peers asked in one go. */
 const STATUS_PEERS = 16
+/** Of a peer that stood where this node stands nothing is asked for so long: what comes next comes by gossip. */
+const AGREED_MS = 3 * STATUS_EVERY_MS
 /** One peer is not asked again sooner than this, whatever happens. */
 const STATUS_LEAST_MS = 1_000
 const STATUS_TIMEOUT_MS = 5_000
@@ -52,6 +54,8 @@ export interface SyncProgress { readonly stage: 'headers' | 'blocks' | 'states' 
 interface Peer {
   status?: Status
   askedAt: number
+  /** When it last said its status, asked or asking. */
+  heardAt: number
   failures: number
   shunnedUntil: number
   /** Of another network: never to be followed. */
@@ -82,6 +86,8 @@ export class Sync {
   readonly #server: SyncServer
   readonly #backfill: Backfill
   readonly #peers = new Map<PeerId, Peer>()
+  /** What statuses() says, until somebody says something else. */
+  #statuses: ReadonlyMap<PeerId, Status> | undefined
   readonly #listeners = new Set<(p: SyncProgress | undefined) => void>()
   readonly #offs: Array<() => void> = []
   #progress: SyncProgress | undefined
@@ -157,7 +163,7 @@ export class Sync {
 
   /** What peers say of themselves. */
   statuses (): ReadonlyMap<PeerId, Status> {
-    return new Map([...this.#peers].flatMap(([id, p]) => p.status === undefined || p.foreign ? [] : [[id, p.status] as const]))
+    return this.#statuses ??= new Map([...this.#peers].flatMap(([id, p]) => p.status === undefined || p.foreign ? [] : [[id, p.status] as const]))
   }
 
   /** Greatest height a peer that is worth following claims. */
@@ -176,10 +182,14 @@ export class Sync {
 
   #peersMoved (s: NetworkStatus): void {
     const present = new Set(s.peers.filter(isDirect).map((p) => p.id))
-    for (const id of this.#peers.keys()) if (!present.has(id)) this.#peers.delete(id)
+    for (const id of this.#peers.keys()) {
+      if (present.has(id)) continue
+      this.#peers.delete(id)
+      this.#statuses = undefined
+    }
     const fresh = [...present].filter((id) => !this.#peers.has(id))
     for (const id of fresh) {
-      this.#peers.set(id, { askedAt: -Infinity, failures: 0, shunnedUntil: 0, foreign: false })
+      this.#peers.set(id, { askedAt: -Infinity, heardAt: -Infinity, failures: 0, shunnedUntil: 0, foreign: false })
       void this.#askStatus(id)
     }
     if (fresh.length > 0) this.#chain.retryUnavailable()
@@ -190,12 +200,18 @@ export class Sync {
     this.#offs.push(this.#clock.after(STATUS_EVERY_MS * (0.75 + jitter / 2), () => {
       this.#offs.pop()
       // Those not asked for the longest first.
-      const ids = [...this.#peers].sort((a, b) => a[1].askedAt - b[1].askedAt).slice(0, STATUS_PEERS).map(([id]) => id)
+      const ids = [...this.#peers].filter(([, p]) => this.#isOld(p)).sort((a, b) => a[1].askedAt - b[1].askedAt).slice(0, STATUS_PEERS).map(([id]) => id)
       for (const id of ids) void this.#askStatus(id)
       // Whoever could have shown the end of the trusted chain has left.
       if (!this.#following && this.unproved() && this.#due.over()) this.#dropSlow()
       this.#pollLater()
     }))
+  }
+
+  /** Its status says little about now: both sides of a link ask, and either learns from it. */
+  #isOld (p: Peer): boolean {
+    const agreed = p.status !== undefined && equalBytes(p.status.head, this.#server.head().hash)
+    return this.#clock.now() - p.heardAt >= (agreed ? AGREED_MS : STATUS_EVERY_MS / 2)
   }
 
   async #askStatus (id: PeerId): Promise<void> {
@@ -212,6 +228,7 @@ export class Sync {
   #heard (id: PeerId, status: Status): void {
     const peer = this.#peers.get(id)
     if (peer === undefined) return
+    this.#statuses = undefined
     if (!equalBytes(status.chain, chainId(this.#chain.head()))) {
       if (!peer.foreign) this.#blame.refuse({ what: 'status', reason: 'header-chain', detail: `of the network ${toHex(status.chain).slice(0, 16)}`, peer: id, fatal: false })
       peer.foreign = true
@@ -219,6 +236,7 @@ export class Sync {
     }
     this.sawVersion(status.version)
     peer.status = status
+    peer.heardAt = this.#clock.now()
     this.#follow()
   }
 

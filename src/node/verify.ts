@@ -27,7 +27,11 @@ const CHECKED: Readonly<Record<Mode, BlockRecord['checked']>> = { full: 'replaye
 
 export type Verified =
   | { readonly ok: true, readonly meta: BlockMeta, readonly events: readonly LedgerEvent[], readonly checked: BlockRecord['checked'] }
-  | { readonly ok: false, readonly refusal: Refusal }
+  /** `letGo`: it was not looked at, and is not worth another try: who else has it will bring it. */
+  | { readonly ok: false, readonly refusal: Refusal, readonly letGo?: true }
+
+/** Blocks of one peer that are being verified or wait for it. `wrong`: one of them was refused by a rule. */
+interface Line { length: number, last: Promise<void>, wrong: boolean }
 
 export interface VerifyOptions {
   readonly mode: Mode
@@ -51,7 +55,7 @@ export class Verifier {
   readonly #states: Pick<StatesService, 'sealState'>
   readonly #limits: VerifyLimits
   readonly #rules: BlockRules
-  readonly #perPeer = new Map<PeerId, number>()
+  readonly #lines = new Map<PeerId, Line>()
   readonly #queue: Array<() => void> = []
   #running = 0
 
@@ -78,35 +82,46 @@ export class Verifier {
 
   async verify (parent: BlockMeta, block: Block, o: VerifyOptions): Promise<Verified> {
     const peer = o.mode === 'own' ? undefined : o.via
-    if (!this.#admit(peer)) return { ok: false, refusal: refusal('unavailable', 'replay-unavailable', `${this.load} blocks wait to be verified`) }
+    const line = peer === undefined ? undefined : this.#lines.get(peer) ?? { length: 0, last: Promise.resolve(), wrong: false }
+    if (this.#queue.length >= this.#limits.waiting || (line !== undefined && line.length >= this.#limits.perPeer)) {
+      return { ok: false, refusal: refusal('unavailable', 'replay-unavailable', `${this.load} blocks wait to be verified`) }
+    }
+    if (peer === undefined || line === undefined) return await this.#inTurn(parent, block, o)
+    this.#lines.set(peer, line)
+    return await this.#inLine(peer, line, async () => await this.#inTurn(parent, block, o))
+  }
+
+  /**
+   * Blocks of one peer are verified one after another, and a wrong one ends the line: a forged block
+   * costs its maker a few hashes and this node a replay, so who brings many shall get one of them.
+   */
+  async #inLine (peer: PeerId, line: Line, verify: () => Promise<Verified>): Promise<Verified> {
+    const before = line.last
+    let done = (): void => {}
+    line.last = new Promise<void>((resolve) => { done = resolve })
+    line.length++
     try {
-      // Own blocks do not queue behind those of strangers.
-      if (this.#running >= this.#limits.running && o.mode !== 'own') await new Promise<void>((resolve) => { this.#queue.push(resolve) })
-      this.#running++
-      try {
-        return await this.#verify(parent, block, o)
-      } finally {
-        this.#running--
-        this.#queue.shift()?.()
-      }
+      await before
+      if (line.wrong) return { ok: false, letGo: true, refusal: refusal('unavailable', 'replay-unavailable', 'whoever brought it has just brought a wrong one') }
+      const verified = await verify()
+      line.wrong = !verified.ok && verified.refusal.verdict === 'invalid'
+      return verified
     } finally {
-      if (peer !== undefined) this.#release(peer)
+      done()
+      if (--line.length === 0) this.#lines.delete(peer)
     }
   }
 
-  #admit (peer: PeerId | undefined): boolean {
-    if (this.#queue.length >= this.#limits.waiting) return false
-    if (peer === undefined) return true
-    const n = this.#perPeer.get(peer) ?? 0
-    if (n >= this.#limits.perPeer) return false
-    this.#perPeer.set(peer, n + 1)
-    return true
-  }
-
-  #release (peer: PeerId): void {
-    const n = this.#perPeer.get(peer)! - 1
-    if (n === 0) this.#perPeer.delete(peer)
-    else this.#perPeer.set(peer, n)
+  /** Own blocks do not queue behind those of strangers. */
+  async #inTurn (parent: BlockMeta, block: Block, o: VerifyOptions): Promise<Verified> {
+    if (this.#running >= this.#limits.running && o.mode !== 'own') await new Promise<void>((resolve) => { this.#queue.push(resolve) })
+    this.#running++
+    try {
+      return await this.#verify(parent, block, o)
+    } finally {
+      this.#running--
+      this.#queue.shift()?.()
+    }
   }
 
   async #verify (parent: BlockMeta, block: Block, o: VerifyOptions): Promise<Verified> {

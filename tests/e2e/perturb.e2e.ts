@@ -13,6 +13,8 @@ import { World } from './perturb/world.ts'
 const SEED = Date.now().toString(36)
 const KILLS = 4
 const STEPS = 6
+/** Under a minute on two free cores; a busy machine is no fault of the tabs. */
+const SLOW_MS = 600_000
 
 let world: World
 
@@ -25,12 +27,16 @@ async function autopsyAfter (fault: (who: Identity) => Promise<void>): Promise<L
   const who = first()
   const { dead, diedAt } = await world.die(profile, profile.seats, 'renderers')
   await fault(who)
+  world.quiet = true
   await world.autopsy(profile, dead, diedAt)
+  world.quiet = false
   return world.failures.splice(0)
 }
 
 async function reopen (): Promise<void> {
+  world.quiet = true
   await Promise.all(world.profiles[0].seats.map(async s => { await world.back(s, new Map()) }))
+  world.quiet = false
   world.failures.splice(0)
 }
 
@@ -49,7 +55,6 @@ test('tabs that are killed and disturbed at random lose no block and no credit, 
     let done = 0
     for (let killed = 0; killed < KILLS / 2 || done < STEPS / 2; done++) {
       const step = plan.next().value
-      await new Promise(resolve => setTimeout(resolve, step.pauseMs))
       await world.act(step)
       if (step.action.kind === 'kill') killed += step.action.tabs.length
     }
@@ -61,7 +66,7 @@ test('tabs that are killed and disturbed at random lose no block and no credit, 
   expect(world.kills).toBeGreaterThanOrEqual(KILLS)
   expect(world.figures.blocksChecked).toBeGreaterThan(0)
   expect(world.figures.creditsChecked).toBeGreaterThan(0)
-})
+}, SLOW_MS)
 
 test('a block that is missing, a swapped key, a forgotten transfer and forgotten slices are found on the disk', async () => {
   await until('credits to send, and an own block', 60_000, async () => BigInt(first().shown?.balance ?? 0) > 100_000n && world.oracle.minedBy(first().miner).some(b => b.claim !== undefined && b.height > world.oracle.top - 20))
@@ -74,7 +79,7 @@ test('a block that is missing, a swapped key, a forgotten transfer and forgotten
     await witness.dropBlock(context, who.database, own.hash)
     await witness.swapSeed(context)
   })
-  expect(new Set(forgotten.map(l => l.what))).toEqual(expect.objectContaining(new Set(['block', 'key', 'transaction', 'slice'])))
+  expect([...new Set(forgotten.map(l => l.what))]).toEqual(expect.arrayContaining(['block', 'key', 'transaction', 'slice']))
 })
 
 test('a tab that shows less than its disk gives it is found', async () => {

@@ -7,6 +7,8 @@ export const CORPUS_FOLDER = fileURLToPath(new URL('./corpus', import.meta.url))
 /** Bounds of what is kept in the repository. */
 export const CORPUS_INPUTS_MAX = 32
 export const CORPUS_INPUT_BYTES_MAX = 1_500
+/** Of one target. */
+export const CORPUS_TARGET_BYTES_MAX = 4_000
 export const CORPUS_BYTES_MAX = 200_000
 
 const fileOf = (target: string): string => join(CORPUS_FOLDER, `${target}.txt`)

@@ -52,6 +52,8 @@ export interface Report {
 const FAILURES_KEPT = 5
 /** Inputs kept beside the seeds. */
 const POOL_MAX = 512
+/** The newest finds, which are mutated the most. */
+const NEWEST = 4
 /** One input in so many starts from a newly drawn value, where a target can draw one. */
 const FRESH_EVERY = 32
 const MINIMISE_TRIES = 4_000
@@ -143,6 +145,17 @@ export async function fuzz (target: Target, options: RunOptions): Promise<Report
     else pool[start.length + spare++ % POOL_MAX] = copy
   }
 
+  const next = (): Uint8Array => {
+    if (target.fresh !== undefined && rng.below(target.freshEvery ?? FRESH_EVERY) === 0) {
+      const drawn = target.fresh(rng)
+      return (rng.u32() & 1) === 0 ? drawn : mutator.mutate(drawn, pool)
+    }
+    return mutator.mutate(base(), pool)
+  }
+  /** Half of the time one of the newest finds: the way goes on from there. */
+  const base = (): Uint8Array =>
+    kept.length > 0 && (rng.u32() & 1) === 0 ? kept[kept.length - 1 - rng.below(Math.min(kept.length, NEWEST))] : rng.pick(pool)
+
   if (coverage !== undefined) {
     coverage.seen.fill(0)
     coverage.reached = 0
@@ -155,8 +168,7 @@ export async function fuzz (target: Target, options: RunOptions): Promise<Report
   }
   const blocks = coverage?.reached ?? 0
   while (done < inputs) {
-    const fresh = target.fresh !== undefined && rng.below(FRESH_EVERY) === 0 ? [target.fresh(rng)] : pool
-    const input = mutator.mutate(fresh)
+    const input = next()
     watch?.note(input)
     const reached = coverage?.reached ?? 0
     done++
@@ -173,7 +185,7 @@ export async function fuzz (target: Target, options: RunOptions): Promise<Report
       continue
     }
     if (isNew || (coverage !== undefined && coverage.reached > reached)) keep(input)
-    if ((done & 0x3ff) === 0 && Date.now() > untilMs) break
+    if ((done & 0xf) === 0 && Date.now() > untilMs) break
   }
   return {
     target: target.name,
@@ -189,8 +201,11 @@ export async function fuzz (target: Target, options: RunOptions): Promise<Report
   }
 }
 
-/** Of `inputs`, short ones first, those that reach a block or an answer that none before them did. */
-export async function distil (target: Target, inputs: readonly Uint8Array[], coverage: Coverage, count: number): Promise<Uint8Array[]> {
+/**
+ * Of `inputs`, short ones first, those that reach a block or an answer that none before them did; of
+ * these the ones that reach the most, within `count` and `bytes`, and one at least.
+ */
+export async function distil (target: Target, inputs: readonly Uint8Array[], coverage: Coverage, count: number, bytes = Infinity): Promise<Uint8Array[]> {
   const reasons = new Set<string>()
   const chosen: Array<{ readonly input: Uint8Array, readonly gain: number }> = []
   coverage.seen.fill(0)
@@ -202,5 +217,12 @@ export async function distil (target: Target, inputs: readonly Uint8Array[], cov
     reasons.add(reason)
     if (gain > 0) chosen.push({ input, gain })
   }
-  return chosen.sort((a, b) => b.gain - a.gain).slice(0, count).map(c => c.input).sort((a, b) => a.length - b.length)
+  const best: Uint8Array[] = []
+  let left = bytes
+  for (const { input } of chosen.sort((a, b) => b.gain - a.gain)) {
+    if (best.length === count || (best.length > 0 && input.length > left)) continue
+    best.push(input)
+    left -= input.length
+  }
+  return best.sort((a, b) => a.length - b.length)
 }

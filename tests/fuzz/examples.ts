@@ -3,4 +3,6 @@ import { readdirSync, readFileSync } from 'node:fs'
 
 const FOLDER = new URL('../../examples/', import.meta.url)
 
-export const examples = (): string[] => readdirSync(FOLDER).filter(name => name.endsWith('.json')).sort().map(name => readFileSync(new URL(name, FOLDER), 'utf8'))
+let read: readonly string[] | undefined
+
+export const examples = (): readonly string[] => read ??= readdirSync(FOLDER).filter(name => name.endsWith('.json')).sort().map(name => readFileSync(new URL(name, FOLDER), 'utf8'))

@@ -29,10 +29,9 @@ export class Mutator {
     this.#buffer = new Uint8Array(max)
   }
 
-  /** An input made from one of `pool`. It is valid until the next call. */
-  mutate (pool: readonly Uint8Array[]): Uint8Array {
+  /** An input made from `from`, perhaps with pieces of `pool`. It is valid until the next call. */
+  mutate (from: Uint8Array, pool: readonly Uint8Array[]): Uint8Array {
     const rng = this.#rng
-    const from = rng.pick(pool)
     this.#length = Math.min(from.length, this.#max)
     this.#buffer.set(this.#length === from.length ? from : from.subarray(0, this.#length))
     // Mostly few changes: an input with many is refused by the first rule it breaks.

@@ -1,12 +1,13 @@
 /**
  * `npm run fuzz -- [--target NAME] [--inputs N] [--seed S] [--minutes M] [--keep] [--json]`
  *
- * Fuzzes every target, or the one of that NAME, or those whose name contains it, with N inputs each, guided by the blocks
- * of code they reach. The seed that is printed first brings the same inputs again. --keep renews
- * tests/fuzz/corpus from what was found; --minutes ends the whole run early.
+ * Fuzzes every target, or the one of that NAME, or those whose name contains it, with N inputs each
+ * (slow ones with fewer), guided by the blocks of code they reach. The seed that is printed first
+ * brings the same inputs again. --keep renews tests/fuzz/corpus from what was found; --minutes ends
+ * the whole run early.
  */
 import { parseArgs } from 'node:util'
-import { CORPUS_INPUT_BYTES_MAX, CORPUS_INPUTS_MAX, loadCorpus, saveCorpus } from './corpus.ts'
+import { CORPUS_INPUT_BYTES_MAX, CORPUS_INPUTS_MAX, CORPUS_TARGET_BYTES_MAX, loadCorpus, saveCorpus } from './corpus.ts'
 import { distil, fuzz, type Report } from './engine.ts'
 import { startCoverage } from './instrument.ts'
 import { startWatchdog } from './watchdog.ts'
@@ -45,10 +46,10 @@ let failures = 0
 for (const target of chosen) {
   const label = `${target.name}, seed ${seed}`
   const { watch, stop } = startWatchdog(label, HANG_MS)
-  const report = await fuzz(target, { inputs, seed, corpus: loadCorpus(target.name), coverage, watch, untilMs })
+  const report = await fuzz(target, { inputs: Math.ceil(inputs / (target.slowness ?? 1)), seed, corpus: loadCorpus(target.name), coverage, watch, untilMs })
   if (values.keep && report.failures.length === 0) {
     const candidates = [...loadCorpus(target.name), ...report.kept].filter(input => input.length <= CORPUS_INPUT_BYTES_MAX)
-    saveCorpus(target.name, await distil(target, candidates, coverage, CORPUS_INPUTS_MAX))
+    saveCorpus(target.name, await distil(target, candidates, coverage, CORPUS_INPUTS_MAX, CORPUS_TARGET_BYTES_MAX))
   }
   await stop()
   failures += report.failures.length

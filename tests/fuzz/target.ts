@@ -12,12 +12,16 @@ export interface Target {
   readonly max: number
   /** What it fuzzes, as 'path#function': tests/fuzz/closedWorld.test.ts wants every parser in some target. */
   readonly covers: readonly string[]
+  /** Takes so many times as long as a decoder, and gets as many fewer inputs. */
+  readonly slowness?: number
   /** Words of the format. */
   readonly dictionary?: readonly Uint8Array[]
   /** Good inputs to begin with. */
   readonly seeds: (rng: Rng) => readonly Uint8Array[]
-  /** A new good input, where they can be drawn. */
+  /** A new input of the right form, where they can be drawn; half of them are run as they are. */
   readonly fresh?: (rng: Rng) => Uint8Array
+  /** One input in so many begins with a drawn one. */
+  readonly freshEvery?: number
   readonly run: (input: Uint8Array) => string | Promise<string>
 }
 

@@ -1,5 +1,6 @@
 /** Every target of the fuzzer. */
 import type { Target } from './target.ts'
+import { differentialTargets } from './targets/differential.ts'
 import { fileTargets } from './targets/files.ts'
 import { netTargets } from './targets/net.ts'
 import { ruleTargets } from './targets/rules.ts'
@@ -8,4 +9,4 @@ import { textTargets } from './targets/texts.ts'
 import { trainingTargets } from './targets/training.ts'
 import { wireTargets } from './targets/wire.ts'
 
-export const TARGETS: readonly Target[] = [...wireTargets, ...netTargets, ...trainingTargets, ...fileTargets, ...textTargets, ...storedTargets, ...ruleTargets]
+export const TARGETS: readonly Target[] = [...wireTargets, ...netTargets, ...trainingTargets, ...fileTargets, ...textTargets, ...storedTargets, ...ruleTargets, ...differentialTargets]

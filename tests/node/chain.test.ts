@@ -174,6 +174,24 @@ describe('what cannot be judged yet', () => {
 })
 
 describe('what is refused', () => {
+  it('replays one of the forged blocks that a peer brings at once, and nothing of the others', async () => {
+    const r = rig()
+    let open = (): void => {}
+    r.replay.gate = new Promise((resolve) => { open = resolve })
+    const forged = Array.from({ length: 6 }, (_, i) => r.kit.mine(r.kit.genesis, { slice: i, miner: keyPair(7 + i) }))
+    const right = r.kit.mine(r.kit.genesis, { slice: 20 })
+    for (const b of forged) r.replay.wrong.add(hex(b.meta))
+    const flood = Promise.all([...forged, right].map(async (b) => await r.chain.submit(b.block, 'x', 'flooder')))
+    await settle()
+    open()
+    expect((await flood).map((x) => x.status)).toEqual(Array.from({ length: 7 }, () => 'refused'))
+    expect(r.replay.replayed).toEqual([hex(forged[0].meta)])
+    await r.clock.advance(31_000)
+    expect(r.replay.replayed).toHaveLength(1)
+    // What was right among them is nobody's fault, and comes by another way.
+    expect((await r.chain.submit(right.block, 'x', 'other')).status).toBe('added')
+  })
+
   it('names a wrong replay, blames the peer and the miner, and remembers', async () => {
     const r = rig()
     const bad = r.kit.mine(r.kit.genesis, { miner: keyPair(7) })

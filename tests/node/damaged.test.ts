@@ -8,6 +8,7 @@ import { toHex } from '../../src/core/codec/ssz.ts'
 import { Curve } from '../../src/node/curve.ts'
 import { DatasetStore } from '../../src/node/datasetStore.ts'
 import { RingLog } from '../../src/node/log.ts'
+import { Payloads } from '../../src/node/payloads.ts'
 import { SliceCounter } from '../../src/node/sliceCounter.ts'
 import { Snapshots } from '../../src/node/snapshots.ts'
 import type { StoreName } from '../../src/ports/storage.ts'
@@ -72,6 +73,25 @@ describe('a stored snapshot', () => {
     await snapshots.start()
     expect(snapshots.has(JOB)).toBe(false)
     expect(snapshots.rounds(JOB)).toEqual([])
+  })
+})
+
+describe('a stored payload', () => {
+  const bytesHeld = async (key: string): Promise<number> => {
+    const payloads = new Payloads({
+      storage: await diskWith('payloads', key, new Uint8Array(12)), network: { handle: async () => () => {} } as never, clock,
+      random: {} as never, blame: { refuse: () => {} }, log: new RingLog(clock), height: () => 9, historyBlocks: 96
+    })
+    await payloads.start()
+    return payloads.bytesHeld
+  }
+
+  it('is counted by the size in its key', async () => {
+    expect(await bytesHeld(`0000000008/${JOB}/3/${JOB}/12`)).toBe(12)
+  })
+
+  it.each([`0000000008/${JOB}/3/${JOB}/x`, `0000000008/${JOB}/3/${JOB}/`, `8/${JOB}/3/${JOB}/12`, `0000000008/${JOB}/3/${JOB}/1e99`])('is not counted under the key %s: the bound of all would be lost', async key => {
+    expect(await bytesHeld(key)).toBe(0)
   })
 })
 

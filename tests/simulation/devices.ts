@@ -64,12 +64,12 @@ class Remembered<T> {
   }
 }
 
-/** The reference kernels, each slice once. What it is done on is part of its name: a miner may have flipped labels. */
+/** The reference kernels, each slice once. The key stands for the records, but not for the labels an enemy gives them. */
 export function realKernels (): Kernels {
   const slices = new Remembered<SliceResult>(4096)
   const evaluations = new Remembered<EvaluationResult>(256)
   return {
-    slice: task => slices.get(`${toHex(hash('sim-task', task.noiseKey, task.inputs, task.labels))}/${nameOf(task.state)}/${task.lr20}/${task.steps}`, () => {
+    slice: task => slices.get(`${toHex(task.noiseKey)}/${nameOf(task.state)}/${task.lr20}/${task.steps}/${toHex(task.labels)}`, () => {
       const state = referenceKernels.runSlice(task)
       const payload = encodePayload(task.state, state)
       return { stateHash: stateHash(state), state, payload, payloadDigest: payloadDigest(payload), macs: 0, elapsedMs: 0 }

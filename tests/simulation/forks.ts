@@ -23,7 +23,7 @@ export async function forksSweep (o: SweepOptions): Promise<SweepReport> {
   const command = o.command ?? `npm run sim -- --scenario forks --seed ${seed}`
   const points: WorldReport[] = []
   for (const nodes of sizes) {
-    const options: WorldOptions = { seed: `${seed}/${nodes}`, nodes, compute: 'stand-in', laptopSliceMs: 1_000, warm: true }
+    const options: WorldOptions = { seed: `${seed}/${nodes}`, nodes, compute: 'stand-in', laptopSliceMs: 250, warm: true }
     const begun = performance.now()
     const world = new World(options)
     const observer = new Observer(world, 5_000)

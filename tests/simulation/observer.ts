@@ -23,6 +23,8 @@ export interface ReportWords {
   readonly scenario: string
   readonly wallMs: number
   readonly violations?: readonly Violation[]
+  /** What the checkers look for, a sentence each. */
+  readonly checked?: readonly string[]
   readonly options?: WorldReport['options']
   readonly healedAtMs?: number
 }
@@ -68,6 +70,7 @@ export class Observer {
       options: { compute: world.options.compute, 'block interval, ms': world.params.blockIntervalMs, 'a slice on a laptop, ms': world.options.laptopSliceMs, ...words.options },
       nodes: tabs.length, attackers, virtualMs: world.elapsed, wallMs: words.wallMs, events: world.scheduler.events,
       violations: words.violations ?? [],
+      ...(words.checked === undefined ? {} : { checked: words.checked }),
       ...forks(this.blocks, head, settledHeight),
       forksOverTime: forkWindows(this.blocks, head, world.elapsed, WINDOWS, settledHeight),
       propagationMs: spread(propagationMs(this.blocks, this.heads)),

@@ -12,7 +12,7 @@ import { paramsOf, printable, type SimOptions } from './options.ts'
 import type { WorldReport } from './report/types.ts'
 import { Seeded } from './seeded.ts'
 import { Users } from './users.ts'
-import { Watch } from './watch.ts'
+import { CHECKED, Watch } from './watch.ts'
 import { World } from './world.ts'
 
 const LOOK_MS = 5_000
@@ -65,7 +65,7 @@ export async function runWorld (o: SimOptions, course: Course): Promise<WorldRep
     if (agreedAtMs !== undefined) watch.finish(users)
     for (const e of [...faults.mistakes, ...users.mistakes]) watch.fail('simulator', e instanceof Error ? e.stack ?? e.message : String(e))
     const report = observer.report({
-      command: course.command, scenario: course.scenario, wallMs: performance.now() - begun, violations: watch.violations,
+      command: course.command, scenario: course.scenario, wallMs: performance.now() - begun, violations: watch.violations, checked: CHECKED,
       options: { ...printable(o), ...prefixed('struck: ', faults.counts), ...prefixed('users: ', users.counts), ...Object.assign({}, ...squads.map(squad => prefixed(`${squad.name}: `, squad.deeds.all()))) as Record<string, number>, ...prefixed('refused between honest: ', watch.refusedBetweenHonest), 'deepest reorganisation': watch.deepestReorganisation, 'wrong contributions sealed': watch.sealedWrong },
       healedAtMs
     })

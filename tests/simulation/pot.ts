@@ -12,7 +12,7 @@ import { fromHex, toHex } from '../../src/core/codec/ssz.ts'
 import { ascii, hash } from '../../src/core/crypto/hash.ts'
 import { publicKey, sign } from '../../src/core/crypto/keys.ts'
 import { account } from '../../src/core/ledger/state.ts'
-import { GRAINS_PER_CREDIT, HASH_BYTES } from '../../src/core/params.ts'
+import { type ChainParams, GRAINS_PER_CREDIT, HASH_BYTES } from '../../src/core/params.ts'
 import type { Node } from '../../src/node/node.ts'
 import { WalletDesk } from '../../src/node/walletDesk.ts'
 import { transactionsTopic } from '../../src/node/blocksGossip.ts'
@@ -80,9 +80,9 @@ async function pays (miners: readonly Tab[], user: Uint8Array): Promise<boolean>
 }
 
 /** One world: n nodes that train, and as there one process for all users, here a tab that does not train. */
-export async function potRun (n: number, seed: string, command: string): Promise<PotRun> {
+export async function potRun (n: number, seed: string, command: string, params?: Partial<ChainParams>): Promise<PotRun> {
   const begun = performance.now()
-  const world = new World({ seed: `${seed}/${n}`, nodes: n + 1, compute: 'real', laptopSliceMs: 250, warm: true, devices: () => 'laptop' })
+  const world = new World({ seed: `${seed}/${n}`, nodes: n + 1, compute: 'real', laptopSliceMs: 250, warm: true, devices: () => 'laptop', params })
   const observer = new Observer(world)
   const [usersTab, ...miners] = world.tabs
   world.listen({ opened: (tab, node) => { if (tab === usersTab) void node.setMining({ on: false }) } })

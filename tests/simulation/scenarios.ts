@@ -1,9 +1,13 @@
 /** What `npm run sim -- --scenario NAME` can run: name, what it is, and the function that does it. */
 import { ATTACKERS } from './attackers.ts'
+import { datacentreWorld } from './datacentre.ts'
 import { forksSweep } from './forks.ts'
 import { drawOptions, printable } from './options.ts'
 import { runWorld } from './phases.ts'
+import { pot, type PotRun } from './pot.ts'
+import { scaleSweep } from './scale.ts'
 import type { Report } from './report/types.ts'
+import { selfishSweep } from './selfish.ts'
 
 export interface ScenarioOptions {
   readonly seed: string
@@ -30,8 +34,29 @@ async function faults (o: ScenarioOptions): Promise<Report> {
 
 export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   faults: { about: 'everything that can go wrong, as drawn from the seed; then healed, and all must agree', run: faults },
+  pot: {
+    about: "the Proof of Training prototype's experiment with our nodes, its table beside ours; --nodes for one size alone",
+    run: async o => {
+      const onRun = (r: PotRun): void => { o.progress(`${r.n} nodes, seed ${r.seed}: ${r.blocks} blocks in ${r.seconds.toFixed(0)} s, ${r.confirmed} transfers, ${r.orphaned} blocks beside them`) }
+      const { report, text } = await pot({ seed: o.seed, sizes: o.nodes === undefined ? undefined : [o.nodes], command: o.command, onRun })
+      o.progress(text)
+      return report
+    }
+  },
   forks: {
     about: 'calm worlds of 20 to 200 nodes: how forks, propagation and traffic grow',
     run: async o => await forksSweep({ seed: o.seed, virtualMs: o.hours === undefined ? undefined : o.hours * 3_600_000, command: o.command, onPoint: p => { o.progress(`${p.nodes} nodes: fork rate ${p.forkRate.toFixed(3)}`) } })
+  },
+  scale: {
+    about: 'calm worlds of 20, 200 and --nodes (2000): forks, traffic, disk and time they take; nothing per tab may grow faster than log N',
+    run: async o => await scaleSweep({ seed: o.seed, nodes: o.nodes ?? 2_000, hours: o.hours ?? 1, command: o.command, progress: o.progress })
+  },
+  datacentre: {
+    about: 'one data-centre GPU among 200 laptops: its share of work, blocks, contributions and credits',
+    run: async o => await datacentreWorld({ seed: o.seed, nodes: o.nodes, virtualMs: o.hours === undefined ? undefined : o.hours * 3_600_000, command: o.command })
+  },
+  selfish: {
+    about: 'a selfish pool with a quarter and with a third of the work over 2 000 blocks each, beside what theory allows',
+    run: async o => await selfishSweep({ seed: o.seed, command: o.command, onPoint: p => { o.progress(`${p.scenario}, ${p.nodes} tabs: ${JSON.stringify(p.options)}`) } })
   }
 }

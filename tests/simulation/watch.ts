@@ -295,3 +295,16 @@ export class Watch {
     }
   }
 }
+
+/** What is looked for, a sentence each, for the report. */
+export const CHECKED: readonly string[] = [
+  'Every block that an honest node takes, and what it says of its head and of everybody\'s credits, passes an audit by other code: rules, tickets, seals, supply and escrow.',
+  'No block of a device that computes wrong bits is taken by who redoes it; at the end the newest slices are redone once more where they are real.',
+  'A block that a tab was told is on its disk is there after it loads again, and its head is not behind that.',
+  'Honest nodes neither ban nor keep refusing one another.',
+  'Nobody honest has many more blocks than the work is worth; without attackers, nor many fewer.',
+  'A transfer that a wallet took is in the chain, still waits, or its nonce was spent otherwise.',
+  'Blocks held, transactions waiting and bytes on the disk stay within their bounds.',
+  'An honest node logs no error and leaves no rejection without a handler.',
+  'After healing all honest nodes agree within the time given, and the chain and its rounds go on.'
+]

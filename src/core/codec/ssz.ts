@@ -54,10 +54,14 @@ export function compareBytes (a: Uint8Array, b: Uint8Array): number {
 
 const HEX = Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, '0'))
 
+/** Two bytes at a time: names are made of hashes all the time. */
+const HEX16 = Array.from({ length: 65_536 }, (_, i) => HEX[i >> 8] + HEX[i & 255])
+
 export function toHex (bytes: Uint8Array): string {
   let s = ''
-  for (let i = 0; i < bytes.length; i++) s += HEX[bytes[i]]
-  return s
+  const even = bytes.length & ~1
+  for (let i = 0; i < even; i += 2) s += HEX16[bytes[i] << 8 | bytes[i + 1]]
+  return even === bytes.length ? s : s + HEX[bytes[even]]
 }
 
 /** Undefined unless `hex` is lower-case hex of exactly `length` bytes. */

@@ -79,6 +79,7 @@ export function genesisText (params: P.ChainParams, benchmark: JobSpec): string 
     ['cancelDelay', params.cancelDelay],
     ['maxContributionsPerSeal', P.MAX_CONTRIBUTIONS_PER_SEAL],
     ['maxContributionSlices', P.MAX_CONTRIBUTION_SLICES],
+    ['offerShareLeast', P.OFFER_SHARE_LEAST],
     ['maxSealsPerBlock', P.MAX_SEALS_PER_BLOCK],
     ['maxTransactionsPerBlock', P.MAX_TRANSACTIONS_PER_BLOCK],
     ['maxBodyBytes', P.MAX_BODY_BYTES],

@@ -3,7 +3,7 @@ import { compareBytes, equalBytes } from '../codec/ssz.ts'
 import type { Claim } from '../codec/wire.ts'
 import { firstU32, hash, u32le } from '../crypto/hash.ts'
 import { benchmarkJob, findJob, type JobRecord, type LedgerState } from '../ledger/state.ts'
-import { type ChainParams, JOB_DRAW_CAP, MAX_CONTRIBUTION_SLICES, MAX_CONTRIBUTIONS_PER_SEAL } from '../params.ts'
+import { type ChainParams, JOB_DRAW_CAP, MAX_CONTRIBUTION_SLICES, MAX_CONTRIBUTIONS_PER_SEAL, OFFER_SHARE_WHOLE } from '../params.ts'
 import { ancestor, type BlockMeta, type HeaderMeta } from './chain.ts'
 
 /** Height of the block whose rho draws for a template at `height`. */
@@ -60,14 +60,17 @@ export function distinctMiners (tip: HeaderMeta, count: number): readonly Uint8A
 }
 
 /**
- * Whether a slice may become a contribution. With n miners at work, n * S_MAX slices are offered
- * and about R_MAX of them drawn, so that traffic per node does not grow with the network.
+ * Whether a slice may become a contribution. With n miners at work, n * S_MAX slices are worked on
+ * and about R_MAX of them drawn, so that traffic per node does not grow with the network. The miners
+ * of the last blocks are those n while they are few; where more work than blocks can tell, the job's
+ * offer share, which follows how full its seals are, brings the number down.
  */
-export function eligible (params: ChainParams, q: HeaderMeta, claim: Pick<Claim, 'template' | 'slice'>): boolean {
+export function eligible (params: ChainParams, q: BlockMeta, claim: Pick<Claim, 'template' | 'slice'>): boolean {
   if (claim.slice >= MAX_CONTRIBUTION_SLICES) return false
   const { job, round, miner } = claim.template
   const x = firstU32(hash('eligible', q.rho, job, u32le(round), miner, u32le(claim.slice)))
   const miners = Math.max(1, distinctMiners(q, params.minerCountBlocks).length)
-  // At most 2^32 * 64 * 4 = 2^40: exact.
-  return x * miners * MAX_CONTRIBUTION_SLICES < MAX_CONTRIBUTIONS_PER_SEAL * 2 ** 32
+  const share = findJob(q.ledger, job)?.offerShare ?? OFFER_SHARE_WHOLE
+  // At most 2^32 * 64 * 4 = 2^40 and 2^5 * 2^16 * 2^16: exact.
+  return x * miners * MAX_CONTRIBUTION_SLICES < MAX_CONTRIBUTIONS_PER_SEAL * 2 ** 16 * share
 }

@@ -8,7 +8,7 @@ import { decodeJobSpec } from '../codec/jobSpec.ts'
 import { equalBytes, ZERO32 } from '../codec/ssz.ts'
 import { ACTION_CANCEL_JOB, ACTION_POST_JOB, ACTION_TRANSFER, type CancelJob, type PostJob, type Transaction, type Transfer } from '../codec/wire.ts'
 import { jobId, specHash, transactionId } from '../crypto/ids.ts'
-import { type ChainParams, CONTRIBUTION_SUBSIDY_SHARE, MAX_ACTIVE_JOBS, MAX_WAITING_BLOCKS } from '../params.ts'
+import { type ChainParams, CONTRIBUTION_SUBSIDY_SHARE, MAX_ACTIVE_JOBS, MAX_CONTRIBUTIONS_PER_SEAL, MAX_WAITING_BLOCKS, OFFER_SHARE_LEAST, OFFER_SHARE_WHOLE } from '../params.ts'
 import { account, findJob, isEnded, type JobRecord, type JobStatus, type LedgerState, type Maturing, MAX_ENDED_JOBS, withAccount } from './state.ts'
 
 /** Deadlines lie this many blocks ahead of the block that posts the job, at least and at most. */
@@ -158,7 +158,8 @@ function postJob (params: ChainParams, ledger: LedgerState, tx: Transaction, act
     postedAt: ledger.height,
     deadline,
     cancelsAt: 0,
-    endedAt: 0
+    endedAt: 0,
+    offerShare: OFFER_SHARE_WHOLE
   }
   return {
     ok: true,
@@ -219,6 +220,17 @@ export interface SealEffect {
   readonly payees: readonly Uint8Array[]
 }
 
+/**
+ * Traffic per round must not grow with the number of miners, and nobody can count them: a full seal
+ * says that more was offered than it could carry, one that is not a quarter full that there is room.
+ * The seal of round 0 carries none and says nothing.
+ */
+export function offerShareAfter (share: number, contributions: number): number {
+  if (contributions === MAX_CONTRIBUTIONS_PER_SEAL) return Math.max(OFFER_SHARE_LEAST, share - Math.floor(share / 16))
+  if (contributions > 0 && 4 * contributions < MAX_CONTRIBUTIONS_PER_SEAL) return Math.min(OFFER_SHARE_WHOLE, share + Math.floor(share / 16))
+  return share
+}
+
 /** The job after a seal, and how many of its contributions the escrow paid; also for seals not yet in a block. */
 export function jobAfterSeal (job: JobRecord, seal: SealEffect, height: number): { readonly job: JobRecord, readonly paid: number, readonly refund: bigint } {
   const sealed: JobRecord = {
@@ -227,7 +239,8 @@ export function jobAfterSeal (job: JobRecord, seal: SealEffect, height: number):
     round: seal.round,
     seal: seal.hash,
     stateHash: seal.stateHash,
-    sealAnchorHeight: seal.anchorHeight
+    sealAnchorHeight: seal.anchorHeight,
+    offerShare: offerShareAfter(job.offerShare, seal.payees.length)
   }
   if (job.status === 'benchmark') return { job: sealed, paid: 0, refund: 0n }
   const affordable = job.escrowLeft / job.pricePerContribution

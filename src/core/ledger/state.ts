@@ -7,7 +7,7 @@ import { decodeJobSpec, encodeJobSpec, type JobSpec } from '../codec/jobSpec.ts'
 import { byteList, Bytes32, type Decoded, decode, toHex, U32, U64, U8, compareBytes, equalBytes, ZERO32 } from '../codec/ssz.ts'
 import { hash, u32le, u64le } from '../crypto/hash.ts'
 import { MerkleMap } from '../crypto/merkleMap.ts'
-import { MAX_ACTIVE_JOBS, MAX_SPEC_BYTES } from '../params.ts'
+import { MAX_ACTIVE_JOBS, MAX_SPEC_BYTES, OFFER_SHARE_LEAST, OFFER_SHARE_WHOLE } from '../params.ts'
 
 export interface Account {
   /** Grains that can be spent now. */
@@ -48,6 +48,8 @@ export interface JobRecord {
   readonly cancelsAt: number
   /** Height at which the job ended; 0 while it has not. */
   readonly endedAt: number
+  /** Of the contributions drawn by the count of miners, so many of OFFER_SHARE_WHOLE may be offered. */
+  readonly offerShare: number
 }
 
 export const MATURING_KINDS = ['block-reward', 'contribution', 'contribution-subsidy', 'fees'] as const
@@ -111,7 +113,8 @@ export function emptyLedger (benchmark: Pick<JobRecord, 'id' | 'spec' | 'stateHa
     postedAt: 0,
     deadline: 0,
     cancelsAt: 0,
-    endedAt: 0
+    endedAt: 0,
+    offerShare: OFFER_SHARE_WHOLE
   }
   return { height: 0, accounts: NO_ACCOUNTS, jobs: [job], maturing: [], issued: 0n, burned: 0n }
 }
@@ -140,7 +143,8 @@ const JobRecordBytes = new ContainerType({
   postedAt: U32,
   deadline: U32,
   cancelsAt: U32,
-  endedAt: U32
+  endedAt: U32,
+  offerShare: U32
 })
 
 const MaturingBytes = new ContainerType({
@@ -237,6 +241,7 @@ export function decodeLedger (bytes: Uint8Array): Decoded<LedgerState> {
     if (open !== (j.endedAt === 0)) return bad('endedAt and status of a job disagree')
     if (j.cancelsAt !== 0 && (status === 'benchmark' || status === 'waiting' || (status === 'active' && j.cancelsAt <= v.height))) return bad('the cancellation of a job is wrong')
     if (j.escrowLeft > j.escrow || (!open && j.escrowLeft !== 0n)) return bad('the escrow left of a job is wrong')
+    if (j.offerShare < OFFER_SHARE_LEAST || j.offerShare > OFFER_SHARE_WHOLE) return bad('the offer share of a job is out of range')
     ids.add(toHex(j.id))
     jobs.push({ ...j, spec: spec.value, status })
   }

@@ -105,7 +105,16 @@ function layerShape (op: Op, input: TensorShape): LayerShape | undefined {
   return undefined
 }
 
+/** Specs never change in place, and what follows from one is asked for at every slice and payload. */
+const shapes = new WeakMap<Model, Shape>()
+
 export function shapeOf (model: Model): Shape {
+  let shape = shapes.get(model)
+  if (shape === undefined) shapes.set(model, shape = buildShape(model))
+  return shape
+}
+
+function buildShape (model: Model): Shape {
   const tensors = [tensor(model.channels, model.height, model.width)]
   const layers: LayerShape[] = []
   const ops: OpShape[] = []

@@ -23,13 +23,13 @@ describe.each([...WIRE_TYPES])(`%s (seed ${SEED})`, (name, type) => {
 
   it('has the naive bytes, value and root', () => {
     const rng = new Rng(seedOf(SEED, name))
-    for (let i = 0; i < 20; i++) {
+    for (let i = 0; i < 10; i++) {
       const value = randomValue(schema, rng)
       const bytes = type.serialize(value)
       expect(serialize(schema, value)).toEqual(bytes)
       expect(deserialize(schema, bytes)).toEqual(value)
       expect(type.deserialize(bytes)).toEqual(value)
-      if (i < 3) expect(hashTreeRoot(schema, value)).toEqual(type.hashTreeRoot(value))
+      if (i < 2) expect(hashTreeRoot(schema, value)).toEqual(type.hashTreeRoot(value))
     }
   })
 
@@ -38,8 +38,8 @@ describe.each([...WIRE_TYPES])(`%s (seed ${SEED})`, (name, type) => {
     const pool = Array.from({ length: 12 }, () => type.serialize(randomValue(schema, rng)))
     const mutator = new Mutator(rng, { max: 4096 })
     let taken = 0
-    for (let i = 0; i < 300; i++) {
-      const bytes = mutator.mutate(pool).slice()
+    for (let i = 0; i < 150; i++) {
+      const bytes = mutator.mutate(rng.pick(pool), pool).slice()
       const got = decode(type, bytes, BOUND)
       let want: unknown
       let refused: string | undefined

@@ -97,7 +97,7 @@ describe('what WebCrypto takes, ZIP-215 takes', () => {
     const mutator = new Mutator(rng, { max: 160 })
     let good = 0
     for (let i = 0; i < 400; i++) {
-      const b = i < pool.length ? pool[i] : mutator.mutate(pool).slice()
+      const b = i < pool.length ? pool[i] : mutator.mutate(rng.pick(pool), pool).slice()
       const [key, signature, message] = [b.slice(0, 32), b.slice(32, 96), b.slice(96)]
       const web = await webCrypto(key, message, signature)
       if (web) good++

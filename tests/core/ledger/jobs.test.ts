@@ -284,6 +284,7 @@ describe('a snapshot', () => {
     expect(reason({ ...ledger, jobs: [benchmark, { ...job, cancelsAt: ledger.height }] })).toContain('cancellation')
     expect(reason({ ...ledger, jobs: [benchmark, { ...job, cancelsAt: ledger.height + 1 }] })).toBe('taken')
     expect(reason({ ...ledger, jobs: [{ ...benchmark, cancelsAt: 99 }] })).toContain('cancellation')
+    for (const offerShare of [15, 65_537]) expect(reason({ ...ledger, jobs: [{ ...benchmark, offerShare }] })).toContain('offer share')
   })
 
   it('is refused with credits out of order or overdue', () => {

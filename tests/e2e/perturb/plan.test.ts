@@ -10,7 +10,7 @@ test('a seed gives the same steps again, and each profile and each seed its own'
   expect(steps('one', 0, 200)).toEqual(steps('one', 0, 200))
   expect(steps('one', 1, 200)).not.toEqual(steps('one', 0, 200))
   expect(steps('two', 0, 200)).not.toEqual(steps('one', 0, 200))
-  expect(steps('one', 0, 3).map(words).join('; ')).toMatchInlineSnapshot(`"step 0.0 kill crash of 1 after a transfer and again after 741 ms; step 0.1 kill browser of 0+1 at a commit after a transfer; step 0.2 kill close of 1 at a commit after a transfer and again after 1438 ms"`)
+  expect(steps('one', 0, 3).map(words).join('; ')).toMatchInlineSnapshot(`"step 0.0 kill renderers of 0+1; step 0.1 cut 0 for 1013 ms; step 0.2 kill crash of 0+1"`)
 })
 
 test('every kind of step and every way to die comes up, and most steps kill', () => {

@@ -37,9 +37,17 @@ export type Action =
   | { readonly kind: 'stop', readonly ms: number }
   | { readonly kind: 'pressure' }
 
-export interface Step { readonly lane: number, readonly number: number, readonly pauseMs: number, readonly action: Action }
+export interface Step {
+  readonly lane: number
+  readonly number: number
+  /** Before the pause the tabs are let come to work. */
+  readonly settle: boolean
+  readonly pauseMs: number
+  readonly action: Action
+}
 
-export const COMMIT_WAIT_MS = 2_500
+/** A block is waited for so long, where a kill is to come while one is written. */
+export const COMMIT_WAIT_MS = 6_000
 /** How often the tabs die again while they come back: one of these. */
 const DEATHS_AT_BOOT = [0, 0, 0, 0, 0, 1, 1, 1, 2, 3]
 
@@ -47,7 +55,7 @@ const DEATHS_AT_BOOT = [0, 0, 0, 0, 0, 1, 1, 1, 2, 3]
 export function * planOf (seed: string, lane: number, tabs: number): Generator<Step, never> {
   const r = new Seeded(seed, `tabs of profile ${lane}`)
   for (let number = 0; ; number++) {
-    yield { lane, number, pauseMs: r.chance(0.25) ? whole(r, 0, 150) : whole(r, 150, 2_200), action: draw(r, lane, tabs) }
+    yield { lane, number, settle: r.chance(0.5), pauseMs: r.chance(0.25) ? whole(r, 0, 150) : whole(r, 150, 2_200), action: draw(r, lane, tabs) }
   }
 }
 
@@ -66,7 +74,7 @@ function draw (r: Seeded, lane: number, tabs: number): Action {
   const kind = weighted(r, { kill: 74, reload: 6, freeze: 5, cut: 5, relay: lane === 0 ? 2 : 0, throttle: 3, stop: 4, pressure: 1 })
   switch (kind) {
     case 'kill': {
-      const how = weighted<KillKind>(r, { crash: 30, close: 15, renderers: 35, browser: 20 })
+      const how = weighted<KillKind>(r, { crash: 30, close: 13, renderers: 45, browser: 12 })
       const all = Array.from({ length: tabs }, (_, i) => i)
       const one = r.below(tabs)
       const both = r.chance(0.5)

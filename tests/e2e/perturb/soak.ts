@@ -96,7 +96,6 @@ async function main (): Promise<number> {
       await Promise.all(lanes.map(async plan => {
         for (let killed = 0; killed < share && Date.now() < deadline && world.failures.length === 0;) {
           const step = plan.next().value
-          await new Promise(resolve => setTimeout(resolve, step.pauseMs))
           await world.act(step)
           if (step.action.kind === 'kill') killed += step.action.tabs.length
         }

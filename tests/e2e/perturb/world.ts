@@ -40,7 +40,11 @@ export interface Figures {
   readonly workingMs: number[]
 }
 
-const AGREE_MS = 120_000
+/** Seconds on a free machine; a peer that was too slow to follow is left alone for minutes. */
+const AGREE_MS = 300_000
+const LOG_LINES = 25
+/** Tabs are let come to work for so long; one that is frozen or cut off may take longer. */
+const SETTLE_MS = 20_000
 const SEND_AMOUNT = 1_000n
 /** A sent transaction this deep in the chain is not looked for any more. */
 const SETTLED_BLOCKS = 20
@@ -54,6 +58,8 @@ export class World implements Listener {
     atCommit: 0, blocksChecked: 0, inFlight: 0, creditsChecked: 0, transactionsSent: 0, transactionsChecked: 0, slicesChecked: 0, returns: 0, returnsHeard: 0, duplicateSlices: 0, backMs: [], workingMs: []
   }
 
+  /** Losses are kept and not said, where they are planted. */
+  quiet = false
   readonly profiles: Profile[] = []
   readonly identities = new Map<string, Identity>()
   readonly #seatOf = new Map<Seat, Identity>()
@@ -77,7 +83,7 @@ export class World implements Listener {
     await Promise.all(world.profiles.flatMap(p => p.seats).map(async seat => {
       await world.#open(seat)
       // Two lanes, for what only two at once can get wrong; little of the time, for all tabs share one machine.
-      await seat.page!.evaluate(async () => { await window.commonweight!.setMining({ on: true, workers: 2, duty: 0.1, backend: 'wasm' }) })
+      await seat.page!.evaluate(async () => { await window.commonweight!.setMining({ on: true, workers: 2, duty: 0.2, backend: 'wasm' }) })
     }))
     return world
   }
@@ -120,7 +126,7 @@ export class World implements Listener {
     for (const loss of losses) {
       const failure = { ...loss, step: this.#step[lane] }
       this.failures.push(failure)
-      process.stderr.write(`LOSS of ${loss.what} at ${failure.step}: ${loss.detail}\n`)
+      if (!this.quiet) process.stderr.write(`LOSS of ${loss.what} at ${failure.step}: ${loss.detail}\n`)
     }
   }
 
@@ -185,10 +191,13 @@ export class World implements Listener {
 
   // --- what is done to them
 
-  /** A step; a tab that does not come back after it counts as lost. */
+  /** A step and the pause before it; a tab that does not come back after it counts as lost. */
   async act (step: Step): Promise<void> {
     this.#step[step.lane] = describe(step)
     try {
+      const { seats } = this.profiles[step.lane]
+      for (const until = Date.now() + SETTLE_MS; step.settle && Date.now() < until && seats.some(s => !s.working);) await sleep(100)
+      await sleep(step.pauseMs)
       await this.#act(step)
     } catch (e) {
       this.fail(step.lane, [{ what: 'start', detail: e instanceof Error ? e.stack ?? e.message : String(e) }])
@@ -332,6 +341,7 @@ export class World implements Listener {
     const heads = (): Array<string | undefined> => seats.map(s => this.#seatOf.get(s)?.shown?.head)
     while (new Set(heads()).size > 1 || seats.some(s => !s.working)) {
       if (Date.now() > deadline) {
+        await Promise.all(seats.map(async s => { await this.#sayLog(s) }))
         this.fail(0, [{ what: 'convergence', detail: seats.map(s => { const v = this.#seatOf.get(s)?.shown; return `${s.name} ${v?.phase} ${v?.height} ${v?.head.slice(0, 8)} with ${v?.tabs} tabs${s.working ? '' : ', not working'}` }).join('; ') }])
         return
       }
@@ -349,6 +359,15 @@ export class World implements Listener {
     const nowhere = [...this.oracle.blocks.values()].filter(b => b.height > this.oracle.top - 60 && b.height > 0 && b.claim === undefined)
     // The newest may have come after the disks were read.
     for (const b of nowhere.filter(x => x.height < this.oracle.top - 3)) this.fail(0, [{ what: 'block', detail: `block ${b.height} ${b.hash.slice(0, 8)} was shown and is on no disk` }])
+  }
+
+  /** What a tab thought of it. */
+  async #sayLog (seat: Seat): Promise<void> {
+    const lines = await Promise.race([
+      seat.page?.evaluate(async n => (await window.commonweight!.logs(n)).map(l => `${new Date(l.timeMs).toISOString().slice(11, 23)} ${l.level} ${l.area}: ${l.text}`), LOG_LINES).catch(() => undefined),
+      sleep(10_000).then(() => undefined)
+    ])
+    process.stderr.write(`${seat.name}:\n${(lines ?? ['does not answer']).map(l => `  ${l}\n`).join('')}`)
   }
 
   /** Every browser at the same moment: nobody is left who could hand anything back. */

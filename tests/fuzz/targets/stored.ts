@@ -13,6 +13,7 @@ import { DatasetStore } from '../../../src/node/datasetStore.ts'
 import { History } from '../../../src/node/history.ts'
 import { MiningControl } from '../../../src/node/miningControl.ts'
 import type { Log } from '../../../src/node/parts.ts'
+import { Payloads } from '../../../src/node/payloads.ts'
 import { ChainStore, heightKey } from '../../../src/node/persist.ts'
 import { SliceCounter } from '../../../src/node/sliceCounter.ts'
 import { Snapshots } from '../../../src/node/snapshots.ts'
@@ -254,4 +255,23 @@ const snapshotKeys: Target = {
   }
 }
 
-export const storedTargets: readonly Target[] = [header, snapshot, condemned, history, curve, slices, settings, note, snapshotKeys]
+const payloadKeys: Target = {
+  name: 'stored/payload-keys',
+  max: 256,
+  covers: ['src/node/payloads.ts#parseKey'],
+  dictionary: words('/', '0000000001', JOB, '-1', 'NaN', '1e9', ' '),
+  seeds: () => words(`0000000008/${JOB}/3/${JOB}/120`, `x/${JOB}/3/${JOB}/y`, '', '////'),
+  run: async input => {
+    const disk = new OneValue()
+    disk.key = new TextDecoder().decode(input)
+    const payloads = new Payloads({
+      storage: disk, network: { handle: async () => () => {} } as never, clock: new ManualClock(0), random: {} as never,
+      blame: { refuse: () => {} }, log: new Said(), height: () => 9, historyBlocks: 96
+    })
+    await payloads.start()
+    must(Number.isSafeInteger(payloads.bytesHeld) && payloads.bytesHeld >= 0, 'bytes that cannot be counted')
+    return payloads.bytesHeld > 0 ? ACCEPTED : 'no payload'
+  }
+}
+
+export const storedTargets: readonly Target[] = [payloadKeys, header, snapshot, condemned, history, curve, slices, settings, note, snapshotKeys]

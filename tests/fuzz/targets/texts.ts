@@ -1,10 +1,9 @@
 /** What people type, paste or load as text: amounts, addresses, numbers, JSON, job files, routes, drafts. */
 import { bech32mDecode, bech32mEncode, formatAddress, parseAddress } from '../../../src/core/codec/address.ts'
 import { formatAmount, parseAmount } from '../../../src/core/codec/amount.ts'
-import { decodeJobSpec, encodeJobSpec } from '../../../src/core/codec/jobSpec.ts'
-import { fromHex, toHex } from '../../../src/core/codec/ssz.ts'
+import { DATA_REGISTERED, type DataRef, decodeJobSpec, encodeJobSpec } from '../../../src/core/codec/jobSpec.ts'
+import { fromHex, toHex, ZERO32 } from '../../../src/core/codec/ssz.ts'
 import { describeModel } from '../../../src/core/training/architectureJson.ts'
-import { BUILTIN_REF } from '../../../src/core/training/dataset.ts'
 import { compareToInteger, integerOf, lr20Of, parseDecimal, scaleDecimal } from '../../../src/core/training/decimal.ts'
 import { parseJobJson, templateErrors, toSpec } from '../../../src/core/training/jobJson.ts'
 import { type JsonValue, parseJson } from '../../../src/core/training/json.ts'
@@ -14,6 +13,7 @@ import { parseRoute, VIEWS } from '../../../src/ui/router.ts'
 import { restoreDraft } from '../../../src/ui/views/wizardDraft.ts'
 import { parseObject, print } from '../../../src/ui/views/wizardJson.ts'
 import { examples } from '../examples.ts'
+import type { Rng } from '../random.ts'
 import { ACCEPTED, bytesText, must, sameBytes, type Target, textBytes, words } from '../target.ts'
 
 const seeds = (...texts: readonly string[]): Target['seeds'] => () => words(...texts)
@@ -144,20 +144,50 @@ const KEYS = [
   'files', 'format', 'idx', 'csv', 'training', 'steps_per_slice', 'input_noise', 'rounds', 'schedule', 'seed'
 ]
 
+const VALUES: readonly unknown[] = [0, 1, 2, 3, 16, 31, 32, 64, 255, 256, 4096, 65535, 65536, -1, 0.5, 1e-7, 1e30, null, true, '', 'x', 'relu', 'input', 'dense', 'conv2d', 'norm', 'add', 'attention', [], {}, [3, 8, 8]]
+
+/** An example with some of its values changed, left out or copied elsewhere: right JSON, and mostly a wrong job. */
+function changedExample (rng: Rng): string {
+  const root: unknown = JSON.parse(rng.pick(examples()))
+  for (let n = 1 + rng.below(3); n > 0; n--) {
+    let at = root as Record<string, unknown>
+    for (;;) {
+      const keys = Object.keys(at)
+      if (keys.length === 0) break
+      const key = rng.pick(keys)
+      const inner = at[key]
+      if (typeof inner === 'object' && inner !== null && rng.below(4) !== 0) {
+        at = inner as Record<string, unknown>
+        continue
+      }
+      if (rng.below(6) === 0) delete at[key]
+      else if (rng.below(4) === 0) at[rng.pick(KEYS)] = inner
+      else if (Array.isArray(at) && rng.below(2) === 0) at.push(inner)
+      else at[key] = rng.pick(VALUES)
+      break
+    }
+  }
+  return JSON.stringify(root)
+}
+
 const jobJson: Target = {
   name: 'text/job-json',
   max: 4096,
   covers: ['src/core/training/jobJson.ts#parseJobJson', 'src/core/training/jobJson.ts#parseSeed', 'src/core/training/architectureJson.ts#readArchitecture'],
   dictionary: [...JSON_WORDS, ...words(...KEYS.map(key => `"${key}"`), '0', '1', '4096', '65535', '4294967296', '1e64', '0.0001', '"linear"')],
   seeds: () => examples().map(textBytes),
+  fresh: rng => textBytes(changedExample(rng)),
+  freshEvery: 2,
   run: input => {
     const parsed = parseJobJson(bytesText(input))
     if (!parsed.ok) {
       must(parsed.errors.length > 0, 'refused without a reason')
       return parsed.errors[0].field.replace(/\[\d+\]|[^a-z_.[\]].*/g, '').slice(0, 32)
     }
-    describeModel(parsed.value.model)
-    const data = { ...BUILTIN_REF, trainRecords: 10_000 }
+    const { model, size = 10_000 } = parsed.value
+    describeModel(model)
+    // Records as the model wants them, as far as a reference can say it.
+    const data: DataRef = { source: DATA_REGISTERED, root: ZERO32, trainRecords: size, testRecords: 100, features: Math.min(0xffff, model.channels * model.height * model.width), classes: model.ops[model.ops.length - 1].units }
     if (templateErrors(parsed.value, data).length > 0) return 'rules'
     const spec = toSpec(parsed.value, data)
     const decoded = decodeJobSpec(encodeJobSpec(spec))

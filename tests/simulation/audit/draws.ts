@@ -1,6 +1,6 @@
 /** Who may work on what and who may sign: docs/protocol.md, section 6, walked block by block. */
 import { firstU32, H, type Hex, hexOf, u32 } from './bytes.ts'
-import { type AuditParams, JOB_DRAW_CAP, MAX_CONTRIBUTION_SLICES, MAX_CONTRIBUTIONS } from './numbers.ts'
+import { type AuditParams, JOB_DRAW_CAP, MAX_CONTRIBUTION_SLICES, MAX_CONTRIBUTIONS, OFFER_WHOLE } from './numbers.ts'
 import type { Entry } from './tree.ts'
 import type { Claim } from './wire.ts'
 
@@ -43,9 +43,10 @@ function minersUpTo (tip: Entry, count: number): Hex[] {
 }
 
 export function isEligible (p: AuditParams, q: Entry, { template, slice }: Claim): boolean {
+  const share = q.ledger.job(hexOf(template.job))?.offerShare ?? OFFER_WHOLE
   const n = Math.max(1, minersUpTo(q, p.minerCountBlocks).length)
   const x = firstU32(H('eligible', q.rho, template.job, u32(template.round), template.miner, u32(slice)))
-  return slice < MAX_CONTRIBUTION_SLICES && BigInt(x) * BigInt(n) * BigInt(MAX_CONTRIBUTION_SLICES) < BigInt(MAX_CONTRIBUTIONS) * 2n ** 32n
+  return slice < MAX_CONTRIBUTION_SLICES && BigInt(x) * BigInt(n) * BigInt(MAX_CONTRIBUTION_SLICES) < BigInt(MAX_CONTRIBUTIONS) * 2n ** 16n * BigInt(share)
 }
 
 export const committeeOf = (p: AuditParams, anchor: Entry): Hex[] => anchor.height < p.committeeBlocks ? [] : minersUpTo(anchor, p.committeeBlocks)

@@ -4,7 +4,7 @@
  */
 import { type Hex, hexOf, NO_HASH, ZEROS } from './bytes.ts'
 import { costOf } from './model.ts'
-import { type AuditParams, CONTRIBUTION_SHARE, MAX_ACTIVE_JOBS, MAX_DEADLINE, MAX_ENDED_JOBS, MAX_WAITING_BLOCKS, MIN_DEADLINE, subsidyAt } from './numbers.ts'
+import { type AuditParams, CONTRIBUTION_SHARE, MAX_ACTIVE_JOBS, MAX_CONTRIBUTIONS, MAX_DEADLINE, MAX_ENDED_JOBS, MAX_WAITING_BLOCKS, MIN_DEADLINE, OFFER_LEAST, OFFER_WHOLE, subsidyAt } from './numbers.ts'
 import { specProblem } from './specRules.ts'
 import type { Finding } from './violations.ts'
 import { jobId, type PostJob, readSpec, type Seal, type Spec, type Transaction } from './wire.ts'
@@ -21,7 +21,7 @@ export interface Job {
   readonly escrow: bigint
   escrowLeft: bigint
   readonly price: bigint, readonly burn: bigint, readonly postedAt: number, readonly deadline: number
-  cancelsAt: number, endedAt: number
+  cancelsAt: number, endedAt: number, offerShare: number
 }
 /** A credit that ripens at `height`; `by` is whose work it is for, which the ledger itself does not know. */
 export interface Credit { readonly height: number, readonly account: Hex, readonly amount: bigint, readonly kind: typeof KINDS[number], readonly job: Hex, readonly by: Hex }
@@ -48,7 +48,7 @@ export class Ledger {
     const ledger = new Ledger()
     ledger.jobs.push({
       id: hexOf(jobId(specBytes, ZEROS, 0)), specBytes, spec, owner: NO_HASH, status: 'benchmark', round: 0, seal: NO_HASH, stateHash, sealAnchorHeight: 0,
-      escrow: 0n, escrowLeft: 0n, price: 0n, burn: 0n, postedAt: 0, deadline: 0, cancelsAt: 0, endedAt: 0
+      escrow: 0n, escrowLeft: 0n, price: 0n, burn: 0n, postedAt: 0, deadline: 0, cancelsAt: 0, endedAt: 0, offerShare: OFFER_WHOLE
     })
     return ledger
   }
@@ -182,7 +182,7 @@ export class Ledger {
         this.flows.set(id, { in: escrow + burn, paid: 0n, refunded: 0n, burned: burn })
         this.jobs.push({
           id, specBytes, spec: spec.value, owner: from, status: 'waiting', round: 0, seal: NO_HASH, stateHash: NO_HASH, sealAnchorHeight: 0,
-          escrow, escrowLeft: escrow, price, burn, postedAt: this.height, deadline, cancelsAt: 0, endedAt: 0
+          escrow, escrowLeft: escrow, price, burn, postedAt: this.height, deadline, cancelsAt: 0, endedAt: 0, offerShare: OFFER_WHOLE
         })
         break
       }
@@ -201,6 +201,10 @@ export class Ledger {
     job.seal = sealHash
     job.stateHash = hexOf(seal.stateHash)
     job.sealAnchorHeight = anchorHeight
+    const count = seal.contributions.length
+    const sixteenth = Math.floor(job.offerShare / 16)
+    if (count === MAX_CONTRIBUTIONS) job.offerShare = Math.max(OFFER_LEAST, job.offerShare - sixteenth)
+    else if (count > 0 && count < MAX_CONTRIBUTIONS / 4) job.offerShare = Math.min(OFFER_WHOLE, job.offerShare + sixteenth)
     if (job.status === 'waiting') job.status = 'active'
     if (job.status === 'benchmark') return
     for (const { template } of seal.contributions) {

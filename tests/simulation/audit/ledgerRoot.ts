@@ -8,7 +8,7 @@ const b32 = bytes(32)
 const amount = uint(8, 'bigint')
 const JobType = container({
   id: b32, spec: byteList(1024), owner: b32, status: uint(1), round: uint(4), seal: b32, stateHash: b32, sealAnchorHeight: uint(4),
-  escrow: amount, escrowLeft: amount, pricePerContribution: amount, burn: amount, postedAt: uint(4), deadline: uint(4), cancelsAt: uint(4), endedAt: uint(4)
+  escrow: amount, escrowLeft: amount, pricePerContribution: amount, burn: amount, postedAt: uint(4), deadline: uint(4), cancelsAt: uint(4), endedAt: uint(4), offerShare: uint(4)
 })
 const CreditType = container({ height: uint(4), account: b32, amount, kind: uint(1), job: b32 })
 const CreditsType = list(CreditType, 2 ** 20)
@@ -21,7 +21,7 @@ const SnapshotType: Schema = container({
 interface JobRow {
   readonly id: Uint8Array, readonly spec: Uint8Array, readonly owner: Uint8Array, readonly status: number, readonly round: number
   readonly seal: Uint8Array, readonly stateHash: Uint8Array, readonly sealAnchorHeight: number, readonly escrow: bigint, readonly escrowLeft: bigint
-  readonly pricePerContribution: bigint, readonly burn: bigint, readonly postedAt: number, readonly deadline: number, readonly cancelsAt: number, readonly endedAt: number
+  readonly pricePerContribution: bigint, readonly burn: bigint, readonly postedAt: number, readonly deadline: number, readonly cancelsAt: number, readonly endedAt: number, readonly offerShare: number
 }
 interface CreditRow { readonly height: number, readonly account: Uint8Array, readonly amount: bigint, readonly kind: number, readonly job: Uint8Array }
 interface AccountRow { readonly key: Uint8Array, readonly balance: bigint, readonly nonce: number }
@@ -35,7 +35,7 @@ export interface Snapshot {
 const jobRow = (j: Job): JobRow => ({
   id: bytesOf(j.id), spec: j.specBytes, owner: bytesOf(j.owner), status: STATUSES.indexOf(j.status), round: j.round, seal: bytesOf(j.seal),
   stateHash: bytesOf(j.stateHash), sealAnchorHeight: j.sealAnchorHeight, escrow: j.escrow, escrowLeft: j.escrowLeft, pricePerContribution: j.price,
-  burn: j.burn, postedAt: j.postedAt, deadline: j.deadline, cancelsAt: j.cancelsAt, endedAt: j.endedAt
+  burn: j.burn, postedAt: j.postedAt, deadline: j.deadline, cancelsAt: j.cancelsAt, endedAt: j.endedAt, offerShare: j.offerShare
 })
 
 export const snapshotOf = (ledger: Ledger): Snapshot => ({

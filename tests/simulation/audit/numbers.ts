@@ -49,6 +49,9 @@ export const COST_PER_POOL_ELEMENT = 4
 export const COST_PER_INPUT_ELEMENT = 32
 export const COST_PER_ELEMENT = 96
 export const MAX_SLICE_COST = 8_000_000_000
+/** Of a job's contributions that may be offered: all, and the fewest, of 65,536. */
+export const OFFER_WHOLE = 65_536
+export const OFFER_LEAST = 16
 /** Of the subsidy, in 1/256. */
 export const CONTRIBUTION_SHARE = 64
 /** Of the draws, in 1/256. */
@@ -62,7 +65,7 @@ export function genesisText (p: AuditParams, specHash: string): string {
     ['committeeBlocks', p.committeeBlocks], ['anchorAgeMax', p.anchorAgeMax], ['randomnessAgeMax', p.randomnessAgeMax],
     ['maturity', p.maturity], ['subsidy', p.subsidy], ['halvingBlocks', p.halvingBlocks], ['minerCountBlocks', p.minerCountBlocks],
     ['minFee', p.minFee], ['minSliceCost', p.minSliceCost], ['cancelDelay', p.cancelDelay],
-    ['maxContributionsPerSeal', MAX_CONTRIBUTIONS], ['maxContributionSlices', MAX_CONTRIBUTION_SLICES], ['maxSealsPerBlock', MAX_SEALS],
+    ['maxContributionsPerSeal', MAX_CONTRIBUTIONS], ['maxContributionSlices', MAX_CONTRIBUTION_SLICES], ['offerShareLeast', OFFER_LEAST], ['maxSealsPerBlock', MAX_SEALS],
     ['maxTransactionsPerBlock', MAX_TRANSACTIONS], ['maxBodyBytes', MAX_BODY_BYTES], ['maxActiveJobs', MAX_ACTIVE_JOBS],
     ['maxWaitingBlocks', MAX_WAITING_BLOCKS], ['costPerParameter', COST_PER_PARAMETER], ['costPerConvMac', COST_PER_CONV_MAC],
     ['costPerWindowElement', COST_PER_WINDOW_ELEMENT], ['costPerPoolElement', COST_PER_POOL_ELEMENT],

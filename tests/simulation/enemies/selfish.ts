@@ -188,13 +188,19 @@ export class SelfishPool {
   }
 }
 
-export function selfish (o: SelfishOptions = { threshold: 1, stubborn: true }): Squad {
+export interface SelfishSquad extends Squad {
+  /** Found by the pool and not published yet. */
+  readonly isHidden: (hash: Uint8Array) => boolean
+}
+
+export function selfish (o: SelfishOptions = { threshold: 1, stubborn: true }): SelfishSquad {
   const deeds = new Deeds()
   const pool = new SelfishPool(deeds, o)
   const networks = new WeakMap<Tab, TappedNetwork>()
   return {
     name: 'selfish mining',
     deeds,
+    isHidden: hash => pool.isHidden(hash),
     recruit: () => ({
       name: 'selfish mining',
       ports: (deps, tab) => {

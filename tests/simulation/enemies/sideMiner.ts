@@ -65,6 +65,8 @@ export interface SideMinerOptions {
   readonly timeMs?: () => number
   /** Whose block it would be. Default: the tab's own key. */
   readonly seed?: () => Uint8Array
+  /** Slices under one template; default: until it is old. */
+  readonly slices?: number
   readonly won?: (block: Block, meta: BlockMeta) => void | Promise<void>
   /** A slice that may be a contribution. */
   readonly drawn?: (claim: Claim, result: SliceResult) => void | Promise<void>
@@ -91,7 +93,7 @@ export class SideMiner {
 
   /** Works under one template; false: there is nothing to do. */
   async #template (node: Node): Promise<boolean> {
-    const { tab, states, parent: choose, timeMs, seed } = this.#o
+    const { tab, states, parent: choose, timeMs, seed, slices } = this.#o
     const session = tab.session
     const parent = choose()
     if (parent === undefined || session === undefined || node.presence.mayWork() !== undefined) return false
@@ -103,7 +105,9 @@ export class SideMiner {
     const state = await states.get(node, job)
     if (state === undefined) return false
     const builtAt = clock.now()
-    while (clock.now() - builtAt < TEMPLATE_MS && choose() === parent && tab.session === session) {
+    const lasts = (done: number): boolean => slices === undefined ? clock.now() - builtAt < TEMPLATE_MS : done < slices
+    // At least one slice, so that time goes on whatever is chosen next.
+    for (let done = 0; done === 0 || (lasts(done) && choose() === parent && tab.session === session); done++) {
       const name = `${toHex(template.miner)}/${toHex(job.id)}/${job.round}`
       const slice = this.#next.get(name) ?? 0
       this.#next.set(name, slice + 1)

@@ -1,5 +1,5 @@
-/** Plants the bug named by `--plant NAME` among the arguments: `node --import .../plant.mjs --import tsx program.ts --plant NAME`. */
+/** Plants the bug it is asked for in its own address: `node --import .../plant.mjs?name=NAME --import tsx program.ts`. */
 import { register } from 'node:module'
 import { plantNamed } from './table.mjs'
 
-register('./hooks.mjs', import.meta.url, { data: plantNamed(process.argv[process.argv.indexOf('--plant') + 1]) })
+register('./hooks.mjs', import.meta.url, { data: plantNamed(new URL(import.meta.url).searchParams.get('name')) })

@@ -176,7 +176,7 @@ function spreadByNodes (r: SweepReport, s: SpreadSection): string {
   const reference = groups.map(g => likeLog(groups[0].p50, groups[0].nodes, g.nodes))
   const last = groups.length - 1
   const line = (name: string, key: 'p50' | 'p95' | 'max', i: number): Series => ({ name, draw: 'line', colour: i, shape: SHAPES[i], points: groups.map(g => ({ x: g.nodes, y: g[key] })) })
-  const law = last < 1 || reference[last] === 0 ? '' : ` The dashed line grows like log N from the smallest world's median; at ${count(groups[last].nodes)} nodes the median is ${figure(groups[last].p50 / reference[last])} of it.`
+  const law = last < 1 || reference[last] === 0 ? '' : ` The dashed line grows like log N from the smallest world's median; at ${count(groups[last].nodes)} nodes the median is ${figure(groups[last].p50 / reference[last])} times that.`
   return section({
     title: s.title, says: `${s.says}${law}`,
     chart: chart({

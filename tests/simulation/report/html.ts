@@ -67,7 +67,7 @@ function sweepHeader (r: SweepReport): string {
     (r.points.length === 0
       ? '<p>No world has run.</p>'
       : `<dl class="facts">${fact('Worlds', count(r.points.length))}${fact('Nodes', Math.min(...nodes) === Math.max(...nodes) ? count(nodes[0]) : `${count(Math.min(...nodes))} to ${count(Math.max(...nodes))}`)}${fact('Virtual time in all', duration(r.points.reduce((s, p) => s + p.virtualMs, 0)))}${fact('Took', duration(r.points.reduce((s, p) => s + p.wallMs, 0)))}</dl>` +
-      `<details class="options"><summary>The worlds</summary>${table({ caption: 'Worlds', head: ['Seed', 'Nodes', 'Options', 'Virtual time', 'Took', 'Events', 'Broken rules'], rows: r.points.map(p => [p.seed, count(p.nodes), Object.entries(p.options).map(([k, v]) => `${k}: ${String(v)}`).join('; '), duration(p.virtualMs), duration(p.wallMs), count(p.events), count(p.violations.length)]) })}</details>`)
+      `<details class="options"><summary>The worlds</summary>${table({ caption: 'Worlds', head: ['Seed', 'Nodes', 'Virtual time', 'Took', 'Events', 'Broken rules', 'Options'], rows: r.points.map(p => [p.seed, count(p.nodes), duration(p.virtualMs), duration(p.wallMs), count(p.events), count(p.violations.length), Object.entries(p.options).map(([k, v]) => `${k}: ${String(v)}`).join('; ')]) })}</details>`)
 }
 
 const STYLE = `
@@ -117,7 +117,9 @@ svg .mark-label{font-weight:600;paint-order:stroke;stroke:var(--surface);stroke-
 table{border-collapse:collapse;width:100%;font-size:13.5px;font-variant-numeric:tabular-nums;overflow-wrap:normal}
 caption{text-align:left;color:var(--muted);padding:4px 0;position:sticky;left:0}
 th,td{padding:4px 10px 4px 0;text-align:right;border-bottom:1px solid var(--line);vertical-align:top}
-th:first-child,.options td{text-align:left}
+td,tbody th{white-space:nowrap}
+th:first-child,.options td,.options th{text-align:left}
+.options td:last-child{white-space:normal;min-width:11em}
 thead th{font-weight:550;color:var(--muted)}
 tbody th{font-weight:500}
 @media(max-width:700px){main{padding:16px 12px 32px}.card,.verdict{padding:12px 14px}svg text{font-size:15px}}

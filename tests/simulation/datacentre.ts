@@ -1,0 +1,47 @@
+/**
+ * Scenario: one data-centre GPU, as fast as 200 laptops, among laptops. Tickets are not capped, so
+ * its share of blocks is its share of the work; contributions are drawn by key, so its share of them
+ * is that of a tab.
+ */
+import { MainChain, payeeOf, wealth, workOf } from './enemies/mainChain.ts'
+import { Observer } from './observer.ts'
+import type { WorldReport } from './report/types.ts'
+import { World } from './world.ts'
+
+export interface DatacentreScenario {
+  readonly seed: string
+  /** The GPU is one of them; default 201. */
+  readonly nodes?: number
+  /** Virtual ms; default 20 minutes. */
+  readonly virtualMs?: number
+  readonly command: string
+}
+
+const SLICE_MS = 2_000
+
+export async function datacentreWorld ({ seed, nodes = 201, virtualMs = 20 * 60_000, command }: DatacentreScenario): Promise<WorldReport> {
+  const began = performance.now()
+  const world = new World({ seed, nodes, compute: 'stand-in', laptopSliceMs: SLICE_MS, warm: true, devices: i => i === 0 ? 'datacentre' : 'laptop' })
+  const observer = new Observer(world, 10_000)
+  const chain = new MainChain()
+  world.listen({ opened: (tab, node) => { if (tab.index === 1) chain.follow(node) } })
+  world.openAll(5_000)
+  await world.run(virtualMs)
+  const gpu = world.tabs[0]
+  const node = world.tabs[1].node!
+  const contributions = chain.records.reduce((n, r) => n + r.body.seals.reduce((m, s) => m + s.seal.contributions.length, 0), 0)
+  const total = world.tabs.reduce((sum, t) => sum + Number(wealth(node, payeeOf(t))), 0)
+  return observer.report({
+    command,
+    scenario: 'datacentre',
+    wallMs: performance.now() - began,
+    options: {
+      'work of the GPU': workOf(gpu) / world.tabs.reduce((sum, t) => sum + workOf(t), 0),
+      'blocks of the GPU': chain.blocksOf(gpu.minerKey) / Math.max(1, chain.records.length),
+      'contributions of the GPU': chain.contributionsOf(gpu.minerKey) / Math.max(1, contributions),
+      'credits of the GPU': Number(wealth(node, payeeOf(gpu))) / Math.max(1, total),
+      'blocks in all': chain.records.length,
+      'contributions in all': contributions
+    }
+  })
+}

@@ -1,0 +1,91 @@
+/** A small world of honest tabs and enemies, and what is asked of it in the end. */
+import { toHex } from '../../../src/core/codec/ssz.ts'
+import type { Claim } from '../../../src/core/codec/wire.ts'
+import { claimId } from '../../../src/core/crypto/ids.ts'
+import type { Enemy, Tab } from '../tab.ts'
+import { World, type WorldOptions } from '../world.ts'
+import { MainChain, shares } from './mainChain.ts'
+import type { Squad } from './squad.ts'
+
+/** Blocks come faster than on the main network and committees are smaller, so that minutes are enough. */
+const QUICK = { blockIntervalMs: 6_000, roundMs: 6_000, committeeBlocks: 5 } as const
+
+export interface ArenaOptions extends Partial<Omit<WorldOptions, 'enemy'>> {
+  readonly seed: string
+  readonly honest: number
+  /** Tabs of each squad. */
+  readonly enemies: ReadonlyArray<readonly [Squad, number]>
+}
+
+export class Arena {
+  readonly world: World
+  /** As the first honest tab sees it. */
+  readonly chain = new MainChain()
+
+  constructor ({ honest, enemies, params, ...o }: ArenaOptions) {
+    const recruits: Enemy[] = enemies.flatMap(([squad, count]) => Array.from({ length: count }, () => squad.recruit()))
+    const nodes = honest + recruits.length
+    // Honest ones first.
+    this.world = new World({ compute: 'stand-in', devices: 'laptop', laptopSliceMs: 1_500, warm: true, ...o, nodes, params: { ...QUICK, ...params }, enemy: i => recruits[i - honest] })
+    this.world.listen({ opened: (tab, node) => { if (tab.index === 0) this.chain.follow(node) } })
+    this.world.openAll(500)
+  }
+
+  get honest (): Tab[] { return this.world.tabs.filter(t => t.honest) }
+  of (squad: Squad): Tab[] { return this.world.tabs.filter(t => t.enemy?.name === squad.name) }
+
+  async run (ms: number): Promise<void> { await this.world.run(ms) }
+
+  /** How many blocks below the lowest honest head the honest tabs stop agreeing; 0: all of it is one chain. */
+  disagreement (): number {
+    const chains = this.honest.map(t => t.node!.chain)
+    const lowest = Math.min(...chains.map(c => c.head().height))
+    for (let h = lowest; h > 0; h--) {
+      const names = new Set(chains.map(c => c.metaAt(h) === undefined ? 'gone' : toHex(c.metaAt(h)!.hash)))
+      if (names.size === 1) return lowest - h
+    }
+    return lowest
+  }
+
+  /** Blocks on the main chain of any honest tab by these tabs. */
+  blocksOf (tabs: readonly Tab[]): number { return tabs.reduce((sum, t) => sum + this.chain.blocksOf(t.minerKey), 0) }
+  contributionsOf (tabs: readonly Tab[]): number { return tabs.reduce((sum, t) => sum + this.chain.contributionsOf(t.minerKey), 0) }
+
+  /** Shares of some tabs together. */
+  sharesOf (tabs: readonly Tab[]): { readonly work: number, readonly blocks: number, readonly rewards: number } {
+    const all = shares(this.world, this.chain, this.world.tabs[0].node!).filter(s => tabs.includes(s.tab))
+    const sum = (what: 'work' | 'blocks' | 'rewards'): number => all.reduce((n, s) => n + s[what], 0)
+    return { work: sum('work'), blocks: sum('blocks'), rewards: sum('rewards') }
+  }
+
+  /** Blocks on honest tabs' chains, and contributions there that nobody can challenge any more, that were not worked for. */
+  survivors (isWrong: (claim: Claim) => boolean): string[] {
+    const found = new Set<string>()
+    const look = (claim: Claim): void => { if (isWrong(claim)) found.add(toHex(claimId(claim))) }
+    for (const { node } of this.honest) {
+      const { chain } = node!
+      const head = chain.head().height
+      for (let h = head; h > 0; h--) {
+        const record = chain.at(h)
+        if (record === undefined) continue
+        look(record.meta.header)
+        if (h <= head - this.world.params.maturity) for (const { seal } of record.body.seals) seal.contributions.forEach(look)
+      }
+    }
+    return [...found]
+  }
+
+  /** Four standard deviations above the part of the blocks that a part of the work finds. */
+  luck (work: number): number { return work + 4 * Math.sqrt(work * (1 - work) / this.chain.records.length) }
+
+  /** Honest tabs that an honest tab refuses to talk to. */
+  wronglyBanned (): string[] {
+    const honest = new Set(this.honest.flatMap(t => t.session?.id ?? []))
+    return this.honest.flatMap(t => t.node!.net.banned.filter(b => honest.has(b.id)).map(b => `${t.session!.id} bans ${b.id}: ${b.reason}`))
+  }
+
+  /** How often honest tabs refused something for this reason. */
+  refusals (reason: string): number {
+    return this.honest.reduce((sum, t) => sum + t.node!.refusals.list().filter(r => r.reason === reason).length, 0)
+  }
+}

@@ -1,0 +1,215 @@
+/**
+ * Every enemy in a world where it attacks for real, and the honest ones hold. Several of them share a
+ * world where they do not stand in one another's way. Each test first asks whether there was an attack.
+ */
+import { describe, expect, test } from 'vitest'
+import { toHex } from '../../../src/core/codec/ssz.ts'
+import { committee } from '../../../src/core/consensus/committee.ts'
+import { claimId } from '../../../src/core/crypto/ids.ts'
+import { noiseKey } from '../../../src/core/training/sampling.ts'
+import { Arena } from './arena.ts'
+import { collusion } from './collusion.ts'
+import { eclipse } from './eclipse.ts'
+import { equivocation } from './equivocation.ts'
+import { freeRiding } from './freeRiding.ts'
+import { lazy } from './lazy.ts'
+import { longRange } from './longRange.ts'
+import { batchMeans } from './mainChain.ts'
+import { nothingAtStake } from './nothingAtStake.ts'
+import { selfish } from './selfish.ts'
+import { SHORTCUTS, shortcuts } from './shortcuts.ts'
+import { spam } from './spam.ts'
+import { everyNth } from './squad.ts'
+import { sybil } from './sybil.ts'
+import { ENEMIES } from './table.ts'
+import { bestByTicket, eyalSirer, playTickets } from './theory.ts'
+import { timestamps } from './timestamps.ts'
+import { withholdBlocks } from './withholdBlocks.ts'
+import { withholdPayloads } from './withholdPayloads.ts'
+
+/** Honest tabs may differ in the newest blocks while they travel. */
+const SETTLING = 2
+/** Wall ms, for machines that are busy with something else. */
+const TIMEOUT = 600_000
+
+const did = (squad: { readonly deeds: { of(what: string): number } }, what: string): number => squad.deeds.of(what)
+
+describe('enemies in simulated worlds', () => {
+  test('shortcuts of every kind and withheld payloads: nothing that was not worked for stays', async () => {
+    const cheats = SHORTCUTS.map(s => shortcuts(s))
+    const withholder = withholdPayloads()
+    const arena = new Arena({ seed: 'shortcuts', honest: 5, compute: 'real', enemies: [...cheats.map(c => [c, 1] as const), [withholder, 1]] })
+    await arena.run(180_000)
+    for (const c of cheats) expect(did(c, 'slices cut short'), c.name).toBeGreaterThan(10)
+    expect(arena.refusals('result-hash'), 'wrong blocks that were published and refused').toBeGreaterThan(0)
+    const lies = new Set(cheats.flatMap(c => [...c.lies]))
+    expect(arena.survivors(c => lies.has(toHex(noiseKey(c.template, c.slice))))).toEqual([])
+    expect(cheats.map(c => arena.blocksOf(arena.of(c)))).toEqual(cheats.map(() => 0))
+    expect(did(withholder, 'claims announced')).toBeGreaterThan(0)
+    expect(did(withholder, 'payloads withheld')).toBeGreaterThan(0)
+    expect(arena.contributionsOf(arena.of(withholder))).toBe(0)
+    expect(arena.contributionsOf(arena.honest)).toBeGreaterThan(0)
+    expect(arena.chain.records.length).toBeGreaterThan(8)
+    expect(arena.disagreement()).toBeLessThanOrEqual(SETTLING)
+    expect(arena.wronglyBanned()).toEqual([])
+  }, TIMEOUT)
+
+  test('colluding miners and verifiers: what they seal does not outlive its challenge', async () => {
+    const squad = collusion()
+    const arena = new Arena({ seed: 'collusion', honest: 5, compute: 'stand-in', enemies: [[squad, 4]] })
+    await arena.run(300_000)
+    expect(did(squad, 'wrong contributions')).toBeGreaterThan(0)
+    expect(did(squad, 'vouches unseen')).toBeGreaterThan(0)
+    expect(squad.sealed.size, 'wrong contributions that a committee sealed').toBeGreaterThan(0)
+    expect(arena.refusals('wrong slice'), 'found by replaying').toBeGreaterThan(0)
+    expect(arena.survivors(c => squad.forged.has(toHex(claimId(c))))).toEqual([])
+    expect(arena.disagreement()).toBeLessThanOrEqual(SETTLING)
+    expect(arena.wronglyBanned()).toEqual([])
+  }, TIMEOUT)
+
+  test('lazy verifiers beside a liar: they carry nothing of his to the honest', async () => {
+    const [idle, liar] = [lazy(), shortcuts('no training')]
+    const arena = new Arena({ seed: 'lazy', honest: 5, enemies: [[idle, 2], [liar, 1]] })
+    await arena.run(150_000)
+    expect(did(idle, 'replays left out')).toBeGreaterThan(0)
+    expect(did(liar, 'slices cut short')).toBeGreaterThan(0)
+    expect(arena.refusals('result-hash')).toBeGreaterThan(0)
+    expect(arena.survivors(c => liar.lies.has(toHex(noiseKey(c.template, c.slice))))).toEqual([])
+    expect(arena.disagreement()).toBeLessThanOrEqual(SETTLING)
+    expect(arena.wronglyBanned()).toEqual([])
+  }, TIMEOUT)
+
+  test('a selfish pool: what it keeps back is seen by nobody, and it ends in one chain', async () => {
+    const squad = selfish()
+    const arena = new Arena({ seed: 'selfish', honest: 4, enemies: [[squad, 2]] })
+    let seen = 0
+    arena.world.listen({ opened: (tab, node) => { if (tab.honest) node.chain.on('head', ({ added }) => { seen += added.filter(r => squad.isHidden(r.meta.hash)).length }) } })
+    await arena.run(250_000)
+    expect(did(squad, 'blocks kept back')).toBeGreaterThan(2)
+    expect(did(squad, 'blocks published')).toBeGreaterThan(2)
+    expect(seen).toBe(0)
+    const { work, blocks } = arena.sharesOf(arena.of(squad))
+    expect(blocks).toBeLessThanOrEqual(arena.luck(eyalSirer(work, 1)))
+    expect(arena.disagreement()).toBeLessThanOrEqual(SETTLING)
+    expect(arena.wronglyBanned()).toEqual([])
+  }, TIMEOUT)
+
+  test('nothing at stake, times at the edges: no more blocks than work, one history', async () => {
+    const squads = [nothingAtStake(), timestamps('ahead'), timestamps('behind')]
+    const arena = new Arena({ seed: 'stake', honest: 5, enemies: squads.map(s => [s, 1] as const) })
+    await arena.run(300_000)
+    expect(did(squads[0], 'blocks on the best chain') + did(squads[0], 'blocks on other forks')).toBeGreaterThan(0)
+    expect(did(squads[1], 'blocks dated ahead')).toBeGreaterThan(0)
+    expect(did(squads[2], 'blocks dated behind')).toBeGreaterThan(0)
+    for (const s of squads) {
+      const { work, blocks } = arena.sharesOf(arena.of(s))
+      expect(blocks, s.name).toBeLessThanOrEqual(arena.luck(work))
+    }
+    expect(arena.disagreement()).toBeLessThanOrEqual(SETTLING)
+    expect(arena.wronglyBanned()).toEqual([])
+  }, TIMEOUT)
+
+  test('two truths, free riders and withheld blocks: named, outlived, or only their own loss', async () => {
+    const [twoFaced, rider, withholder] = [equivocation(), freeRiding(), withholdBlocks()]
+    const arena = new Arena({ seed: 'two truths', honest: 5, enemies: [[twoFaced, 2], [rider, 1], [withholder, 1]] })
+    await arena.run(250_000)
+    expect(did(twoFaced, 'slices claimed twice')).toBeGreaterThan(0)
+    expect(did(twoFaced, 'blocks signed twice')).toBeGreaterThan(0)
+    expect(did(twoFaced, 'votes unseen') + did(twoFaced, 'votes for a second seal')).toBeGreaterThan(0)
+    expect(arena.refusals('duplicate slice'), 'named').toBeGreaterThan(0)
+    expect(did(rider, 'duties left undone')).toBeGreaterThan(0)
+    expect(did(rider, 'messages not passed on')).toBeGreaterThan(0)
+    expect(did(withholder, 'blocks withheld')).toBeGreaterThan(0)
+    expect(arena.blocksOf(arena.of(withholder))).toBe(0)
+    expect(arena.chain.records.flatMap(r => r.body.seals).length, 'rounds go on').toBeGreaterThan(2)
+    expect(arena.disagreement()).toBeLessThanOrEqual(SETTLING)
+    expect(arena.wronglyBanned()).toEqual([])
+  }, TIMEOUT)
+
+  test('floods and an eclipse: the network goes on, names are banned, the victim comes back', async () => {
+    const [flood, dark] = [spam({ perSecond: 4 }), eclipse({ victim: 4, names: 20 })]
+    const arena = new Arena({ seed: 'flood', honest: 6, enemies: [[flood, 1], [dark, 1]] })
+    await arena.run(150_000)
+    for (const kind of ['garbage', 'forged blocks', 'claims without payload', 'dust', 'requests', 'oversize requests']) expect(did(flood, kind), kind).toBeGreaterThan(50)
+    expect(did(flood, 'names'), 'names that were used up').toBeGreaterThan(12)
+    expect(did(dark, 'empty answers')).toBeGreaterThan(0)
+    expect(arena.chain.records.length).toBeGreaterThan(10)
+    expect(arena.chain.records.flatMap(r => r.body.seals).length).toBeGreaterThan(0)
+    expect(arena.wronglyBanned()).toEqual([])
+    const victim = arena.world.tabs[4].node!.chain.head()
+    const behind = arena.world.tabs[0].node!.chain.head().height - victim.height
+    expect(behind).toBeLessThanOrEqual(12)
+    expect(arena.disagreement()).toBeLessThanOrEqual(SETTLING)
+  }, TIMEOUT)
+
+  test('a Sybil swarm: blocks for its work alone, though more contributions', async () => {
+    const squad = sybil()
+    const arena = new Arena({ seed: 'sybil', honest: 6, enemies: [[squad, 1]] })
+    await arena.run(250_000)
+    expect(did(squad, 'keys')).toBeGreaterThan(20)
+    expect(did(squad, 'claims')).toBeGreaterThan(20)
+    const ofKeys = (miner: Uint8Array): boolean => squad.keys.has(toHex(miner))
+    const blocks = arena.chain.records.filter(r => ofKeys(r.meta.header.template.miner)).length
+    const { work } = arena.sharesOf(arena.of(squad))
+    expect(blocks / arena.chain.records.length).toBeLessThanOrEqual(arena.luck(work))
+    // A seat costs a block: never more of the swarm's keys in a committee than blocks it found for it.
+    const { params } = arena.world
+    for (const { meta } of arena.chain.records) {
+      const last = arena.chain.records.slice(Math.max(0, meta.height - params.committeeBlocks), meta.height)
+      expect(committee(params, meta).filter(ofKeys).length).toBeLessThanOrEqual(last.filter(r => ofKeys(r.meta.header.template.miner)).length)
+    }
+    expect(arena.disagreement()).toBeLessThanOrEqual(SETTLING)
+    expect(arena.wronglyBanned()).toEqual([])
+  }, TIMEOUT)
+
+  test('a chain from long ago, forged by hashing: neither those who are there nor a joiner take it', async () => {
+    const squad = longRange({ blocks: 40, everyMs: 2_000, afterMs: 80_000 })
+    const arena = new Arena({ seed: 'long', honest: 5, enemies: [[squad, 1]] })
+    await arena.run(90_000)
+    const joiner = arena.world.tabs[4]
+    await joiner.close()
+    joiner.wipe()
+    await arena.run(10_000)
+    void joiner.open()
+    await arena.run(120_000)
+    expect(did(squad, 'blocks forged')).toBe(40)
+    expect(did(squad, 'forged headers shown')).toBeGreaterThan(0)
+    expect(did(squad, 'forged bodies shown')).toBeGreaterThan(0)
+    expect(joiner.up).toBe(true)
+    expect(arena.disagreement()).toBeLessThanOrEqual(SETTLING)
+    expect(arena.wronglyBanned()).toEqual([])
+  }, TIMEOUT)
+})
+
+describe('what theory allows', () => {
+  test('Eyal and Sirer: pays from a third on without won ties, from a quarter on with half of them', () => {
+    expect(eyalSirer(1 / 3, 0)).toBeCloseTo(1 / 3, 9)
+    expect(eyalSirer(0.25, 0.5)).toBeCloseTo(0.25, 9)
+    expect(eyalSirer(0.3, 0.5)).toBeCloseTo(0.3269, 4)
+    expect(eyalSirer(0.4, 0.5)).toBeCloseTo(0.5256, 4)
+  })
+
+  test('the game that is played is the one of the formula', () => {
+    for (const a of [0.2, 0.3, 0.4]) expect(playTickets(a, 1, true, 200_000)).toBeCloseTo(eyalSirer(a, 0.5), 2)
+  })
+
+  test('keeping back only low tickets pays a little at any share', () => {
+    expect(bestByTicket(0.25, 100_000).share).toBeGreaterThan(0.26)
+    expect(bestByTicket(0.25, 100_000).share).toBeLessThan(0.275)
+  })
+
+  test('an interval of batches covers the mean of dependent blocks', () => {
+    const hits = Array.from({ length: 2000 }, (_, i) => i % 4 === 0)
+    expect(batchMeans(hits)).toEqual({ mean: 0.25, half: 0 })
+  })
+})
+
+describe('the table of enemies', () => {
+  test('every squad has its own name, and gives as many tabs as the share says', () => {
+    const names = Object.values(ENEMIES).map(k => k.make().name)
+    expect(names.length).toBeGreaterThan(15)
+    const squad = freeRiding()
+    const chosen = Array.from({ length: 10 }, (_, i) => everyNth(squad, 0.3)(i)).filter(e => e !== undefined)
+    expect(chosen.length).toBe(3)
+  })
+})

@@ -1,0 +1,55 @@
+/**
+ * `npm run sim:plants`: plants one bug after another in the product and looks for it in simulated
+ * worlds, seed after seed. A bug that is not found within its number of seeds is a failure of the
+ * checkers; a world without a bug that fails is one of the product.
+ */
+import { spawn } from 'node:child_process'
+import { parseArgs } from 'node:util'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { type Plant, PLANTS, plantNamed } from './table.mjs'
+
+interface World { readonly code: number, readonly violations: readonly string[] }
+interface Found { readonly name: string, readonly seed?: string, readonly tries: number, readonly checkers: readonly string[] }
+
+const ROOT = fileURLToPath(new URL('../../../', import.meta.url))
+const say = (text: string): void => { process.stderr.write(`${text}\n`) }
+
+/** One world in a process of its own: the bug is in the code it loads. */
+async function world (plant: Plant, seed: string, options: readonly string[]): Promise<World> {
+  const hook = new URL('./plant.mjs', import.meta.url)
+  hook.searchParams.set('name', plant.name)
+  const tsx = pathToFileURL(`${ROOT}node_modules/tsx/dist/loader.mjs`)
+  const child = spawn(process.execPath, ['--import', hook.href, '--import', tsx.href, 'src/cli/sim.ts', '--seed', seed, ...options], { cwd: ROOT, stdio: ['ignore', 'ignore', 'pipe'] })
+  let words = ''
+  child.stderr.on('data', (part: Buffer) => { words += part.toString() })
+  const code = await new Promise<number>((resolve, reject) => {
+    child.on('error', reject)
+    child.on('exit', c => { resolve(c ?? 1) })
+  })
+  if (!words.includes(`planted: ${plant.name}`)) throw new Error(`${plant.name} was not planted: ${words.slice(-400)}`)
+  const violations = words.split('\n').filter(line => line.startsWith('VIOLATION'))
+  if (code !== 0 && violations.length === 0) throw new Error(`${plant.name}, seed ${seed}: the world ended with code ${code} and no checker fired: ${words.slice(-800)}`)
+  return { code, violations }
+}
+
+async function hunt (plant: Plant, from: string, options: readonly string[]): Promise<Found> {
+  for (let tries = 1; tries <= plant.seeds; tries++) {
+    const seed = `${from}-${tries}`
+    const { violations } = await world(plant, seed, [...options, ...plant.options ?? []])
+    if (violations.length === 0) continue
+    const checkers = [...new Set(violations.map(v => v.split(': ')[1]))]
+    say(`found     ${plant.name} with seed ${seed} (${tries} of at most ${plant.seeds}): ${checkers.join(', ')}\n          ${violations[0]}`)
+    return { name: plant.name, seed, tries, checkers }
+  }
+  say(`NOT FOUND ${plant.name} within ${plant.seeds} seeds: ${plant.what}`)
+  return { name: plant.name, tries: plant.seeds, checkers: [] }
+}
+
+const { values } = parseArgs({ options: { only: { type: 'string' }, seed: { type: 'string', default: 'p' }, nodes: { type: 'string', default: '12' }, hours: { type: 'string', default: '0.1' }, json: { type: 'boolean', default: false } } })
+const plants = values.only === undefined ? PLANTS : values.only.split(',').map(plantNamed)
+const found: Found[] = []
+for (const plant of plants) found.push(await hunt(plant, values.seed, ['--nodes', values.nodes, '--hours', values.hours]))
+if (values.json) process.stdout.write(`${JSON.stringify(found)}\n`)
+const missed = found.filter(f => f.seed === undefined)
+say(`${found.length - missed.length} of ${found.length} planted bugs found`)
+process.exitCode = missed.length === 0 ? 0 : 1

@@ -1,0 +1,21 @@
+/** What a tab must do does not grow with the network, in the small; `npm run sim -- --scenario scale` does it in the large. */
+import { describe, expect, it } from 'vitest'
+import { growth, GROWTH_SLACK, scaleSweep } from './scale.ts'
+
+describe('traffic and disk of a tab', () => {
+  it('grow no faster than log N from 20 to 80 tabs', async () => {
+    const { points } = await scaleSweep({ seed: 'growth', nodes: 80, hours: 0.04, blockIntervalMs: 5_000 }, [20, 80])
+    expect(points.map(p => p.nodes)).toEqual([20, 80])
+    for (const p of points) {
+      // Blocks were found and rounds sealed: there was something to carry.
+      expect(p.blocksMain).toBeGreaterThan(12)
+      expect(p.moments.at(-1)!.round).toBeGreaterThan(3)
+      expect(p.bytesPerSecond.p50).toBeGreaterThan(0)
+    }
+    expect(points.flatMap(p => p.violations)).toEqual([])
+    // The check can fail: the same figures with eight times the traffic.
+    const [small, large] = points
+    const much = 8 * GROWTH_SLACK * small.bytesPerSecond.p50
+    expect(growth([small, { ...large, bytesPerSecond: { ...large.bytesPerSecond, p50: much } }]).map(v => v.checker)).toEqual(['bandwidth-growth'])
+  }, 240_000)
+})

@@ -1,0 +1,96 @@
+/**
+ * How large a network one process can be, and what grows with it: calm worlds of phones and laptops
+ * that mine a tenth of their time, of some sizes, and per tab its traffic, its disk, its events.
+ * What a tab must do may grow like log N (hops), not like N: the growth is checked, not only shown.
+ */
+import { likeLog } from './figures.ts'
+import { Observer } from './observer.ts'
+import type { SweepReport, Violation, WorldReport } from './report/types.ts'
+import { World } from './world.ts'
+
+export interface ScaleOptions {
+  readonly seed: string
+  readonly nodes: number
+  /** Virtual. */
+  readonly hours: number
+  /** Instead of the main network's, ms: time between two seals, and between two blocks. */
+  readonly roundMs?: number
+  readonly blockIntervalMs?: number
+  readonly command?: string
+  readonly progress?: (line: string) => void
+}
+
+/** Every third tab is a phone. Gaming machines make slices by the dozen and would only cost events. */
+const PHONES = 3
+/** A slice of the benchmark on a laptop, ms: as long as the longest that is allowed. */
+const LAPTOP_SLICE_MS = 250
+const DUTY = 0.1
+/** Pages open within this, ms. */
+const OPENING_MS = 20_000
+const PROGRESS_MS = 60_000
+/** A figure per tab may be so much more than the logarithms say. */
+export const GROWTH_SLACK = 1.5
+
+const perSecond = (n: number, nodes: number, ms: number): number => Math.round(n / nodes / (ms / 1000) * 100) / 100
+
+export async function scale (o: ScaleOptions): Promise<WorldReport> {
+  const { nodes, seed } = o
+  const begun = performance.now()
+  const cpu = process.cpuUsage()
+  const world = new World({
+    seed, nodes, compute: 'stand-in', laptopSliceMs: LAPTOP_SLICE_MS, warm: true, duty: DUTY,
+    devices: index => index % PHONES === 0 ? 'phone' : 'laptop',
+    params: { ...o.roundMs === undefined ? {} : { roundMs: o.roundMs }, ...o.blockIntervalMs === undefined ? {} : { blockIntervalMs: o.blockIntervalMs } }
+  })
+  const observer = new Observer(world, 10_000)
+  // Contributions offered, by the round they start from.
+  const offered = new Map<number, number>()
+  world.listen({ opened: (_, { log }) => {
+    const debug = log.debug.bind(log)
+    log.debug = (area, text) => {
+      const round = area === 'trainer' ? /^contribution: slice \d+ of round (\d+)/.exec(text)?.[1] : undefined
+      if (round !== undefined) offered.set(Number(round), (offered.get(Number(round)) ?? 0) + 1)
+      debug(area, text)
+    }
+  } })
+  world.openAll(OPENING_MS)
+  const ms = o.hours * 3_600_000
+  const used = (): number => { const { user, system } = process.cpuUsage(cpu); return (user + system) / 1e6 }
+  let rss = 0
+  while (world.elapsed < ms) {
+    await world.run(Math.min(PROGRESS_MS, ms - world.elapsed))
+    rss = Math.max(rss, process.memoryUsage().rss)
+    const heights = world.tabs.flatMap(t => t.node === undefined ? [] : [t.node.chain.head().height])
+    o.progress?.(`${nodes} nodes, ${(world.elapsed / 60_000).toFixed(1)} min: heights ${Math.min(...heights)}..${Math.max(...heights)}, ${world.scheduler.events} events, ${used().toFixed(0)} s CPU, ${((performance.now() - begun) / 1000).toFixed(0)} s, ${(rss / 1e6).toFixed(0)} MB`)
+  }
+  const rounds = [...offered].sort(([a], [b]) => a - b).map(([, n]) => n)
+  const half = rounds.slice(Math.floor(rounds.length / 2), -1)
+  return observer.report({
+    command: o.command ?? `npm run sim -- --scenario scale --nodes ${nodes} --hours ${o.hours} --seed ${seed}`, scenario: 'scale', wallMs: performance.now() - begun,
+    options: {
+      'round, ms': world.params.roundMs, 'share of time mined': DUTY, 'CPU, s': Math.round(used()), 'memory of the process, MB': Math.round(rss / 1e6),
+      'events per node-second': perSecond(world.scheduler.events, nodes, ms), 'CPU per node-second, µs': Math.round(used() * 1e6 / nodes / (ms / 1000)),
+      'contributions offered in the first round': rounds[0] ?? 0,
+      'contributions offered per round of the second half': half.length === 0 ? 0 : Math.round(half.reduce((a, b) => a + b, 0) / half.length)
+    }
+  })
+}
+
+/** Figures per tab that grow faster than log N, from the smallest world to each larger one. */
+export function growth (points: readonly WorldReport[]): Violation[] {
+  const [first, ...larger] = points
+  const figures = { 'bandwidth-growth': (p: WorldReport) => p.bytesPerSecond.p50, 'disk-growth': (p: WorldReport) => p.diskBytes.p50 }
+  return larger.flatMap(p => Object.entries(figures).flatMap(([checker, of]) => {
+    const most = GROWTH_SLACK * likeLog(of(first), first.nodes, p.nodes)
+    return of(p) <= most ? [] : [{ checker, detail: `${of(p).toFixed(0)} per tab with ${p.nodes} tabs, ${of(first).toFixed(0)} with ${first.nodes}: more than ${most.toFixed(0)}`, atMs: p.virtualMs }]
+  }))
+}
+
+/** The same world at some sizes; what grew too fast is a violation of the last. */
+export async function scaleSweep (o: ScaleOptions, sizes: readonly number[] = [20, 200, o.nodes]): Promise<SweepReport> {
+  const points: WorldReport[] = []
+  for (const nodes of [...new Set(sizes)].sort((a, b) => a - b)) points.push(await scale({ ...o, nodes }))
+  const last = points.pop()!
+  const violations = [...last.violations, ...growth([...points, last])]
+  return { kind: 'sweep', command: o.command ?? last.command, scenario: 'scale', points: [...points, { ...last, violations }] }
+}
