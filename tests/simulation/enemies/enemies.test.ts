@@ -142,7 +142,7 @@ describe('enemies in simulated worlds', () => {
     expect(arena.disagreement()).toBeLessThanOrEqual(SETTLING)
   }, TIMEOUT)
 
-  test('a Sybil swarm: blocks for its work alone, though more contributions', async () => {
+  test('a Sybil swarm: blocks for its work alone, and a seat for each of them', async () => {
     const squad = sybil()
     const arena = new Arena({ seed: 'sybil', honest: 6, enemies: [[squad, 1]] })
     await arena.run(250_000)
