@@ -57,7 +57,7 @@ describe('enemies in simulated worlds', () => {
   test('colluding miners and verifiers: what they seal does not outlive its challenge', async () => {
     const squad = collusion()
     const arena = new Arena({ seed: 'collusion', honest: 5, compute: 'stand-in', enemies: [[squad, 4]] })
-    await arena.run(300_000)
+    await arena.run(200_000)
     expect(did(squad, 'wrong contributions')).toBeGreaterThan(0)
     expect(did(squad, 'vouches unseen')).toBeGreaterThan(0)
     expect(squad.sealed.size, 'wrong contributions that a committee sealed').toBeGreaterThan(0)
@@ -131,7 +131,7 @@ describe('enemies in simulated worlds', () => {
     const arena = new Arena({ seed: 'flood', honest: 6, enemies: [[flood, 1], [dark, 1]] })
     await arena.run(150_000)
     for (const kind of ['garbage', 'forged blocks', 'claims without payload', 'dust', 'requests', 'oversize requests']) expect(did(flood, kind), kind).toBeGreaterThan(50)
-    expect(did(flood, 'names'), 'names that were used up').toBeGreaterThan(12)
+    expect(did(flood, 'names'), 'names that were used up').toBeGreaterThan(6)
     expect(did(dark, 'empty answers')).toBeGreaterThan(0)
     expect(arena.chain.records.length).toBeGreaterThan(10)
     expect(arena.chain.records.flatMap(r => r.body.seals).length).toBeGreaterThan(0)
@@ -142,7 +142,7 @@ describe('enemies in simulated worlds', () => {
     expect(arena.disagreement()).toBeLessThanOrEqual(SETTLING)
   }, TIMEOUT)
 
-  test('a Sybil swarm: blocks for its work alone, though more contributions', async () => {
+  test('a Sybil swarm: blocks for its work alone, and a seat for each of them', async () => {
     const squad = sybil()
     const arena = new Arena({ seed: 'sybil', honest: 6, enemies: [[squad, 1]] })
     await arena.run(250_000)

@@ -56,7 +56,7 @@ export const ENEMIES = {
   },
   'sybil': {
     wants: 'committee seats and contributions beyond its work, by many keys',
-    stoppedBy: 'seats cost a block each, peers may bring eight contributions a round; keys cost nothing',
+    stoppedBy: 'seats cost a block each; a peer may bring eight contributions a round, and keys without a record need two vouchers',
     seenBy: 'its seats, sealed contributions and credits beside its work',
     make: sybil
   },
