@@ -302,6 +302,7 @@ export const CHECKED: readonly string[] = [
   'No block of a device that computes wrong bits is taken by who redoes it; at the end the newest slices are redone once more where they are real.',
   'A block that a tab was told is on its disk is there after it loads again, and its head is not behind that.',
   'Honest nodes neither ban nor keep refusing one another.',
+  'Nobody honest takes back a longer branch than the time allows for which a tab may have been apart.',
   'Nobody honest has many more blocks than the work is worth; without attackers, nor many fewer.',
   'A transfer that a wallet took is in the chain, still waits, or its nonce was spent otherwise.',
   'Blocks held, transactions waiting and bytes on the disk stay within their bounds.',
