@@ -97,7 +97,7 @@ describe('enemies in simulated worlds', () => {
   test('nothing at stake, times at the edges: no more blocks than work, one history', async () => {
     const squads = [nothingAtStake(), timestamps('ahead'), timestamps('behind')]
     const arena = new Arena({ seed: 'stake', honest: 5, enemies: squads.map(s => [s, 1] as const) })
-    await arena.run(300_000)
+    await arena.run(220_000)
     expect(did(squads[0], 'blocks on the best chain') + did(squads[0], 'blocks on other forks')).toBeGreaterThan(0)
     expect(did(squads[1], 'blocks dated ahead')).toBeGreaterThan(0)
     expect(did(squads[2], 'blocks dated behind')).toBeGreaterThan(0)
@@ -112,7 +112,7 @@ describe('enemies in simulated worlds', () => {
   test('two truths, free riders and withheld blocks: named, outlived, or only their own loss', async () => {
     const [twoFaced, rider, withholder] = [equivocation(), freeRiding(), withholdBlocks()]
     const arena = new Arena({ seed: 'two truths', honest: 5, enemies: [[twoFaced, 2], [rider, 1], [withholder, 1]] })
-    await arena.run(250_000)
+    await arena.run(190_000)
     expect(did(twoFaced, 'slices claimed twice')).toBeGreaterThan(0)
     expect(did(twoFaced, 'blocks signed twice')).toBeGreaterThan(0)
     expect(did(twoFaced, 'votes unseen') + did(twoFaced, 'votes for a second seal')).toBeGreaterThan(0)
@@ -127,13 +127,13 @@ describe('enemies in simulated worlds', () => {
   }, TIMEOUT)
 
   test('floods and an eclipse: the network goes on, names are banned, the victim comes back', async () => {
-    const [flood, dark] = [spam({ perSecond: 4 }), eclipse({ victim: 4, names: 20 })]
+    const [flood, dark] = [spam({ perSecond: 3 }), eclipse({ victim: 4, names: 20 })]
     const arena = new Arena({ seed: 'flood', honest: 6, enemies: [[flood, 1], [dark, 1]] })
-    await arena.run(150_000)
+    await arena.run(110_000)
     for (const kind of ['garbage', 'forged blocks', 'claims without payload', 'dust', 'requests', 'oversize requests']) expect(did(flood, kind), kind).toBeGreaterThan(50)
     expect(did(flood, 'names'), 'names that were used up').toBeGreaterThan(6)
     expect(did(dark, 'empty answers')).toBeGreaterThan(0)
-    expect(arena.chain.records.length).toBeGreaterThan(10)
+    expect(arena.chain.records.length).toBeGreaterThan(5)
     expect(arena.chain.records.flatMap(r => r.body.seals).length).toBeGreaterThan(0)
     expect(arena.wronglyBanned()).toEqual([])
     const victim = arena.world.tabs[4].node!.chain.head()
@@ -145,9 +145,9 @@ describe('enemies in simulated worlds', () => {
   test('a Sybil swarm: blocks for its work alone, and a seat for each of them', async () => {
     const squad = sybil()
     const arena = new Arena({ seed: 'sybil', honest: 6, enemies: [[squad, 1]] })
-    await arena.run(250_000)
-    expect(did(squad, 'keys')).toBeGreaterThan(20)
-    expect(did(squad, 'claims')).toBeGreaterThan(20)
+    await arena.run(170_000)
+    expect(did(squad, 'keys')).toBeGreaterThan(10)
+    expect(did(squad, 'claims')).toBeGreaterThan(10)
     const ofKeys = (miner: Uint8Array): boolean => squad.keys.has(toHex(miner))
     const blocks = arena.chain.records.filter(r => ofKeys(r.meta.header.template.miner)).length
     const { work } = arena.sharesOf(arena.of(squad))
@@ -194,8 +194,9 @@ describe('what theory allows', () => {
   })
 
   test('keeping back only low tickets pays a little at any share', () => {
-    expect(bestByTicket(0.25, 100_000).share).toBeGreaterThan(0.26)
-    expect(bestByTicket(0.25, 100_000).share).toBeLessThan(0.275)
+    const { share } = bestByTicket(0.25, 100_000)
+    expect(share).toBeGreaterThan(0.26)
+    expect(share).toBeLessThan(0.275)
   })
 
   test('an interval of batches covers the mean of dependent blocks', () => {
