@@ -8,7 +8,7 @@
 import { endsAt, jobAfterSeal } from '../core/ledger/apply.ts'
 import { isEnded, type JobRecord } from '../core/ledger/state.ts'
 import { equalBytes, toHex } from '../core/codec/ssz.ts'
-import { SignedSeal } from '../core/codec/wire.ts'
+import { SealSignature, SignedSeal } from '../core/codec/wire.ts'
 import type { BlockMeta } from '../core/consensus/chain.ts'
 import { committee } from '../core/consensus/committee.ts'
 import type { Refusal } from '../core/consensus/refusal.ts'
@@ -131,7 +131,7 @@ export class Rounds implements WorkService {
   async add (signed: SignedSeal, via?: PeerId): Promise<SealOutcome> {
     const name = toHex(sealHash(signed.seal))
     // The name does not commit to the signatures: one copy's answer is not another's.
-    const variant = toHex(hash('seal-variant', SignedSeal.serialize(signed)))
+    const variant = toHex(hash('seal-variant', sealHash(signed.seal), ...signed.signatures.map(s => SealSignature.serialize(s))))
     const running = this.#adding.get(variant)
     if (running !== undefined) return await running
     const adding = this.#add(signed, name, via).finally(() => this.#adding.delete(variant))
@@ -197,8 +197,7 @@ export class Rounds implements WorkService {
   async #knownCopy (signed: SignedSeal): Promise<SealOutcome> {
     const { params, chain, signatures } = this.#d
     const here = this.pendingSeal(sealHash(signed.seal))
-    const bytes = SignedSeal.serialize(signed)
-    if (here !== undefined && equalBytes(SignedSeal.serialize(here), bytes)) return { status: 'known' }
+    if (here !== undefined && sameSignatures(here, signed)) return { status: 'known' }
     const items = sealSignatureItems(params, chain.head(), signed)
     const wrong = Array.isArray(items) ? sealSignatureRefusal(params, chain.head(), signed, await signatures.verify(items)) : items
     return wrong === undefined ? { status: 'known' } : { status: 'refused', refusal: wrong }
@@ -250,7 +249,7 @@ export class Rounds implements WorkService {
     const job = toHex(signed.seal.job)
     const known = this.#known.get(job) ?? new Lru<Known>(SEALS_PER_JOB)
     this.#known.set(job, known)
-    const k: Known = { name: toHex(hash), hash, signed, bytes: SignedSeal.serialize(signed).length, anchorHeight: anchor.meta.height, signatures: valid }
+    const k: Known = { name: toHex(hash), hash, signed, bytes: SignedSeal.value_serializedSize(signed), anchorHeight: anchor.meta.height, signatures: valid }
     known.set(k.name, k)
     return k
   }
@@ -330,6 +329,10 @@ export class Rounds implements WorkService {
     return this.#condemned.count > 0 && signed.seal.contributions.some(c => this.isCondemned(claimId(c)))
   }
 }
+
+/** Of two copies of one seal. */
+const sameSignatures = (a: SignedSeal, b: SignedSeal): boolean =>
+  a.signatures.length === b.signatures.length && a.signatures.every((s, i) => s.member === b.signatures[i].member && equalBytes(s.signature, b.signatures[i].signature))
 
 /** What names a block not seen yet may be right once it comes. */
 function outcomeOf (refusal: Refusal): SealOutcome {

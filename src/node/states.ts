@@ -65,8 +65,14 @@ export interface StatesDeps {
   readonly historyBlocks: number
 }
 
+const mergeNames = new WeakMap<Seal, Hex>()
+
 /** Names what a seal merges, whatever it says comes out. */
-const mergeName = (seal: Seal): Hex => toHex(sealHash({ ...seal, anchor: ZERO32, previous: ZERO32, stateHash: ZERO32 }))
+function mergeName (seal: Seal): Hex {
+  let name = mergeNames.get(seal)
+  if (name === undefined) mergeNames.set(seal, name = toHex(sealHash({ ...seal, anchor: ZERO32, previous: ZERO32, stateHash: ZERO32 })))
+  return name
+}
 const bytesOf = (state: ModelState): number => 4 * stateTensors(state).reduce((sum, t) => sum + t.length, 0)
 const short = (bytes: Uint8Array): string => toHex(bytes).slice(0, 16)
 

@@ -110,6 +110,8 @@ export class SimDevice implements Compute {
   readonly #other: Job[] = []
   #busy = false
   #duty = 1
+  /** No slice starts before it; the clock's ms. */
+  #restUntil = 0
   /** Faults. */
   lost = false
   slowness = 1
@@ -150,19 +152,35 @@ export class SimDevice implements Compute {
 
   async #turn (ms: number, priority: Priority): Promise<void> {
     await new Promise<void>(resolve => {
-      (priority === 'replay' ? this.#urgent : this.#other).push({ ms: priority === 'slice' ? ms / this.#duty : ms, start: resolve })
+      (priority === 'replay' ? this.#urgent : this.#other).push({ ms, start: resolve })
       this.#next()
     })
   }
 
   #next (): void {
     if (this.#busy) return
-    const job = this.#urgent.shift() ?? this.#other.shift()
+    const { clock } = this.#o
+    const urgent = this.#urgent.shift()
+    // As in the real pool: after any work a rest in proportion, for which replays do not wait.
+    if (urgent === undefined && clock.now() < this.#restUntil) return
+    const job = urgent ?? this.#other.shift()
     if (job === undefined) return
     this.#busy = true
-    this.#o.clock.after(job.ms, () => {
+    clock.after(job.ms, () => {
       this.#busy = false
+      if (this.#duty < 1) this.#rest(job.ms * (1 / this.#duty - 1))
       job.start()
+      this.#next()
+    })
+  }
+
+  #rest (ms: number): void {
+    const { clock } = this.#o
+    const now = clock.now()
+    const until = this.#restUntil = Math.max(now, this.#restUntil) + ms
+    clock.after(until - now, () => {
+      if (this.#restUntil !== until) return
+      this.#restUntil = 0
       this.#next()
     })
   }

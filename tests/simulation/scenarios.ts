@@ -5,7 +5,7 @@ import { forksSweep } from './forks.ts'
 import { drawOptions, printable } from './options.ts'
 import { runWorld } from './phases.ts'
 import { pot, type PotRun } from './pot.ts'
-import { scaleSweep } from './scale.ts'
+import { LARGE_ROUND_MS, scaleSweep } from './scale.ts'
 import type { Report } from './report/types.ts'
 import { selfishSweep } from './selfish.ts'
 
@@ -48,8 +48,8 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
     run: async o => await forksSweep({ seed: o.seed, virtualMs: o.hours === undefined ? undefined : o.hours * 3_600_000, command: o.command, onPoint: p => { o.progress(`${p.nodes} nodes: fork rate ${p.forkRate.toFixed(3)}`) } })
   },
   scale: {
-    about: 'calm worlds of 20, 200 and --nodes (2000): forks, traffic, disk and time they take; nothing per tab may grow faster than log N',
-    run: async o => await scaleSweep({ seed: o.seed, nodes: o.nodes ?? 2_000, hours: o.hours ?? 1, command: o.command, progress: o.progress })
+    about: 'calm worlds of 20, 200 and --nodes (2000) with a round a minute: forks, traffic, disk and time they take; nothing per tab may grow faster than log N',
+    run: async o => await scaleSweep({ seed: o.seed, nodes: o.nodes ?? 2_000, hours: o.hours ?? 1, params: { roundMs: LARGE_ROUND_MS }, command: o.command, progress: o.progress })
   },
   datacentre: {
     about: 'one data-centre GPU among 200 laptops: its share of work, blocks, contributions and credits',

@@ -59,6 +59,9 @@ export function distinctMiners (tip: HeaderMeta, count: number): readonly Uint8A
   return miners
 }
 
+/** The last answer about a claim: it comes alone, in a proposal, in a seal and in a block, mostly under one draw. */
+const answered = new WeakMap<Pick<Claim, 'template' | 'slice'>, { readonly params: ChainParams, readonly q: BlockMeta, readonly drawn: boolean }>()
+
 /**
  * Whether a slice may become a contribution. With n miners at work, n * S_MAX slices are worked on
  * and about R_MAX of them drawn, so that traffic per node does not grow with the network. The miners
@@ -66,7 +69,14 @@ export function distinctMiners (tip: HeaderMeta, count: number): readonly Uint8A
  * offer share, which follows how full its seals are, brings the number down.
  */
 export function eligible (params: ChainParams, q: BlockMeta, claim: Pick<Claim, 'template' | 'slice'>): boolean {
-  if (claim.slice >= MAX_CONTRIBUTION_SLICES) return false
+  const before = answered.get(claim)
+  if (before !== undefined && before.q === q && before.params === params) return before.drawn
+  const drawn = claim.slice < MAX_CONTRIBUTION_SLICES && isDrawn(params, q, claim)
+  answered.set(claim, { params, q, drawn })
+  return drawn
+}
+
+function isDrawn (params: ChainParams, q: BlockMeta, claim: Pick<Claim, 'template' | 'slice'>): boolean {
   const { job, round, miner } = claim.template
   const x = firstU32(hash('eligible', q.rho, job, u32le(round), miner, u32le(claim.slice)))
   const miners = Math.max(1, distinctMiners(q, params.minerCountBlocks).length)
