@@ -57,7 +57,11 @@ export class WalletDesk {
 
   nextNonce (): number {
     const { publicKey } = this.#d.key
-    return account(this.#d.chain.head().ledger, publicKey).nonce + this.#d.pool.pending(publicKey).length
+    const taken = new Set(this.#d.pool.pending(publicKey).map((tx) => tx.transaction.nonce))
+    // The first free one: where an earlier one was dropped, what waits behind it waits for this.
+    let { nonce } = account(this.#d.chain.head().ledger, publicKey)
+    while (taken.has(nonce)) nonce++
+    return nonce
   }
 
   async #submit (action: Transaction['action'], fee: bigint): Promise<Outcome<{ readonly id: Hex }>> {

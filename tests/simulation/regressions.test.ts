@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest'
 import { ascii, hash } from '../../src/core/crypto/hash.ts'
 import { toHex } from '../../src/core/codec/ssz.ts'
 import { initialState } from '../../src/core/training/init.ts'
+import { WalletDesk } from '../../src/node/walletDesk.ts'
 import type { SliceTask } from '../../src/ports/compute.ts'
 import { realKernels, standInKernels } from './devices.ts'
 import { drawOptions, printable } from './options.ts'
@@ -31,6 +32,18 @@ describe('found in drawn worlds', () => {
     const flipped = kernels.slice(task(right.map(l => (l + 1) % spec.data.classes)))
     expect(toHex(kernels.slice(task(right)).stateHash)).not.toBe(toHex(flipped.stateHash))
     expect(toHex(kernels.slice(task(right)).stateHash)).toBe(toHex(realKernels().slice(task(right)).stateHash))
+  })
+
+  it('users: the next transaction fills the place of one that was dropped, or all behind it wait for ever', () => {
+    const key = { publicKey: hash('test', ascii('wallet')), sign: () => new Uint8Array(64) }
+    const waiting = [1, 2].map(nonce => ({ transaction: { chain: world.genesis.hash, from: key.publicKey, nonce, fee: 1n, action: { selector: 1, value: { to: hash('test'), amount: 1n } } }, signature: new Uint8Array(64) }))
+    const wallet = (pending: typeof waiting): WalletDesk => new WalletDesk({
+      params: world.params, chain: { head: () => world.genesis }, key, publish: async () => {},
+      pool: { add: async () => undefined, select: () => [], pending: () => pending }
+    })
+    expect(wallet(waiting).nextNonce()).toBe(0)
+    expect(wallet([]).nextNonce()).toBe(0)
+    expect(wallet([{ ...waiting[0], transaction: { ...waiting[0].transaction, nonce: 0 } }, waiting[0]]).nextNonce()).toBe(2)
   })
 
   it('a stand-in slice is named by its key alone, so that the audit can tell what it gives', () => {

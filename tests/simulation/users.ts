@@ -13,7 +13,7 @@ import type { Tab } from './tab.ts'
 import type { World } from './world.ts'
 
 /** A transaction that the sender's own node has taken. */
-export interface Sent { readonly tab: Tab, readonly profile: number, readonly id: string, readonly nonce: number, readonly atMs: number }
+export interface Sent { readonly tab: Tab, readonly profile: number, readonly id: string, readonly nonce: number, readonly kind: 'transfer' | 'job' | 'cancellation', readonly atMs: number }
 
 export class Users {
   readonly #world: World
@@ -63,7 +63,7 @@ export class Users {
     if (to === undefined || amount === 0n) return
     const fee = node.params.minFee * BigInt(1 + r.below(20))
     this.counts.transfers++
-    await this.#taken(tab, node.wallet.nextNonce(), node.wallet.send(formatAddress(to), amount, fee))
+    await this.#taken(tab, 'transfer', node.wallet.nextNonce(), node.wallet.send(formatAddress(to), amount, fee))
   }
 
   async #post (tab: Tab, r: Seeded): Promise<void> {
@@ -77,7 +77,7 @@ export class Users {
     const nonce = node.wallet.nextNonce()
     const value = { spec: encodeJobSpec(spec), escrow, pricePerContribution: escrow / BigInt(1 + r.below(100)), burn, deadline: node.chain.head().height + 8 + r.below(40) }
     this.counts.jobs++
-    await this.#taken(tab, nonce, node.wallet.postJob(value, node.params.minFee))
+    await this.#taken(tab, 'job', nonce, node.wallet.postJob(value, node.params.minFee))
     if (r.chance(0.3)) this.#world.scheduler.after(r.exponential(60_000), () => { this.#cancel(tab, tab.profile, jobId(specHash(spec), node.payee, nonce)) })
   }
 
@@ -85,13 +85,13 @@ export class Users {
     const { node } = tab
     if (!this.#on || node === undefined || !tab.up || tab.profile !== profile) return
     this.counts.cancellations++
-    this.#taken(tab, node.wallet.nextNonce(), node.wallet.cancelJob(job)).catch((e: unknown) => { this.mistakes.push(e) })
+    this.#taken(tab, 'cancellation', node.wallet.nextNonce(), node.wallet.cancelJob(job)).catch((e: unknown) => { this.mistakes.push(e) })
   }
 
-  async #taken (tab: Tab, nonce: number, outcome: Promise<{ readonly ok: true, readonly value: { readonly id: string } } | { readonly ok: false }>): Promise<void> {
+  async #taken (tab: Tab, kind: Sent['kind'], nonce: number, outcome: Promise<{ readonly ok: true, readonly value: { readonly id: string } } | { readonly ok: false }>): Promise<void> {
     const { profile } = tab
     const result = await outcome
-    if (result.ok) this.sent.push({ tab, profile, id: result.value.id, nonce, atMs: this.#world.elapsed })
+    if (result.ok) this.sent.push({ tab, profile, id: result.value.id, nonce, kind, atMs: this.#world.elapsed })
     else this.counts.refused++
   }
 }

@@ -287,7 +287,9 @@ export class Watch {
         spent.add(`${toHex(t.transaction.from)}/${t.transaction.nonce}`)
       }
     }
-    for (const { atMs, id, nonce, profile, tab } of users.sent) {
+    for (const { atMs, id, kind, nonce, profile, tab } of users.sent) {
+      // The table of jobs may be full when its turn comes, or the job over: the wallet says so and lets it go.
+      if (kind !== 'transfer') continue
       if (!this.#sound(tab) || tab.profile !== profile || this.#faults.disks.has(tab) || tab.loads > 1 || !tab.up) continue
       const { node } = tab
       const waits = node!.pool.pending(node!.payee).some(t => toHex(transactionId(t.transaction)) === id)
