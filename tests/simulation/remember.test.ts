@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { toHex } from '../../src/core/codec/ssz.ts'
 import { World } from './world.ts'
 
-async function chains (remember: boolean): Promise<{ readonly events: number, readonly bytes: number, readonly rounds: number, readonly chains: string[][] }> {
+async function chains (remember: boolean): Promise<{ readonly bytes: number, readonly rounds: number, readonly chains: string[][] }> {
   const world = new World({
     seed: 'remembered', nodes: 5, compute: 'real', laptopSliceMs: 250, warm: true, devices: 'laptop', duty: 0.2, remember,
     params: { blockIntervalMs: 4_000, committeeBlocks: 4, roundMs: 2_000 }
@@ -11,7 +11,7 @@ async function chains (remember: boolean): Promise<{ readonly events: number, re
   world.openAll(1_000)
   await world.run(75_000)
   return {
-    events: world.scheduler.events,
+    // Not the events: a copy of a message that cannot be the first to arrive is counted, not carried.
     bytes: world.internet.bytes,
     rounds: world.tabs[0].node!.rounds.tips()[0].round,
     chains: world.tabs.map(({ node }) => Array.from({ length: node!.chain.head().height }, (_, i) => toHex(node!.chain.metaAt(i + 1)!.hash)))
@@ -25,5 +25,5 @@ describe('remembering', () => {
     expect(plain.chains[0].length).toBeGreaterThan(8)
     expect(plain.rounds).toBeGreaterThan(1)
     expect(await chains(true)).toEqual(plain)
-  }, 120_000)
+  }, 600_000)
 })

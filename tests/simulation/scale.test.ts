@@ -17,5 +17,5 @@ describe('traffic and disk of a tab', () => {
     const [small, large] = points
     const much = 8 * GROWTH_SLACK * small.bytesPerSecond.p50
     expect(growth([small, { ...large, bytesPerSecond: { ...large.bytesPerSecond, p50: much } }]).map(v => v.checker)).toEqual(['bandwidth-growth'])
-  }, 240_000)
+  }, 600_000)
 })
