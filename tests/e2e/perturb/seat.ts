@@ -2,6 +2,7 @@
  * A profile on disk with its browser, and the tabs in it. Each tab sits at a place; which slot, and
  * so which database and key, the app gives it is found out from what it shows.
  */
+import { readFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -14,6 +15,7 @@ import { Witness } from './witness.ts'
 const UP_MS = 180_000
 const LOADS = 6
 const OPENINGS = 5
+const DEAD_MS = 10_000
 
 export interface Listener {
   report (seat: Seat, report: Report): void
@@ -123,7 +125,7 @@ export class Profile {
   readonly witness: Witness
   readonly #dir: string
   #context: BrowserContext | undefined
-  #browserPid = 0
+  #all: readonly number[] = []
   #renderers: readonly number[] = []
 
   private constructor (index: number, tabs: number, dir: string, origin: string, listener: Listener) {
@@ -159,7 +161,8 @@ export class Profile {
     const cdp = await this.context.browser()!.newBrowserCDPSession()
     const { processInfo } = await cdp.send('SystemInfo.getProcessInfo')
     await cdp.detach()
-    this.#browserPid = processInfo.find(p => p.type === 'browser')!.id
+    // The browser itself first: it must not see the others go.
+    this.#all = [...processInfo].sort((a, b) => Number(b.type === 'browser') - Number(a.type === 'browser')).map(p => p.id)
     this.#renderers = processInfo.filter(p => p.type === 'renderer').map(p => p.id)
     return this.#renderers
   }
@@ -167,12 +170,17 @@ export class Profile {
   /** Every process of the profile's pages, at once. */
   killRenderers (): void { for (const pid of this.#renderers) signal(pid, 'SIGKILL') }
 
-  /** The browser, and so all of it. */
+  /**
+   * The browser with all its processes, as a power cut does. It ends when none is left: one that lived
+   * on would write to the files that the next browser has opened.
+   */
   async killBrowser (): Promise<void> {
     const context = this.context
     const closed = new Promise<void>(resolve => { context.once('close', () => { resolve() }) })
-    signal(this.#browserPid, 'SIGKILL')
+    for (const pid of this.#all) signal(pid, 'SIGKILL')
     await closed
+    const deadline = Date.now() + DEAD_MS
+    while (this.#all.some(alive) && Date.now() < deadline) await new Promise(resolve => setTimeout(resolve, 20))
   }
 
   async pressure (): Promise<void> {
@@ -196,6 +204,15 @@ export async function openPage (context: BrowserContext): Promise<Page> {
       if (i === OPENINGS) throw e
       await new Promise(resolve => setTimeout(resolve, 300 * i))
     }
+  }
+}
+
+/** A process that has ended and was not yet reaped counts as dead where that can be seen. */
+function alive (pid: number): boolean {
+  try {
+    return !/^\d+ \(.*\) [ZX] /s.test(readFileSync(`/proc/${pid}/stat`, 'utf8'))
+  } catch {
+    return false
   }
 }
 

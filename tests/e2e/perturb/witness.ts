@@ -20,7 +20,8 @@ export interface Dump {
   readonly slices: readonly Row[]
 }
 
-export interface ProfileDump { readonly nodes: readonly Dump[], readonly seed: string | undefined }
+/** `gone`: databases that are not there, or without their stores. */
+export interface ProfileDump { readonly nodes: readonly Dump[], readonly gone: readonly string[], readonly seed: string | undefined }
 
 const PATH = 'perturb-witness'
 
@@ -85,8 +86,17 @@ async function readAll (o: { readonly names: readonly string[], readonly known: 
   }
   const known = new Set(o.known)
   const nodes: Dump[] = []
+  const gone: string[] = []
+  // Opening one that is not there would make it, and hide the loss from the app.
+  const there = new Set((await indexedDB.databases()).map(d => d.name))
   for (const name of o.names) {
+    if (!there.has(name)) { gone.push(name); continue }
     const db = await answer(indexedDB.open(name))
+    if (['headers', 'bodies', 'pool', 'meta'].some(store => !db.objectStoreNames.contains(store))) {
+      db.close()
+      gone.push(name)
+      continue
+    }
     const tx = db.transaction(['headers', 'bodies', 'pool', 'meta'])
     const headers = tx.objectStore('headers')
     const last = await answer(headers.openKeyCursor(IDBKeyRange.bound('n/', 'n0'), 'prev'))
@@ -109,10 +119,11 @@ async function readAll (o: { readonly names: readonly string[], readonly known: 
     })
     db.close()
   }
+  if (!there.has('commonweight-wallet')) return { nodes, gone, seed: undefined }
   const wallet = await answer(indexedDB.open('commonweight-wallet'))
   const record = wallet.objectStoreNames.contains('wallet') ? await answer(wallet.transaction('wallet').objectStore('wallet').get('wallet') as IDBRequest<{ readonly seed: Uint8Array } | undefined>) : undefined
   wallet.close()
-  return { nodes, seed: record === undefined ? undefined : text(record.seed) }
+  return { nodes, gone, seed: record === undefined ? undefined : text(record.seed) }
 }
 
 async function dropBlock (o: { readonly name: string, readonly hash: string }): Promise<void> {

@@ -155,7 +155,12 @@ export class World implements Listener {
     const checked = new Map<Identity, Checked>()
     const f = this.figures
     for (const who of dead) {
-      const c = checkDisk(this.oracle, who, dump.nodes.find(n => n.name === who.database)!, diedAt)
+      const node = dump.nodes.find(n => n.name === who.database)
+      if (node === undefined) {
+        this.fail(profile.index, [{ what: 'damage', detail: `profile ${who.profile} slot ${who.slot}: its database is gone${dump.seed === undefined ? ', and the wallet with it' : ''}` }])
+        continue
+      }
+      const c = checkDisk(this.oracle, who, node, diedAt)
       checked.set(who, c)
       f.blocksChecked += c.blocks
       f.inFlight += c.inFlight
