@@ -41,8 +41,8 @@ export type Part = 'resultHash' | 'payloadDigest' | 'time'
 
 /** A claim whose ticket wins, found by trying values of one field that nobody computed. */
 export function grind (made: Made, fixed: Partial<Pick<Claim, 'slice' | 'resultHash' | 'payloadDigest'>>, part: Part): Claim {
-  const claim: Claim = {
-    template: { ...made.template },
+  let claim: Claim = {
+    template: made.template,
     slice: 0,
     resultHash: random(32),
     payloadDigest: random(32),
@@ -52,9 +52,10 @@ export function grind (made: Made, fixed: Partial<Pick<Claim, 'slice' | 'resultH
   }
   const cost = sliceCost(made.job.spec)
   for (let i = 0; i < TRIES; i++) {
-    if (part === 'time') claim.template.time++
-    else claim[part] = random(32)
-    if (ticketWins(claim.template.target, cost, ticket(claim))) return claim
+    // Another object each time: ids are kept beside the values they are of.
+    const { template } = claim
+    claim = part === 'time' ? { ...claim, template: { ...template, time: template.time + 1 } } : { ...claim, [part]: random(32) }
+    if (ticketWins(template.target, cost, ticket(claim))) return claim
   }
   throw new Error('no ticket wins')
 }
