@@ -18,7 +18,16 @@ let worker: RawTab
 let other: RawTab
 
 const view = async (tab: RawTab): Promise<NodeView> => await tab.evaluate<NodeView>('window.commonweight.view()')
-const up = async (tab: RawTab): Promise<true> => await until('the page being up', 90_000, async () => await tab.evaluate<boolean>('window.commonweight !== undefined') || undefined)
+/** A page that is just being loaded has nothing to evaluate in. */
+const isUp = async (tab: RawTab): Promise<boolean> => {
+  try {
+    return await tab.evaluate<boolean>('window.commonweight !== undefined')
+  } catch (e) {
+    if (e instanceof Error && e.message.includes('execution context')) return false
+    throw e
+  }
+}
+const up = async (tab: RawTab): Promise<true> => await until('the page being up', 90_000, async () => await isUp(tab) || undefined)
 const mine = async (tab: RawTab): Promise<unknown> => await tab.evaluate('window.commonweight.setMining({ on: true, workers: 1, duty: 0.8, pauseWhenHidden: false })')
 
 beforeAll(async () => {

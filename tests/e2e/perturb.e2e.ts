@@ -85,7 +85,7 @@ test('a block that is missing, a swapped key, a forgotten transfer and forgotten
 test('a tab that shows less than its disk gives it is found', async () => {
   await reopen()
   const who = world.identity(world.profiles[1].seats[0])!
-  const view = await until('a head with its ledger', 30_000, async () => who.shown !== undefined && world.oracle.meta(who.shown.head) !== undefined ? who.shown : undefined)
+  const view = await until('a head with its ledger', 120_000, async () => who.shown !== undefined && world.oracle.meta(who.shown.head) !== undefined ? who.shown : undefined)
   const best = world.oracle.meta(view.head)!
   expect(checkReturn(world.oracle, who, best, view)).toEqual({ losses: [], heard: false })
   const wrong: ReadonlyArray<readonly [Loss['what'], Partial<typeof view>]> = [
