@@ -15,7 +15,7 @@ import { type Refused } from '../../src/node/refusals.ts'
 import { Verifier, type VerifyLimits } from '../../src/node/verify.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { SignatureItem, Signatures } from '../../src/ports/signatures.ts'
-import type { Storage } from '../../src/ports/storage.ts'
+import type { Storage, StorageOp } from '../../src/ports/storage.ts'
 import { MemoryDisk, MemoryStorage } from '../../src/storage/memory.ts'
 import { ChainKit } from '../core/chainKit.ts'
 
@@ -89,6 +89,19 @@ export class TestStates implements Pick<StatesService, 'sealState'> {
     if (this.badPayload) return { kind: 'bad-payload', detail: 'a test says so', contribution: claimId(signed.seal.contributions[0]) }
     return { kind: 'done', stateHash: signed.seal.stateHash }
   }
+}
+
+/** A storage whose commits wait for release(). */
+export function gatedStorage (): { readonly storage: MemoryStorage, readonly release: () => void } {
+  let release = (): void => {}
+  const gate = new Promise<void>(resolve => { release = resolve })
+  class Gated extends MemoryStorage {
+    override async commit (ops: readonly StorageOp[]): Promise<void> {
+      await gate
+      await super.commit(ops)
+    }
+  }
+  return { storage: new Gated(new MemoryDisk()), release: () => { release() } }
 }
 
 export interface Rig {

@@ -6,10 +6,9 @@ import { account } from '../../src/core/ledger/state.ts'
 import { RingLog } from '../../src/node/log.ts'
 import { Mempool, POOL_LIMITS, type PoolLimits, REBROADCAST_MS } from '../../src/node/mempool.ts'
 import type { BlockRecord, ChainEvents } from '../../src/node/parts.ts'
-import type { StorageOp } from '../../src/ports/storage.ts'
 import { MemoryDisk, MemoryStorage } from '../../src/storage/memory.ts'
 import { ChainKit, keyPair, type Mined } from '../core/chainKit.ts'
-import { kitTime, ManualClock, TestSignatures } from './chainRig.ts'
+import { gatedStorage, kitTime, ManualClock, TestSignatures } from './chainRig.ts'
 
 const kit = new ChainKit()
 /** Keys 1 to 3 can spend here. */
@@ -48,19 +47,6 @@ function make (o: { readonly limits?: PoolLimits, readonly disk?: MemoryDisk, re
   const pool = new Mempool({ params: kit.params, clock, signatures: new TestSignatures(), chain, blocks, storage: o.storage ?? new MemoryStorage(disk), log: new RingLog(clock), own: o.own ?? [], publish: (t) => { published.push(t) }, limits: o.limits })
   const made: Pool = { pool, chain, clock, published, disk, blocksWritten: Promise.resolve() }
   return made
-}
-
-/** A storage whose commits wait for release(). */
-function gated (): { readonly storage: MemoryStorage, readonly release: () => void } {
-  let release = (): void => {}
-  const gate = new Promise<void>(resolve => { release = resolve })
-  class Gated extends MemoryStorage {
-    override async commit (ops: readonly StorageOp[]): Promise<void> {
-      await gate
-      await super.commit(ops)
-    }
-  }
-  return { storage: new Gated(new MemoryDisk()), release: () => { release() } }
 }
 
 /** Everything that needs no clock has its turn. */
@@ -229,7 +215,7 @@ describe('own transactions', () => {
   })
 
   it('are on disk before they count as taken', async () => {
-    const { storage, release } = gated()
+    const { storage, release } = gatedStorage()
     const { pool, disk } = make({ own: [keyPair(1).key], storage })
     let taken = false
     const adding = pool.add(pay(1)).then(() => { taken = true })

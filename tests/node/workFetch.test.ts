@@ -20,9 +20,8 @@ import { RENEW_BLOCKS } from '../../src/node/duties.ts'
 import { STATE_PROTOCOL, STATES_PROTOCOL, States } from '../../src/node/states.ts'
 import { SNAPSHOTS_PER_JOB, Snapshots } from '../../src/node/snapshots.ts'
 import type { Network } from '../../src/ports/network.ts'
-import type { StorageOp } from '../../src/ports/storage.ts'
 import { MemoryDisk, MemoryStorage } from '../../src/storage/memory.ts'
-import { ManualClock } from './chainRig.ts'
+import { gatedStorage, ManualClock } from './chainRig.ts'
 import { SeededRandom, smallData, TestCompute, workParams, workSpec } from './workRig.ts'
 import { mlp } from '../../src/core/training/shape.ts'
 
@@ -355,15 +354,8 @@ describe('data sets', () => {
 
 test('no lane works on a slice before its reservation is on disk', async () => {
   const p = place()
-  let release = (): void => {}
-  const gate = new Promise<void>(resolve => { release = resolve })
-  class Gated extends MemoryStorage {
-    override async commit (ops: readonly StorageOp[]): Promise<void> {
-      await gate
-      await super.commit(ops)
-    }
-  }
-  const counter = new SliceCounter(new Gated(new MemoryDisk()), p.log, JOB)
+  const { storage, release } = gatedStorage()
+  const counter = new SliceCounter(storage, p.log, JOB)
   await counter.start()
   const taken: number[] = []
   const lanes = [0, 1, 2].map(async () => { taken.push(await counter.take(JOB, 1, 10)) })

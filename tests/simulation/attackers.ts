@@ -1,22 +1,11 @@
-/** The enemies that a world of the soak may have, by name. */
-import { freeRiding } from './enemies/freeRiding.ts'
-import { lazy } from './enemies/lazy.ts'
-import { nothingAtStake } from './enemies/nothingAtStake.ts'
-import { selfish } from './enemies/selfish.ts'
-import { SHORTCUTS, shortcuts } from './enemies/shortcuts.ts'
+/** The enemies that a world of the soak may have: those that need no more of it than a tab of their own. */
 import type { Squad } from './enemies/squad.ts'
-import { timestamps } from './enemies/timestamps.ts'
-import { withholdBlocks } from './enemies/withholdBlocks.ts'
-import { withholdPayloads } from './enemies/withholdPayloads.ts'
+import { ENEMIES, type EnemyName } from './enemies/table.ts'
 
-export const ATTACKERS: Readonly<Record<string, () => Squad>> = {
-  'free riding': freeRiding,
-  'lazy verification': lazy,
-  'nothing at stake': nothingAtStake,
-  selfish,
-  'timestamps ahead': () => timestamps('ahead'),
-  'timestamps behind': () => timestamps('behind'),
-  'withheld blocks': withholdBlocks,
-  'withheld payloads': withholdPayloads,
-  ...Object.fromEntries(SHORTCUTS.map(shortcut => [`shortcut: ${shortcut}`, () => shortcuts(shortcut)] as const))
-}
+/** Worlds are drawn by place in this list: another order is another world for every seed. */
+const DRAWN = [
+  'free-riding', 'lazy', 'nothing-at-stake', 'selfish', 'times-ahead', 'times-behind', 'withhold-blocks', 'withhold-payloads',
+  'shortcut-steps', 'shortcut-noise', 'shortcut-cache', 'shortcut-none', 'poisoned'
+] as const satisfies readonly EnemyName[]
+
+export const ATTACKERS: Readonly<Record<string, () => Squad>> = Object.fromEntries(DRAWN.map(name => [name, ENEMIES[name].make]))

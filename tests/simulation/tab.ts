@@ -115,11 +115,11 @@ export class Tab {
     this.enemy?.started?.(this)
   }
 
-  /** Closes the page in good order. */
+  /** Closes the page: in good order, unless it is still starting, which ends it where it is. */
   async close (): Promise<void> {
-    const session = this.#leave()
-    if (session?.node === undefined) return
-    await session.node.stop()
+    if (this.session?.node === undefined) return this.crash(0)
+    const session = this.#leave()!
+    await session.node!.stop()
     session.life.end()
     this.world.internet.unplug(session.id)
   }

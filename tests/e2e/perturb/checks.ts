@@ -77,8 +77,11 @@ function bestOf (oracle: Oracle, dump: Dump): BlockMeta {
   return best
 }
 
-/** Holds a dead tab's database against what the tab had shown and others had heard. */
-export function checkDisk (oracle: Oracle, who: Identity, dump: Dump, diedAt: number): Checked {
+/**
+ * Holds a tab's database against what the tab had shown and others had heard; `own`: the blocks of its
+ * own that must be there.
+ */
+export function checkDisk (oracle: Oracle, who: Identity, dump: Dump, diedAt: number, own: readonly KnownBlock[]): Checked {
   const losses = takeIn(oracle, dump)
   const held = new Set(dump.headers.map(([key]) => key.slice(11)))
   const best = bestOf(oracle, dump)
@@ -87,7 +90,7 @@ export function checkDisk (oracle: Oracle, who: Identity, dump: Dump, diedAt: nu
   let blocks = 0
   let inFlight = 0
 
-  for (const b of oracle.minedBy(who.miner)) {
+  for (const b of own) {
     if (b.height <= floor) continue
     blocks++
     if (!held.has(b.hash)) losses.push({ what: 'block', detail: `${at}: its own block ${short(b)} is not on its disk` })

@@ -12,7 +12,7 @@ import { TEST } from '../../../src/core/params.ts'
 import { type ServerProcess, startServer } from '../../../src/cli/serverProcess.ts'
 import { checkAccount, checkDisk, checkKeys, checkReturn, type Checked, identityDatabase, type Loss } from './checks.ts'
 import type { Report, Shown } from './inPage.ts'
-import { type Identity, Oracle } from './oracle.ts'
+import { type Identity, type KnownBlock, Oracle } from './oracle.ts'
 import { COMMIT_WAIT_MS, describe, type KillKind, type Step } from './plan.ts'
 import { type Listener, Profile, type Seat, signal } from './seat.ts'
 import type { ProfileDump } from './witness.ts'
@@ -150,6 +150,16 @@ export class World implements Listener {
 
   /** What the disk of these dead tabs holds is checked before they are opened again. */
   async autopsy (profile: Profile, dead: readonly Identity[], diedAt: number): Promise<Map<Identity, Checked>> {
+    return await this.#read(profile, dead, diedAt, who => this.oracle.minedBy(who.miner))
+  }
+
+  /** The same of tabs that live: what they show while their disks are read may be too new to be on them. */
+  async checkUp (profile: Profile, living: readonly Identity[]): Promise<void> {
+    const own = new Map(living.map(who => [who, this.oracle.minedBy(who.miner)]))
+    await this.#read(profile, living, Date.now(), who => own.get(who)!)
+  }
+
+  async #read (profile: Profile, dead: readonly Identity[], diedAt: number, own: (who: Identity) => readonly KnownBlock[]): Promise<Map<Identity, Checked>> {
     const known = [...this.oracle.blocks.values()].filter(b => b.body !== undefined && b.height > this.oracle.top - 250).map(b => b.hash)
     const dump: ProfileDump = await profile.witness.read(profile.context, dead.map(d => d.database), known)
     const checked = new Map<Identity, Checked>()
@@ -160,7 +170,7 @@ export class World implements Listener {
         this.fail(profile.index, [{ what: 'damage', detail: `profile ${who.profile} slot ${who.slot}: its database is gone${dump.seed === undefined ? ', and the wallet with it' : ''}` }])
         continue
       }
-      const c = checkDisk(this.oracle, who, node, diedAt)
+      const c = checkDisk(this.oracle, who, node, diedAt, own(who))
       checked.set(who, c)
       f.blocksChecked += c.blocks
       f.inFlight += c.inFlight
@@ -294,7 +304,7 @@ export class World implements Listener {
     seat.openedAt = Date.now()
     await seat.page?.reload({ waitUntil: 'commit' }).catch(() => {})
     await seat.up(this.serverUp)
-    if (who !== undefined) await this.autopsy(seat.profile, [who], Date.now())
+    if (who !== undefined) await this.checkUp(seat.profile, [who])
   }
 
   async #still (seat: Seat, ms: number): Promise<void> {
@@ -353,7 +363,7 @@ export class World implements Listener {
       await sleep(200)
     }
     const shown = seats.map(s => ({ who: this.#seatOf.get(s)!, view: this.#seatOf.get(s)!.shown! }))
-    for (const profile of this.profiles) await this.autopsy(profile, [...this.identities.values()].filter(i => i.profile === profile.index), Date.now())
+    for (const profile of this.profiles) await this.checkUp(profile, [...this.identities.values()].filter(i => i.profile === profile.index))
     for (const { who, view } of shown) {
       this.figures.creditsChecked++
       this.fail(who.profile, checkAccount(this.oracle, who, view))

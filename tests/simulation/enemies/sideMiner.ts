@@ -22,6 +22,7 @@ import type { Node, NodeDeps } from '../../../src/node/node.ts'
 import { sliceTask } from '../../../src/node/replay.ts'
 import type { SliceResult } from '../../../src/ports/compute.ts'
 import type { Tab } from '../tab.ts'
+import { tappedCompute } from './tap.ts'
 
 const TEMPLATE_MS = 2_000
 const RETRY_MS = 500
@@ -33,18 +34,12 @@ export class StateTap {
 
   compute (inner: NodeDeps['compute']): NodeDeps['compute'] {
     return {
-      runSlice: async (task, priority) => await inner.runSlice(task, priority),
+      ...tappedCompute(inner, async (task, priority) => await inner.runSlice(task, priority)),
       evaluate: async task => {
         this.#states.set(toHex(stateHash(task.state)), task.state)
         if (this.#states.size > STATES_KEPT) this.#states.delete(this.#states.keys().next().value as string)
         return await inner.evaluate(task)
-      },
-      predict: async task => await inner.predict(task),
-      stateHash: async state => await inner.stateHash(state),
-      status: async () => await inner.status(),
-      setLimits: async (workers, duty) => { await inner.setLimits(workers, duty) },
-      setBackend: async choice => { await inner.setBackend(choice) },
-      stop: async () => { await inner.stop() }
+      }
     }
   }
 

@@ -6,13 +6,13 @@
 import { spawn } from 'node:child_process'
 import { parseArgs } from 'node:util'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import { type Plant, PLANTS, plantNamed } from './table.mjs'
+import { Misused, number, runCommand, say, seedOf } from '../../../src/cli/arguments.ts'
+import { type Plant, PLANTS } from './table.mjs'
 
 interface World { readonly code: number, readonly violations: readonly string[] }
 interface Found { readonly name: string, readonly seed?: string, readonly tries: number, readonly checkers: readonly string[] }
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url))
-const say = (text: string): void => { process.stderr.write(`${text}\n`) }
 
 /** One world in a process of its own: the bug is in the code it loads. */
 async function world (plant: Plant, seed: string, options: readonly string[]): Promise<World> {
@@ -45,11 +45,26 @@ async function hunt (plant: Plant, from: string, options: readonly string[]): Pr
   return { name: plant.name, tries: plant.seeds, checkers: [] }
 }
 
-const { values } = parseArgs({ options: { only: { type: 'string' }, seed: { type: 'string', default: 'p' }, nodes: { type: 'string', default: '12' }, hours: { type: 'string', default: '0.1' }, json: { type: 'boolean', default: false } } })
-const plants = values.only === undefined ? PLANTS : values.only.split(',').map(plantNamed)
-const found: Found[] = []
-for (const plant of plants) found.push(await hunt(plant, values.seed, ['--nodes', values.nodes, '--hours', values.hours]))
-if (values.json) process.stdout.write(`${JSON.stringify(found)}\n`)
-const missed = found.filter(f => f.seed === undefined)
-say(`${found.length - missed.length} of ${found.length} planted bugs found`)
-process.exitCode = missed.length === 0 ? 0 : 1
+const USAGE = `npm run sim:plants -- [--only NAME,NAME] [--seed S] [--nodes 12] [--hours 0.1] [--json]
+
+  --only NAMES  of ${PLANTS.map(p => p.name).join(', ')}
+
+Exit code 1 if a bug was not found within its number of worlds.`
+
+await runCommand(USAGE, async () => {
+  const { values } = parseArgs({ options: { only: { type: 'string' }, seed: { type: 'string', default: 'p' }, nodes: { type: 'string', default: '12' }, hours: { type: 'string', default: '0.1' }, json: { type: 'boolean', default: false }, help: { type: 'boolean', default: false } } })
+  if (values.help) {
+    process.stdout.write(`${USAGE}\n`)
+    return 0
+  }
+  const names = values.only?.split(',')
+  for (const name of names ?? []) if (!PLANTS.some(p => p.name === name)) throw new Misused(`--only: there is no planted bug "${name}"`)
+  const options = ['--nodes', `${number('nodes', values.nodes, 2, 5_000, true)}`, '--hours', `${number('hours', values.hours, 0.001, 1_000, false)}`]
+  const seed = seedOf(values.seed)
+  const found: Found[] = []
+  for (const plant of PLANTS) if (names?.includes(plant.name) ?? true) found.push(await hunt(plant, seed, options))
+  if (values.json) process.stdout.write(`${JSON.stringify(found)}\n`)
+  const missed = found.filter(f => f.seed === undefined)
+  say(`${found.length - missed.length} of ${found.length} planted bugs found`)
+  return missed.length === 0 ? 0 : 1
+})
