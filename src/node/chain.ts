@@ -484,7 +484,7 @@ interface Name {
 
 /** How far the rules look back from a block, with room for forks, and how far a ledger does. */
 export function treeDepths (p: ChainParams): Depths {
-  return { bodies: p.historyBlocks, nodes: 2 * p.historyBlocks, metas: p.minerCountBlocks + p.randomnessAgeMax + p.rhoDelay + p.committeeBlocks + p.anchorAgeMax + p.medianBlocks }
+  return { bodies: p.historyBlocks, nodes: 2 * p.historyBlocks, metas: p.minerCountBlocks + p.randomnessAgeMax + p.rhoDelay + p.committeeBlocks + p.anchorAgeMax }
 }
 
 /** Job tables kept with a snapshot: a contribution's draw lies this far below the block that seals it. */

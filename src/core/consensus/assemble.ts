@@ -6,7 +6,6 @@ import { type JobRecord, ledgerRoot, type LedgerState } from '../ledger/state.ts
 import { type ChainParams, MAX_BODY_BYTES, MAX_SEALS_PER_BLOCK, PROTOCOL_VERSION } from '../params.ts'
 import { type BlockMeta, chainId } from './chain.ts'
 import { drawAt, jobToWorkOn, randomnessBlock } from './draw.ts'
-import { medianTime } from './header.ts'
 import type { SealFacts } from './seal.ts'
 import { nextTarget } from './target.ts'
 import { type BodyFacts, stepSeal, stepTransactions, transition } from './transition.ts'
@@ -56,7 +55,7 @@ export function assembleBlock (params: ChainParams, parent: BlockMeta, parts: Bl
     chain: chainId(parent),
     height: parent.height + 1,
     parent: parent.hash,
-    time: Math.max(parts.timeMs, medianTime(params, parent) + 1),
+    time: Math.max(parts.timeMs, parent.header.template.time + 1),
     target: nextTarget(params, parent),
     bodyRoot: bodyRoot(body),
     stateRoot: ledgerRoot(next.ledger),
