@@ -216,6 +216,7 @@ export class Chain implements ChainService {
   #headMoved (change: HeadChange): void {
     const head = this.#tree.head.meta
     if (change.removed.length > 0) this.#log.info('chain', `reorganised: ${change.removed.length} blocks out, ${change.added.length} in, head ${short(head.hash)} at ${head.height}`)
+    this.#store.follow(head)
     this.#events.emit('head', { head, removed: records(change.removed), added: records(change.added) })
     // While work is taken on trust nothing is let go, so there is nothing to look for at every block.
     if (this.#tree.head.checked === 'ledger' && head.height % SNAPSHOT_BLOCKS !== 0) return
@@ -393,7 +394,9 @@ export class Chain implements ChainService {
     const base = this.#tree.base.meta.height
     const bad: Array<{ height: number, key: Hex }> = []
     let problem: string | undefined
-    for await (const b of this.#store.blocksAbove(base)) {
+    // The chain that was followed comes first: the others have to win against it, as they had to before.
+    const followed = await this.#store.branch(base + 1)
+    for await (const b of this.#store.blocksAbove(base, followed.has(base + 1) ? followed : new Map())) {
       const why = this.#restore(b)
       if (why === undefined) continue
       bad.push({ height: b.height, key: b.key })
