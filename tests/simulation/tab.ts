@@ -102,7 +102,7 @@ export class Tab {
       network, networkName: 'test', storage, compute: device, signatures: world.remembers ? rememberedSignatures : plainSignatures, clock,
       random: world.random.stream(`node ${id}`), keystore: noKeystore, minerSeed: this.minerSeed, walletSeed: this.walletSeed,
       slot: 0, cores: 2, gunzip: async () => { throw new Error('nobody unpacks files in a simulated world') },
-      params: world.params, benchmark: world.spec, rules: world.rules
+      params: world.params, benchmark: world.spec, genesis: world.genesis, rules: world.rules
     }
     const node = await Node.start(this.enemy?.ports?.(deps, this) ?? deps)
     // It may have been closed, or have died, while it started.

@@ -36,6 +36,8 @@ export interface WorldOptions {
   readonly params?: Partial<ChainParams>
   /** The first target fits the world's speed: no opening of easy blocks. */
   readonly warm?: boolean
+  /** Offer share of the benchmark in block 0 (core/params.ts): what it comes to by itself takes some fifty rounds. */
+  readonly offerShare?: number
   /** Share of its device's time that a tab mines, 0.1..1: the setting of the page. */
   readonly duty?: number
   /** What every node would do again is done once (remember.ts); on unless it is to be shown that nothing changes. */
@@ -104,7 +106,8 @@ export class World {
       genesisTarget: o.warm === true ? fitting : targetForWork(BigInt(cost) * 6n),
       ...o.params
     }
-    this.genesis = genesis(this.params, this.spec)
+    const first = genesis(this.params, this.spec)
+    this.genesis = o.offerShare === undefined ? first : { ...first, ledger: { ...first.ledger, jobs: first.ledger.jobs.map(j => ({ ...j, offerShare: o.offerShare! })) } }
   }
 
   get now (): number { return this.scheduler.now() }
