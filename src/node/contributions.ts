@@ -223,8 +223,9 @@ export class Contributions {
       return { verdict: 'accept' }
     })
     // A payload that comes too late to vouch for the message may still be in time for the seal.
-    const late = new Promise<Taken>(resolve => { this.#d.clock.after(PAYLOAD_MS, () => { resolve(ignore('payload unavailable')) }) })
-    return await Promise.race([finish, late])
+    let cancel = (): void => {}
+    const late = new Promise<Taken>(resolve => { cancel = this.#d.clock.after(PAYLOAD_MS, () => { resolve(ignore('payload unavailable')) }) })
+    return await Promise.race([finish, late]).finally(cancel)
   }
 
   #insert (claim: Claim, id: Uint8Array, verdict: Candidate['verdict'], origin?: PeerId): void {
