@@ -25,6 +25,8 @@ const PHONES = 3
 /** A slice of the benchmark on a laptop, ms: as long as the longest that is allowed. */
 const LAPTOP_SLICE_MS = 250
 const DUTY = 0.1
+/** Offered per round in the beginning: about where the rule settles. */
+const OFFERS = 12
 /** Pages open within this, ms. */
 const OPENING_MS = 20_000
 const PROGRESS_MS = 60_000
@@ -38,7 +40,7 @@ export async function scale (o: ScaleOptions): Promise<WorldReport> {
   const begun = performance.now()
   const cpu = process.cpuUsage()
   const world = new World({
-    seed, nodes, compute: 'stand-in', laptopSliceMs: LAPTOP_SLICE_MS, warm: true, duty: DUTY,
+    seed, nodes, compute: 'stand-in', laptopSliceMs: LAPTOP_SLICE_MS, warm: true, offers: OFFERS, duty: DUTY,
     devices: index => index % PHONES === 0 ? 'phone' : 'laptop',
     params: o.params
   })
@@ -68,7 +70,7 @@ export async function scale (o: ScaleOptions): Promise<WorldReport> {
   return observer.report({
     command: o.command ?? `npm run sim -- --scenario scale --nodes ${nodes} --hours ${o.hours} --seed ${seed}`, scenario: 'scale', wallMs: performance.now() - begun,
     options: {
-      'round, ms': world.params.roundMs, 'share of time mined': DUTY, 'CPU, s': Math.round(used()), 'memory of the process, MB': Math.round(rss / 1e6),
+      'round, ms': world.params.roundMs, 'share of time mined': DUTY, 'offer share of the first block': world.offerShare, 'CPU, s': Math.round(used()), 'memory of the process, MB': Math.round(rss / 1e6),
       'events per node-second': perSecond(world.scheduler.events, nodes, ms), 'CPU per node-second, µs': Math.round(used() * 1e6 / nodes / (ms / 1000)),
       'contributions offered in the first round': rounds[0] ?? 0,
       'contributions offered per round of the second half': half.length === 0 ? 0 : Math.round(half.reduce((a, b) => a + b, 0) / half.length)
