@@ -242,10 +242,10 @@ export class Trainer {
   }
 
   #assemble (parent: BlockMeta): AssembledBlock {
-    const { params, payee, pool, rounds, clock } = this.#d
+    const { payee, pool, rounds, clock } = this.#d
     const parts: Parts = { parent, payee: payee(), transactions: pool.select(parent), seals: rounds.pendingSeals(parent) }
     const last = this.#assembled
-    const block = last !== undefined && isSame(last.parts, parts) ? retimeBlock(params, parent, last.block, clock.now()) : this.#choose(parts)
+    const block = last !== undefined && isSame(last.parts, parts) ? retimeBlock(parent, last.block, clock.now()) : this.#choose(parts)
     this.#assembled = { parts, block }
     return block
   }
