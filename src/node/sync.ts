@@ -34,7 +34,7 @@ export const STATUS_EVERY_MS = 4_000
 /** Peers asked in one go. */
 const STATUS_PEERS = 16
 /** Of a peer that had no more than this node has nothing is asked for so long: what comes next comes by gossip. */
-const AGREED_MS = 3 * STATUS_EVERY_MS
+const AGREED_MS = 6 * STATUS_EVERY_MS
 /** One peer is not asked again sooner than this, whatever happens. */
 const STATUS_LEAST_MS = 1_000
 const STATUS_TIMEOUT_MS = 5_000

@@ -53,7 +53,7 @@ export interface TrainerDeps {
   readonly contributions: Pick<Contributions, 'addOwn'>
   readonly replays: Pick<Replays, 'remember'>
   readonly slices: SliceCounter
-  readonly compute: Pick<Compute, 'runSlice'>
+  readonly compute: Pick<Compute, 'ready' | 'runSlice'>
   readonly publisher: WorkPublisher
   readonly clock: Clock
   readonly log: Log
@@ -190,6 +190,7 @@ export class Trainer {
   /** False: nothing could be done now. */
   async #slice (): Promise<boolean> {
     try {
+      await this.#d.compute.ready()
       const work = await this.#current()
       if (work === undefined || !this.#active()) return false
       const slice = await this.#d.slices.take(work.job.id, work.job.round, work.template.height)

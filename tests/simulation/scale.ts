@@ -1,6 +1,6 @@
 /**
  * How large a network one process can be, and what grows with it: calm worlds of phones and laptops
- * that mine a tenth of their time, of some sizes, and per tab its traffic, its disk, its events.
+ * that mine a fiftieth of their time, of some sizes, and per tab its traffic, its disk, its events.
  * What a tab must do may grow like log N (hops), not like N: the growth is checked, not only shown.
  */
 import type { ChainParams } from '../../src/core/params.ts'
@@ -24,7 +24,7 @@ export interface ScaleOptions {
 const PHONES = 3
 /** A slice of the benchmark on a laptop, ms: as long as the longest that is allowed. */
 const LAPTOP_SLICE_MS = 250
-const DUTY = 0.1
+const DUTY = 0.02
 /** Offered per round in the beginning: about where the rule settles. */
 const OFFERS = 12
 /** Pages open within this, ms. */

@@ -5,6 +5,7 @@
 import { publicKey } from '../../src/core/crypto/keys.ts'
 import { type NodeDeps, Node } from '../../src/node/node.ts'
 import type { Network, PeerId } from '../../src/ports/network.ts'
+import { DUTY_MIN } from '../../src/node/miningControl.ts'
 import { MemoryDisk } from '../../src/storage/memory.ts'
 import { hash, ascii } from '../../src/core/crypto/hash.ts'
 import { type DeviceClass, DEVICE_CLASSES, SimDevice } from './devices.ts'
@@ -87,11 +88,12 @@ export class Tab {
   async open (): Promise<void> {
     if (this.session !== undefined) throw new Error(`tab ${this.index} is open already`)
     const { world } = this
+    const duty = world.options.duty ?? 1
     const id = `n${this.index}.${++this.loads}`
     const life = new Life()
     const clock = new TabClock(world.scheduler, life)
     clock.skewMs = this.faults.skewMs
-    const device = new SimDevice({ clock, life, kernels: world.kernels, costPerSecond: this.costPerSecond })
+    const device = new SimDevice({ clock, life, kernels: world.kernels, costPerSecond: this.costPerSecond, spared: duty < DUTY_MIN ? duty : undefined })
     device.slowness = this.faults.slowness
     device.wrongBit = this.faults.wrongBit
     world.internet.plug(id, this.line)
@@ -108,7 +110,7 @@ export class Tab {
     // It may have been closed, or have died, while it started.
     if (this.session !== session || life.dead) return
     await node.data.add(world.data)
-    await node.setMining({ on: true, workers: 1, duty: world.options.duty ?? 1 })
+    await node.setMining({ on: true, workers: 1, duty: duty < DUTY_MIN ? 1 : duty })
     session.node = node
     world.topology.add(id, this.line, () => life.up)
     world.opened(this, node)

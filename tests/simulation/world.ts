@@ -45,7 +45,7 @@ export interface WorldOptions {
    * whole share that takes some fifty rounds, in which all tabs offer more than any seal can carry.
    */
   readonly offers?: number
-  /** Share of its device's time that a tab mines, 0.1..1: the setting of the page. */
+  /** Share of its device's time that a tab mines: the setting of the page; below the least of that, a device that is spared. */
   readonly duty?: number
   /** What every node would do again is done once (remember.ts); on unless it is to be shown that nothing changes. */
   readonly remember?: boolean
