@@ -72,6 +72,11 @@ export function healthOf (item: LibraryItem): Health {
       ? { tone: 'idle', label: 'Offered', text: `${plural(item.seeders, 'seeder')} said to have all of it. Which pieces are to be had is seen once this tab is linked to them.` }
       : { tone: 'warn', label: 'No seeder', text: 'Nobody who has all of it is known. It may take long, or never come.' }
   }
+  if (item.peers.length === 0 && !isWhole(item)) {
+    return item.state === 'paused'
+      ? { tone: 'idle', label: 'Not looked for', text: 'While it is paused, this tab is linked to nobody for it.' }
+      : { tone: 'bad', label: 'Nobody in reach', text: 'No peer of this set is linked. It goes on when one is found.' }
+  }
   const share = spread.reachable / item.pieces
   const whole = isWhole(item)
   if (spread.copies >= 2) return { tone: 'good', share, label: 'Good', text: `The peers linked have ${count(spread.copies)} whole copies between them.` }

@@ -20,7 +20,7 @@ export function RateChart (props: { points: readonly RatePoint[], name: string, 
   }
   const data = (): uPlot.AlignedData => [props.points.map(p => p.timeMs / 1000), props.points.map(p => p.down), props.points.map(p => p.up)]
   const options: PlotProps['options'] = (colour, axis) => ({
-    padding: [12, 8, 4, 0],
+    padding: [12, 24, 4, 0],
     cursor: { y: false, points: { size: 7 }, drag: { x: false, y: false } },
     scales: { x: { time: true }, rate: { range: (_u, _lo, hi) => [0, Math.max(TOP_MIN, hi * 1.1)] } },
     series: [

@@ -81,6 +81,8 @@ const HOLDERS_NAMED = 3
 function Remove (props: { item: LibraryItem, small: boolean, onRemoved?: () => void }): JSX.Element {
   const app = useApp()
   const [asking, setAsking] = createSignal(false)
+  /** A list has many rows and mostly no dialog: it is made for the first question. */
+  const [asked, setAsked] = createSignal(false)
   const [busy, setBusy] = createSignal(false)
   const name = (): string => nameOf(props.item)
   const holders = (): readonly string[] => holdersOf(props.item)
@@ -104,17 +106,19 @@ function Remove (props: { item: LibraryItem, small: boolean, onRemoved?: () => v
   }
   return (
     <>
-      <Button kind={props.small ? 'quiet' : 'danger'} small icon="trash" aria-label={`Remove ${name()}`} title="Remove from this device" data-testid="set-remove" onClick={() => { setAsking(true) }}>{props.small ? undefined : 'Remove…'}</Button>
-      <Confirm open={asking()} onClose={() => { setAsking(false) }} onConfirm={() => { void remove() }} busy={busy()} danger title={`Remove “${name()}”?`} confirm="Remove it" testid="set-remove-confirm">
-        <Show when={props.item.haveBytes > 0} fallback={<p>Nothing of it is on this device. It leaves the list, and may come back to it when somebody offers it.</p>}>
-          <p>{bytes(props.item.haveBytes)} on this device are deleted, and this tab no longer passes them on.</p>
-          <Show when={elsewhere()} fallback={<Note tone="bad" title="Nobody else in reach has all of it">As far as this tab can see, it would be gone for good. Save its files first if you may want them.</Note>}>
-            <p>{holders().length > 0
-              ? `${plural(holders().length, 'linked peer has', 'linked peers have')} all of it (${holders().slice(0, HOLDERS_NAMED).join(', ')}${holders().length > HOLDERS_NAMED ? ', …' : ''}), so it can be fetched again.`
-              : `Others have all of it between them (${plural(props.item.seeders, 'seeder')} known), so it can probably be fetched again.`}</p>
+      <Button kind={props.small ? 'quiet' : 'danger'} small icon="trash" aria-label={`Remove ${name()}`} title="Remove from this device" data-testid="set-remove" onClick={() => { setAsked(true); setAsking(true) }}>{props.small ? undefined : 'Remove…'}</Button>
+      <Show when={asked()}>
+        <Confirm open={asking()} onClose={() => { setAsking(false) }} onConfirm={() => { void remove() }} busy={busy()} danger title={`Remove “${name()}”?`} confirm="Remove it" testid="set-remove-confirm">
+          <Show when={props.item.haveBytes > 0} fallback={<p>Nothing of it is on this device. It leaves the list, and may come back to it when somebody offers it.</p>}>
+            <p>{bytes(props.item.haveBytes)} on this device are deleted, and this tab no longer passes them on.</p>
+            <Show when={elsewhere()} fallback={<Note tone="bad" title="Nobody else in reach has all of it">As far as this tab can see, it would be gone for good. Save its files first if you may want them.</Note>}>
+              <p>{holders().length > 0
+                ? `${plural(holders().length, 'linked peer has', 'linked peers have')} all of it (${holders().slice(0, HOLDERS_NAMED).join(', ')}${holders().length > HOLDERS_NAMED ? ', …' : ''}), so it can be fetched again.`
+                : `Others have all of it between them (${plural(props.item.seeders, 'seeder')} known), so it can probably be fetched again.`}</p>
+            </Show>
           </Show>
-        </Show>
-      </Confirm>
+        </Confirm>
+      </Show>
     </>
   )
 }

@@ -1,5 +1,5 @@
 /** A set of files in the library: what its publisher says of it, how it stands, and how well it is spread. */
-import { For, Show, type JSX } from 'solid-js'
+import { createMemo, For, Show, type JSX } from 'solid-js'
 import type { Hex, LibraryItem, LibraryView } from '../../bridge/api.ts'
 import { useApp } from '../context.tsx'
 import { percent, plural, rate, shortId } from '../format.ts'
@@ -50,11 +50,12 @@ export function Lineage (props: { item: LibraryItem }): JSX.Element {
 }
 
 export function HealthView (props: { item: LibraryItem, tip?: boolean }): JSX.Element {
-  const health = (): ReturnType<typeof healthOf> => healthOf(props.item)
+  const health = createMemo(() => healthOf(props.item))
   return (
     <span class="health" data-testid="health" data-share={health().share}>
       <Badge tone={health().tone} tip={props.tip === false ? undefined : health().text}>{health().label}</Badge>
-      <small>{health().share === undefined ? '' : `${percent(health().share, health().share! > 0.99 && health().share! < 1 ? 1 : 0)} in reach, `}{plural(props.item.seeders, 'seeder')}</small>
+      <Show when={health().share}>{share => <small>{percent(share(), share() > 0.99 && share() < 1 ? 1 : 0)} in reach</small>}</Show>
+      <small>{plural(props.item.seeders, 'seeder')}</small>
     </span>
   )
 }

@@ -51,13 +51,14 @@ const FILTERS = [{ value: 'all', label: 'All' }, ...(Object.keys(KINDS) as Libra
 type Filter = 'all' | LibraryKind
 
 const byName = (a: LibraryItem, b: LibraryItem): number => nameOf(a).localeCompare(nameOf(b))
-const ORDERS: Readonly<Record<string, { readonly label: string, readonly compare: (a: LibraryItem, b: LibraryItem) => number }>> = {
-  newest: { label: 'Newest first', compare: (a, b) => b.addedAt - a.addedAt },
-  name: { label: 'By name', compare: byName },
-  size: { label: 'Largest first', compare: (a, b) => b.bytes - a.bytes },
-  seeders: { label: 'Most seeders first', compare: (a, b) => b.seeders - a.seeders },
-  health: { label: 'Rarest first', compare: (a, b) => healthRank(a) - healthRank(b) },
-  busy: { label: 'Busiest first', compare: (a, b) => b.downPerSecond + b.upPerSecond - a.downPerSecond - a.upPerSecond }
+/** The greatest first; what is the same, by name. */
+const ORDERS: Readonly<Record<string, { readonly label: string, readonly rank: (i: LibraryItem) => number }>> = {
+  newest: { label: 'Newest first', rank: i => i.addedAt },
+  name: { label: 'By name', rank: () => 0 },
+  size: { label: 'Largest first', rank: i => i.bytes },
+  seeders: { label: 'Most seeders first', rank: i => i.seeders },
+  health: { label: 'Rarest first', rank: i => -healthRank(i) },
+  busy: { label: 'Busiest first', rank: i => i.downPerSecond + i.upPerSecond }
 }
 
 /** Every word must be somewhere in what is shown of the item. */
@@ -74,7 +75,9 @@ function List (props: { view: LibraryView }): JSX.Element {
   const [rows, setRows] = createSignal(PAGE)
   const shown = createMemo(() => {
     const words = text().toLowerCase().split(/\s+/).filter(w => w !== '')
-    return props.view.items.filter(i => (filter() === 'all' || kindOf(i) === filter()) && matches(i, words)).sort((a, b) => ORDERS[order()]!.compare(a, b) || byName(a, b))
+    const { rank } = ORDERS[order()]!
+    return props.view.items.filter(i => (filter() === 'all' || kindOf(i) === filter()) && matches(i, words))
+      .map(item => ({ item, rank: rank(item) })).sort((a, b) => b.rank - a.rank || byName(a.item, b.item)).map(({ item }) => item)
   })
   const sum = (of: (i: LibraryItem) => number): number => props.view.items.reduce((n, i) => n + of(i), 0)
   const clear = (): void => { setFilter('all'); setText('') }
@@ -100,7 +103,7 @@ function List (props: { view: LibraryView }): JSX.Element {
         }>
           <div class="set-tools">
             <Segments label="Which kind" options={FILTERS} value={filter()} onChange={setFilter} testid="library-kind" />
-            <input type="search" class="search" placeholder="Name, words, licence, hash" aria-label="Search the library" value={text()} data-testid="library-search" onInput={e => { setText(e.currentTarget.value) }} />
+            <input type="search" class="search" placeholder="Search" aria-label="Search the library" value={text()} data-testid="library-search" onInput={e => { setText(e.currentTarget.value) }} />
             <Choice aria-label="Order" options={Object.entries(ORDERS).map(([value, { label }]) => ({ value, label }))} value={order()} onChange={setOrder} data-testid="library-order" />
           </div>
           <Show when={shown().length > 0} fallback={<Empty icon="library" title="Nothing fits" action={<Button data-testid="library-clear" onClick={clear}>Show all</Button>}>No set is of this kind with these words.</Empty>}>

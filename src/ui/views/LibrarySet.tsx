@@ -63,7 +63,7 @@ function Swarm (props: { item: LibraryItem, view: LibraryView }): JSX.Element {
           <div><dt>Published by</dt><dd class="who"><Publisher item={i()} /><Show when={i().note}><small>Signed by this key; what it says has not been checked.</small></Show></dd></div>
           <Show when={i().note?.job}><div><dt>Made by</dt><dd><MadeBy item={i()} /></dd></div></Show>
           <Show when={parents().length > 0}><div data-testid="set-parents"><dt>Made from</dt><dd><SetLinks infoHashes={parents()} /></dd></div></Show>
-          <Show when={children().length > 0}><div data-testid="set-children"><dt>Made of it</dt><dd><SetLinks infoHashes={children()} /></dd></div></Show>
+          <Show when={children().length > 0}><div data-testid="set-children"><dt>Went into</dt><dd><SetLinks infoHashes={children()} /></dd></div></Show>
           <div><dt>Health</dt><dd><HealthView item={i()} tip={false} /> <small>{healthOf(i()).text}</small></dd></div>
           <div><dt>Passed so far</dt><dd>{bytes(i().down)} received, {bytes(i().up)} sent</dd></div>
           <div><dt>Added</dt><dd>{dateTime(i().addedAt)}</dd></div>
@@ -88,7 +88,7 @@ function Peers (props: { item: LibraryItem }): JSX.Element {
   const sorted = createMemo(() => [...props.item.peers].sort((a, b) => b.downPerSecond + b.upPerSecond - a.downPerSecond - a.upPerSecond || b.down + b.up - a.down - a.up || b.has - a.has))
   const sum = (of: (p: SwarmPeerView) => number): number => props.item.peers.reduce((n, p) => n + of(p), 0)
   return (
-    <Card title="Peers" aside={<span class="quiet" data-testid="set-receipts">receipts: {bytes(sum(p => p.receiptsIn))} for this tab, {bytes(sum(p => p.receiptsOut))} by it</span>}>
+    <Card title="Peers" aside={<span class="quiet" data-testid="set-receipts">receipts: {bytes(sum(p => p.receiptsIn))} for this tab, {bytes(sum(p => p.receiptsOut))} by it</span>} class="swarm">
       <Show when={sorted().length > 0} fallback={<Empty icon="network" title="Nobody is linked">{props.item.state === 'complete' ? 'Send someone the magnet link, or keep this tab open until somebody asks.' : props.item.state === 'found' || props.item.state === 'paused' ? 'Peers are looked for once it is fetched.' : 'Peers are being looked for.'}</Empty>}>
         <div class="table-scroll table-tall" tabIndex={0} role="region" aria-label="Peers of this set">
           <table class="table" data-testid="swarm-table">
@@ -125,9 +125,11 @@ function Files (props: { item: LibraryItem }): JSX.Element {
   const whole = (at: number): boolean => shares()[at] === 1
   const saveOne = async (path: string): Promise<void> => { setBusy(path); await save(props.item, path); setBusy(undefined) }
   const saveAll = async (): Promise<void> => {
-    for (const { path } of props.item.files) {
+    // It may be removed while its files are being read.
+    const { item } = props
+    for (const { path } of item.files) {
       setBusy(path)
-      if (!await save(props.item, path)) break
+      if (!await save(item, path)) break
     }
     setBusy(undefined)
   }

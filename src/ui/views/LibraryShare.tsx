@@ -31,7 +31,9 @@ export function guessName (files: ReadonlyArray<{ readonly name: string }>): str
   if (names.length <= 1) return names[0] ?? ''
   let common = names[0]!
   for (const n of names) while (!n.startsWith(common)) common = common.slice(0, -1)
-  const trimmed = common.replace(/[\s._-]+$/, '')
+  // Not in the middle of a word: bird-train and bird-test are not "bird-t".
+  const broken = names.some(n => /^[\p{L}\p{N}]/u.test(n.slice(common.length)))
+  const trimmed = (broken ? common.replace(/[\p{L}\p{N}]*$/u, '') : common).replace(/[\s._-]+$/, '')
   return trimmed.length >= 3 ? trimmed : ''
 }
 
