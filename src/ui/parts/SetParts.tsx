@@ -54,7 +54,7 @@ export function HealthView (props: { item: LibraryItem, tip?: boolean }): JSX.El
   return (
     <span class="health" data-testid="health" data-share={health().share}>
       <Badge tone={health().tone} tip={props.tip === false ? undefined : health().text}>{health().label}</Badge>
-      <Show when={health().share}>{share => <small>{percent(share(), share() > 0.99 && share() < 1 ? 1 : 0)} in reach</small>}</Show>
+      <Show when={health().share !== undefined}><small>{percent(health().share, health().share! > 0.99 && health().share! < 1 ? 1 : 0)} in reach</small></Show>
       <small>{plural(props.item.seeders, 'seeder')}</small>
     </span>
   )
