@@ -25,7 +25,11 @@ export const LICENCES: ReadonlyArray<readonly [id: string, name: string]> = [
 /** Text of a stranger as it may be shown: nothing that turns the direction of reading or cannot be seen. */
 export const plainText = (text: string): string => text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, ' ').trim()
 
-export const nameOf = (item: Pick<LibraryItem, 'name' | 'infoHash'>): string => plainText(item.name) || `Unnamed ${shortId(item.infoHash)}`
+/** A set of which only the infohash is known goes by that. */
+export function nameOf ({ name, infoHash }: Pick<LibraryItem, 'name' | 'infoHash'>): string {
+  const shown = plainText(name)
+  return shown === '' || shown === infoHash ? `Unnamed ${shortId(infoHash)}` : shown
+}
 
 export function addressOf (key: Hex): string {
   return /^[0-9a-f]{64}$/.test(key) ? formatAddress(Uint8Array.from(key.match(/../g) ?? [], b => parseInt(b, 16))) : key

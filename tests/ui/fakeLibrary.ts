@@ -61,15 +61,15 @@ function makeItems ({ now, mine, job }: World): LibraryItem[] {
         makePeer(6, { has: 0.08, choked: true })
       ]
     }),
-    makeItem(SETS.flowers, 'Which flower is it.csv', 4_551, { note: { ...note, kind: 'dataset', licence: 'CC0-1.0', publisher: mine }, seeders: 1, peers: [], availability: new Uint8Array(1), addedAt: now - 900_000 }),
+    makeItem(SETS.flowers, 'Which flower is it.csv', 4_551, { note: { ...note, kind: 'dataset', licence: 'CC0-1.0', publisher: mine }, seeders: 0, peers: [], availability: new Uint8Array(1), addedAt: now - 900_000 }),
     makeItem(SETS.faces, 'Small faces, quantised.safetensors', 38 * MIB, {
       note: { ...note, kind: 'model', licence: 'for research, ask before you sell', parents: [SETS.letters, hex('somewhere else', 40)] },
-      state: 'found', have: new Uint8Array(0), haveBytes: 0, availability: new Uint8Array(0), files: [], pieces: 0, pieceBytes: 0, peers: [], seeders: 4, leechers: 1, down: 0, addedAt: now - 1_200_000
+      state: 'found', have: new Uint8Array(0), haveBytes: 0, availability: new Uint8Array(0), files: [], pieces: 0, pieceBytes: 0, peers: [], seeders: 4, leechers: 1, down: 0, addedAt: 0
     }),
     makeItem(SETS.snapshot, 'State at block 200', 10 * MIB, { note: { ...note, kind: 'snapshot', licence: '' }, addedAt: now - 1_500_000, seeders: 9, availability: new Uint8Array(40).fill(8), up: 40 * MIB, peers: [1, 2, 7, 8, 9].map(i => makePeer(i, { up: 8 * MIB, receiptsIn: 8 * MIB })) }),
     makeItem(SETS.broken, 'Street signs.zip', 90 * MIB, { note: { ...note, kind: 'dataset', licence: 'ODbL-1.0' }, state: 'failed', problem: 'The disk is full: 31 MiB are missing. Free some space, then try again.', have: bits(360, i => i < 236), haveBytes: 59 * MIB, availability: new Uint8Array(360).fill(1), seeders: 1, peers: [makePeer(2)], addedAt: now - 2_000_000 }),
     makeItem(SETS.paused, 'Birdsong, 2 s clips', 1.4 * GIB, { note: { ...note, kind: 'dataset', licence: 'CC-BY-NC-4.0' }, state: 'paused', have: bits(1434, i => i % 3 === 0), haveBytes: 478 * MIB, availability: new Uint8Array(1434), seeders: 0, peers: [], addedAt: now - 3_000_000 }),
-    makeItem(SETS.unnamed, '', 0, { state: 'metadata', have: new Uint8Array(0), haveBytes: 0, availability: new Uint8Array(0), files: [], pieces: 0, pieceBytes: 0, peers: [], seeders: 0, down: 0, addedAt: now - 10_000, magnet: magnet(SETS.unnamed, '') })
+    makeItem(SETS.unnamed, SETS.unnamed, 0, { state: 'metadata', have: new Uint8Array(0), haveBytes: 0, availability: new Uint8Array(0), files: [], pieces: 0, pieceBytes: 0, peers: [], seeders: 0, down: 0, addedAt: now - 10_000, magnet: magnet(SETS.unnamed, '') })
   ]
 }
 
@@ -99,8 +99,8 @@ export function fakeLibrary (world: World): FakeLibrary {
   const api: LibraryApi = {
     library: async () => view,
     listenLibrary: async listener => { listeners.add(listener); return () => { listeners.delete(listener) } },
-    shareFiles: async (files, { name, ...note }) => add(makeItem(hex(`shared-${name}`, 40), name, files.reduce((n, f) => n + f.size, 0), { note: { ...note, publisher: world.mine }, files: files.map(f => ({ path: f.name, bytes: f.size })), peers: [], seeders: 1 })),
-    shareModel: async job => add(makeItem(hex(`model-${job}`, 40), 'model.cwm', 181_248, { note: { kind: 'model', licence: '', about: '', publisher: world.mine, job, parents: [] }, peers: [], seeders: 1 })),
+    shareFiles: async (files, { name, ...note }) => add(makeItem(hex(`shared-${name}`, 40), name, files.reduce((n, f) => n + f.size, 0), { note: { ...note, publisher: world.mine }, files: files.map(f => ({ path: f.name, bytes: f.size })), peers: [], seeders: 0 })),
+    shareModel: async job => add(makeItem(hex(`model-${job}`, 40), 'model.cwm', 181_248, { note: { kind: 'model', licence: '', about: '', publisher: world.mine, job, parents: [] }, peers: [], seeders: 0 })),
     addToLibrary: async source => {
       if (typeof source !== 'string') return source[0] === 0x64 ? add(unknown(hex('from a file', 40), 'From a file')) : refuse('source', 'not a .torrent file: it does not begin with a dictionary')
       return add(unknown(/[0-9a-f]{40}/.exec(source)?.[0] ?? hex(source, 40), ''))

@@ -86,7 +86,7 @@ function Remove (props: { item: LibraryItem, small: boolean, onRemoved?: () => v
   const [busy, setBusy] = createSignal(false)
   const name = (): string => nameOf(props.item)
   const holders = (): readonly string[] => holdersOf(props.item)
-  const elsewhere = (): boolean => holders().length > 0 || props.item.seeders > (props.item.state === 'complete' ? 1 : 0) || (healthOf(props.item).share ?? 0) >= 1
+  const elsewhere = (): boolean => holders().length > 0 || props.item.seeders > 0 || (healthOf(props.item).share ?? 0) >= 1
   const remove = async (): Promise<void> => {
     const { infoHash, magnet, state } = props.item
     const removed = name()

@@ -66,7 +66,7 @@ function Swarm (props: { item: LibraryItem, view: LibraryView }): JSX.Element {
           <Show when={children().length > 0}><div data-testid="set-children"><dt>Went into</dt><dd><SetLinks infoHashes={children()} /></dd></div></Show>
           <div><dt>Health</dt><dd><HealthView item={i()} tip={false} /> <small>{healthOf(i()).text}</small></dd></div>
           <div><dt>Passed so far</dt><dd>{bytes(i().down)} received, {bytes(i().up)} sent</dd></div>
-          <div><dt>Added</dt><dd>{dateTime(i().addedAt)}</dd></div>
+          <Show when={i().addedAt > 0}><div><dt>Added</dt><dd>{dateTime(i().addedAt)}</dd></div></Show>
           <div><dt>Infohash</dt><dd><Hash value={i().infoHash} label="infohash" /></dd></div>
         </dl>
         <div class="actions"><SetActions item={i()} onRemoved={() => { app.router.go('library') }} /></div>

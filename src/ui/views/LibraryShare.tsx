@@ -7,15 +7,19 @@ import { KINDS, LICENCES, nameOf, plainText } from '../libraryWords.ts'
 import { Button, Note, Progress } from '../parts/basics.tsx'
 import { Choice, Field, Segments } from '../parts/fields.tsx'
 
-/** Of a name: longer ones are cut by file systems. */
+/** What fits into a note that is passed on: bytes of UTF-8. */
 const NAME_MAX = 200
-const ABOUT_MAX = 2_000
-const LICENCE_MAX = 100
+const ABOUT_MAX = 512
+const LICENCE_MAX = 64
+const PARENTS_MAX = 16
 const FILES_SHOWN = 12
 
 const OWN = 'own'
 const LICENCE_CHOICES = [{ value: '', label: 'Not stated' }, ...LICENCES.map(([value, name]) => ({ value, label: value === name ? name : `${value} (${name})` })), { value: OWN, label: 'In my own words…' }]
 const KIND_CHOICES = (['model', 'dataset', 'file'] as const).map(value => ({ value, label: KINDS[value].one }))
+
+const lengthOf = (text: string): number => new TextEncoder().encode(text).length
+const tooLong = (text: string, max: number): string | undefined => lengthOf(text) > max ? `At most ${max} bytes of text; this has ${lengthOf(text)}.` : undefined
 
 /** What files of these names mostly are. */
 export function guessKind (files: ReadonlyArray<{ readonly name: string }>): LibraryKind {
@@ -63,15 +67,15 @@ export function ShareFiles (props: { view: LibraryView, files: readonly File[], 
   const nameError = (): string | undefined => {
     const n = shownName().trim()
     if (/[/\\]/.test(n)) return 'A name has no slashes.'
-    if (n.length > NAME_MAX) return `At most ${NAME_MAX} characters; this has ${n.length}.`
-    return touched() && n === '' ? 'Give it a name that others can find it by.' : refusal('name')
+    return tooLong(n, NAME_MAX) ?? (touched() && n === '' ? 'Give it a name that others can find it by.' : refusal('name'))
   }
   const licenceError = (): string | undefined => {
     if (licence() !== OWN) return refusal('licence')
-    if (ownLicence().trim().length > LICENCE_MAX) return `At most ${LICENCE_MAX} characters; put the rest into a file.`
+    const long = tooLong(ownLicence().trim(), LICENCE_MAX)
+    if (long !== undefined) return `${long} Put the rest into a file.`
     return touched() && ownLicence().trim() === '' ? 'Say under which terms others may use it, or choose “Not stated”.' : refusal('licence')
   }
-  const aboutError = (): string | undefined => about().length > ABOUT_MAX ? `At most ${ABOUT_MAX} characters; this has ${about().length}.` : refusal('about')
+  const aboutError = (): string | undefined => tooLong(about().trim(), ABOUT_MAX) ?? refusal('about')
   const filesError = (): string | undefined => {
     const twice = props.files.find((f, i) => props.files.findIndex(g => g.name === f.name) !== i)
     if (twice !== undefined) return `Two files are named ${plainText(twice.name)}. Take one out, or rename it.`
@@ -122,7 +126,7 @@ export function ShareFiles (props: { view: LibraryView, files: readonly File[], 
       <Field label="About it" rows={3} value={about()} onInput={edit('about', setAbout)} error={aboutError()} placeholder="What is in it, and where it comes from" disabled={busy()} testid="share-about" />
       <Show when={props.view.items.length > 0}>
         <div class="field">
-          <label class="field"><span class="field-label">Made from</span><Choice options={others()} value="" onChange={p => { if (p !== '') setParents(list => [...list, p]) }} data-testid="share-parents" /></label>
+          <label class="field"><span class="field-label">Made from</span><Choice options={others()} value="" disabled={parents().length >= PARENTS_MAX} onChange={p => { if (p !== '') setParents(list => [...list, p]) }} data-testid="share-parents" /></label>
           <ul class="chips"><For each={parents()}>{p => <li>{nameOf(props.view.items.find(i => i.infoHash === p) ?? { name: '', infoHash: p })}<Button kind="quiet" small icon="cross" aria-label="Take this parent out" onClick={() => { setParents(list => list.filter(x => x !== p)) }} /></li>}</For></ul>
         </div>
       </Show>
