@@ -272,6 +272,94 @@ export interface JobCheck {
 
 export interface Prediction { readonly probabilities: readonly number[], readonly label: number, readonly classNames: readonly string[] }
 
+export type LibraryKind = 'model' | 'dataset' | 'snapshot' | 'file'
+
+/** What its publisher says of a set of files; checked for form, not for truth. */
+export interface LibraryNote {
+  readonly kind: LibraryKind
+  /** SPDX identifier or a few words; empty: not stated. */
+  readonly licence: string
+  readonly about: string
+  /** Key that signed the note. */
+  readonly publisher: Hex
+  /** Job whose training made it, and the round. */
+  readonly job?: Hex
+  readonly round?: number
+  /** Infohashes of what it was made from. */
+  readonly parents: readonly Hex[]
+}
+
+export interface SwarmPeerView {
+  /** Mesh identity; absent for a plain WebTorrent client. */
+  readonly peer?: string
+  readonly via: 'mesh' | 'tracker'
+  /** Share of the pieces it says it has, 0..1. */
+  readonly has: number
+  /** Bytes of this set that passed this link, by this tab's count. */
+  readonly down: number
+  readonly up: number
+  readonly downPerSecond: number
+  readonly upPerSecond: number
+  /** Bytes that receipts signed by it, and by us for it, come to. */
+  readonly receiptsIn: number
+  readonly receiptsOut: number
+  /** We do not serve it now: it gave too little, or others come first. */
+  readonly choked: boolean
+}
+
+/** found: heard of, nothing of it is here. */
+export type LibraryState = 'found' | 'metadata' | 'checking' | 'downloading' | 'complete' | 'paused' | 'failed'
+
+export interface LibraryItem {
+  readonly infoHash: Hex
+  readonly name: string
+  readonly note?: LibraryNote
+  readonly bytes: number
+  /** Empty until the metadata is here. */
+  readonly files: ReadonlyArray<{ readonly path: string, readonly bytes: number }>
+  readonly pieceBytes: number
+  readonly pieces: number
+  /** A bit per piece that is here and verified, the first one highest, as on the wire (BEP 3). */
+  readonly have: Uint8Array
+  readonly haveBytes: number
+  /** Per piece, how many of the peers linked now have it, 255 at most. */
+  readonly availability: Uint8Array
+  readonly state: LibraryState
+  /** What went wrong and what to do about it. */
+  readonly problem?: string
+  readonly seeders: number
+  readonly leechers: number
+  readonly down: number
+  readonly up: number
+  readonly downPerSecond: number
+  readonly upPerSecond: number
+  readonly peers: readonly SwarmPeerView[]
+  readonly magnet: string
+  readonly addedAt: number
+}
+
+export interface LibrarySettings {
+  /** Bytes this tab may keep; what nobody asked for longest goes first. */
+  readonly budget: number
+  /** Bytes per second; 0: no limit. */
+  readonly upLimit: number
+  readonly downLimit: number
+}
+
+export interface LibraryView {
+  readonly items: readonly LibraryItem[]
+  readonly settings: LibrarySettings
+  /** Where the bytes are: the browser's private file system, or memory only (lost with the tab). */
+  readonly store: 'opfs' | 'memory'
+  /** Why it is memory only, or why less than wished can be kept. */
+  readonly storeProblem?: string
+  readonly used: number
+  /** Of receipts that others signed for this tab's key, bytes. */
+  readonly receiptsIn: number
+  readonly receiptsOut: number
+  readonly banned: ReadonlyArray<{ readonly peer: string, readonly reason: string }>
+}
+
 export interface NodeApi {
   /** The current view. */
   view(): Promise<NodeView>
@@ -310,6 +398,26 @@ export interface NodeApi {
   sample(job: Hex, index: number): Promise<Outcome<SampleView>>
   /** The newest state of the job's model as a file. */
   downloadModel(job: Hex): Promise<Outcome<{ readonly name: string, readonly bytes: Uint8Array }>>
+
+  /** The library: sets of files that travel as torrents. At most four views a second. */
+  library(): Promise<LibraryView>
+  listenLibrary(listener: (v: LibraryView) => void): Promise<() => void>
+  /** Makes a torrent of the user's files and seeds it. */
+  shareFiles(files: readonly File[], note: Omit<LibraryNote, 'publisher'> & { readonly name: string }): Promise<Outcome<{ readonly infoHash: Hex }>>
+  /** The newest state of a job's model, as a file that is seeded. */
+  shareModel(job: Hex): Promise<Outcome<{ readonly infoHash: Hex }>>
+  /** A magnet link, an infohash in hex, or the bytes of a .torrent file. */
+  addToLibrary(source: string | Uint8Array): Promise<Outcome<{ readonly infoHash: Hex }>>
+  /** Fetches what was found, or goes on with what was paused. */
+  fetchItem(infoHash: Hex): Promise<Outcome<{ readonly infoHash: Hex }>>
+  pauseItem(infoHash: Hex): Promise<void>
+  /** Stops sharing it and deletes its bytes here. */
+  removeItem(infoHash: Hex): Promise<void>
+  /** A file that is whole, to be saved. */
+  openFile(infoHash: Hex, path: string): Promise<Outcome<Blob>>
+  /** The .torrent file, for other clients. */
+  torrentFile(infoHash: Hex): Promise<Outcome<Uint8Array>>
+  setLibrary(settings: Partial<LibrarySettings>): Promise<Outcome<LibrarySettings>>
 
   stop(): Promise<void>
 }

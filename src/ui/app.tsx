@@ -15,6 +15,7 @@ import './styles/parts.css'
 import './styles/shell.css'
 import './styles/views.css'
 import './styles/forms.css'
+import './styles/library.css'
 import { createTheme, THEMES } from './theme.ts'
 import { Train } from './views/Train.tsx'
 import { paidShareWords, phaseWords } from './words.ts'
@@ -31,12 +32,13 @@ const PLACES: Record<ViewName, Place> = {
   blocks: { title: 'Blocks', icon: 'blocks', phoneBar: true, page: lazyView(async () => (await import('./views/Blocks.tsx')).Blocks) },
   wallet: { title: 'Wallet', icon: 'wallet', phoneBar: true, page: lazyView(async () => (await import('./views/Wallet.tsx')).Wallet) },
   jobs: { title: 'Jobs', icon: 'jobs', phoneBar: true, page: lazyView(async () => (await import('./views/Jobs.tsx')).Jobs) },
+  library: { title: 'Library', icon: 'library', phoneBar: false, page: lazyView(async () => (await import('./views/Library.tsx')).Library) },
   try: { title: 'Try a model', icon: 'try', phoneBar: false, page: lazyView(async () => (await import('./views/Try.tsx')).Try) },
   logs: { title: 'Logs', icon: 'logs', phoneBar: false, page: lazyView(async () => (await import('./views/Logs.tsx')).Logs) },
   settings: { title: 'Settings', icon: 'settings', phoneBar: false, page: lazyView(async () => (await import('./views/Settings.tsx')).Settings) }
 }
 /** Here the second part of a route is a page of its own; elsewhere it is a tab or a choice within one. */
-const PAGES_BY_ARG: ReadonlySet<ViewName> = new Set<ViewName>(['blocks', 'jobs'])
+const PAGES_BY_ARG: ReadonlySet<ViewName> = new Set<ViewName>(['blocks', 'jobs', 'library'])
 const NAMES = Object.keys(PLACES) as ViewName[]
 
 /** Shows the app in `root` and starts listening to the node. Returns what removes it again. */

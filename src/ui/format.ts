@@ -45,6 +45,11 @@ export function bytes (n: number): string {
   return `${value >= 100 ? value.toFixed(0) : value.toFixed(1)} ${units[unit]}`
 }
 
+/** A speed. 1 MB is a million bytes here, as on every other page about downloads. */
+export function rate (bytesPerSecond: number): string {
+  return `${si(bytesPerSecond)}B/s`
+}
+
 /** A span of time in its two largest units. */
 export function duration (ms: number): string {
   if (!Number.isFinite(ms)) return '–'

@@ -4,7 +4,7 @@
  */
 import { createSignal, onCleanup, type Accessor } from 'solid-js'
 
-export const VIEWS = ['train', 'network', 'blocks', 'wallet', 'jobs', 'try', 'logs', 'settings'] as const
+export const VIEWS = ['train', 'network', 'blocks', 'wallet', 'jobs', 'library', 'try', 'logs', 'settings'] as const
 export type ViewName = typeof VIEWS[number]
 export interface Route { readonly view: ViewName, readonly arg?: string }
 

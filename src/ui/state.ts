@@ -5,6 +5,7 @@
 import { createSignal, onCleanup, type Accessor } from 'solid-js'
 import { createStore, produce, reconcile } from 'solid-js/store'
 import type { BlockView, CurvePoint, Hex, HistoryEntry, LogEntry, NodeApi, NodeEvent, NodeView } from '../bridge/api.ts'
+import { createLibraryState, type LibraryState } from './library.ts'
 
 export const BLOCKS_MAX = 400
 export const LOGS_MAX = 1000
@@ -14,7 +15,9 @@ export const HISTORY_MAX = 500
 export const TOASTS_MAX = 4
 const PAGE = 40
 
-export interface Toast { readonly id: number, readonly level: 'info' | 'warn' | 'error', readonly text: string }
+/** What can still be done about it: undo, for the most part. */
+export interface ToastAction { readonly label: string, readonly run: () => void }
+export interface Toast { readonly id: number, readonly level: 'info' | 'warn' | 'error', readonly text: string, readonly action?: ToastAction }
 
 interface Shape {
   view?: NodeView
@@ -35,12 +38,13 @@ export interface AppState {
   readonly now: Accessor<number>
   /** Oldest first. */
   readonly logs: Accessor<readonly LogEntry[]>
+  readonly library: LibraryState
   readonly openedAt: number
   /** Loads the curve of a job once; later points come by themselves. */
   watchCurve (job: Hex): void
   loadOlder (): Promise<void>
   refreshHistory (): Promise<void>
-  toast (level: Toast['level'], text: string): void
+  toast (level: Toast['level'], text: string, action?: ToastAction): void
   dismiss (id: number): void
   /** Runs a call to the node; a failure becomes a notice instead of an unhandled rejection. */
   attempt<T> (what: string, call: () => Promise<T>): Promise<T | undefined>
@@ -61,10 +65,10 @@ export function createAppState (node: NodeApi): AppState {
 
   const dismiss = (id: number): void => { set('toasts', list => list.filter(t => t.id !== id)) }
 
-  const toast = (level: Toast['level'], text: string): void => {
+  const toast = (level: Toast['level'], text: string, action?: ToastAction): void => {
     if (s.toasts.some(t => t.text === text)) return
     const id = nextToast++
-    set('toasts', list => [...list, { id, level, text }].slice(-TOASTS_MAX))
+    set('toasts', list => [...list, { id, level, text, action }].slice(-TOASTS_MAX))
     if (level !== 'error') setTimeout(() => { dismiss(id) }, 8_000)
   }
 
@@ -172,5 +176,6 @@ export function createAppState (node: NodeApi): AppState {
   })()
 
   onCleanup(() => { live = false; clearInterval(ticker); clearTimeout(flush); stopListening?.() })
-  return { s, node, now, logs, openedAt, watchCurve, loadOlder, refreshHistory, toast, dismiss, attempt }
+  const library = createLibraryState(node, now, name => { toast('info', `“${name}” is complete and is shared from here.`) })
+  return { s, node, now, logs, library, openedAt, watchCurve, loadOlder, refreshHistory, toast, dismiss, attempt }
 }

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { hex, makeView } from './fakeNode.ts'
+import { makeView } from './fakeNode.ts'
+import { hex } from './hex.ts'
 import { all, click, find, get, open, text, waitFor } from './support.tsx'
 
 const BLOCK = hex('block-211')

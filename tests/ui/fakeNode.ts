@@ -3,7 +3,7 @@
  * replaceable. Nothing here is random: the same script shows the same page.
  */
 import type {
-  BlockView, CurvePoint, DatasetPreview, HistoryEntry, JobCheck, JobDraft, JobView, LogEntry, NodeApi, NodeEvent, NodeView, Outcome, PeerNode, Prediction, RecordShape, ReplayView
+  BlockView, CurvePoint, DatasetPreview, HistoryEntry, JobCheck, JobDraft, JobView, LibraryView, LogEntry, NodeApi, NodeEvent, NodeView, Outcome, PeerNode, Prediction, RecordShape, ReplayView
 } from '../../src/bridge/api.ts'
 import { formatAddress } from '../../src/core/codec/address.ts'
 import type { DataRef } from '../../src/core/codec/jobSpec.ts'
@@ -11,21 +11,10 @@ import { describeModel } from '../../src/core/training/architectureJson.ts'
 import { sliceCost } from '../../src/core/training/cost.ts'
 import { parseJobJson, templateErrors, toSpec } from '../../src/core/training/jobJson.ts'
 import { shapeOf } from '../../src/core/training/shape.ts'
+import { fakeLibrary, type LibraryOptions } from './fakeLibrary.ts'
+import { hex } from './hex.ts'
 
 export const CREDIT = 1_000_000n
-
-/** 64 hex digits that look random and depend on the text alone (FNV-1a, iterated). */
-export function hex (text: string, length = 64): string {
-  let h = 0x811c9dc5
-  let out = ''
-  for (let i = 0; out.length < length; i++) {
-    for (const c of `${text}/${i}`) h = Math.imul(h ^ c.charCodeAt(0), 0x01000193) >>> 0
-    h = Math.imul(h ^ (h >>> 15), 0x2c1b3c6d) >>> 0
-    h = (h ^ (h >>> 13)) >>> 0
-    out += h.toString(16).padStart(8, '0')
-  }
-  return out.slice(0, length)
-}
 
 const keyBytes = (text: string): Uint8Array => Uint8Array.from(hex(text).match(/../g) ?? [], b => parseInt(b, 16))
 
@@ -44,6 +33,7 @@ export interface Options {
   readonly phase?: NodeView['phase']
   readonly mining?: boolean
   readonly now?: number
+  readonly library?: LibraryOptions
   /** Data sets and the paid job are of colour pictures, 3 x 32 x 32. */
   readonly colour?: boolean
 }
@@ -213,6 +203,9 @@ export interface FakeNode extends NodeApi {
   /** Changes the view and tells the listeners. */
   show (change: Partial<NodeView>): void
   current (): NodeView
+  /** Changes the library and tells its listeners. */
+  showLibrary (change: Partial<LibraryView>): void
+  currentLibrary (): LibraryView
   called (method: keyof NodeApi): ReadonlyArray<readonly unknown[]>
 }
 
@@ -224,6 +217,7 @@ export function createFakeNode (options: Options = {}): FakeNode {
   const blocks = Array.from({ length: count }, (_, i) => makeBlock(212 - i, now))
   if (count > 6) blocks.splice(5, 0, makeBlock(208, now, { hash: hex('fork-208'), onMainChain: false, miner: MINERS[4], mine: false, checked: 'replayed' }))
   const calls: FakeNode['calls'] = []
+  const library = fakeLibrary({ now, mine: ME, job: PAID_JOB, ...options.library })
   const done = <T>(value: T): Outcome<T> => ({ ok: true, value })
 
   const api: NodeApi = {
@@ -266,6 +260,7 @@ export function createFakeNode (options: Options = {}): FakeNode {
       : options.colour === true && job === PAID_JOB ? done({ features: colourPixels(3), label: 3, ...COLOUR, className: '3' })
       : done({ features: digitPixels(3), label: 3, ...DIGIT, className: String(index === -1 ? 0 : 3) }),
     downloadModel: async () => done({ name: 'model.cwm', bytes: new Uint8Array(16) }),
+    ...library.api,
     stop: async () => { show({ phase: { phase: 'stopped', detail: 'Stopped by you.' } }) }
   }
 
@@ -276,5 +271,5 @@ export function createFakeNode (options: Options = {}): FakeNode {
     calls.push([method, ...args])
     return await (api[method] as (...a: unknown[]) => Promise<unknown>)(...args)
   }])) as unknown as NodeApi
-  return { ...recorded, calls, emit, show, current: () => view, called: method => calls.filter(c => c[0] === method).map(([, ...args]) => args), answer: (method, fn) => { api[method] = fn } }
+  return { ...recorded, calls, emit, show, current: () => view, showLibrary: library.show, currentLibrary: library.current, called: method => calls.filter(c => c[0] === method).map(([, ...args]) => args), answer: (method, fn) => { api[method] = fn } }
 }

@@ -5,7 +5,8 @@ import { slotOf } from '../../src/ui/views/WizardData.tsx'
 import { emptyDraft, readFields, restoreDraft, writeField } from '../../src/ui/views/wizardDraft.ts'
 import { parseObject, print } from '../../src/ui/views/wizardJson.ts'
 import { fitToData } from '../../src/ui/views/wizardPresets.ts'
-import { CREDIT, hex, MY_JOB, PAID_JOB } from './fakeNode.ts'
+import { CREDIT, MY_JOB, PAID_JOB } from './fakeNode.ts'
+import { hex } from './hex.ts'
 import { all, choose, click, errorOf, find, get, open, text, type, waitFor, type Opened } from './support.tsx'
 
 const CSV = new File(['1,2,a\n3,4,b\n'], 'letters.csv', { type: 'text/csv' })

@@ -4,7 +4,8 @@ import type { NodePhase } from '../../src/bridge/api.ts'
 import { parseRoute } from '../../src/ui/router.ts'
 import { LOGS_MAX } from '../../src/ui/state.ts'
 import { phaseWords } from '../../src/ui/words.ts'
-import { BENCHMARK, hex, makeBlock } from './fakeNode.ts'
+import { BENCHMARK, makeBlock } from './fakeNode.ts'
+import { hex } from './hex.ts'
 import { all, find, get, open, text } from './support.tsx'
 
 /** A row per phase: what the person reads must name the state and what to do about it. */

@@ -1,12 +1,11 @@
 /** Accuracy and loss on the held-out records, by round or by time. */
-import { createEffect, createMemo, createSignal, on, onCleanup, onMount, Show, type JSX } from 'solid-js'
-import uPlot from 'uplot'
-import 'uplot/dist/uPlot.min.css'
+import { createMemo, createSignal, Show, type JSX } from 'solid-js'
+import type uPlot from 'uplot'
 import type { CurvePoint } from '../../bridge/api.ts'
-import { useApp } from '../context.tsx'
 import { clock, count, percent, plural } from '../format.ts'
 import { Empty, Skeleton } from './basics.tsx'
 import { Segments } from './fields.tsx'
+import { Plot, type PlotProps } from './Plot.tsx'
 
 const AXES = [{ value: 'round', label: 'Rounds' }, { value: 'time', label: 'Time' }] as const
 type XAxis = typeof AXES[number]['value']
@@ -14,7 +13,6 @@ type XAxis = typeof AXES[number]['value']
 const MARGIN = { top: 12, bottom: 4 }
 
 export function CurveChart (props: { points: readonly CurvePoint[] | undefined, height?: number, name: string }): JSX.Element {
-  const app = useApp()
   const [x, setX] = createSignal<XAxis>('round')
   const [hovered, setHovered] = createSignal<number>()
   const points = (): readonly CurvePoint[] => props.points ?? []
@@ -36,8 +34,7 @@ export function CurveChart (props: { points: readonly CurvePoint[] | undefined, 
       <Show when={props.points !== undefined} fallback={<Skeleton lines={4} />}>
         <Show when={points().length > 0} fallback={<Empty icon="train" title="No measurement yet">The first point appears as soon as this tab has measured the model on records that are not used for training.</Empty>}>
           <div class="chart-picture" role="img" aria-label={summary()}>
-            {/* A canvas cannot take new colours, so a change of theme draws a new one. */}
-            <Show when={app.theme.shown()} keyed>{_theme => <Plot points={points()} x={x()} height={props.height ?? 240} onHover={setHovered} />}</Show>
+            <CurvePlot points={points()} x={x()} height={props.height ?? 240} onHover={setHovered} />
           </div>
         </Show>
       </Show>
@@ -53,67 +50,30 @@ function xOf (p: CurvePoint, axis: XAxis): number {
   return axis === 'round' ? p.round : p.timeMs / 1000
 }
 
-function Plot (props: { points: readonly CurvePoint[], x: XAxis, height: number, onHover: (i: number | undefined) => void }): JSX.Element {
-  let host!: HTMLDivElement
-  let plot: uPlot | undefined
+/** Accuracy to the left, loss to the right. */
+function CurvePlot (props: { points: readonly CurvePoint[], x: XAxis, height: number, onHover: (i: number | undefined) => void }): JSX.Element {
   const data = (): uPlot.AlignedData => {
     const sorted = [...props.points].sort((a, b) => xOf(a, props.x) - xOf(b, props.x))
     return [sorted.map(p => xOf(p, props.x)), sorted.map(p => p.accuracy * 100), sorted.map(p => p.loss)]
   }
-
-  onMount(() => {
-    // Test environments have no canvas; the words above and the label carry the same facts.
-    if (document.createElement('canvas').getContext('2d') === null) return
-    const colour = colourReader(host)
-    const muted = colour('--muted')
-    const line = colour('--line')
-    const font = '12px system-ui, sans-serif'
-    const axis = { stroke: muted, font, grid: { stroke: line, width: 1 }, ticks: { show: false } }
-    // The box may be stretched to the height of its neighbours.
-    const height = (): number => Math.max(props.height, host.clientHeight)
-    const make = (): void => {
-      plot?.destroy()
-      plot = new uPlot({
-        width: Math.max(200, host.clientWidth),
-        height: height(),
-        padding: [MARGIN.top, 0, MARGIN.bottom, 0],
-        legend: { show: false },
-        cursor: { y: false, points: { size: 7 }, drag: { x: false, y: false } },
-        hooks: { setCursor: [u => { props.onHover(u.cursor.idx ?? undefined) }] },
-        scales: {
-          x: { time: props.x === 'time' },
-          pc: { range: (_u, lo, hi) => [Math.max(0, Math.floor((lo - 2) / 10) * 10), Math.min(100, Math.max(20, Math.ceil((hi + 1) / 10) * 10))] },
-          loss: { range: (_u, _lo, hi) => [0, hi * 1.1 + 0.01] }
-        },
-        series: [
-          {},
-          { scale: 'pc', stroke: colour('--series-accuracy'), fill: colour('--series-accuracy-soft'), width: 2, points: { show: props.points.length < 3 } },
-          { scale: 'loss', stroke: colour('--series-loss'), width: 1.5, dash: [5, 3], points: { show: props.points.length < 3 } }
-        ],
-        axes: [
-          { ...axis, size: 30, grid: { show: false }, values: props.x === 'time' ? undefined : (_u, ticks) => ticks.map(t => Number.isInteger(t) ? count(t) : '') },
-          { ...axis, scale: 'pc', size: 46, values: (_u, ticks) => ticks.map(t => `${t} %`) },
-          { ...axis, scale: 'loss', side: 1, size: 42, grid: { show: false }, values: (_u, ticks) => ticks.map(t => String(Number(t.toFixed(2)))) }
-        ]
-      }, data(), host)
-    }
-    createEffect(on(() => props.x, make))
-    createEffect(() => { plot?.setData(data()) })
-    const observer = new ResizeObserver(() => { plot?.setSize({ width: Math.max(200, host.clientWidth), height: height() }) })
-    observer.observe(host)
-    onCleanup(() => { observer.disconnect(); plot?.destroy(); props.onHover(undefined) })
+  const options: PlotProps['options'] = (colour, axis) => ({
+    padding: [MARGIN.top, 0, MARGIN.bottom, 0],
+    cursor: { y: false, points: { size: 7 }, drag: { x: false, y: false } },
+    scales: {
+      x: { time: props.x === 'time' },
+      pc: { range: (_u, lo, hi) => [Math.max(0, Math.floor((lo - 2) / 10) * 10), Math.min(100, Math.max(20, Math.ceil((hi + 1) / 10) * 10))] },
+      loss: { range: (_u, _lo, hi) => [0, hi * 1.1 + 0.01] }
+    },
+    series: [
+      {},
+      { scale: 'pc', stroke: colour('--series-accuracy'), fill: colour('--series-accuracy-soft'), width: 2, points: { show: props.points.length < 3 } },
+      { scale: 'loss', stroke: colour('--series-loss'), width: 1.5, dash: [5, 3], points: { show: props.points.length < 3 } }
+    ],
+    axes: [
+      { ...axis, size: 30, grid: { show: false }, values: props.x === 'time' ? undefined : (_u, ticks) => ticks.map(t => Number.isInteger(t) ? count(t) : '') },
+      { ...axis, scale: 'pc', size: 46, values: (_u, ticks) => ticks.map(t => `${t} %`) },
+      { ...axis, scale: 'loss', side: 1, size: 42, grid: { show: false }, values: (_u, ticks) => ticks.map(t => String(Number(t.toFixed(2)))) }
+    ]
   })
-  return <div class="plot" ref={host} style={{ 'min-height': `${props.height}px` }} />
-}
-
-/** Resolves a custom property to a colour a canvas understands. */
-function colourReader (host: HTMLElement): (name: string) => string {
-  return name => {
-    const probe = document.createElement('i')
-    probe.style.color = `var(${name})`
-    host.append(probe)
-    const value = getComputedStyle(probe).color
-    probe.remove()
-    return value
-  }
+  return <Plot data={data()} options={options} remake={props.x} height={props.height} onHover={props.onHover} />
 }

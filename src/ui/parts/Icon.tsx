@@ -7,6 +7,7 @@ const PATHS = {
   blocks: 'M12 2l8 4.500v9L12 20l-8-4.500v-9zM4 6.500l8 4.500 8-4.500M12 11v9',
   wallet: 'M3 7a2 2 0 012-2h13v4M3 7v10a2 2 0 002 2h15a1 1 0 001-1v-8a1 1 0 00-1-1H5a2 2 0 01-2-2zM17 14h.01',
   jobs: 'M4 7h16v12H4zM9 7V4h6v3M4 12h16',
+  library: 'M4 4h4v16H4zM8 4h4v16H8zM14 5.500l3.900-1L21.500 18.500l-3.900 1z',
   try: 'M4 20l1-4L16 5l3 3L8 19zM14 7l3 3',
   logs: 'M5 4h14v16H5zM8 8h8M8 12h8M8 16h5',
   settings: 'M12 15a3 3 0 100-6 3 3 0 000 6zM12 2v3M12 19v3M2 12h3M19 12h3M5 5l2 2M17 17l2 2M5 19l2-2M17 7l2-2',
@@ -33,6 +34,9 @@ const PATHS = {
   key: 'M8 18a4 4 0 100-8 4 4 0 000 8zM11 11l9-8M16 7l3 3',
   send: 'M4 12h14M12 6l6 6-6 6',
   plus: 'M12 5v14M5 12h14',
+  magnet: 'M5 4v8a7 7 0 0014 0V4h-4.500v8a2.500 2.500 0 01-5 0V4zM5 8h4.500M14.500 8H19',
+  trash: 'M4 7h16M9 7V4h6v3M6 7l1 13h10l1-13M10 11v5M14 11v5',
+  file: 'M6 3h8l4 4v14H6zM14 3v4h4',
   server: 'M4 4h16v6H4zM4 14h16v6H4zM8 7h.01M8 17h.01'
 } as const
 

@@ -137,8 +137,8 @@ export function Hash (props: { value: string, label: string, whole?: boolean }):
 }
 
 /** Hands bytes or text to the browser as a download. */
-export function saveFile (name: string, data: Uint8Array | string, type: string): void {
-  const url = URL.createObjectURL(new Blob([data as BlobPart], { type }))
+export function saveFile (name: string, data: Uint8Array | string | Blob, type: string): void {
+  const url = URL.createObjectURL(data instanceof Blob ? data : new Blob([data as BlobPart], { type }))
   const a = document.createElement('a')
   a.href = url
   a.download = name

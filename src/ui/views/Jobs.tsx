@@ -9,6 +9,7 @@ import { CurveChart } from '../parts/Chart.tsx'
 import { Confusion } from '../parts/Confusion.tsx'
 import { Confirm } from '../parts/dialogs.tsx'
 import { Icon } from '../parts/Icon.tsx'
+import { ShareModelButton } from '../parts/ShareModelButton.tsx'
 import { jobStatus } from '../words.ts'
 
 const Wizard = lazy(async () => ({ default: (await import('./Wizard.tsx')).Wizard }))
@@ -145,6 +146,7 @@ function Actions (props: { job: JobView }): JSX.Element {
     <div class="row actions">
       <a class="button button-primary" href={app.router.href('try', props.job.id)} data-testid="job-try"><Icon name="try" />Try it</a>
       <Button icon="download" busy={saving()} data-testid="job-download" onClick={() => { void download() }}>Download the model</Button>
+      <ShareModelButton job={props.job.id} onShared={infoHash => { app.router.go('library', infoHash) }} />
       <Show when={props.job.mine && open()}>
         <Button kind="danger" icon="cross" data-testid="job-cancel" onClick={() => { setRefused(undefined); setAsking(true) }}>Cancel this job…</Button>
         <Confirm open={asking()} onClose={() => { setAsking(false) }} onConfirm={() => { void cancel() }} busy={cancelling()} danger title="Cancel this job?" confirm="Cancel the job" error={refused()} testid="job-cancel-confirm">

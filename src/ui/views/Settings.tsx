@@ -73,6 +73,7 @@ function Storage (): JSX.Element {
         <p class="quiet">When the disk is short, the browser may clear this data, the key included. Ask it not to.</p>
         <Show when={app.deps.persist !== undefined}><Button busy={busy()} data-testid="storage-persist" onClick={() => { void keep() }}>Keep my data</Button></Show>
       </Show>
+      <p class="quiet">Models, data sets and files have a limit of their own, <a href={app.router.href('library', 'settings')}>in the library</a>.</p>
       <Show when={refused()}><Note tone="warn" role="status">The browser did not agree. Add this page to your bookmarks or install it, then ask again, and keep a <a href={app.router.href('wallet', 'keys')}>backup of your key</a>.</Note></Show>
     </Card>
   )

@@ -1,0 +1,127 @@
+/** How much the library may keep, how fast it may send and receive, and what seeding has come to. */
+import { createSignal, Show, type JSX } from 'solid-js'
+import type { FieldError, LibrarySettings, LibraryView } from '../../bridge/api.ts'
+import { useApp } from '../context.tsx'
+import { bytes, percent, sentence } from '../format.ts'
+import { Badge, Button, Card, Note, Progress } from '../parts/basics.tsx'
+import { Confirm } from '../parts/dialogs.tsx'
+import { Field } from '../parts/fields.tsx'
+import { StoreNote } from '../parts/SetParts.tsx'
+
+const GIB = 1024 ** 3
+const MB = 1_000_000
+
+type Name = keyof LibrarySettings
+
+const FIELDS: Readonly<Record<Name, { readonly unit: number, readonly wrong: string }>> = {
+  budget: { unit: GIB, wrong: 'Enter a number of GiB, such as 2 or 0.5.' },
+  upLimit: { unit: MB, wrong: 'Enter a number of MB per second, such as 2.5, or 0 for no limit.' },
+  downLimit: { unit: MB, wrong: 'Enter a number of MB per second, such as 2.5, or 0 for no limit.' }
+}
+const NAMES = Object.keys(FIELDS) as Name[]
+
+/** Undefined if the text is no amount. */
+export function parseAmount (text: string, unit: number): number | undefined {
+  const trimmed = text.trim().replace(',', '.')
+  if (!/^(\d{1,9}(\.\d*)?|\.\d+)$/.test(trimmed)) return undefined
+  return Math.round(Number(trimmed) * unit)
+}
+
+/** With as many digits as it takes, and no more. */
+export const printAmount = (n: number, unit: number): string => String(Number((n / unit).toFixed(3)))
+
+export function LibraryLimits (props: { view: LibraryView }): JSX.Element {
+  return (
+    <>
+      <StoreNote view={props.view} />
+      <div class="settings">
+        <Limits view={props.view} />
+        <Earnings view={props.view} />
+      </div>
+    </>
+  )
+}
+
+function Limits (props: { view: LibraryView }): JSX.Element {
+  const app = useApp()
+  const [draft, setDraft] = createSignal<Partial<Record<Name, string>>>({})
+  const [errors, setErrors] = createSignal<readonly FieldError[]>([])
+  const [busy, setBusy] = createSignal(false)
+  const [asking, setAsking] = createSignal(false)
+  const value = (name: Name): string => draft()[name] ?? printAmount(props.view.settings[name], FIELDS[name].unit)
+  const parsed = (name: Name): number | undefined => draft()[name] === undefined ? props.view.settings[name] : parseAmount(value(name), FIELDS[name].unit)
+  const wrong = (name: Name): string | undefined => {
+    if (parsed(name) === undefined) return FIELDS[name].wrong
+    if (name === 'budget' && parsed(name) === 0) return 'With nothing to keep there is no library. Enter more than 0.'
+    const refused = errors().filter(e => e.field === name)
+    return refused.length === 0 ? undefined : refused.map(e => sentence(e.message)).join(' ')
+  }
+  const elsewhere = (): readonly FieldError[] => errors().filter(e => !(NAMES as readonly string[]).includes(e.field))
+  const enter = (name: Name) => (text: string): void => {
+    setDraft(d => ({ ...d, [name]: text }))
+    setErrors(list => list.filter(e => e.field !== name))
+  }
+  const changed = (): boolean => NAMES.some(name => parsed(name) !== props.view.settings[name])
+  const share = (): number => props.view.settings.budget === 0 ? 0 : props.view.used / props.view.settings.budget
+  /** Bytes that the new budget has no room for. */
+  const over = (): number => Math.max(0, props.view.used - (parsed('budget') ?? props.view.used))
+
+  const apply = async (settings: Partial<LibrarySettings>): Promise<boolean> => {
+    setBusy(true)
+    const outcome = await app.attempt('Saving the limits', async () => await app.node.setLibrary(settings))
+    setBusy(false)
+    setAsking(false)
+    if (outcome === undefined) return false
+    setErrors(outcome.ok ? [] : outcome.errors)
+    if (outcome.ok) setDraft({})
+    return outcome.ok
+  }
+  const save = async (): Promise<void> => {
+    const before = { ...props.view.settings }
+    const lost = over() > 0
+    const done = await apply(Object.fromEntries(NAMES.filter(name => parsed(name) !== before[name]).map(name => [name, parsed(name)])))
+    // What was deleted to fit does not come back with the old number.
+    if (done) app.toast('info', 'The limits of the library are changed.', lost ? undefined : { label: 'Undo', run: () => { void apply(before) } })
+  }
+  const submit = (e: Event): void => {
+    e.preventDefault()
+    if (NAMES.some(name => wrong(name) !== undefined) || !changed()) return
+    if (over() > 0) setAsking(true)
+    else void save()
+  }
+  return (
+    <Card title="Limits" aside={<Badge tone={share() > 1 ? 'warn' : 'idle'} testid="limits-share">{percent(share(), 0)} used</Badge>}>
+      <p data-testid="limits-used">{bytes(props.view.used)} of {bytes(props.view.settings.budget)} used</p>
+      <Progress value={Math.min(1, share())} label="Storage used by the library" />
+      <form class="form" onSubmit={submit} novalidate data-testid="limits">
+        <Field label="Storage for the library" inputMode="decimal" value={value('budget')} onInput={enter('budget')} suffix="GiB" error={wrong('budget')} testid="limits-budget"
+          hint={`When it is full, what nobody has asked for longest is deleted.${app.view.storage.quota === undefined ? '' : ` The browser lets this page use up to ${bytes(app.view.storage.quota)} in all.`}`} />
+        <div class="form-pair">
+          <Field label="Send at most" inputMode="decimal" value={value('upLimit')} onInput={enter('upLimit')} suffix="MB/s" error={wrong('upLimit')} testid="limits-up" hint="0: no limit." />
+          <Field label="Receive at most" inputMode="decimal" value={value('downLimit')} onInput={enter('downLimit')} suffix="MB/s" error={wrong('downLimit')} testid="limits-down" hint="0: no limit." />
+        </div>
+        <p class="quiet">1 MB/s is a million bytes, or 8 million bits, per second. Blocks and training are not counted here.</p>
+        <Show when={elsewhere().length > 0}><Note tone="bad" role="alert" testid="limits-refused">{elsewhere().map(e => sentence(e.message)).join(' ')}</Note></Show>
+        <div class="row">
+          <Button kind="primary" type="submit" busy={busy()} disabled={!changed()} data-testid="limits-save">Save</Button>
+          <Show when={Object.keys(draft()).length > 0}><Button kind="quiet" data-testid="limits-reset" onClick={() => { setDraft({}); setErrors([]) }}>Reset</Button></Show>
+        </div>
+      </form>
+      <Confirm open={asking()} onClose={() => { setAsking(false) }} onConfirm={() => { void save() }} busy={busy()} danger title="Keep less than is stored now?" confirm="Delete and save" testid="limits-confirm">
+        <p>{bytes(over())} have no room under the new limit. What nobody has asked for longest is deleted from this device at once.</p>
+      </Confirm>
+    </Card>
+  )
+}
+
+function Earnings (props: { view: LibraryView }): JSX.Element {
+  return (
+    <Card title="Earnings from seeding" testid="earnings">
+      <dl class="facts">
+        <div><dt>Others signed</dt><dd data-testid="earnings-in">{bytes(props.view.receiptsIn)} <small>that this tab sent them</small></dd></div>
+        <div><dt>You signed</dt><dd data-testid="earnings-out">{bytes(props.view.receiptsOut)} <small>that others sent this tab</small></dd></div>
+      </dl>
+      <p class="quiet">A receipt is the signature of the one who received. Receipts are kept on this device. They are not credits yet: redeeming them on the chain comes later, and until then nothing here is part of your balance.</p>
+    </Card>
+  )
+}
