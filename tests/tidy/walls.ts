@@ -27,7 +27,7 @@ const MAY_IMPORT: readonly Row[] = [
   { zone: 'src/ports', values: [], types: ['src/core'], packages: [] },
   // The pool of kernels has a Node side, for the command line: threads, and tsx to load them.
   { zone: 'src/compute', values: ['src/ports', 'src/core'], types: [], packages: ['hash-wasm', 'node:worker_threads', 'tsx', ...NOBLE] },
-  { zone: 'src/net', values: ['src/ports', 'src/core'], types: [], packages: ['libp2p', '@libp2p/*', '@multiformats/multiaddr', 'retimeable-signal', 'ws', 'comlink', 'webtorrent', 'streamx'] },
+  { zone: 'src/net', values: ['src/ports', 'src/core'], types: [], packages: ['libp2p', '@libp2p/*', '@multiformats/multiaddr', 'retimeable-signal', 'ws', 'comlink', 'webtorrent', 'streamx', ...NOBLE] },
   { zone: 'src/storage', values: ['src/ports', 'src/core'], types: [], packages: ['idb', ...NOBLE] },
   // The records a node keeps on disk have the one encoding that everything has.
   { zone: 'src/node', values: ['src/ports', 'src/core'], types: ['src/bridge'], packages: ['@chainsafe/ssz'] },

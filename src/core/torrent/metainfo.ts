@@ -137,3 +137,13 @@ export function makeMetainfo (name: string, files: readonly TorrentFile[], piece
 /** Bytes of a piece: the last one is shorter. */
 export const pieceLength = (m: Pick<Metainfo, 'pieceBytes' | 'pieces' | 'bytes'>, index: number): number =>
   index === m.pieces - 1 ? m.bytes - m.pieceBytes * index : m.pieceBytes
+
+/** The .torrent for other clients. */
+export function torrentWithTracker (info: Uint8Array, tracker: string): Uint8Array {
+  const head = encodeBencoded({ entries: new Map([['announce', utf8Bytes(tracker) ?? new Uint8Array(0)]]) })
+  const tail = wrapInfo(info)
+  const out = new Uint8Array(head.length - 1 + tail.length - 1)
+  out.set(head.subarray(0, -1))
+  out.set(tail.subarray(1), head.length - 1)
+  return out
+}
