@@ -8,9 +8,8 @@ import type { NodeApi } from './bridge/api.ts'
 import { NETWORKS } from './core/params.ts'
 import { createLibp2pNetwork } from './net/libp2p.ts'
 import { exposeNetwork } from './net/portNetwork.ts'
-import { openDisk } from './net/swarm/openDisk.ts'
+import { lazySwarm } from './net/swarm/lazySwarm.ts'
 import { exposeSwarm } from './net/swarm/portSwarm.ts'
-import { WebTorrentSwarm } from './net/swarm/webtorrentSwarm.ts'
 import { databaseName, MAX_SLOTS, takeSlot } from './storage/slots.ts'
 import { renderApp } from './ui/app.tsx'
 import { renderBootError, renderUnsupported, type UnsupportedReason } from './ui/boot.tsx'
@@ -85,12 +84,15 @@ async function main (root: HTMLElement): Promise<void> {
   const network = await createLibp2pNetwork({ namespace: NETWORKS[name].name, bootstraps: bootstrap.bootstraps, iceServers: bootstrap.iceServers })
   const channel = new MessageChannel()
   exposeNetwork(network, channel.port1)
-  const swarm = new WebTorrentSwarm({
-    streams: network.streams,
-    openDisk: () => openDisk(databaseName(NETWORKS[name].name, slot), () => new Worker(new URL('../workers/pieces.worker.ts', import.meta.url), { type: 'module', name: 'pieces' })),
-    trackers: bootstrap.trackers,
-    iceServers: bootstrap.iceServers,
-    onError: (e) => { console.error(e) }
+  const swarm = lazySwarm(async () => {
+    const [{ WebTorrentSwarm }, { openDisk }] = await Promise.all([import('./net/swarm/webtorrentSwarm.ts'), import('./net/swarm/openDisk.ts')])
+    return new WebTorrentSwarm({
+      streams: network.streams,
+      openDisk: () => openDisk(databaseName(NETWORKS[name].name, slot), () => new Worker(new URL('../workers/pieces.worker.ts', import.meta.url), { type: 'module', name: 'pieces' })),
+      trackers: bootstrap.trackers,
+      iceServers: bootstrap.iceServers,
+      onError: (e) => { console.error(e) }
+    })
   })
   const swarmChannel = new MessageChannel()
   exposeSwarm(swarm, swarmChannel.port1)
