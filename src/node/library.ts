@@ -142,6 +142,7 @@ export class Library {
     if (!fault.ok) return refuse(fault.field, fault.message)
     const room = await this.#makeRoom(bytes, undefined)
     if (room !== undefined) return refuse('files', room)
+    await this.#prepare()
     let torrent: Uint8Array
     try {
       torrent = await this.#d.swarm.share(files, said.name)
