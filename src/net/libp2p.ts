@@ -139,7 +139,7 @@ class Libp2pNetwork implements TabNetwork {
       onDebug: options.onDebug ?? (() => {})
     })
     this.#gossip = new Gossip({ service: node.services.pubsub, bans, penalties, now, onError, onReject: id => { this.#judge(id) } })
-    this.streams = peerStreams({ node, connectionTo: id => this.#mesh.connectionTo(id), isBanned: id => bans.has(id), maxPerConnection: MAX_STREAMS_PER_CONNECTION, onError })
+    this.streams = peerStreams({ node, connectionTo: id => this.#mesh.connectionTo(id), isBanned: id => bans.has(id), meet: id => this.#mesh.meet(id), maxPerConnection: MAX_STREAMS_PER_CONNECTION, onError })
     this.#requests = new Requests({ node, connectionTo: id => this.#mesh.connectionTo(id), penalties, now, onError, onOffence: id => { this.#judge(id) } })
   }
 

@@ -6,16 +6,19 @@ export interface PeerStreams {
   readonly self: PeerId
   isConnected (peer: PeerId): boolean
   isBanned (peer: PeerId): boolean
+  /** Makes a direct connection, if there is a way. */
+  meet (peer: PeerId): Promise<boolean>
   /** Throws where there is no direct connection, or the other side does not serve the protocol. */
   open (peer: PeerId, protocol: string, timeoutMs: number): Promise<Stream>
   handle (protocol: string, maxPerConnection: number, handler: (stream: Stream, peer: PeerId) => void): Promise<() => void>
 }
 
-export function peerStreams (d: { readonly node: Libp2p, readonly connectionTo: (peer: PeerId) => Connection | undefined, readonly isBanned: (peer: PeerId) => boolean, readonly maxPerConnection: number, readonly onError: (e: unknown) => void }): PeerStreams {
+export function peerStreams (d: { readonly node: Libp2p, readonly connectionTo: (peer: PeerId) => Connection | undefined, readonly isBanned: (peer: PeerId) => boolean, readonly meet: (peer: PeerId) => Promise<boolean>, readonly maxPerConnection: number, readonly onError: (e: unknown) => void }): PeerStreams {
   return {
     self: d.node.peerId.toString(),
     isConnected: peer => d.connectionTo(peer) !== undefined,
     isBanned: d.isBanned,
+    meet: d.meet,
     open: async (peer, protocol, timeoutMs) => {
       const connection = d.connectionTo(peer)
       if (connection === undefined) throw new Error(`no direct link to ${peer}`)

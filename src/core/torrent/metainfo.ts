@@ -116,10 +116,10 @@ export function wrapInfo (info: Uint8Array): Uint8Array {
   return out
 }
 
-/** Length of a piece for so many bytes: 80 to 400 pieces where the bounds allow it. */
+/** Length of a piece for so many bytes: 80 to 200 pieces where there are enough, for each costs time of its own. */
 export function pieceBytesFor (bytes: number): number {
-  let size = MIN_PIECE_BYTES * 4
-  while (size < MAX_PIECE_BYTES && bytes / size > 256) size *= 2
+  let size = bytes < 4 * 1024 * 1024 ? 64 * 1024 : 256 * 1024
+  while (size < MAX_PIECE_BYTES && bytes / size > 200) size *= 2
   return size
 }
 

@@ -14,6 +14,8 @@ export const SLOW_BYTES = 16 * 1024
 export const FALSE_HAVE_MAX = 64
 /** Bytes of pieces nobody asked for (a request given up may still be answered). */
 export const UNASKED_BYTES_MAX = 4 * 1024 * 1024
+/** With fewer links, a torrent that is not whole looks for peers beyond its neighbours. */
+export const ENOUGH_LINKS = 6
 /** Between two tries to reach a peer: doubles from the first to the second, ms. */
 export const REDIAL_MS = [1_000, 30_000] as const
 /** For how long a lost link may come of both sides dialling at once, ms. */

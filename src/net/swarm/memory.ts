@@ -235,6 +235,7 @@ class MemorySwarm implements Swarm {
     const bytes = await this.#disk.read(m.infoHash, piece * m.pieceBytes, pieceLength(m, piece))
     if (bytes === undefined) return undefined
     side.up += bytes.length
+    this.#changed = true
     return this.#tamper?.(piece, bytes) ?? bytes
   }
 

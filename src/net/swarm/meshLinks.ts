@@ -7,7 +7,7 @@ import type { Stream } from '@libp2p/interface'
 import type { PeerId } from '../../ports/network.ts'
 import type { InfoHash } from '../../ports/swarm.ts'
 import type { PeerStreams } from '../peerStreams.ts'
-import { MAX_LINKS, MAX_LINKS_PER_PEER, MAX_UNKNOWN_STREAMS, OPEN_MS, REDIAL_MS } from './bounds.ts'
+import { ENOUGH_LINKS, MAX_LINKS, MAX_LINKS_PER_PEER, MAX_UNKNOWN_STREAMS, OPEN_MS, REDIAL_MS } from './bounds.ts'
 import { connectionId, readWireHead, type WireConnection, wireConnection, WIRE_PROTOCOL } from './btStream.ts'
 import type { Item } from './item.ts'
 
@@ -66,7 +66,9 @@ export class MeshLinks {
       for (const [peer, attempt] of peers) {
         if (item.links.size >= MAX_LINKS) break
         if (attempt.dialling || attempt.nextAt > now || this.#connections.has(keyOf(infoHash, peer))) continue
-        if (!this.#d.streams.isConnected(peer) || !this.#d.admits(infoHash, peer)) continue
+        if (!this.#d.admits(infoHash, peer)) continue
+        // Who has all of it waits for those who want something.
+        if (!this.#d.streams.isConnected(peer) && (item.isComplete() || item.links.size >= ENOUGH_LINKS)) continue
         attempt.dialling = true
         void this.#dial(infoHash, peer).then(done => {
           attempt.dialling = false
@@ -80,6 +82,7 @@ export class MeshLinks {
   async #dial (infoHash: InfoHash, peer: PeerId): Promise<boolean> {
     let stream: Stream
     try {
+      if (!this.#d.streams.isConnected(peer) && !await this.#d.streams.meet(peer)) return false
       stream = await this.#d.streams.open(peer, WIRE_PROTOCOL, OPEN_MS)
     } catch { return false }
     return this.#add(infoHash, peer, wireConnection(stream, peer), true)
