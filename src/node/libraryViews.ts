@@ -9,12 +9,12 @@ import type { LibraryTable } from './libraryTable.ts'
 import type { Receipts } from './receipts.ts'
 
 type Table = Pick<LibraryTable, 'holders' | 'note'>
-interface Parts { readonly table: Table, readonly receipts: Pick<Receipts, 'of'>, readonly trackers: readonly string[] }
+interface Parts { readonly table: Table, readonly receipts: Pick<Receipts, 'of' | 'nameOf'>, readonly trackers: readonly string[] }
 
 function peerView (link: SwarmLink, receipts: Parts['receipts']): SwarmPeerView {
   const signed = receipts.of(link.id)
   return {
-    peer: link.peer, via: link.via, has: link.has, down: link.down, up: link.up, downPerSecond: link.downPerSecond, upPerSecond: link.upPerSecond,
+    peer: receipts.nameOf(link.id), via: link.via, has: link.has, down: link.down, up: link.up, downPerSecond: link.downPerSecond, upPerSecond: link.upPerSecond,
     receiptsIn: signed.in, receiptsOut: signed.out, choked: link.choked
   }
 }

@@ -24,6 +24,8 @@ export const SIGN_BYTES = 1024 * 1024
 export const SIGN_MS = 1_000
 /** Sent and not signed for: more is not given on credit. */
 export const CREDIT_BYTES = 8 * 1024 * 1024
+/** A link of a tracker is not used before it is clear that it leads to nobody the mesh leads to as well. */
+export const TRACKER_WAIT_MS = 4_000
 /** A link that moved pieces within this time is in use. */
 const ACTIVE_MS = 10_000
 
@@ -42,7 +44,7 @@ export interface ReceiptsDeps {
   readonly height: () => number
   /** Whether the height is the network's, as far as we know. */
   readonly synced: () => boolean
-  readonly swarm: Pick<Swarm, 'send' | 'serve'>
+  readonly swarm: Pick<Swarm, 'send' | 'serve' | 'cut'>
   readonly signatures: Signatures
   readonly store: ReceiptStore
   readonly blame: Pick<Blame, 'refuse'>
@@ -53,6 +55,9 @@ interface Account {
   link: SwarmLink
   /** From its hello. */
   key: Uint8Array | undefined
+  /** What it calls itself in the mesh: on a link of a tracker, good for finding duplicates only. */
+  name: PeerId | undefined
+  readonly since: number
   theirEpoch: number
   /** It has shown what it holds of us, or that it holds nothing: we may sign. */
   shown: boolean
@@ -83,17 +88,16 @@ export class Receipts {
     return { in: a?.paid ?? 0, out: a?.signed ?? 0 }
   }
 
-  keyOf (link: LinkId): Hex | undefined {
-    const key = this.#accounts.get(link)?.key
-    return key === undefined ? undefined : toHex(key)
-  }
+  /** Its name in the mesh, authenticated where the link is the mesh's. */
+  nameOf (link: LinkId): PeerId | undefined { return this.#accounts.get(link)?.name }
 
   onLink (link: SwarmLink): void {
     this.#accounts.set(link.id, {
-      link, key: undefined, theirEpoch: 0, shown: false, signed: 0, out: { epoch: -1, bytes: 0 }, signedAt: this.#d.clock.now(),
+      link, key: undefined, name: link.peer, since: this.#d.clock.now(), theirEpoch: 0, shown: false, signed: 0, out: { epoch: -1, bytes: 0 }, signedAt: this.#d.clock.now(),
       paid: 0, in: { epoch: -1, bytes: 0 }, served: true, activeAt: this.#d.clock.now(), queue: Promise.resolve()
     })
     this.#send(link.id, { selector: LINK_HELLO, value: this.#hello(undefined) })
+    if (link.via === 'tracker') this.#allow(this.#accounts.get(link.id)!, false)
   }
 
   onUnlink (link: SwarmLink): void { this.#accounts.delete(link.id) }
@@ -109,7 +113,8 @@ export class Receipts {
       const owed = link.down - a.signed
       if (a.shown && owed > 0 && (owed >= SIGN_BYTES || now - a.signedAt >= SIGN_MS)) await this.#sign(a, link.down)
     }
-    await this.#serve(now)
+    this.#dropDuplicates()
+    this.#serve(now)
   }
 
   async onMessage (link: SwarmLink, bytes: Uint8Array): Promise<void> {
@@ -138,6 +143,7 @@ export class Receipts {
     const first = a.key === undefined
     if (!first && a.shown) { this.#refuse(a, 'hello-twice', 'a third hello'); return }
     a.key = hello.key
+    a.name = utf8Text(hello.peer)
     a.theirEpoch = hello.epoch
     // Its receipt of ours, if that is what it is: the count goes on there.
     const [last] = hello.last
@@ -171,7 +177,7 @@ export class Receipts {
     a.paid += claimed
     a.in = { epoch: receipt.epoch, bytes: receipt.bytes }
     await this.#d.store.put('in', signed)
-    await this.#serve(this.#d.clock.now())
+    this.#serve(this.#d.clock.now())
   }
 
   async #sign (a: Account, down: number): Promise<void> {
@@ -192,15 +198,28 @@ export class Receipts {
    * Tit for tat first: who gives is served. Who signs is served. Who does neither is, once his credit
    * is used, only if he cannot sign (a plain client) and nobody who does wants anything now.
    */
-  async #serve (now: number): Promise<void> {
+  #serve (now: number): void {
     for (const a of this.#accounts.values()) {
       const unpaid = a.link.up - a.paid
       const gives = a.link.down + CREDIT_BYTES >= a.link.up
       const plain = a.link.via === 'tracker' && a.key === undefined
-      const served = unpaid < CREDIT_BYTES || gives || (plain && !this.#payersWait(a, now))
-      if (served === a.served) continue
-      a.served = served
-      await this.#d.swarm.serve(a.link.id, served)
+      const known = a.link.via === 'mesh' || now - a.since >= TRACKER_WAIT_MS
+      this.#allow(a, known && (unpaid < CREDIT_BYTES || gives || (plain && !this.#payersWait(a, now))))
+    }
+  }
+
+  #allow (a: Account, served: boolean): void {
+    if (served === a.served) return
+    a.served = served
+    void this.#d.swarm.serve(a.link.id, served).catch(() => {})
+  }
+
+  /** One link per peer and torrent: what the mesh leads to is not reached by a tracker as well. */
+  #dropDuplicates (): void {
+    const meshed = new Set<string>()
+    for (const { link } of this.#accounts.values()) if (link.via === 'mesh') meshed.add(`${link.infoHash} ${link.peer ?? ''}`)
+    for (const { link, name } of this.#accounts.values()) {
+      if (link.via === 'tracker' && name !== undefined && (name === this.#d.self() || meshed.has(`${link.infoHash} ${name}`))) void this.#d.swarm.cut(link.id).catch(() => {})
     }
   }
 

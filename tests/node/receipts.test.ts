@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { LINK_HELLO, LINK_RECEIPT, LinkMessage, type Receipt, type SignedReceipt } from '../../src/core/codec/library.ts'
 import { fromHex } from '../../src/core/codec/ssz.ts'
 import { receiptMessage } from '../../src/core/crypto/ids.ts'
-import { CREDIT_BYTES, EPOCH_BLOCKS, type ReceiptFault, Receipts, SIGN_BYTES, SIGN_MS } from '../../src/node/receipts.ts'
+import { CREDIT_BYTES, EPOCH_BLOCKS, type ReceiptFault, Receipts, SIGN_BYTES, SIGN_MS, TRACKER_WAIT_MS } from '../../src/node/receipts.ts'
 import type { SwarmLink } from '../../src/ports/swarm.ts'
 import { ManualClock, TestSignatures } from './chainRig.ts'
 import { CHAIN, file, item, keyOf, LibraryWorld, share, view } from './libraryRig.ts'
@@ -60,21 +60,22 @@ const HASH = 'ab'.repeat(20)
 const OURS = keyOf('ours')
 const THEIRS = keyOf('theirs')
 
-function desk (): { receipts: Receipts, refused: string[], sent: Array<{ selector: number, value: unknown }>, served: boolean[], stored: SignedReceipt[], clock: ManualClock, at: { height: number } } {
+function desk (): { receipts: Receipts, refused: string[], sent: Array<{ selector: number, value: unknown }>, served: boolean[], cut: number[], stored: SignedReceipt[], clock: ManualClock, at: { height: number } } {
   const refused: string[] = []
   const sent: Array<{ selector: number, value: unknown }> = []
   const served: boolean[] = []
+  const cut: number[] = []
   const stored: SignedReceipt[] = []
   const clock = new ManualClock(0)
   const at = { height: 10 * EPOCH_BLOCKS }
   const receipts = new Receipts({
     chain: CHAIN, key: OURS, self: () => 'us', height: () => at.height, synced: () => true, clock,
-    swarm: { send: async (_l, bytes) => { sent.push(LinkMessage.deserialize(bytes) as { selector: number, value: unknown }) }, serve: async (_l, allowed) => { served.push(allowed) } },
+    swarm: { send: async (_l, bytes) => { sent.push(LinkMessage.deserialize(bytes) as { selector: number, value: unknown }) }, serve: async (_l, allowed) => { served.push(allowed) }, cut: async l => { cut.push(l) } },
     signatures: new TestSignatures(),
     store: { newest: async () => stored.at(-1), put: async (kind, r) => { if (kind === 'in') stored.push(r) } },
     blame: { refuse: r => { refused.push(r.reason) } }
   })
-  return { receipts, refused, sent, served, stored, clock, at }
+  return { receipts, refused, sent, served, cut, stored, clock, at }
 }
 
 const link = (up: number, down = 0, more: Partial<SwarmLink> = {}): SwarmLink => ({ id: 1, infoHash: HASH, peer: 'they', via: 'mesh', has: 0, down, up, downPerSecond: 0, upPerSecond: 0, choked: false, interested: true, ...more })
@@ -152,12 +153,27 @@ describe('credit', () => {
     d.receipts.onLink(link(0))
     d.receipts.onLink(plain(0))
     await d.receipts.onMessage(link(0), hello())
-    await d.receipts.onCounts([link(0), plain(2 * CREDIT_BYTES)])
-    expect(d.served).toEqual([])
-    await d.receipts.onMessage(link(1000), written(receiptOf()))
+    // Not before it is clear that it is no node that the mesh leads to.
     expect(d.served).toEqual([false])
-    await d.receipts.onCounts([link(1000, 0, { interested: false }), plain(2 * CREDIT_BYTES)])
+    await d.clock.advance(TRACKER_WAIT_MS)
+    await d.receipts.onCounts([link(0), plain(2 * CREDIT_BYTES)])
     expect(d.served).toEqual([false, true])
+    await d.receipts.onMessage(link(1000), written(receiptOf()))
+    expect(d.served).toEqual([false, true, false])
+    await d.receipts.onCounts([link(1000, 0, { interested: false }), plain(2 * CREDIT_BYTES)])
+    expect(d.served).toEqual([false, true, false, true])
+  })
+
+  test('a link of a tracker to a peer that the mesh leads to is cut, whichever was first', async () => {
+    const d = desk()
+    const tracked = (id: number): SwarmLink => link(0, 0, { id, peer: undefined, via: 'tracker' })
+    d.receipts.onLink(tracked(2))
+    await d.receipts.onMessage(tracked(2), hello())
+    await d.receipts.onCounts([])
+    expect(d.cut).toEqual([])
+    d.receipts.onLink(link(0))
+    await d.receipts.onCounts([])
+    expect(d.cut).toEqual([2])
   })
 
   test('we sign for what we got, when it is much or has waited, and not before the other has shown what it holds', async () => {

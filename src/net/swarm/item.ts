@@ -70,22 +70,11 @@ export class Item {
   }
 
   get failed (): boolean { return this.#failure !== undefined }
-  get wants (): boolean { return this.#fetch }
 
   fetch (): void {
     if (this.#fetch) return
     this.#fetch = true
     this.#select()
-  }
-
-  linkOf (peer: PeerId): Link | undefined {
-    for (const link of this.links.values()) if (link.peer === peer) return link
-    return undefined
-  }
-
-  /** Another link to this peer, by the mesh: one by the tracker gives way. */
-  dropTrackerLinks (peerName: string, except: Link): void {
-    for (const link of this.links.values()) if (link !== except && link.via === 'tracker' && link.claims === peerName) link.cut()
   }
 
   watch (throttled: boolean): void { for (const link of [...this.links.values()]) link.watch(throttled) }

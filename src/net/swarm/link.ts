@@ -39,8 +39,6 @@ export class Link {
   readonly wire: Wire
   /** Bytes that were asked for and came. */
   down = 0
-  /** Name in the mesh that the other side of a tracker's link gives itself; good for finding duplicates only. */
-  claims: PeerId | undefined
   readonly #d: LinkDeps
   readonly #unchoke: () => void
   #allowed = true

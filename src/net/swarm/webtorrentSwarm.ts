@@ -161,7 +161,7 @@ export class WebTorrentSwarm implements Swarm {
 
   async refuse (peer: PeerId): Promise<void> {
     this.#refused.add(peer)
-    for (const link of [...this.#links.values()]) if (link.peer === peer || link.claims === peer) link.cut()
+    for (const link of [...this.#links.values()]) if (link.peer === peer) link.cut()
   }
 
   async stored (): Promise<ReadonlyArray<{ readonly infoHash: InfoHash, readonly bytes: number }>> { return await (await this.#useDisk()).disk.stored() }
