@@ -75,6 +75,9 @@ export class Link {
     wire.on('extended', (name, payload) => {
       if (name === 'handshake') this.#onHandshake(payload as ExtendedHandshake)
     })
+    wire.ut_metadata?.on('warning', e => {
+      if (e.message.includes('invalid metadata')) d.events.offence(this, 'metadata-refused', true, 'it sends metadata of another hash')
+    })
     wire.once('close', () => { d.events.closed(this) })
     wire.use(this.#extension() as unknown as WireExtensionClass)
   }

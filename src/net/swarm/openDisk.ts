@@ -19,7 +19,7 @@ export async function openDisk (directory: string, spawn: () => Worker): Promise
     disk: new MemoryDisk(MEMORY_DISK_BYTES),
     problem: `${why}: files are kept in memory, ${MEMORY_DISK_BYTES / 1024 / 1024} MiB at most, and are lost when the tab is closed`
   })
-  if (typeof navigator.storage?.getDirectory !== 'function') return inMemory('this browser has no private file system, or refuses it here')
+  if (typeof navigator === 'undefined' || typeof navigator.storage?.getDirectory !== 'function') return inMemory('this browser has no private file system, or refuses it here')
   let worker: Worker | undefined
   try {
     worker = spawn()

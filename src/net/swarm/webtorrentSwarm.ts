@@ -32,12 +32,15 @@ export interface WebTorrentSwarmOptions {
   readonly onError: (e: unknown) => void
   /** Instead of the package's, in tests. */
   readonly load?: () => Promise<ClientClass>
+  /** Unix time, ms; another one in tests. */
+  readonly now?: () => number
 }
 
 const loadWebTorrent = async (): Promise<ClientClass> => (await import('webtorrent/dist/webtorrent.min.js')).default
 
 export class WebTorrentSwarm implements Swarm {
   readonly #o: WebTorrentSwarmOptions
+  readonly #now: () => number
   readonly #items = new Map<InfoHash, Item>()
   readonly #links = new Map<LinkId, Link>()
   readonly #listeners = new Set<(e: SwarmEvent) => void>()
@@ -58,9 +61,10 @@ export class WebTorrentSwarm implements Swarm {
 
   constructor (options: WebTorrentSwarmOptions) {
     this.#o = options
+    this.#now = options.now ?? (() => Date.now())
     this.#mesh = new MeshLinks({
       streams: options.streams,
-      now: () => Date.now(),
+      now: this.#now,
       item: infoHash => this.#items.get(infoHash),
       admits: (infoHash, peer) => this.#admits(infoHash, peer),
       onError: options.onError
@@ -88,7 +92,9 @@ export class WebTorrentSwarm implements Swarm {
     for (let i = 0; i < pieces; i++) hashes.set(new Uint8Array(await crypto.subtle.digest('SHA-1', await piece(i))), i * PIECE_HASH_BYTES)
     const single = files.length === 1
     const tamed = tameName(single ? files[0].name : name)
-    const listed = files.map(f => ({ path: single ? tamed : (f.webkitRelativePath === '' ? f.name : f.webkitRelativePath.split('/').slice(1).join('/')), bytes: f.size }))
+    // Of a folder that was chosen the rest of the path; a File made by hand has none.
+    const inFolder = (f: Partial<File>): string | undefined => f.webkitRelativePath?.split('/').slice(1).join('/')
+    const listed = files.map(f => ({ path: single ? tamed : inFolder(f) || f.name, bytes: f.size }))
     let metainfo
     try {
       metainfo = makeMetainfo(tamed, listed, pieceBytes, hashes)
@@ -110,7 +116,7 @@ export class WebTorrentSwarm implements Swarm {
       const { disk } = await this.#useDisk()
       this.#items.set(infoHash, new Item({
         infoHash, client, disk, trackers: this.#o.trackers,
-        now: () => Date.now(),
+        now: this.#now,
         nextLink: () => this.#nextLink++,
         admits: (hash, peer) => this.#admits(hash, peer),
         emit: e => { this.#emit(e) },
@@ -155,7 +161,7 @@ export class WebTorrentSwarm implements Swarm {
   async cut (id: LinkId, forMs?: number): Promise<void> {
     const link = this.#links.get(id)
     if (link === undefined) return
-    if (forMs !== undefined && link.peer !== undefined) this.#cutUntil.set(`${link.infoHash} ${link.peer}`, Date.now() + forMs)
+    if (forMs !== undefined && link.peer !== undefined) this.#cutUntil.set(`${link.infoHash} ${link.peer}`, this.#now() + forMs)
     link.cut()
   }
 
@@ -179,7 +185,7 @@ export class WebTorrentSwarm implements Swarm {
   #admits (infoHash: InfoHash, peer: PeerId): boolean {
     if (this.#refused.has(peer) || this.#o.streams.isBanned(peer)) return false
     const until = this.#cutUntil.get(`${infoHash} ${peer}`)
-    if (until !== undefined && until > Date.now()) return false
+    if (until !== undefined && until > this.#now()) return false
     if (until !== undefined) this.#cutUntil.delete(`${infoHash} ${peer}`)
     let links = 0
     for (const l of this.#links.values()) if (l.peer === peer) links++

@@ -20,7 +20,7 @@ export interface Wire {
   readonly uploaded: number
   readonly downloaded: number
   readonly destroyed: boolean
-  readonly peerExtendedMapping: Readonly<Record<string, number>>
+  readonly ut_metadata?: { on (event: 'warning', listener: (e: Error) => void): void }
   uploadSpeed (): number
   downloadSpeed (): number
   request (piece: number, offset: number, length: number, callback: PieceCallback): void
