@@ -20,7 +20,7 @@ export const LIBRARY_TOPIC = '/cw/1/library'
 export const ANNOUNCE_MS = 60_000
 export const HOLDER_MS = 3 * ANNOUNCE_MS + 10_000
 /** Between two announcements that something new calls for. */
-export const ANNOUNCE_SOON_MS = 2_000
+export const ANNOUNCE_SOON_MS = 500
 /** Sets known, peers known per set, and sets one peer may be known for. */
 export const MAX_SETS = 512
 export const MAX_HOLDERS = 64
