@@ -1,4 +1,4 @@
-/** One port: the page, /bootstrap.json, /health, and the relay's WebSocket. */
+/** One port: the page, /bootstrap.json, /health, the relay's WebSocket and the tracker's. */
 import { once } from 'node:events'
 import { stat } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
@@ -7,6 +7,7 @@ import { originOf, webSocketMultiaddr } from './address.ts'
 import { DEFAULT_PORT, PORT_TRIES, type ServerOptions } from './options.ts'
 import { type Relay, startRelay } from './relay.ts'
 import { loadStaticFiles, serveStatic, type StaticFiles } from './staticFiles.ts'
+import { startTracker, type Tracker, TRACKER_PATH } from './tracker.ts'
 
 /** A failure its reader can do something about; its message is all there is to say. */
 export class StartError extends Error {}
@@ -22,11 +23,15 @@ export interface RunningServer {
 export async function startServer (options: ServerOptions, version: string): Promise<RunningServer> {
   const files = options.dist === undefined ? new Map() as StaticFiles : await pageFiles(resolve(options.dist))
   const relay = await startRelay(options)
+  const tracker = startTracker(options.maxConnections)
   const started = Date.now()
   const server = createServer({ requestTimeout: 30_000, headersTimeout: 10_000, maxHeaderSize: 16 * 1024 }, (request, response) => {
-    answer(request, response, { options, version, files, relay, started })
+    answer(request, response, { options, version, files, relay, tracker, started })
   })
-  server.on('upgrade', (request, socket, head) => { relay.gate.upgrade(request, socket, head) })
+  server.on('upgrade', (request, socket, head) => {
+    if (pathOf(request.url) === TRACKER_PATH) tracker.upgrade(request, socket, head)
+    else relay.gate.upgrade(request, socket, head)
+  })
   server.on('clientError', (_e, socket) => { socket.destroy() })
   try {
     const { port, skipped } = await listen(server, options)
@@ -37,12 +42,14 @@ export async function startServer (options: ServerOptions, version: string): Pro
       stop: async () => {
         const closed = once(server, 'close')
         server.close()
+        await tracker.stop()
         await relay.stop()
         server.closeAllConnections()
         await closed
       }
     }
   } catch (e) {
+    await tracker.stop()
     await relay.stop()
     throw e
   }
@@ -79,7 +86,7 @@ async function listen (server: Server, options: ServerOptions): Promise<{ port: 
   throw new StartError('no port was tried')
 }
 
-interface Context { readonly options: ServerOptions, readonly version: string, readonly files: StaticFiles, readonly relay: Relay, readonly started: number }
+interface Context { readonly options: ServerOptions, readonly version: string, readonly files: StaticFiles, readonly relay: Relay, readonly tracker: Tracker, readonly started: number }
 
 function answer (request: IncomingMessage, response: ServerResponse, c: Context): void {
   response.setHeader('x-content-type-options', 'nosniff')
@@ -101,13 +108,15 @@ function answer (request: IncomingMessage, response: ServerResponse, c: Context)
     if (origin === undefined) return say(400, { error: 'the Host header is not one' })
     // Others' pages may use this relay: the address is public.
     response.setHeader('access-control-allow-origin', '*')
-    return say(200, { bootstraps: [webSocketMultiaddr(origin, c.relay.id), ...c.options.bootstraps], iceServers: c.options.iceServers, network: c.options.network, version: c.version })
+    return say(200, { bootstraps: [webSocketMultiaddr(origin, c.relay.id), ...c.options.bootstraps], trackers: [trackerAddress(origin)], iceServers: c.options.iceServers, network: c.options.network, version: c.version })
   }
   if (path === '/health') {
-    return say(200, { ok: true, version: c.version, network: c.options.network, peerId: c.relay.id, uptimeSeconds: Math.round((Date.now() - c.started) / 1000), ...c.relay.counts(), maxConnections: c.options.maxConnections, rssBytes: process.memoryUsage.rss() })
+    return say(200, { ok: true, version: c.version, network: c.options.network, peerId: c.relay.id, uptimeSeconds: Math.round((Date.now() - c.started) / 1000), ...c.relay.counts(), ...c.tracker.counts(), maxConnections: c.options.maxConnections, rssBytes: process.memoryUsage.rss() })
   }
   serveStatic(c.files, path, request, response)
 }
+
+const trackerAddress = (origin: URL): string => `${origin.protocol === 'https:' ? 'wss' : 'ws'}://${origin.host}${TRACKER_PATH}`
 
 const header = (request: IncomingMessage, name: string): string | undefined => {
   const v = request.headers[name]

@@ -8,6 +8,8 @@ import type { NodeApi } from './bridge/api.ts'
 import { NETWORKS } from './core/params.ts'
 import { createLibp2pNetwork } from './net/libp2p.ts'
 import { exposeNetwork } from './net/portNetwork.ts'
+import { lazySwarm } from './net/swarm/lazySwarm.ts'
+import { exposeSwarm } from './net/swarm/portSwarm.ts'
 import { databaseName, MAX_SLOTS, takeSlot } from './storage/slots.ts'
 import { renderApp } from './ui/app.tsx'
 import { renderBootError, renderUnsupported, type UnsupportedReason } from './ui/boot.tsx'
@@ -17,7 +19,7 @@ import { version } from '../package.json'
 declare global { interface Window { commonweight?: NodeApi } }
 
 /** What the server says of itself at /bootstrap.json. */
-interface Bootstrap { readonly bootstraps: readonly string[], readonly iceServers: readonly RTCIceServer[], readonly network: 'main' | 'test' }
+interface Bootstrap { readonly bootstraps: readonly string[], readonly iceServers: readonly RTCIceServer[], readonly trackers: readonly string[], readonly network: 'main' | 'test' }
 
 /** The smallest module with a 128-bit instruction: (module (func (drop (v128.const i64x2 0 0)))). */
 const SIMD_PROBE = Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0, 1, 4, 1, 96, 0, 0, 3, 2, 1, 0, 10, 23, 1, 21, 0, 253, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 26, 11)
@@ -36,10 +38,10 @@ async function readBootstrap (): Promise<Bootstrap> {
   const response = await fetch('/bootstrap.json', { cache: 'no-store' })
   if (!response.ok) throw new Error(`the server answered ${response.status} to /bootstrap.json`)
   const b = await response.json() as Partial<Bootstrap>
-  return { bootstraps: b.bootstraps ?? [], iceServers: b.iceServers ?? [], network: b.network === 'test' ? 'test' : 'main' }
+  return { bootstraps: b.bootstraps ?? [], iceServers: b.iceServers ?? [], trackers: b.trackers ?? [], network: b.network === 'test' ? 'test' : 'main' }
 }
 
-async function startNode (boot: NodeBoot, port: MessagePort): Promise<NodeApi> {
+async function startNode (boot: NodeBoot): Promise<NodeApi> {
   const worker = new Worker(new URL('../workers/node.worker.ts', import.meta.url), { type: 'module', name: 'node' })
   await new Promise<void>((resolve, reject) => {
     worker.addEventListener('error', (e) => { reject(new Error(e.message === '' ? 'the node\'s worker could not be loaded' : e.message)) }, { once: true })
@@ -47,12 +49,12 @@ async function startNode (boot: NodeBoot, port: MessagePort): Promise<NodeApi> {
       if ('failed' in e.data) reject(new Error(e.data.failed))
       else resolve()
     }, { once: true })
-    worker.postMessage(boot, [port])
+    worker.postMessage(boot, [boot.port, boot.swarm])
   })
   return connectNode(worker)
 }
 
-/** Removes this profile's databases: the chain, the work and the wallet. The caller has confirmed. */
+/** Removes this profile's databases and files: the chain, the work, the library and the wallet. The caller has confirmed. */
 async function erase (node: NodeApi, network: 'main' | 'test'): Promise<void> {
   await node.stop()
   const known = await indexedDB.databases?.() ?? []
@@ -61,6 +63,8 @@ async function erase (node: NodeApi, network: 'main' | 'test'): Promise<void> {
     const request = indexedDB.deleteDatabase(name)
     request.onsuccess = request.onerror = request.onblocked = () => { resolve() }
   })))
+  const files = await navigator.storage?.getDirectory?.().catch(() => undefined)
+  await files?.removeEntry('swarm', { recursive: true }).catch(() => { /* There was none. */ })
   localStorage.clear()
   sessionStorage.clear()
   location.reload()
@@ -80,11 +84,24 @@ async function main (root: HTMLElement): Promise<void> {
   const network = await createLibp2pNetwork({ namespace: NETWORKS[name].name, bootstraps: bootstrap.bootstraps, iceServers: bootstrap.iceServers })
   const channel = new MessageChannel()
   exposeNetwork(network, channel.port1)
+  const swarm = lazySwarm(async () => {
+    const [{ WebTorrentSwarm }, { openDisk }] = await Promise.all([import('./net/swarm/webtorrentSwarm.ts'), import('./net/swarm/openDisk.ts')])
+    return new WebTorrentSwarm({
+      streams: network.streams,
+      openDisk: () => openDisk(databaseName(NETWORKS[name].name, slot), () => new Worker(new URL('../workers/pieces.worker.ts', import.meta.url), { type: 'module', name: 'pieces' })),
+      trackers: bootstrap.trackers,
+      iceServers: bootstrap.iceServers,
+      onError: (e) => { console.error(e) }
+    })
+  })
+  const swarmChannel = new MessageChannel()
+  exposeSwarm(swarm, swarmChannel.port1)
   let node: NodeApi
   try {
-    node = await startNode({ network: name, slot, port: channel.port2, cores: navigator.hardwareConcurrency }, channel.port2)
+    node = await startNode({ network: name, slot, port: channel.port2, swarm: swarmChannel.port2, trackers: bootstrap.trackers, cores: navigator.hardwareConcurrency })
   } catch (e) {
     // A mesh without a node behind it would only burden the others.
+    await swarm.stop()
     await network.stop()
     throw e
   }

@@ -5,6 +5,7 @@ import { createComputePool } from '../src/compute/pool.ts'
 import { createSignatures } from '../src/compute/signatures.ts'
 import { fromWebWorker } from '../src/compute/webWorker.ts'
 import { connectNetwork } from '../src/net/portNetwork.ts'
+import { connectSwarm } from '../src/net/swarm/portSwarm.ts'
 import { NodeService } from '../src/node/api.ts'
 import { Node } from '../src/node/node.ts'
 import type { Clock, Random } from '../src/ports/clock.ts'
@@ -34,6 +35,8 @@ async function start (boot: NodeBoot): Promise<void> {
   })
   const node = await Node.start({
     network: connectNetwork(boot.port),
+    swarm: connectSwarm(boot.swarm),
+    trackers: boot.trackers,
     networkName: boot.network,
     storage: await openIndexedDb(databaseName(NETWORKS[boot.network].name, boot.slot)),
     compute,

@@ -5,5 +5,9 @@ export interface NodeBoot {
   readonly slot: number
   /** The other end of the page's libp2p (net/portNetwork.ts). */
   readonly port: MessagePort
+  /** The other end of the page's swarm (net/swarm/portSwarm.ts). */
+  readonly swarm: MessagePort
+  /** WebSocket trackers, ours. */
+  readonly trackers: readonly string[]
   readonly cores: number
 }

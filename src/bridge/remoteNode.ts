@@ -4,7 +4,11 @@ import type { NodeApi } from './api.ts'
 
 export function exposeNode (node: NodeApi, port: Comlink.Endpoint): void {
   // A listener arrives as a proxy; what it returns to the page must be one as well.
-  Comlink.expose({ ...methods(node), listen: async (listener: Parameters<NodeApi['listen']>[0]) => Comlink.proxy(await node.listen(listener)) }, port)
+  Comlink.expose({
+    ...methods(node),
+    listen: async (listener: Parameters<NodeApi['listen']>[0]) => Comlink.proxy(await node.listen(listener)),
+    listenLibrary: async (listener: Parameters<NodeApi['listenLibrary']>[0]) => Comlink.proxy(await node.listenLibrary(listener))
+  }, port)
 }
 
 /** Comlink walks own properties only; a class keeps its methods on the prototype. */
@@ -49,6 +53,20 @@ export function connectNode (port: Comlink.Endpoint): NodeApi {
     evaluate: call.evaluate,
     sample: call.sample,
     downloadModel: call.downloadModel,
+    library: call.library,
+    listenLibrary: async (listener) => {
+      const stop = await remote.listenLibrary(Comlink.proxy(listener))
+      return () => { void (stop as unknown as () => Promise<void>)() }
+    },
+    shareFiles: call.shareFiles,
+    shareModel: call.shareModel,
+    addToLibrary: call.addToLibrary,
+    fetchItem: call.fetchItem,
+    pauseItem: call.pauseItem,
+    removeItem: call.removeItem,
+    openFile: call.openFile,
+    torrentFile: call.torrentFile,
+    setLibrary: call.setLibrary,
     stop: call.stop
   }
 }

@@ -12,6 +12,7 @@ import type { BlockView, JobView, NodeApi, NodeView } from '../bridge/api.ts'
 import type { BackendChoice } from '../ports/compute.ts'
 import { ensureChromium } from '../../scripts/ensure-chromium.mjs'
 import { writeColourShapes } from './colourShapes.ts'
+import { runSeedDemo } from './seedDemo.ts'
 import { type ServerProcess, startServer } from './serverProcess.ts'
 
 const USAGE = `npm run demo -- [--miners 3] [--seconds 120] [--data DIR | --scenario colour] [--network main|test] [--headed] [--json]
@@ -21,11 +22,12 @@ const USAGE = `npm run demo -- [--miners 3] [--seconds 120] [--data DIR | --scen
   --data DIR     a folder of MNIST-named IDX files (.gz or not) instead of the built-in digits
   --scenario S   colour: a convolutional net on synthetic 3x32x32 pictures, every other tab on WebGPU,
                  by a software adapter where there is no GPU
+                 seed: tabs share a file; with --leechers N (1..6, 3) and --size BYTES (200MB)
   --network N    main (10 s blocks) or test (2.5 s blocks)
   --headed       show the browser
   --json         end with one line of JSON on stdout`
 
-interface Options { readonly miners: number, readonly seconds: number, readonly data?: string, readonly colour: boolean, readonly network: 'main' | 'test', readonly headed: boolean, readonly json: boolean }
+interface Options { readonly miners: number, readonly seconds: number, readonly data?: string, readonly colour: boolean, readonly seed?: { readonly leechers: number, readonly bytes: number }, readonly network: 'main' | 'test', readonly headed: boolean, readonly json: boolean }
 
 interface Verdict {
   readonly tabs: number
@@ -61,6 +63,8 @@ function options(argv: readonly string[]): Options {
       seconds: { type: 'string', default: '120' },
       data: { type: 'string' },
       scenario: { type: 'string' },
+      leechers: { type: 'string', default: '3' },
+      size: { type: 'string', default: '200MB' },
       network: { type: 'string', default: 'main' },
       headed: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
@@ -74,9 +78,17 @@ function options(argv: readonly string[]): Options {
     return n
   }
   if (values.network !== 'main' && values.network !== 'test') throw new Error(`--network: expected main or test, got "${values.network}"`)
-  if (values.scenario !== undefined && values.scenario !== 'colour') throw new Error(`--scenario: expected colour, got "${values.scenario}"`)
+  if (values.scenario !== undefined && values.scenario !== 'colour' && values.scenario !== 'seed') throw new Error(`--scenario: expected colour or seed, got "${values.scenario}"`)
   if (values.scenario !== undefined && values.data !== undefined) throw new Error('--scenario brings its own data: leave --data out')
-  return { miners: whole('miners', values.miners, 1, 8), seconds: whole('seconds', values.seconds, 40, 3600), data: values.data, colour: values.scenario === 'colour', network: values.network, headed: values.headed, json: values.json }
+  return { miners: whole('miners', values.miners, 1, 8), seconds: whole('seconds', values.seconds, 40, 3600), data: values.data, colour: values.scenario === 'colour', seed: values.scenario === 'seed' ? { leechers: whole('leechers', values.leechers, 1, 6), bytes: sizeOf(values.size) } : undefined, network: values.network, headed: values.headed, json: values.json }
+}
+
+/** '200MB', '64MiB' or plain bytes. */
+function sizeOf(text: string): number {
+  const parts = /^(\d+)(MB|MiB)?$/.exec(text)
+  const bytes = parts === null ? 0 : Number(parts[1]) * (parts[2] === 'MB' ? 1e6 : parts[2] === 'MiB' ? 1024 ** 2 : 1)
+  if (bytes < 1e6 || bytes > 1e9) throw new Error(`--size: 1MB to 1000MB, got "${text}"`)
+  return bytes
 }
 
 /** One tab in a browser context of its own: its own storage, wallet and identity. */
@@ -371,6 +383,13 @@ async function main(): Promise<void> {
     server = await startServer({ network: o.network, dataDir })
     const posting = await postingOf(o, dataDir)
     browser = await chromium.launch({ executablePath, headless: !o.headed, args: ['--no-sandbox', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync', ...(o.colour ? ['--enable-unsafe-webgpu'] : [])] })
+    if (o.seed !== undefined) {
+      const seeded = await runSeedDemo({ ...o.seed, url: `${server.url}?network=${o.network}` }, browser)
+      for (const f of seeded.failures) log(`NOT OK: ${f}`)
+      process.stdout.write(o.json ? `${JSON.stringify(seeded)}\n` : `${seeded.ok ? 'ok' : 'NOT OK'}: ${seeded.seconds.toFixed(1)} s, ${seeded.aggregateMBps.toFixed(1)} MB/s together, ${(100 * seeded.shareAmongLeechers).toFixed(0)} % among leechers\n`)
+      process.exitCode = seeded.ok ? 0 : 1
+      return
+    }
     const verdict = await run(o, posting, browser, server)
     for (const f of verdict.failures) log(`NOT OK: ${f}`)
     if (o.json) process.stdout.write(`${JSON.stringify(verdict)}\n`)

@@ -16,6 +16,7 @@ import { type GossipMessage, type Network, type NetworkStatus, type PeerId, type
 import { SCORE_BAN_MS } from './bounds.ts'
 import { Gossip, type GossipService, gossipService } from './gossip.ts'
 import { DIAL_MS, Mesh, MESH, type MeshNumbers, TAB_RELAY } from './mesh.ts'
+import { type PeerStreams, peerStreams } from './peerStreams.ts'
 import { BanList, isUnbearable, Penalties } from './peerBook.ts'
 import { Requests } from './requests.ts'
 import { StreamBytes } from './streamBytes.ts'
@@ -43,8 +44,13 @@ const STATUS_EVERY_MS = 1000
 const PING_EVERY_MS = 20_000
 /** Links of a tab at most: hundreds of tabs, and still a browser that answers. */
 const MAX_CONNECTIONS = 48
+/** Streams of one page-side protocol that we open to one peer. */
+const MAX_STREAMS_PER_CONNECTION = 32
 
-export async function createLibp2pNetwork (options: Libp2pNetworkOptions): Promise<Network> {
+/** The mesh, and streams on its connections for what lives on the page beside it. */
+export interface TabNetwork extends Network { readonly streams: PeerStreams }
+
+export async function createLibp2pNetwork (options: Libp2pNetworkOptions): Promise<TabNetwork> {
   const carriers = options.carriers ?? (await import('./webTransports.ts')).webTransports(options.iceServers ?? [])
   const now = (): number => Date.now()
   const bans = new BanList(now)
@@ -97,7 +103,8 @@ function gater (bans: BanList): ConnectionGater {
   }
 }
 
-class Libp2pNetwork implements Network {
+class Libp2pNetwork implements TabNetwork {
+  readonly streams: PeerStreams
   readonly #node: Libp2p<Services>
   readonly #bans: BanList
   readonly #bytes: StreamBytes
@@ -132,6 +139,7 @@ class Libp2pNetwork implements Network {
       onDebug: options.onDebug ?? (() => {})
     })
     this.#gossip = new Gossip({ service: node.services.pubsub, bans, penalties, now, onError, onReject: id => { this.#judge(id) } })
+    this.streams = peerStreams({ node, connectionTo: id => this.#mesh.connectionTo(id), isBanned: id => bans.has(id), meet: id => this.#mesh.meet(id), maxPerConnection: MAX_STREAMS_PER_CONNECTION, onError })
     this.#requests = new Requests({ node, connectionTo: id => this.#mesh.connectionTo(id), penalties, now, onError, onOffence: id => { this.#judge(id) } })
   }
 

@@ -141,6 +141,21 @@ export class Mesh {
     return this.#connections(peer).filter(c => this.#isDirect(c)).sort((a, b) => b.timeline.open - a.timeline.open)[0]
   }
 
+  /** Links to a peer that somebody wants by name, introduced by a bootstrap or by a neighbour that knows it. */
+  async meet (peer: PeerId): Promise<boolean> {
+    if (this.connectionTo(peer) !== undefined) return true
+    if (peer === this.#self || this.#o.isBanned(peer) || this.#dialling.has(peer) || this.#failed.has(peer) || this.#isCalling(peer)) return false
+    let address = this.#bootstraps.filter(b => this.#isUp(b)).map(b => multiaddr(`${b.address}/p2p-circuit/webrtc/p2p/${peer}`))[0]
+    for (const n of this.#neighbours()) {
+      if (address !== undefined) break
+      if (this.#connections(n).some(c => c.limits !== undefined) || !(await this.#ask(n, NEIGHBOURS)).includes(peer)) continue
+      address = multiaddr(`/p2p/${n}/p2p-circuit/webrtc/p2p/${peer}`)
+    }
+    if (address === undefined) return false
+    await this.#dial(peer, address)
+    return this.connectionTo(peer) !== undefined
+  }
+
   relays (): Array<{ readonly address: string, readonly connected: boolean }> {
     return this.#bootstraps.map(b => ({ address: b.address, connected: this.#isUp(b) }))
   }

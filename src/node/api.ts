@@ -2,7 +2,7 @@
  * The node as the page sees it: one object of actions, and a stream of events. Views are built at
  * most four times a second, and only while somebody listens.
  */
-import type { BlockView, CurvePoint, DatasetPreview, FieldError, HistoryEntry, JobCheck, JobDraft, JobFiles, JobView, LogEntry, MiningSettings, NodeApi, NodeEvent, NodeView, Outcome, Prediction, ReplayView } from '../bridge/api.ts'
+import type { BlockView, CurvePoint, DatasetPreview, FieldError, HistoryEntry, JobCheck, JobDraft, JobFiles, JobView, LibraryNote, LibrarySettings, LibraryView, LogEntry, MiningSettings, NodeApi, NodeEvent, NodeView, Outcome, Prediction, ReplayView } from '../bridge/api.ts'
 import { formatAddress } from '../core/codec/address.ts'
 import { equalBytes, fromHex, toHex } from '../core/codec/ssz.ts'
 import type { Claim } from '../core/codec/wire.ts'
@@ -11,6 +11,7 @@ import { findJob, type JobRecord } from '../core/ledger/state.ts'
 import { HASH_BYTES } from '../core/params.ts'
 import type { EvaluationResult } from '../ports/compute.ts'
 import type { Node } from './node.ts'
+import { Paced } from './paced.ts'
 import type { BlockRecord, Hex, JobTip } from './parts.ts'
 import { blockView, jobView, paidShare, samplesPerSecond, walletView } from './views.ts'
 
@@ -154,6 +155,34 @@ export class NodeService implements NodeApi {
     const tip = this.#tip(job)
     return tip.ok ? await this.#n.models.download(tip.value) : tip
   }
+
+  async library (): Promise<LibraryView> { return this.#n.library.view() }
+
+  async listenLibrary (listener: (v: LibraryView) => void): Promise<() => void> {
+    const view = new Paced(this.#n.clock, VIEW_MS, () => { listener(this.#n.library.view()) })
+    view.soon()
+    const off = this.#n.library.onChange(() => { view.soon() })
+    return () => { off(); view.stop() }
+  }
+
+  async shareFiles (files: readonly File[], note: Omit<LibraryNote, 'publisher'> & { readonly name: string }): Promise<Outcome<{ readonly infoHash: Hex }>> { return await this.#n.library.share(files, note) }
+
+  async shareModel (job: Hex): Promise<Outcome<{ readonly infoHash: Hex }>> {
+    const tip = this.#tip(job)
+    if (!tip.ok) return tip
+    const file = await this.#n.models.download(tip.value)
+    if (!file.ok) return file
+    const { name, round } = { name: this.#jobView(tip.value.job).name, round: tip.value.round }
+    return await this.#n.library.share([new File([file.value.bytes as BlobPart], file.value.name)], { name: `${name}, round ${round}`, kind: 'model', licence: '', about: '', job, round, parents: [] })
+  }
+
+  async addToLibrary (source: string | Uint8Array): Promise<Outcome<{ readonly infoHash: Hex }>> { return await this.#n.library.add(source) }
+  async fetchItem (infoHash: Hex): Promise<Outcome<{ readonly infoHash: Hex }>> { return await this.#n.library.fetch(infoHash) }
+  async pauseItem (infoHash: Hex): Promise<void> { await this.#n.library.pause(infoHash) }
+  async removeItem (infoHash: Hex): Promise<void> { await this.#n.library.remove(infoHash) }
+  async openFile (infoHash: Hex, path: string): Promise<Outcome<Blob>> { return await this.#n.library.open(infoHash, path) }
+  async torrentFile (infoHash: Hex): Promise<Outcome<Uint8Array>> { return this.#n.library.torrentFile(infoHash) }
+  async setLibrary (settings: Partial<LibrarySettings>): Promise<Outcome<LibrarySettings>> { return await this.#n.library.set(settings) }
 
   async stop (): Promise<void> {
     this.#scheduled?.()

@@ -15,6 +15,7 @@ import type { Keystore } from '../ports/keystore.ts'
 import type { Network, NetworkStatus } from '../ports/network.ts'
 import type { Signatures } from '../ports/signatures.ts'
 import type { Storage } from '../ports/storage.ts'
+import type { Swarm } from '../ports/swarm.ts'
 import { Backfill } from './backfill.ts'
 import { BlocksGossip } from './blocksGossip.ts'
 import { Chain, ledgerLookBack } from './chain.ts'
@@ -24,6 +25,7 @@ import { Curve } from './curve.ts'
 import { Datasets } from './datasets.ts'
 import { History } from './history.ts'
 import { JobDesk } from './jobDesk.ts'
+import { Library } from './library.ts'
 import { RingLog } from './log.ts'
 import { Mempool } from './mempool.ts'
 import type { MinerKey } from './minerKey.ts'
@@ -49,6 +51,9 @@ import { WorkTopics } from './workTopics.ts'
 
 export interface NodeDeps {
   readonly network: Network
+  readonly swarm: Swarm
+  /** WebSocket trackers that plain WebTorrent clients find our sets by. */
+  readonly trackers?: readonly string[]
   readonly networkName: 'main' | 'test'
   readonly storage: Storage
   readonly compute: Compute
@@ -106,6 +111,7 @@ export class Node {
   readonly wallet: WalletDesk
   readonly jobDesk: JobDesk
   readonly models: Models
+  readonly library: Library
   readonly presence: Presence
   computeStatus: ComputeStatus
   net: NetworkStatus
@@ -197,6 +203,10 @@ export class Node {
     this.wallet = new WalletDesk({ params, chain, pool, key: payee, publish: async (tx) => { await gossip.announceTransaction(tx) } })
     this.jobDesk = new JobDesk({ params, chain, data, wallet: this.wallet, owner: payee.publicKey, gunzip: d.gunzip, hasher: d.dataHasher })
     this.models = new Models({ compute, states, data })
+    this.library = new Library({
+      chain: first.hash, key: miner, network, swarm: d.swarm, storage, signatures, clock, blame, log, trackers: d.trackers ?? [],
+      self: () => this.net.self, height: () => chain.head().height, synced: () => this.presence.phase().phase === 'ready'
+    })
   }
 
   async #start (): Promise<void> {
@@ -227,6 +237,7 @@ export class Node {
     await this.curve.start()
     this.#trainer.start()
     await this.#mining.start()
+    await this.library.start()
     this.#readCompute()
     log.info('node', `started on ${this.params.name}, slot ${this.slot}, backend ${this.computeStatus.backend}`)
   }
@@ -263,6 +274,7 @@ export class Node {
     this.#backfill.stop()
     await this.sync.stop()
     await this.#topics.stop()
+    await this.library.stop()
     for (const off of this.#offs.splice(0)) await off()
     await this.curve.stop()
     await this.data.stop()

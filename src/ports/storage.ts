@@ -2,7 +2,7 @@
  * A small ordered key-value store with atomic commits. Keys are strings ordered by UTF-16 code
  * unit; values are bytes. One commit is applied whole or not at all, also across a crash.
  */
-export const STORES = ['meta', 'headers', 'bodies', 'ledger', 'payloads', 'states', 'data', 'history', 'pool'] as const
+export const STORES = ['meta', 'headers', 'bodies', 'ledger', 'payloads', 'states', 'data', 'history', 'pool', 'library'] as const
 export type StoreName = typeof STORES[number]
 
 export type StorageOp =

@@ -15,7 +15,9 @@ const MIGRATIONS: readonly Migration[] = [
     for (const store of ['meta', 'headers', 'bodies', 'ledger', 'payloads', 'states', 'data', 'history']) db.createObjectStore(store)
   },
   // 2: transactions not yet in a block outlive a reload.
-  db => { db.createObjectStore('pool' satisfies StoreName) }
+  db => { db.createObjectStore('pool' satisfies StoreName) },
+  // 3: what the library follows, its settings, and receipts.
+  db => { db.createObjectStore('library' satisfies StoreName) }
 ]
 
 export const SCHEMA_VERSION = MIGRATIONS.length

@@ -8,7 +8,7 @@ import { isScript, listFiles } from '../tidy/source.ts'
 import { CORPUS_BYTES_MAX, CORPUS_FOLDER, CORPUS_INPUT_BYTES_MAX, CORPUS_INPUTS_MAX, loadCorpus } from './corpus.ts'
 import { TARGETS } from './targets.ts'
 
-const READER = /^(?:export )?(?:async )?(?:function|const) ((?:decode|parse|unpack|restore|datasetFrom|bech32mDecode|fromHex|gunzip|openKey|read(?:Frame|Records|Architecture|Layout|Part|Fields)|utf8Text|verifyRange)\w*)(?: = )?(?:<\w+>)?(?: ?\()/gm
+const READER = /^(?:export )?(?:async )?(?:function|const) ((?:decode|parse|unpack|restore|datasetFrom|bech32mDecode|fromHex|gunzip|openKey|read(?:Frame|Records|Architecture|Layout|Part|Fields|WireHead)|utf8Text|verifyRange)\w*)(?: = )?(?:<\w+>)?(?: ?\()/gm
 const DECODED = /\bdecode\((\w+),/g
 
 const NOT_FUZZED: Readonly<Record<string, string>> = {

@@ -2,6 +2,7 @@
 import type { Target } from './target.ts'
 import { differentialTargets } from './targets/differential.ts'
 import { fileTargets } from './targets/files.ts'
+import { libraryTargets } from './targets/library.ts'
 import { netTargets } from './targets/net.ts'
 import { ruleTargets } from './targets/rules.ts'
 import { storedTargets } from './targets/stored.ts'
@@ -9,4 +10,4 @@ import { textTargets } from './targets/texts.ts'
 import { trainingTargets } from './targets/training.ts'
 import { wireTargets } from './targets/wire.ts'
 
-export const TARGETS: readonly Target[] = [...wireTargets, ...netTargets, ...trainingTargets, ...fileTargets, ...textTargets, ...storedTargets, ...ruleTargets, ...differentialTargets]
+export const TARGETS: readonly Target[] = [...wireTargets, ...netTargets, ...trainingTargets, ...fileTargets, ...libraryTargets, ...textTargets, ...storedTargets, ...ruleTargets, ...differentialTargets]

@@ -3,6 +3,7 @@
  * is closed, crashes, sleeps and comes back.
  */
 import { publicKey } from '../../src/core/crypto/keys.ts'
+import { MemorySwarmHub } from '../../src/net/swarm/memory.ts'
 import { type NodeDeps, Node } from '../../src/node/node.ts'
 import type { Network, PeerId } from '../../src/ports/network.ts'
 import { DUTY_MIN } from '../../src/node/miningControl.ts'
@@ -101,7 +102,7 @@ export class Tab {
     const session: Session = this.session = { id, life, clock, device, network, node: undefined }
     const storage = new TabStorage(this.disk, life, { clock: world.scheduler, random: this.random, latencyMs: this.faults.diskLatencyMs, events: this.diskEvents })
     const deps: NodeDeps = {
-      network, networkName: 'test', storage, compute: device, signatures: world.remembers ? rememberedSignatures : plainSignatures, clock,
+      network, swarm: new MemorySwarmHub({ clock }).join(id), networkName: 'test', storage, compute: device, signatures: world.remembers ? rememberedSignatures : plainSignatures, clock,
       random: world.random.stream(`node ${id}`), keystore: noKeystore, minerSeed: this.minerSeed, walletSeed: this.walletSeed, keyOf: world.remembers ? nativeKeyOf : undefined,
       slot: 0, cores: 2, gunzip: async () => { throw new Error('nobody unpacks files in a simulated world') },
       params: world.params, benchmark: world.spec, genesis: world.genesis, rules: world.rules

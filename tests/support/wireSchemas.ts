@@ -34,6 +34,13 @@ const proposal = container({ seal, vouches: list(vouch, 64), proposer: b32, sign
 const sealVote = container({ job: b32, sealHash: b32, member: b32, signature: b64 })
 const challenge = container({ job: b32, sealHash: b32, contribution: b32 })
 const dataRef = container({ source: u8, root: b32, trainRecords: u32, testRecords: u32, features: u16, classes: u16 })
+const b20 = bytes(20)
+const note = container({ chain: b32, infoHash: b20, kind: u8, name: byteList(200), licence: byteList(64), about: byteList(512), bytes: u53, publisher: b32, job: b32, round: u32, parents: list(b20, 16) })
+const signedNote = container({ note, signature: b64 })
+const announcedItem = container({ infoHash: b20, share: u16, note: list(signedNote, 1) })
+const receipt = container({ chain: b32, from: b32, to: b32, infoHash: b20, epoch: u32, bytes: u53 })
+const signedReceipt = container({ receipt, signature: b64 })
+const linkHello = container({ chain: b32, key: b32, peer: byteList(64), epoch: u32, last: list(signedReceipt, 1) })
 const op = container({ kind: u8, a: u8, b: u8, relu: u8, units: u16, kernel: u8, stride: u8, padding: u8, groups: u16 })
 
 /** By the name that the code exports. */
@@ -68,6 +75,15 @@ export const WIRE_SCHEMAS: Readonly<Record<string, Schema>> = {
   DataRequest: container({ root: b32, first: u32, count: u32 }),
   DataResponse: container({ records: byteList(512 * KiB + 4 * KiB), proof: list(b32, 64) }),
   DataRef: dataRef,
+  Bytes20: b20,
+  Note: note,
+  SignedNote: signedNote,
+  AnnouncedItem: announcedItem,
+  Announcement: container({ items: list(announcedItem, 32) }),
+  Receipt: receipt,
+  SignedReceipt: signedReceipt,
+  LinkHello: linkHello,
+  LinkMessage: union(undefined, linkHello, signedReceipt),
   Op: op,
   JobSpec: container({
     name: byteList(64), channels: u16, height: u16, width: u16, ops: list(op, 32), operandBits: u8, optimiser: u8, lr20: u32, schedule: u8,

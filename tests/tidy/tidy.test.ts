@@ -93,8 +93,8 @@ describe('packages', () => {
   const manifest = JSON.parse(readFileSync('package.json', 'utf8'))
   const declared = new Set<string>([...Object.keys(manifest.dependencies), ...Object.keys(manifest.devDependencies)])
 
-  /** Used by a command or by the compiler, not by an import. */
-  const TOOLS = new Set(['@types/node', '@types/ws', 'assemblyscript', 'happy-dom', 'tsx', 'typescript'])
+  /** Used by a command, by the compiler, or (events) by what streamx becomes in a browser; not by an import. */
+  const TOOLS = new Set(['events', '@types/node', '@types/ws', 'assemblyscript', 'happy-dom', 'tsx', 'typescript'])
 
   test('what is imported is in package.json', () => { none(sources.flatMap(source => undeclaredFindings(source, declared))) })
 

@@ -22,11 +22,12 @@ const MAY_IMPORT: readonly Row[] = [
   { zone: 'src/core/crypto', values: ['src/core/params.ts', 'src/core/codec'], types: [], packages: NOBLE },
   { zone: 'src/core/ledger', values: ['src/core/params.ts', 'src/core/codec', 'src/core/crypto'], types: [], packages: ['@chainsafe/ssz'] },
   { zone: 'src/core/training', values: ['src/core/params.ts', 'src/core/codec', 'src/core/crypto', 'src/core/ledger'], types: [], packages: NOBLE },
+  { zone: 'src/core/torrent', values: ['src/core/codec', 'src/core/crypto', 'src/core/training/utf8.ts'], types: [], packages: NOBLE },
   { zone: 'src/core/consensus', values: ['src/core/params.ts', 'src/core/codec', 'src/core/crypto', 'src/core/ledger', 'src/core/training'], types: [], packages: [] },
   { zone: 'src/ports', values: [], types: ['src/core'], packages: [] },
   // The pool of kernels has a Node side, for the command line: threads, and tsx to load them.
   { zone: 'src/compute', values: ['src/ports', 'src/core'], types: [], packages: ['hash-wasm', 'node:worker_threads', 'tsx', ...NOBLE] },
-  { zone: 'src/net', values: ['src/ports', 'src/core'], types: [], packages: ['libp2p', '@libp2p/*', '@multiformats/multiaddr', 'retimeable-signal', 'ws', 'comlink'] },
+  { zone: 'src/net', values: ['src/ports', 'src/core'], types: [], packages: ['libp2p', '@libp2p/*', '@multiformats/multiaddr', 'retimeable-signal', 'ws', 'comlink', 'webtorrent', 'streamx', ...NOBLE] },
   { zone: 'src/storage', values: ['src/ports', 'src/core'], types: [], packages: ['idb', ...NOBLE] },
   // The records a node keeps on disk have the one encoding that everything has.
   { zone: 'src/node', values: ['src/ports', 'src/core'], types: ['src/bridge'], packages: ['@chainsafe/ssz'] },

@@ -1,5 +1,6 @@
 /** The 32-byte names of things: what is hashed under which tag, and so what a signature signs. */
 import { encodeJobSpec, type JobSpec } from '../codec/jobSpec.ts'
+import { Note, Receipt } from '../codec/library.ts'
 import { Body, Claim, type Proposal, Seal, Template, Transaction, type Vouch } from '../codec/wire.ts'
 import { SIGNATURE_BYTES } from '../params.ts'
 import { hash, u32le } from './hash.ts'
@@ -49,3 +50,9 @@ export const specHash = (spec: JobSpec): Uint8Array => hash('spec', encodeJobSpe
 /** `owner` and `nonce` are those of the transaction that posts the job; zeros for the benchmark. */
 export const jobId = (spec: Uint8Array, owner: Uint8Array, nonce: number): Uint8Array =>
   hash('job', spec, owner, u32le(nonce))
+
+/** note.publisher signs it. */
+export const noteMessage = (note: Note): Uint8Array => hash('library-note', Note.serialize(note))
+
+/** receipt.from signs it. */
+export const receiptMessage = (receipt: Receipt): Uint8Array => hash('receipt', Receipt.serialize(receipt))

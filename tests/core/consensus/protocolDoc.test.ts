@@ -1,6 +1,7 @@
 /** docs/protocol.md against the code: what it lists must be what there is. */
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
+import { Receipt, SignedReceipt } from '../../../src/core/codec/library.ts'
 import * as W from '../../../src/core/codec/wire.ts'
 import { genesisText } from '../../../src/core/consensus/chain.ts'
 import { REASON_CODES } from '../../../src/core/consensus/refusal.ts'
@@ -27,7 +28,7 @@ describe('docs/protocol.md', () => {
   })
 
   it('gives the sizes of fixed types', () => {
-    for (const [name, type] of [['Template', W.Template], ['Claim', W.Claim], ['SealSignature', W.SealSignature], ['Vouch', W.Vouch], ['SealVote', W.SealVote], ['Challenge', W.Challenge], ['Status', W.Status]] as const) {
+    for (const [name, type] of [['Template', W.Template], ['Claim', W.Claim], ['SealSignature', W.SealSignature], ['Vouch', W.Vouch], ['SealVote', W.SealVote], ['Challenge', W.Challenge], ['Status', W.Status], ['Receipt', Receipt], ['SignedReceipt', SignedReceipt]] as const) {
       expect(flat).toMatch(new RegExp(`${name}(\\*\\*)? \\(${String(type.fixedSize)}( bytes)?\\)`))
     }
   })

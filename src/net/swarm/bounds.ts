@@ -1,0 +1,30 @@
+/** What one peer may make the swarm do, in numbers. */
+
+/** Links of one torrent, and torrents that one peer may open links for. */
+export const MAX_LINKS = 32
+export const MAX_LINKS_PER_PEER = 32
+/** Streams of strangers whose handshake is waited for. */
+export const MAX_UNKNOWN_STREAMS = 64
+/** BEP 9 metadata: what core/torrent/metainfo.ts reads at most. */
+export const MAX_METADATA_BYTES = 4 * 1024 * 1024
+/** A peer that serves us sends at least a block in this time, or it is left. */
+export const SLOW_MS = 25_000
+export const SLOW_BYTES = 16 * 1024
+/** Refusals of pieces a peer says it has, while it serves us. */
+export const FALSE_HAVE_MAX = 64
+/** Bytes of pieces nobody asked for (a request given up may still be answered). */
+export const UNASKED_BYTES_MAX = 4 * 1024 * 1024
+/** With fewer links, a torrent that is not whole looks for peers beyond its neighbours. */
+export const ENOUGH_LINKS = 6
+/** Between two tries to reach a peer: doubles from the first to the second, ms. */
+export const REDIAL_MS = [1_000, 30_000] as const
+/** For how long a lost link may come of both sides dialling at once, ms. */
+export const OPEN_MS = 10_000
+/** Uploads of one torrent at once; one of them by turns (BEP 3, optimistic unchoking). */
+export const UPLOAD_SLOTS = 8
+/** Pieces a torrent keeps in memory. */
+export const CACHED_PIECES = 6
+/** Least between two status events, ms. */
+export const STATUS_MS = 250
+/** Memory for pieces where there is no private file system, bytes. */
+export const MEMORY_DISK_BYTES = 256 * 1024 * 1024

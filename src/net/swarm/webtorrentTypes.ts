@@ -1,0 +1,97 @@
+/** As much of WebTorrent 3 and of its wires as the adapter uses; the package brings no types of its own. */
+
+export interface Bits { get (index: number): boolean, readonly buffer: Uint8Array }
+
+/** What travels in an extension handshake (BEP 10). */
+export interface ExtendedHandshake { readonly m?: unknown, readonly metadata_size?: unknown }
+
+export interface WireExtension { onExtendedHandshake? (handshake: ExtendedHandshake): void, onMessage? (bytes: Uint8Array): void }
+export interface WireExtensionClass { new (wire: Wire): WireExtension, readonly prototype: { readonly name: string } }
+
+type PieceCallback = (error: Error | null, bytes: Uint8Array | null) => void
+
+/** bittorrent-protocol */
+export interface Wire {
+  readonly peerPieces: Bits
+  readonly requests: ReadonlyArray<{ readonly piece: number }>
+  readonly peerChoking: boolean
+  readonly amChoking: boolean
+  readonly peerInterested: boolean
+  readonly uploaded: number
+  readonly downloaded: number
+  readonly destroyed: boolean
+  readonly ut_metadata?: { on (event: 'warning', listener: (e: Error) => void): void }
+  uploadSpeed (): number
+  downloadSpeed (): number
+  request (piece: number, offset: number, length: number, callback: PieceCallback): void
+  choke (): void
+  unchoke (): void
+  destroy (): void
+  use (extension: WireExtensionClass): void
+  extended (name: string, bytes: Uint8Array): void
+  on (event: 'reject', listener: (piece: number, offset: number, length: number) => void): void
+  on (event: 'extended', listener: (name: string, payload: ExtendedHandshake | Uint8Array) => void): void
+  on (event: 'piece' | 'choke' | 'unchoke' | 'interested' | 'uninterested', listener: () => void): void
+  once (event: 'close', listener: () => void): void
+}
+
+export interface SwarmPeer { readonly id: string, readonly wire: Wire | null, readonly source: string | null }
+
+export interface Torrent {
+  readonly infoHash: string
+  readonly destroyed: boolean
+  readonly ready: boolean
+  readonly done: boolean
+  readonly metadata: Uint8Array | null
+  readonly torrentFile?: Uint8Array
+  readonly bitfield?: Bits
+  readonly wires: readonly Wire[]
+  readonly downloadSpeed: number
+  readonly uploadSpeed: number
+  /** By id; private there, and the only way from a wire to the connection it runs on. */
+  readonly _peers: ReadonlyMap<string, SwarmPeer> | null
+  addPeer (connection: object): boolean
+  select (from: number, to: number, priority?: number): void
+  on (event: 'wire', listener: (wire: Wire) => void): void
+  on (event: 'warning' | 'error', listener: (e: Error | string) => void): void
+  on (event: 'verified', listener: (piece: number) => void): void
+  on (event: 'infoHash' | 'metadata' | 'ready' | 'done', listener: () => void): void
+}
+
+/** abstract-chunk-store */
+export interface ChunkStore {
+  put (index: number, bytes: Uint8Array, done?: (e: Error | null) => void): void
+  get (index: number, options: { readonly offset?: number, readonly length?: number } | ((e: Error | null, bytes?: Uint8Array) => void) | undefined, done?: (e: Error | null, bytes?: Uint8Array) => void): void
+  close (done?: (e: Error | null) => void): void
+  destroy (done?: (e: Error | null) => void): void
+}
+export type ChunkStoreClass = new (chunkLength: number, options: { readonly length?: number }) => ChunkStore
+
+export interface AddOptions {
+  readonly store: ChunkStoreClass
+  readonly strategy: 'rarest'
+  readonly announce: readonly string[]
+  readonly storeCacheSlots: number
+  readonly deselect: boolean
+  readonly uploads: number
+}
+
+export interface ClientOptions {
+  readonly dht: false
+  readonly lsd: false
+  readonly utPex: false
+  readonly natUpnp: false
+  readonly natPmp: false
+  readonly webSeeds: false
+  readonly tracker: false | { readonly rtcConfig: RTCConfiguration }
+}
+
+export interface Client {
+  add (torrent: string | Uint8Array, options: AddOptions): Torrent
+  remove (infoHash: string, options: { readonly destroyStore: boolean }, done: (e?: Error | null) => void): Promise<void>
+  throttleDownload (bytesPerSecond: number): void
+  throttleUpload (bytesPerSecond: number): void
+  on (event: 'error', listener: (e: Error | string) => void): void
+  destroy (done: () => void): void
+}
+export type ClientClass = new (options: ClientOptions) => Client

@@ -1,0 +1,401 @@
+/**
+ * The library: sets of files that this tab follows, and those it has heard of. Decides what is
+ * fetched and kept within the user's budget, and what becomes of peers that do not keep their word;
+ * the swarm moves and checks the bytes.
+ */
+import type { FieldError, LibraryNote, LibrarySettings, LibraryView, Outcome } from '../bridge/api.ts'
+import { type AnnouncedItem, SHARE_ALL, type SignedNote } from '../core/codec/library.ts'
+import { fromHex } from '../core/codec/ssz.ts'
+import { parseMagnet } from '../core/torrent/magnet.ts'
+import { decodeMetainfo, type Metainfo, torrentWithTracker } from '../core/torrent/metainfo.ts'
+import { utf8Bytes } from '../core/training/utf8.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Network, PeerId } from '../ports/network.ts'
+import type { Signatures } from '../ports/signatures.ts'
+import type { Storage } from '../ports/storage.ts'
+import { type InfoHash, type Swarm, SwarmError, type SwarmEvent, type SwarmItem, type SwarmStatus } from '../ports/swarm.ts'
+import { writeNote } from './libraryNotes.ts'
+import { BUDGET_MAX, BUDGET_MIN, DEFAULT_SETTINGS, type ItemRecord, LibraryStore, LIMIT_MAX, settingsOf } from './libraryStore.ts'
+import { LibraryTable } from './libraryTable.ts'
+import { itemView, foundView } from './libraryViews.ts'
+import type { MinerKey } from './minerKey.ts'
+import type { Blame, Log } from './parts.ts'
+import { Receipts } from './receipts.ts'
+
+/** Sets this tab follows at most. */
+export const MAX_ITEMS = 128
+const TICK_MS = 1_000
+/** For how long a link to a slow peer is not made again. */
+const SLOW_AGAIN_MS = 10 * 60_000
+/** Bad pieces that a peer may have had a part in before it is sent away. */
+const SHARED_FAULTS_MAX = 3
+const NAMES_KEPT = 256
+
+export interface LibraryDeps {
+  readonly chain: Uint8Array
+  readonly key: MinerKey
+  readonly network: Network
+  readonly swarm: Swarm
+  readonly storage: Storage
+  readonly signatures: Signatures
+  readonly clock: Clock
+  readonly blame: Pick<Blame, 'refuse'>
+  readonly log: Log
+  readonly self: () => PeerId
+  readonly height: () => number
+  readonly synced: () => boolean
+  /** Named in magnet links and .torrent files, for other clients. */
+  readonly trackers: readonly string[]
+}
+
+export interface Entry {
+  record: ItemRecord
+  metainfo: Metainfo | undefined
+  live: SwarmItem | undefined
+  problem: string | undefined
+  /** Bytes on the disk as last seen. */
+  storedBytes: number
+}
+
+const refuse = (field: string, message: string): { readonly ok: false, readonly errors: readonly FieldError[] } => ({ ok: false, errors: [{ field, message }] })
+const mib = (bytes: number): string => `${Math.ceil(bytes / 1024 / 1024)} MiB`
+
+export class Library {
+  readonly #d: LibraryDeps
+  readonly #entries = new Map<InfoHash, Entry>()
+  readonly #store: LibraryStore
+  readonly #table: LibraryTable
+  readonly #receipts: Receipts
+  readonly #listeners = new Set<() => void>()
+  readonly #banned = new Map<PeerId, string>()
+  readonly #faults = new Map<PeerId, number>()
+  #settings = DEFAULT_SETTINGS
+  #status: SwarmStatus = { items: [], store: 'opfs' }
+  #prepared: Promise<void> | undefined
+  #off: (() => void) | undefined
+  #cancel: (() => void) | undefined
+  #peersKnown = ''
+  #stopped = false
+
+  constructor (d: LibraryDeps) {
+    this.#d = d
+    this.#store = new LibraryStore(d)
+    this.#table = new LibraryTable({
+      ...d,
+      own: () => this.#announced(),
+      follows: infoHash => this.#entries.has(infoHash),
+      onChange: infoHash => { this.#connect(infoHash); this.#changed() }
+    })
+    this.#receipts = new Receipts({ ...d, store: this.#store })
+  }
+
+  async start (): Promise<void> {
+    const { settings, items } = await this.#store.start()
+    this.#settings = settings
+    this.#off = await this.#d.swarm.onEvent(e => { this.#onEvent(e).catch((error: unknown) => { this.#d.log.error('library', error instanceof Error ? error.stack ?? error.message : String(error)) }) })
+    await this.#table.start()
+    await this.#d.swarm.limits({ up: settings.upLimit, down: settings.downLimit })
+    for (const [infoHash, record] of items.slice(0, MAX_ITEMS)) {
+      const m = record.torrent.length === 0 ? undefined : decodeMetainfo(record.torrent)
+      if (m?.ok === false || (m?.ok === true && m.value.infoHash !== infoHash)) {
+        this.#d.log.warn('library', `what was stored of ${infoHash} is of another set`)
+        continue
+      }
+      this.#entries.set(infoHash, { record, metainfo: m?.value, live: undefined, problem: undefined, storedBytes: 0 })
+    }
+    if (this.#entries.size > 0) {
+      // Beside the rest: a disk that answers late must not hold up the node.
+      void this.#prepare().then(async () => {
+        for (const [infoHash, e] of this.#entries) if (e.record.paused === 0) await this.#follow(infoHash, e)
+      })
+    }
+  }
+
+  async stop (): Promise<void> {
+    this.#stopped = true
+    this.#cancel?.()
+    await this.#table.stop()
+    this.#off?.()
+    await this.#store.stop()
+    await this.#d.swarm.stop()
+  }
+
+  onChange (listener: () => void): () => void {
+    this.#listeners.add(listener)
+    return () => { this.#listeners.delete(listener) }
+  }
+
+  view (): LibraryView {
+    const items = [...this.#entries].map(([infoHash, e]) => itemView(infoHash, e, { table: this.#table, receipts: this.#receipts, trackers: this.#d.trackers }))
+    for (const infoHash of this.#table.sets()) if (!this.#entries.has(infoHash)) items.push(foundView(infoHash, this.#table, this.#d.trackers))
+    return {
+      items, settings: this.#settings, store: this.#status.store, storeProblem: this.#status.storeProblem, used: this.#used(),
+      receiptsIn: this.#store.sum('in'), receiptsOut: this.#store.sum('out'),
+      banned: [...this.#banned].map(([peer, reason]) => ({ peer, reason }))
+    }
+  }
+
+  async share (files: readonly File[], said: Omit<LibraryNote, 'publisher'> & { readonly name: string }): Promise<Outcome<{ readonly infoHash: string }>> {
+    const bytes = files.reduce((n, f) => n + f.size, 0)
+    if (bytes === 0) return refuse('files', 'there is nothing in them')
+    const fault = writeNote(this.#d.chain, this.#d.key, '00'.repeat(20), bytes, said)
+    if (!fault.ok) return refuse(fault.field, fault.message)
+    const room = await this.#makeRoom(bytes, undefined)
+    if (room !== undefined) return refuse('files', room)
+    await this.#prepare()
+    let torrent: Uint8Array
+    try {
+      torrent = await this.#d.swarm.share(files, said.name)
+    } catch (e) { return refuse('files', this.#words(e)) }
+    const m = decodeMetainfo(torrent)
+    if (!m.ok) return refuse('files', `${m.reason}: ${m.detail}`)
+    const note = writeNote(this.#d.chain, this.#d.key, m.value.infoHash, m.value.bytes, said)
+    if (!note.ok) return refuse(note.field, note.message)
+    return await this.#add(m.value.infoHash, { torrent, metainfo: m.value, note: note.value, own: true, name: said.name })
+  }
+
+  async add (source: string | Uint8Array): Promise<Outcome<{ readonly infoHash: string }>> {
+    if (typeof source !== 'string') {
+      const m = decodeMetainfo(source)
+      if (!m.ok) return refuse('source', `this .torrent is refused: ${m.reason} (${m.detail})`)
+      return await this.#add(m.value.infoHash, { torrent: source, metainfo: m.value, name: m.value.name })
+    }
+    const magnet = parseMagnet(source)
+    if (magnet === undefined) return refuse('source', 'a magnet link, an infohash of 40 hex digits, or a .torrent file is expected')
+    return await this.#add(magnet.infoHash, { name: magnet.name ?? '' })
+  }
+
+  async fetch (infoHash: string): Promise<Outcome<{ readonly infoHash: string }>> {
+    const e = this.#entries.get(infoHash)
+    if (e === undefined) {
+      if (!this.#table.sets().includes(infoHash)) return refuse('infoHash', 'nobody here knows this set')
+      return await this.#add(infoHash, { name: '', note: this.#table.note(infoHash) })
+    }
+    if (e.metainfo !== undefined) {
+      const room = await this.#makeRoom(e.metainfo.bytes - e.storedBytes, infoHash)
+      if (room !== undefined) return refuse('budget', room)
+    }
+    await this.#put(infoHash, e, { paused: 0, usedAt: this.#d.clock.now() })
+    e.problem = undefined
+    await this.#follow(infoHash, e)
+    return { ok: true, value: { infoHash } }
+  }
+
+  async pause (infoHash: string): Promise<void> {
+    const e = this.#entries.get(infoHash)
+    if (e === undefined) return
+    await this.#put(infoHash, e, { paused: 1 })
+    await this.#leave(infoHash, e)
+  }
+
+  async remove (infoHash: string): Promise<void> {
+    if (!this.#entries.delete(infoHash)) return
+    await this.#d.swarm.remove(infoHash).catch((e: unknown) => { this.#d.log.warn('library', `${infoHash} could not be deleted: ${this.#words(e)}`) })
+    await this.#store.deleteItem(infoHash)
+    await this.#table.left(fromHex(infoHash, 20)!)
+    this.#changed()
+  }
+
+  async open (infoHash: string, path: string): Promise<Outcome<Blob>> {
+    const e = this.#entries.get(infoHash)
+    if (e === undefined) return refuse('infoHash', 'this set is not here')
+    try {
+      const blob = await this.#d.swarm.open(infoHash, path)
+      await this.#put(infoHash, e, { usedAt: this.#d.clock.now() })
+      return { ok: true, value: blob }
+    } catch (error) { return refuse('path', this.#words(error)) }
+  }
+
+  torrentFile (infoHash: string): Outcome<Uint8Array> {
+    const e = this.#entries.get(infoHash)
+    if (e?.metainfo === undefined) return refuse('infoHash', 'its .torrent is not here yet')
+    return { ok: true, value: this.#d.trackers.length === 0 ? e.record.torrent.slice() : torrentWithTracker(e.metainfo.info, this.#d.trackers[0]) }
+  }
+
+  async set (change: Partial<LibrarySettings>): Promise<Outcome<LibrarySettings>> {
+    const next = settingsOf({ ...this.#settings, ...change })
+    if (next === undefined) return refuse('settings', `whole bytes: budget ${BUDGET_MIN} to ${BUDGET_MAX}, limits 0 to ${LIMIT_MAX}`)
+    this.#settings = next
+    await this.#store.putSettings(next)
+    await this.#d.swarm.limits({ up: next.upLimit, down: next.downLimit })
+    await this.#makeRoom(0, undefined)
+    this.#changed()
+    return { ok: true, value: next }
+  }
+
+  async #add (infoHash: InfoHash, what: { readonly torrent?: Uint8Array, readonly metainfo?: Metainfo, readonly note?: SignedNote, readonly own?: boolean, readonly name: string }): Promise<Outcome<{ readonly infoHash: string }>> {
+    if (this.#entries.has(infoHash)) return await this.fetch(infoHash)
+    if (this.#entries.size >= MAX_ITEMS) return refuse('source', `at most ${MAX_ITEMS} sets: remove one`)
+    const now = this.#d.clock.now()
+    const note = what.note ?? this.#table.note(infoHash)
+    const e: Entry = {
+      record: { torrent: what.torrent ?? new Uint8Array(0), note: note === undefined ? [] : [note], name: (utf8Bytes(what.name) ?? new Uint8Array(0)).slice(0, 256), paused: 0, own: what.own === true ? 1 : 0, addedAt: now, usedAt: now },
+      metainfo: what.metainfo, live: undefined, problem: undefined, storedBytes: what.own === true ? what.metainfo!.bytes : 0
+    }
+    if (what.metainfo !== undefined && what.own !== true) {
+      const room = await this.#makeRoom(what.metainfo.bytes, infoHash)
+      if (room !== undefined) return refuse('budget', room)
+    }
+    await this.#prepare()
+    this.#entries.set(infoHash, e)
+    await this.#store.putItem(infoHash, e.record)
+    await this.#follow(infoHash, e)
+    return { ok: true, value: { infoHash } }
+  }
+
+  /** Once, before anything is written: what no set here belongs to was left by a crash. */
+  #prepare (): Promise<void> {
+    return this.#prepared ??= (async () => {
+      try {
+        for (const { infoHash, bytes } of await this.#d.swarm.stored()) {
+          const e = this.#entries.get(infoHash)
+          if (e === undefined) await this.#d.swarm.remove(infoHash)
+          else e.storedBytes = bytes
+        }
+      } catch (error) { this.#d.log.warn('library', `the store of files does not answer: ${this.#words(error)}`) }
+    })()
+  }
+
+  async #follow (infoHash: InfoHash, e: Entry): Promise<void> {
+    try {
+      await this.#d.swarm.follow(infoHash, { torrent: e.record.torrent.length === 0 ? undefined : e.record.torrent, fetch: e.metainfo !== undefined })
+    } catch (error) { e.problem = this.#words(error) }
+    this.#connect(infoHash)
+    this.#watch()
+    this.#table.announceSoon()
+    this.#changed()
+  }
+
+  async #leave (infoHash: InfoHash, e: Entry): Promise<void> {
+    e.storedBytes = e.live?.haveBytes ?? e.storedBytes
+    e.live = undefined
+    await this.#d.swarm.leave(infoHash)
+    await this.#table.left(fromHex(infoHash, 20)!)
+    this.#changed()
+  }
+
+  async #put (infoHash: InfoHash, e: Entry, change: Partial<ItemRecord>): Promise<void> {
+    e.record = { ...e.record, ...change }
+    if (this.#entries.get(infoHash) === e) await this.#store.putItem(infoHash, e.record)
+  }
+
+  #used (): number { return [...this.#entries.values()].reduce((n, e) => n + (e.live?.haveBytes ?? e.storedBytes), 0) }
+
+  /** Evicts until `more` bytes fit; what stands in the way, in words, if they cannot. */
+  async #makeRoom (more: number, keep: InfoHash | undefined): Promise<string | undefined> {
+    const { budget } = this.#settings
+    // What is still being fetched will need its whole size.
+    const promised = (): number => [...this.#entries].reduce((n, [name, e]) => n + (name === keep ? e.live?.haveBytes ?? e.storedBytes : e.record.paused === 1 ? e.storedBytes : Math.max(e.metainfo?.bytes ?? 0, e.storedBytes)), 0)
+    const fetching = (e: Entry): boolean => e.record.paused === 0 && e.live?.state !== 'complete'
+    const oldest = [...this.#entries].filter(([name, e]) => name !== keep && e.record.own === 0 && !fetching(e)).sort(([, a], [, b]) => a.record.usedAt - b.record.usedAt)
+    if (promised() - oldest.reduce((n, [, e]) => n + (e.live?.haveBytes ?? e.storedBytes), 0) + more > budget && more > 0) {
+      return `it takes ${mib(more)}; the budget of ${mib(budget)} has no such room beside what is being fetched and what you share yourself: raise it, or remove something`
+    }
+    for (const [name] of oldest) {
+      if (promised() + more <= budget) break
+      this.#d.log.info('library', `${name} makes room: it was used longest ago`)
+      await this.remove(name)
+    }
+    return undefined
+  }
+
+  #announced (): AnnouncedItem[] {
+    return [...this.#entries].filter(([, e]) => e.record.paused === 0 && e.problem === undefined).map(([infoHash, e]) => ({
+      infoHash: fromHex(infoHash, 20)!,
+      share: e.metainfo === undefined || e.live === undefined ? 0 : Math.floor(SHARE_ALL * e.live.haveBytes / e.metainfo.bytes),
+      note: e.record.note
+    }))
+  }
+
+  /** From the first set on: a tab that follows none has nothing to look after. */
+  #watch (): void {
+    this.#cancel ??= this.#d.clock.after(TICK_MS, () => {
+      this.#cancel = undefined
+      if (this.#stopped) return
+      if (this.#entries.size > 0) this.#watch()
+      void this.#tick()
+    })
+  }
+
+  #connect (infoHash: InfoHash): void {
+    if (!this.#entries.has(infoHash)) return
+    const peers = this.#table.holders(infoHash).map(h => h.peer).filter(p => !this.#banned.has(p))
+    void this.#d.swarm.peers(infoHash, peers).catch(() => {})
+  }
+
+  async #tick (): Promise<void> {
+    await this.#receipts.onCounts(this.#status.items.flatMap(i => i.links))
+    // Whoever has just come knows nothing of what we have.
+    const known = (await this.#d.network.status()).peers.map(p => p.id).sort().join(' ')
+    if (known !== this.#peersKnown && this.#entries.size > 0) this.#table.announceSoon()
+    this.#peersKnown = known
+  }
+
+  async #onEvent (e: SwarmEvent): Promise<void> {
+    switch (e.type) {
+      case 'status': await this.#onStatus(e.status); break
+      case 'metadata': await this.#onMetadata(e.infoHash, e.torrent); break
+      case 'link': this.#receipts.onLink(e.link); break
+      case 'unlink': this.#receipts.onUnlink(e.link); break
+      case 'message': await this.#receipts.onMessage(e.link, e.bytes); break
+      case 'offence': await this.#onOffence(e); break
+      case 'complete': this.#table.announceSoon(); break
+      default: e satisfies never
+    }
+    this.#changed()
+  }
+
+  async #onStatus (status: SwarmStatus): Promise<void> {
+    this.#status = status
+    for (const item of status.items) {
+      const entry = this.#entries.get(item.infoHash)
+      if (entry === undefined) continue
+      const uploaded = item.up > (entry.live?.up ?? 0)
+      entry.live = item
+      if (uploaded) entry.record = { ...entry.record, usedAt: this.#d.clock.now() }
+      if (item.state === 'failed' && entry.problem === undefined) await this.#fail(item, entry)
+    }
+  }
+
+  async #fail (item: SwarmItem, entry: Entry): Promise<void> {
+    entry.problem = item.failure === 'full'
+      ? 'there is no more room for it: make some, or lower the budget so that older sets go, then fetch it again'
+      : item.failure === 'gone' ? `the disk does not answer (${item.detail ?? ''}): reload the tab, then fetch it again`
+        : item.failure === 'metainfo' ? `it is refused: ${item.detail ?? ''}` : `it stopped: ${item.detail ?? ''}`
+    this.#d.log.warn('library', `${item.infoHash}: ${entry.problem}`)
+    await this.#leave(item.infoHash, entry)
+  }
+
+  async #onMetadata (infoHash: InfoHash, torrent: Uint8Array): Promise<void> {
+    const entry = this.#entries.get(infoHash)
+    const m = decodeMetainfo(torrent)
+    if (entry === undefined || !m.ok || m.value.infoHash !== infoHash) return
+    entry.metainfo = m.value
+    await this.#put(infoHash, entry, { torrent })
+    const room = await this.#makeRoom(m.value.bytes, infoHash)
+    if (room === undefined) return await this.#d.swarm.follow(infoHash, { torrent, fetch: true })
+    entry.problem = room
+    await this.#leave(infoHash, entry)
+  }
+
+  async #onOffence (e: Extract<SwarmEvent, { type: 'offence' }>): Promise<void> {
+    const { peer } = e.link
+    if (e.offence === 'slow') { await this.#d.swarm.cut(e.link.id, SLOW_AGAIN_MS); return }
+    if (peer === undefined) { await this.#d.swarm.cut(e.link.id); return }
+    const faults = (this.#faults.get(peer) ?? 0) + 1
+    this.#faults.set(peer, faults)
+    if (this.#faults.size > NAMES_KEPT) this.#faults.delete(this.#faults.keys().next().value!)
+    if (!e.sole && faults < SHARED_FAULTS_MAX) return
+    this.#banned.set(peer, `${e.offence}: ${e.detail}`)
+    if (this.#banned.size > NAMES_KEPT) this.#banned.delete(this.#banned.keys().next().value!)
+    await this.#d.swarm.refuse(peer)
+    this.#d.blame.refuse({ what: 'piece', reason: e.offence, detail: `${e.detail}, of ${e.link.infoHash}`, peer, fatal: e.offence === 'bad-piece' })
+  }
+
+  #words (e: unknown): string {
+    if (e instanceof SwarmError && e.kind === 'full') return `there is no more room: ${e.message}`
+    return e instanceof Error ? e.message : String(e)
+  }
+
+  #changed (): void { for (const l of this.#listeners) l() }
+}

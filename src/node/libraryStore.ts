@@ -1,0 +1,154 @@
+/**
+ * The library on disk, all in one store:
+ *   item/<infohash>                    what is followed: its .torrent, its note, what the user wants
+ *   receipt/in/<infohash>/<from>/<epoch>    signed for us; receipt/out/... signed by us, by their reader
+ *   settings                           JSON
+ * A receipt is written a moment later, the newest of its kind only: a crash costs a second's worth.
+ */
+import { ContainerType, ListCompositeType, type ValueOf } from '@chainsafe/ssz'
+import type { LibrarySettings } from '../bridge/api.ts'
+import { SignedNote, SignedReceipt } from '../core/codec/library.ts'
+import { byteList, decode, toHex, U53, U8 } from '../core/codec/ssz.ts'
+import { MAX_METAINFO_BYTES } from '../core/torrent/metainfo.ts'
+import type { Clock } from '../ports/clock.ts'
+import { type Storage, StorageError, type StorageOp } from '../ports/storage.ts'
+import type { InfoHash } from '../ports/swarm.ts'
+import type { Hex, Log } from './parts.ts'
+
+const FLUSH_MS = 2_000
+/** Receipts kept of each direction; those of the oldest epochs go first. */
+export const RECEIPTS_KEPT = 4096
+const RECEIPT_BYTES = 256
+
+/** A set that is followed. */
+export const ItemRecord = new ContainerType({
+  /** The .torrent; empty while only its name is known. */
+  torrent: byteList(MAX_METAINFO_BYTES),
+  note: new ListCompositeType(SignedNote, 1),
+  /** What a magnet link called it; UTF-8. */
+  name: byteList(256),
+  /** 1: the user has paused it. */
+  paused: U8,
+  /** 1: shared by this tab: its bytes go only where the user says so. */
+  own: U8,
+  addedAt: U53,
+  usedAt: U53
+})
+export type ItemRecord = ValueOf<typeof ItemRecord>
+const ITEM_BYTES = MAX_METAINFO_BYTES + 4096
+
+export const DEFAULT_SETTINGS: LibrarySettings = { budget: 2 * 1024 ** 3, upLimit: 0, downLimit: 0 }
+export const BUDGET_MIN = 16 * 1024 ** 2
+export const BUDGET_MAX = 1024 ** 4
+export const LIMIT_MAX = 1024 ** 3
+
+/** Undefined where a value is none. */
+export function settingsOf (v: Partial<Record<keyof LibrarySettings, unknown>>): LibrarySettings | undefined {
+  const whole = (n: unknown, low: number, high: number): n is number => Number.isInteger(n) && (n as number) >= low && (n as number) <= high
+  const { budget, upLimit, downLimit } = v
+  return whole(budget, BUDGET_MIN, BUDGET_MAX) && whole(upLimit, 0, LIMIT_MAX) && whole(downLimit, 0, LIMIT_MAX) ? { budget, upLimit, downLimit } : undefined
+}
+
+function parseSettings (bytes: Uint8Array): LibrarySettings | undefined {
+  let value: unknown
+  try { value = JSON.parse(new TextDecoder().decode(bytes)) } catch { return undefined }
+  return typeof value === 'object' && value !== null ? settingsOf(value) : undefined
+}
+
+const receiptKey = (kind: 'in' | 'out', { receipt }: SignedReceipt): string =>
+  `receipt/${kind}/${toHex(receipt.infoHash)}/${toHex(kind === 'in' ? receipt.from : receipt.to)}/${receipt.epoch.toString(16).padStart(8, '0')}`
+
+export class LibraryStore {
+  readonly #storage: Storage
+  readonly #clock: Pick<Clock, 'after'>
+  readonly #log: Log
+  readonly #receipts = { in: new Map<string, SignedReceipt>(), out: new Map<string, SignedReceipt>() }
+  readonly #dirty = new Map<string, SignedReceipt>()
+  readonly #sums = { in: 0, out: 0 }
+  #cancel: (() => void) | undefined
+
+  constructor (d: { readonly storage: Storage, readonly clock: Pick<Clock, 'after'>, readonly log: Log }) {
+    this.#storage = d.storage
+    this.#clock = d.clock
+    this.#log = d.log
+  }
+
+  async start (): Promise<{ readonly settings: LibrarySettings, readonly items: ReadonlyArray<readonly [InfoHash, ItemRecord]> }> {
+    for (const kind of ['in', 'out'] as const) {
+      for (const [key, value] of await this.#storage.range('library', { from: `receipt/${kind}/`, to: `receipt/${kind}0` })) {
+        const d = decode(SignedReceipt, value, RECEIPT_BYTES)
+        if (d.ok) this.#keep(kind, d.value)
+        else this.#log.warn('library', `a stored receipt is damaged: ${key}`)
+      }
+    }
+    const items: Array<readonly [InfoHash, ItemRecord]> = []
+    for (const [key, value] of await this.#storage.range('library', { from: 'item/', to: 'item0' })) {
+      const d = decode(ItemRecord, value, ITEM_BYTES)
+      if (d.ok && /^item\/[0-9a-f]{40}$/.test(key)) items.push([key.slice(5), d.value])
+      else this.#log.warn('library', `what was stored of ${key.slice(0, 60)} is damaged`)
+    }
+    const stored = await this.#storage.get('library', 'settings')
+    const settings = stored === undefined ? undefined : parseSettings(stored)
+    if (stored !== undefined && settings === undefined) this.#log.warn('library', 'stored settings are damaged')
+    return { settings: settings ?? DEFAULT_SETTINGS, items }
+  }
+
+  async stop (): Promise<void> {
+    this.#cancel?.()
+    await this.#flush()
+  }
+
+  async putItem (infoHash: InfoHash, record: ItemRecord): Promise<void> { await this.#commit([{ op: 'put', store: 'library', key: `item/${infoHash}`, value: ItemRecord.serialize(record) }]) }
+  async deleteItem (infoHash: InfoHash): Promise<void> { await this.#commit([{ op: 'delete', store: 'library', key: `item/${infoHash}` }]) }
+  async putSettings (s: LibrarySettings): Promise<void> { await this.#commit([{ op: 'put', store: 'library', key: 'settings', value: new TextEncoder().encode(JSON.stringify(s)) }]) }
+
+  /** Bytes of all receipts kept. */
+  sum (kind: 'in' | 'out'): number { return this.#sums[kind] }
+
+  /** Signed for us by this key for this torrent, of the newest epoch. */
+  async newest (from: Hex, infoHash: InfoHash): Promise<SignedReceipt | undefined> {
+    let newest: SignedReceipt | undefined
+    for (const r of this.#receipts.in.values()) {
+      if (toHex(r.receipt.from) === from && toHex(r.receipt.infoHash) === infoHash && (newest === undefined || r.receipt.epoch > newest.receipt.epoch)) newest = r
+    }
+    return newest
+  }
+
+  async put (kind: 'in' | 'out', receipt: SignedReceipt): Promise<void> {
+    this.#dirty.set(this.#keep(kind, receipt), receipt)
+    this.#cancel ??= this.#clock.after(FLUSH_MS, () => {
+      this.#cancel = undefined
+      void this.#flush()
+    })
+  }
+
+  #keep (kind: 'in' | 'out', receipt: SignedReceipt): string {
+    const key = receiptKey(kind, receipt)
+    const kept = this.#receipts[kind]
+    this.#sums[kind] += receipt.receipt.bytes - (kept.get(key)?.receipt.bytes ?? 0)
+    kept.set(key, receipt)
+    if (kept.size > RECEIPTS_KEPT) {
+      let oldest: readonly [string, SignedReceipt] | undefined
+      for (const entry of kept) if (oldest === undefined || entry[1].receipt.epoch < oldest[1].receipt.epoch) oldest = entry
+      kept.delete(oldest![0])
+      this.#dirty.delete(oldest![0])
+      void this.#commit([{ op: 'delete', store: 'library', key: oldest![0] }])
+    }
+    return key
+  }
+
+  async #flush (): Promise<void> {
+    const ops: StorageOp[] = [...this.#dirty].map(([key, r]) => ({ op: 'put', store: 'library', key, value: SignedReceipt.serialize(r) }))
+    this.#dirty.clear()
+    if (ops.length > 0) await this.#commit(ops)
+  }
+
+  async #commit (ops: readonly StorageOp[]): Promise<void> {
+    try {
+      await this.#storage.commit(ops)
+    } catch (e) {
+      if (!(e instanceof StorageError)) throw e
+      this.#log.warn('library', `not stored (${e.kind}): ${e.message}`)
+    }
+  }
+}

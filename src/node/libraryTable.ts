@@ -1,0 +1,194 @@
+/**
+ * Who has what: announcements on the library's topic, bounded in every direction. A peer is
+ * remembered for a while after its last word; a set is, while somebody has it.
+ */
+import { Announcement, type AnnouncedItem, MAX_ANNOUNCED, SHARE_ALL, SHARE_LEFT, type SignedNote } from '../core/codec/library.ts'
+import { decode, toHex } from '../core/codec/ssz.ts'
+import { noteMessage } from '../core/crypto/ids.ts'
+import { MAX_GOSSIP_BYTES } from '../core/params.ts'
+import type { Clock } from '../ports/clock.ts'
+import { RequestError, type GossipMessage, type Network, type PeerId, type Verdict } from '../ports/network.ts'
+import type { Signatures } from '../ports/signatures.ts'
+import type { InfoHash } from '../ports/swarm.ts'
+import { announcementFault } from './libraryNotes.ts'
+import type { Blame, Log } from './parts.ts'
+import { TokenBuckets } from './tokenBucket.ts'
+
+export const LIBRARY_TOPIC = '/cw/1/library'
+
+/** What is held is said again this often, and forgotten after three silences. */
+export const ANNOUNCE_MS = 60_000
+export const HOLDER_MS = 3 * ANNOUNCE_MS + 10_000
+/** Between two announcements that something new calls for. */
+export const ANNOUNCE_SOON_MS = 500
+/** Sets known, peers known per set, and sets one peer may be known for. */
+export const MAX_SETS = 512
+export const MAX_HOLDERS = 64
+export const MAX_SETS_PER_PEER = 128
+/** Announcements one peer may originate: sustained per second, and at once. */
+const MESSAGES_PER_SECOND = 1
+const MESSAGES_BURST = 24
+/** Notes whose signature is checked, remembered. */
+const SIGNATURES_KEPT = 1024
+
+/** A signature and what it signs: the same one under another note is another. */
+const signedName = ({ note, signature }: SignedNote): string => toHex(noteMessage(note)) + toHex(signature)
+
+export interface Holder { readonly peer: PeerId, readonly share: number, readonly heardAt: number }
+interface SetEntry { note: SignedNote | undefined, readonly holders: Map<PeerId, Holder>, heardAt: number }
+
+export interface LibraryTableDeps {
+  readonly chain: Uint8Array
+  readonly network: Pick<Network, 'publish' | 'subscribe'>
+  readonly signatures: Signatures
+  readonly blame: Pick<Blame, 'refuse'>
+  readonly clock: Clock
+  readonly log: Log
+  readonly self: () => PeerId
+  /** What this tab says of itself. */
+  readonly own: () => readonly AnnouncedItem[]
+  /** Sets this tab follows: never forgotten. */
+  readonly follows: (infoHash: InfoHash) => boolean
+  readonly onChange: (infoHash: InfoHash) => void
+}
+
+export class LibraryTable {
+  readonly #d: LibraryTableDeps
+  readonly #sets = new Map<InfoHash, SetEntry>()
+  readonly #rates: TokenBuckets
+  readonly #checked = new Set<string>()
+  #off: (() => void) | undefined
+  #cancel: (() => void) | undefined
+  #soon: (() => void) | undefined
+  #stopped = false
+
+  constructor (d: LibraryTableDeps) {
+    this.#d = d
+    this.#rates = new TokenBuckets(d.clock, MESSAGES_PER_SECOND, MESSAGES_BURST)
+  }
+
+  async start (): Promise<void> {
+    this.#off = await this.#d.network.subscribe(LIBRARY_TOPIC, m => this.#receive(m))
+    const tick = (): void => {
+      this.#expire()
+      void this.announce()
+      if (!this.#stopped) this.#cancel = this.#d.clock.after(ANNOUNCE_MS, tick)
+    }
+    this.#cancel = this.#d.clock.after(ANNOUNCE_MS, tick)
+  }
+
+  async stop (): Promise<void> {
+    this.#stopped = true
+    this.#cancel?.()
+    this.#soon?.()
+    await this.#publish(this.#d.own().map(i => ({ infoHash: i.infoHash, share: SHARE_LEFT, note: [] })))
+    this.#off?.()
+  }
+
+  /** Something new is worth saying; many such within a moment are said at once. */
+  announceSoon (): void {
+    if (this.#stopped) return
+    this.#soon ??= this.#d.clock.after(ANNOUNCE_SOON_MS, () => {
+      this.#soon = undefined
+      void this.announce()
+    })
+  }
+
+  async announce (): Promise<void> { await this.#publish(this.#d.own()) }
+
+  /** This tab has left the swarm. */
+  async left (infoHash: Uint8Array): Promise<void> { await this.#publish([{ infoHash, share: SHARE_LEFT, note: [] }]) }
+
+  holders (infoHash: InfoHash): Holder[] { return [...this.#sets.get(infoHash)?.holders.values() ?? []] }
+  note (infoHash: InfoHash): SignedNote | undefined { return this.#sets.get(infoHash)?.note }
+  /** Sets that somebody has, longest known first. */
+  sets (): InfoHash[] { return [...this.#sets].filter(([, s]) => s.holders.size > 0).map(([name]) => name) }
+
+  #expire (): void {
+    const before = this.#d.clock.now() - HOLDER_MS
+    for (const [name, set] of this.#sets) {
+      let gone = false
+      for (const [peer, h] of set.holders) if (h.heardAt < before) gone = set.holders.delete(peer)
+      if (set.holders.size === 0 && !this.#d.follows(name)) this.#sets.delete(name)
+      if (gone) this.#d.onChange(name)
+    }
+  }
+
+  async #publish (items: readonly AnnouncedItem[]): Promise<void> {
+    for (let at = 0; at < items.length; at += MAX_ANNOUNCED) {
+      const bytes = Announcement.serialize({ items: items.slice(at, at + MAX_ANNOUNCED) as AnnouncedItem[] })
+      try {
+        await this.#d.network.publish(LIBRARY_TOPIC, bytes)
+      } catch (e) {
+        if (!(e instanceof RequestError)) throw e
+        this.#d.log.debug('library', `not announced: ${e.message}`)
+      }
+    }
+  }
+
+  async #receive (m: GossipMessage): Promise<Verdict> {
+    if (m.origin === this.#d.self()) return 'ignore'
+    if (!this.#rates.take(m.origin)) return 'ignore'
+    const refuse = (reason: string, detail: string): Verdict => {
+      this.#d.blame.refuse({ what: 'announcement', reason, detail, peer: m.origin, fatal: false })
+      return 'reject'
+    }
+    const d = decode(Announcement, m.bytes, MAX_GOSSIP_BYTES)
+    if (!d.ok) return refuse(d.error.reason, d.error.detail)
+    const fault = announcementFault(this.#d.chain, d.value)
+    if (fault !== undefined) return refuse(fault, 'an announcement breaks a rule')
+    const unknown = d.value.items.flatMap(i => i.note).filter(n => !this.#checked.has(signedName(n)))
+    if (unknown.length > 0) {
+      const right = await this.#d.signatures.verify(unknown.map(({ note, signature }) => ({ key: note.publisher, message: noteMessage(note), signature })))
+      if (right.includes(false)) return refuse('note-signature', 'not signed by its publisher')
+      for (const n of unknown) this.#remember(signedName(n))
+    }
+    for (const item of d.value.items) this.#take(m.origin, item)
+    return 'accept'
+  }
+
+  #remember (name: string): void {
+    this.#checked.add(name)
+    if (this.#checked.size > SIGNATURES_KEPT) this.#checked.delete(this.#checked.values().next().value!)
+  }
+
+  #take (peer: PeerId, item: AnnouncedItem): void {
+    const name = toHex(item.infoHash)
+    const now = this.#d.clock.now()
+    if (item.share === SHARE_LEFT) {
+      if (this.#sets.get(name)?.holders.delete(peer) === true) this.#d.onChange(name)
+      return
+    }
+    let set = this.#sets.get(name)
+    if (set === undefined) {
+      if (this.#countOf(peer) >= MAX_SETS_PER_PEER || !this.#makeRoom()) return
+      this.#sets.set(name, set = { note: undefined, holders: new Map(), heardAt: now })
+    }
+    if (!set.holders.has(peer) && (set.holders.size >= MAX_HOLDERS || this.#countOf(peer) >= MAX_SETS_PER_PEER)) return
+    const before = set.holders.get(peer)
+    set.holders.set(peer, { peer, share: item.share / SHARE_ALL, heardAt: now })
+    set.heardAt = now
+    // The first one stays: a later stranger cannot rename what is known.
+    set.note ??= item.note[0]
+    if (before?.share !== item.share / SHARE_ALL) this.#d.onChange(name)
+  }
+
+  #countOf (peer: PeerId): number {
+    let n = 0
+    for (const s of this.#sets.values()) if (s.holders.has(peer)) n++
+    return n
+  }
+
+  /** The set with the fewest holders goes, and of those the longest unheard; none that we follow. */
+  #makeRoom (): boolean {
+    if (this.#sets.size < MAX_SETS) return true
+    let worst: { readonly name: InfoHash, readonly set: SetEntry } | undefined
+    for (const [name, set] of this.#sets) {
+      if (this.#d.follows(name)) continue
+      if (worst === undefined || set.holders.size < worst.set.holders.size || (set.holders.size === worst.set.holders.size && set.heardAt < worst.set.heardAt)) worst = { name, set }
+    }
+    if (worst === undefined) return false
+    this.#sets.delete(worst.name)
+    return true
+  }
+}

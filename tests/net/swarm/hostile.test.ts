@@ -1,0 +1,134 @@
+/** Each thing that a peer may do to a swarm and no honest one does, done by hand to the real adapter: it is named, and the link ends. */
+import { createHash } from 'node:crypto'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type Bencoded, encodeBencoded } from '../../../src/core/torrent/bencode.ts'
+import { makeMetainfo, wrapInfo } from '../../../src/core/torrent/metainfo.ts'
+import { FALSE_HAVE_MAX, MAX_METADATA_BYTES, UNASKED_BYTES_MAX } from '../../../src/net/swarm/bounds.ts'
+import { WIRE_PROTOCOL } from '../../../src/net/swarm/btStream.ts'
+import { MAX_LINK_MESSAGE_BYTES, type Offence, type SwarmEvent } from '../../../src/ports/swarm.ts'
+import { connected, realNode, type RealNode } from './nodes.ts'
+import { EXTENDED, HAVE_ALL, RawPeer, UNCHOKE } from './rawPeer.ts'
+
+const PIECE = 65_536
+const PIECES = 80
+/** Time runs ten times as fast for the adapter: what is slow is found out sooner. */
+const now = (): number => Date.now() * 10
+
+let victim: RealNode
+let cheat: RealNode
+const events: SwarmEvent[] = []
+let count = 0
+
+beforeAll(async () => {
+  victim = await realNode([], undefined, now)
+  cheat = await realNode([victim.address])
+  await connected([victim, cheat])
+  await victim.swarm.onEvent(e => { events.push(e) })
+})
+afterAll(async () => {
+  await cheat.end()
+  await victim.end()
+})
+
+async function until (what: string, holds: () => boolean): Promise<void> {
+  const deadline = Date.now() + 20_000
+  while (!holds()) {
+    if (Date.now() > deadline) throw new Error(`${what} did not happen; ${JSON.stringify(events.filter(e => e.type !== 'status').slice(-5))}`)
+    await new Promise(resolve => { setTimeout(resolve, 20) })
+  }
+}
+
+/** A torrent nobody has, that the victim wants. */
+async function wanted (): Promise<string> {
+  const hashes = new Uint8Array(20 * PIECES)
+  hashes[0] = ++count
+  const m = makeMetainfo('x.bin', [{ path: 'x.bin', bytes: PIECE * PIECES }], PIECE, hashes)
+  await victim.swarm.follow(m.infoHash, { torrent: wrapInfo(m.info), fetch: true })
+  await until('it is checked', () => events.some(e => e.type === 'status' && e.status.items.some(i => i.infoHash === m.infoHash && i.state === 'downloading')))
+  return m.infoHash
+}
+
+const offenceOf = (infoHash: string): Extract<SwarmEvent, { type: 'offence' }> | undefined => events.find(e => e.type === 'offence' && e.link.infoHash === infoHash) as Extract<SwarmEvent, { type: 'offence' }> | undefined
+
+const open = async (infoHash: string, extended?: Record<string, number>): Promise<RawPeer> => {
+  const peer = await RawPeer.open(cheat, victim, infoHash, extended)
+  peer.message(HAVE_ALL)
+  peer.message(UNCHOKE)
+  return peer
+}
+
+type Deed = (infoHash: string) => Promise<RawPeer>
+/** A row per offence; one without a row does not compile. */
+const DEEDS: Readonly<Record<Offence, Deed>> = {
+  'bad-piece': async hash => {
+    const peer = await open(hash)
+    peer.onRequest = ({ piece, offset, length }) => { peer.piece(piece, offset, new Uint8Array(length).fill(7)) }
+    return peer
+  },
+  'false-have': async hash => {
+    const peer = await open(hash)
+    peer.onRequest = asked => { peer.reject(asked) }
+    return peer
+  },
+  // One byte of each block that was asked for, now and then.
+  slow: async hash => {
+    const peer = await open(hash)
+    peer.onRequest = ({ piece, offset }) => { setTimeout(() => { peer.piece(piece, offset, Uint8Array.of(1)) }, 500) }
+    return peer
+  },
+  'metadata-too-large': async hash => await open(hash, { metadata_size: MAX_METADATA_BYTES + 1 }),
+  'metadata-refused': async hash => {
+    // Only its name is known to the victim.
+    await victim.swarm.remove(hash)
+    await victim.swarm.follow(hash, { fetch: false })
+    const peer = await RawPeer.open(cheat, victim, hash, { metadata_size: 100 })
+    peer.onMetadata = piece => { peer.metadata(piece, new Uint8Array(100)) }
+    return peer
+  },
+  'unasked-bytes': async hash => {
+    const peer = await open(hash)
+    await until('the link', () => peer.extensions.size > 0)
+    for (let sent = 0; sent <= UNASKED_BYTES_MAX + PIECE && !peer.closed; sent += 16384) {
+      peer.piece(PIECES - 1, 0, new Uint8Array(16384))
+      if (sent % (64 * 16384) === 0) await new Promise(resolve => { setTimeout(resolve, 5) })
+    }
+    return peer
+  },
+  'message-too-large': async hash => {
+    const peer = await open(hash)
+    await until('the link', () => peer.extensions.has('cw_receipt'))
+    peer.message(EXTENDED, Uint8Array.of(peer.extensions.get('cw_receipt')!), new Uint8Array(MAX_LINK_MESSAGE_BYTES + 1))
+    return peer
+  }
+}
+
+describe('a peer is caught', () => {
+  test.each(Object.entries(DEEDS))('%s', async (offence, deed) => {
+    const hash = await wanted()
+    const peer = await deed(hash)
+    await until('the offence', () => offenceOf(hash) !== undefined)
+    expect(offenceOf(hash)).toMatchObject({ offence, sole: true, link: { peer: cheat.name } })
+    await until('the end of the link', () => peer.closed)
+    await victim.swarm.remove(hash)
+  })
+
+  test('the numbers are those of the bounds', () => { expect([FALSE_HAVE_MAX, MAX_METADATA_BYTES]).toEqual([64, 4 * 1024 * 1024]) })
+})
+
+test('a set whose names climb is refused by name, whoever sends its metadata', async () => {
+  const info = encodeBencoded({ entries: new Map<string, Bencoded>([['length', 5], ['name', new TextEncoder().encode('../../etc/passwd')], ['piece length', 16384], ['pieces', new Uint8Array(20)]]) })
+  const hash = createHash('sha1').update(info).digest('hex')
+  await victim.swarm.follow(hash, { fetch: false })
+  const peer = await RawPeer.open(cheat, victim, hash, { metadata_size: info.length })
+  peer.onMetadata = piece => { peer.metadata(piece, info) }
+  await until('it fails', () => events.some(e => e.type === 'status' && e.status.items.some(i => i.infoHash === hash && i.failure === 'metainfo' && /name-separator/.test(i.detail ?? ''))))
+  await victim.swarm.remove(hash)
+})
+
+test('a stream that is no wire, or about a torrent that is not followed, is ended', async () => {
+  const stream = await cheat.network.streams.open(victim.name, WIRE_PROTOCOL, 5_000)
+  stream.send(new Uint8Array(100).fill(0x41))
+  await until('it is ended', () => stream.status !== 'open')
+  const peer = await RawPeer.open(cheat, victim, 'ef'.repeat(20))
+  await until('it is ended', () => peer.closed)
+})

@@ -1,0 +1,198 @@
+/** The library of several tabs: finding, fetching, keeping within a budget, and peers that cheat. */
+import { describe, expect, test } from 'vitest'
+import { Announcement, SHARE_ALL } from '../../src/core/codec/library.ts'
+import { fromHex } from '../../src/core/codec/ssz.ts'
+import { noteMessage } from '../../src/core/crypto/ids.ts'
+import { MemoryDisk as PieceMemory, type PieceDisk } from '../../src/net/swarm/pieceDisk.ts'
+import { announcementFault, type AnnouncementFault, writeNote } from '../../src/node/libraryNotes.ts'
+import { HOLDER_MS, LIBRARY_TOPIC, MAX_SETS_PER_PEER } from '../../src/node/libraryTable.ts'
+import { SwarmError } from '../../src/ports/swarm.ts'
+import { CHAIN, file, item, keyOf, LibraryWorld, SAID, share, view } from './libraryRig.ts'
+
+const MIB = 1024 * 1024
+const HASH = 'ab'.repeat(20)
+
+describe('three tabs', () => {
+  test('find a set by its announcement, fetch it from one another, and have the same bytes', async () => {
+    const w = new LibraryWorld()
+    const [a, b, c] = [await w.tab('a'), await w.tab('b'), await w.tab('c')]
+    const f = file(300_000, 1)
+    const name = await share(a, f)
+    await w.until('all hear of it', () => item(b, name)?.state === 'found' && item(c, name)?.state === 'found')
+    expect(item(b, name)).toMatchObject({ name: 'a set', bytes: 300_000, seeders: 1, note: { kind: 'file', licence: 'MIT' } })
+    for (const t of [b, c]) expect(await t.library.fetch(name)).toMatchObject({ ok: true })
+    await w.until('both have it', () => item(b, name)?.state === 'complete' && item(c, name)?.state === 'complete')
+    const out = await c.library.open(name, item(c, name)!.files[0].path)
+    expect(out.ok && Buffer.from(await out.value.arrayBuffer()).equals(Buffer.from(await f.arrayBuffer()))).toBe(true)
+    expect(b.refused.concat(c.refused, a.refused)).toEqual([])
+  })
+
+  test('a magnet link or a .torrent file is enough, and what is neither is refused', async () => {
+    const w = new LibraryWorld()
+    const [a, b, c] = [await w.tab('a'), await w.tab('b'), await w.tab('c')]
+    const name = await share(a, file(100_000, 2))
+    const torrent = a.library.torrentFile(name)
+    expect(await b.library.add(item(a, name)!.magnet)).toMatchObject({ ok: true })
+    expect(await c.library.add(torrent.ok ? torrent.value : '')).toMatchObject({ ok: true, value: { infoHash: name } })
+    await w.until('both have it', () => item(b, name)?.state === 'complete' && item(c, name)?.state === 'complete')
+    for (const bad of ['', 'http://example.org', new Uint8Array(5)]) expect(await b.library.add(bad)).toMatchObject({ ok: false, errors: [{ field: 'source' }] })
+  })
+
+  test('what is followed is there again after a restart, with its pieces', async () => {
+    const w = new LibraryWorld()
+    const pieces = new PieceMemory(10 * MIB)
+    const a = await w.tab('a')
+    const b = await w.tab('b', { pieces })
+    const name = await share(a, file(200_000, 3))
+    await w.until('b hears of it', () => item(b, name) !== undefined)
+    await b.library.fetch(name)
+    await w.until('b has it', () => item(b, name)?.state === 'complete')
+    await b.library.stop()
+    await a.library.stop()
+    const again = await w.tab('b2', { pieces, storage: b.disk })
+    await w.until('b has it still', () => item(again, name)?.state === 'complete')
+    expect(item(again, name)?.down).toBe(0)
+  })
+
+  test('who leaves says so, and who is silent is forgotten', async () => {
+    const w = new LibraryWorld()
+    const [a, b, c] = [await w.tab('a'), await w.tab('b'), await w.tab('c')]
+    const [one, two] = [await share(a, file(70_000, 4)), await share(c, file(70_000, 5))]
+    await w.until('b hears of both', () => item(b, one) !== undefined && item(b, two) !== undefined)
+    await a.library.stop()
+    await w.until('the one is gone', () => item(b, one) === undefined)
+    expect(item(b, two)).toBeDefined()
+    w.hub.disconnect('c', 'b')
+    w.hub.disconnect('c', 'a')
+    await w.clock.advance(2 * HOLDER_MS)
+    expect(item(b, two)).toBeUndefined()
+  })
+})
+
+describe('within the budget', () => {
+  test('what nobody asked for longest makes room, never one\'s own, never what is being fetched', async () => {
+    const w = new LibraryWorld()
+    const [a, b] = [await w.tab('a'), await w.tab('b')]
+    await b.library.set({ budget: 16 * MIB })
+    const own = await share(b, file(5 * MIB, 10))
+    const names: string[] = []
+    for (let i = 0; i < 3; i++) {
+      names.push(await share(a, file(5 * MIB, 20 + i)))
+      await w.until('b hears of it', () => item(b, names[i]) !== undefined)
+      expect(await b.library.fetch(names[i])).toMatchObject({ ok: true })
+      await w.until('b has it', () => item(b, names[i])?.state === 'complete')
+    }
+    // 5 of its own and two of the three fit; the first of the three was used longest ago.
+    expect(item(b, own)?.state).toBe('complete')
+    expect([names[1], names[2]].map(n => item(b, n)?.state)).toEqual(['complete', 'complete'])
+    expect(item(b, names[0])?.state ?? 'found').toBe('found')
+    expect(view(b).used).toBeLessThanOrEqual(16 * MIB)
+    const large = await share(a, file(12 * MIB, 30))
+    await w.until('b hears of it', () => item(b, large) !== undefined)
+    await b.library.fetch(large)
+    await w.until('it is refused', () => item(b, large)?.problem !== undefined)
+    expect(item(b, large)?.problem).toMatch(/budget/)
+    expect(item(b, own)?.state).toBe('complete')
+  })
+
+  test('settings out of bounds are refused', async () => {
+    const a = await new LibraryWorld().tab('a')
+    for (const bad of [{ budget: 1 }, { upLimit: -1 }, { downLimit: 0.5 }, { budget: Infinity }]) expect((await a.library.set(bad)).ok, JSON.stringify(bad)).toBe(false)
+  })
+})
+
+describe('a disk that fails', () => {
+  class FullDisk extends PieceMemory implements PieceDisk {
+    /** Pieces that still find room. */
+    room = 5
+    override async write (infoHash: string, at: number, bytes: Uint8Array): Promise<void> {
+      if (this.room-- <= 0) throw new SwarmError('full', 'no room')
+      await super.write(infoHash, at, bytes)
+    }
+  }
+
+  test('full: the item says so and stops, keeps what is right, and goes on when there is room', async () => {
+    const w = new LibraryWorld()
+    const pieces = new FullDisk(10 * MIB)
+    const [a, b] = [await w.tab('a'), await w.tab('b', { pieces })]
+    const name = await share(a, file(MIB, 40))
+    await w.until('b hears of it', () => item(b, name) !== undefined)
+    await b.library.fetch(name)
+    await w.until('it fails', () => item(b, name)?.state === 'failed')
+    expect(item(b, name)?.problem).toMatch(/room/)
+    expect(item(b, name)?.haveBytes).toBe(5 * 65_536)
+    pieces.room = 100
+    expect(await b.library.fetch(name)).toMatchObject({ ok: true })
+    await w.until('b has it', () => item(b, name)?.state === 'complete')
+  })
+})
+
+describe('cheats', () => {
+  test('one whose piece is wrong is sent away after the first, by name, and another gives the rest', async () => {
+    const w = new LibraryWorld()
+    const cheat = await w.tab('cheat', { tamper: (_i, bytes) => bytes.map(x => x ^ 1) })
+    const victim = await w.tab('victim')
+    const name = await share(cheat, file(400_000, 50))
+    await w.until('it is heard of', () => item(victim, name) !== undefined)
+    await victim.library.fetch(name)
+    await w.until('the cheat is sent away', () => view(victim).banned.length === 1)
+    expect(view(victim).banned[0]).toMatchObject({ peer: 'cheat', reason: expect.stringContaining('bad-piece') })
+    expect(victim.refused).toEqual([expect.objectContaining({ what: 'piece', reason: 'bad-piece', peer: 'cheat', fatal: true })])
+    const honest = await w.tab('honest')
+    await share(honest, file(400_000, 50))
+    await w.until('the rest comes', () => item(victim, name)?.state === 'complete')
+    expect(victim.refused).toHaveLength(1)
+  })
+
+  const key = keyOf('cheat')
+  const signed = (() => { const n = writeNote(CHAIN, key, HASH, 5, SAID); if (!n.ok) throw new Error(n.message); return n.value })()
+  const announced = { infoHash: fromHex(HASH, 20)!, share: SHARE_ALL, note: [signed] }
+  const noted = (change: Partial<typeof signed.note>): typeof announced => { const note = { ...signed.note, ...change }; return { ...announced, note: [{ note, signature: key.sign(noteMessage(note)) }] } }
+  const bytes = (t: string): Uint8Array => new TextEncoder().encode(t)
+  /** A row per reason; one without a row does not compile. */
+  const FAULTS: Readonly<Record<AnnouncementFault, ReadonlyArray<typeof announced>>> = {
+    'note-chain': [noted({ chain: new Uint8Array(32) })],
+    'note-kind': [noted({ kind: 4 })],
+    'note-text': [noted({ name: new Uint8Array(0) }), noted({ about: bytes('a\u202eb') }), noted({ licence: Uint8Array.of(0xff) }), noted({ about: bytes('a\nb') })],
+    'note-bytes': [noted({ bytes: 2 ** 53 })],
+    'note-job': [noted({ round: 5 })],
+    'note-parents': [noted({ parents: [new Uint8Array(20), new Uint8Array(20)] })],
+    share: [{ ...announced, share: SHARE_ALL + 1 }],
+    'duplicate-item': [announced, announced],
+    'note-of-another': [noted({ infoHash: new Uint8Array(20) })]
+  }
+
+  test.each(Object.entries(FAULTS))('an announcement is refused: %s', (reason, items) => {
+    const lists = reason === 'duplicate-item' ? [items] : items.map(i => [i])
+    for (const list of lists) expect(announcementFault(CHAIN, { items: [...list] })).toBe(reason)
+    expect(announcementFault(CHAIN, { items: [announced] })).toBeUndefined()
+  })
+
+  test('a note that its publisher did not sign is refused, also with a signature that is known from elsewhere', async () => {
+    const w = new LibraryWorld()
+    const [a, b] = [await w.tab('a'), await w.tab('b')]
+    const say = async (items: ReadonlyArray<typeof announced>): Promise<void> => {
+      await a.network.publish(LIBRARY_TOPIC, Announcement.serialize({ items: [...items] }))
+      await w.clock.advance(100)
+      await new Promise(resolve => { setImmediate(resolve) })
+    }
+    await say([announced])
+    expect(b.refused).toEqual([])
+    await say([{ ...announced, note: [{ note: { ...signed.note, about: bytes('other words') }, signature: signed.signature }] }])
+    expect(b.refused).toEqual([expect.objectContaining({ what: 'announcement', reason: 'note-signature', peer: 'a' })])
+    await a.network.publish(LIBRARY_TOPIC, Uint8Array.of(1, 2, 3))
+    await w.clock.advance(100)
+    expect(b.refused).toHaveLength(2)
+  })
+
+  test('one peer fills only its part of the table', async () => {
+    const w = new LibraryWorld()
+    const [a, b] = [await w.tab('a'), await w.tab('b')]
+    for (let k = 0; k < 8; k++) {
+      const items = Array.from({ length: 32 }, (_, i) => ({ infoHash: new Uint8Array(20).fill(k * 32 + i), share: 1, note: [] }))
+      await a.network.publish(LIBRARY_TOPIC, Announcement.serialize({ items }))
+      await w.clock.advance(1_000)
+    }
+    expect(view(b).items).toHaveLength(MAX_SETS_PER_PEER)
+  })
+})
