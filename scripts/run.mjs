@@ -9,7 +9,11 @@ import { ensureDeps } from './ensure-deps.mjs'
 import { ensureWasm } from './ensure-wasm.mjs'
 import { ROOT } from './lock.mjs'
 import { Failure, runMain, runNode } from './process.mjs'
+import { totalmem } from 'node:os'
 import { resolve } from 'node:path'
+
+/** Large worlds are simulated in one process: most of the machine may become heap. */
+const HEAP_MIB = Math.floor(totalmem() / 2 ** 20 * 0.8)
 
 await runMain(async () => {
   const given = process.argv.slice(2)
@@ -20,5 +24,5 @@ await runMain(async () => {
   await ensureWasm()
   if (page) await buildPage()
   // The caller's directory stays, so that a relative path among the arguments means what it says.
-  return runNode(['--import', new URL('../node_modules/tsx/dist/loader.mjs', import.meta.url).href, resolve(ROOT, entry), ...args], { cwd: process.env.INIT_CWD ?? process.cwd() })
+  return runNode([`--max-old-space-size=${HEAP_MIB}`, '--import', new URL('../node_modules/tsx/dist/loader.mjs', import.meta.url).href, resolve(ROOT, entry), ...args], { cwd: process.env.INIT_CWD ?? process.cwd() })
 })

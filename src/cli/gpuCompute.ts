@@ -48,6 +48,7 @@ class GpuCompute implements Compute {
     return { backend: 'webgpu', workers: 1, workersMax: 1, busy: 0, stepsPerSecond: 0, macsPerSecond: 0, selfTest: 'passed', choice: 'webgpu', reports: [] }
   }
 
+  async ready (): Promise<void> {}
   async setLimits (): Promise<void> {}
   async setBackend (): Promise<void> {}
   async stop (): Promise<void> { await this.#close() }

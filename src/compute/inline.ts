@@ -45,6 +45,7 @@ class InlineCompute implements Compute {
   }
 
   /** There is one kernel, and it runs when it is called. */
+  async ready (): Promise<void> {}
   async setLimits (): Promise<void> {}
 
   async setBackend (choice: BackendChoice): Promise<void> {

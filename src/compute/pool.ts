@@ -60,6 +60,9 @@ interface Slot {
   restUntilMs: number
 }
 
+/** A slot that is offered to a waiter is offered to the next one after this. */
+const TURN_UNUSED_MS = 250
+
 /** Whether it may come to the GPU, which only one slot can have. */
 const usesGpu = (choice: BackendChoice): boolean => choice === 'auto' || choice === 'webgpu'
 /** What is shown, and what helpers open, before anything is known. */
@@ -92,6 +95,8 @@ class ComputePool implements Compute {
   /** Why nothing can run any more. */
   #ended: string | undefined
   readonly #wakeUps = new Set<() => void>()
+  /** Whoever waits for ready(), longest first. */
+  #waiting: Array<() => void> = []
 
   constructor (options: PoolOptions, hasher: Hasher) {
     this.#options = options
@@ -103,6 +108,10 @@ class ComputePool implements Compute {
     this.#duty = 1
     if (!usesGpu(options.backend)) this.#helperBackend = firstGuess(options.backend)
     this.#limit(options.workers, options.duty)
+  }
+
+  async ready (): Promise<void> {
+    if (this.#ended === undefined && !this.#isIdle()) await new Promise<void>(resolve => { this.#waiting.push(resolve) })
   }
 
   async runSlice (task: SliceTask, priority: Priority): Promise<SliceResult> {
@@ -332,7 +341,10 @@ class ComputePool implements Compute {
     for (const slot of this.#slots) {
       if (slot.state !== 'ready') continue
       const next = this.#queue[0]
-      if (next === undefined) return
+      if (next === undefined) {
+        if (now >= slot.restUntilMs) this.#letOneGo()
+        continue
+      }
       if (next.urgency !== URGENCY.replay && now < slot.restUntilMs) continue
       this.#queue.shift()
       next.attempts++
@@ -343,9 +355,26 @@ class ComputePool implements Compute {
     }
   }
 
+  /** One per free slot. It may have changed its mind: then the next one gets its turn a little later. */
+  #letOneGo (): void {
+    this.#waiting.shift()?.()
+    if (this.#waiting.length === 0) return
+    const cancel = this.#options.clock.after(TURN_UNUSED_MS, () => {
+      this.#wakeUps.delete(cancel)
+      this.#dispatch()
+    })
+    this.#wakeUps.add(cancel)
+  }
+
+  #isIdle (): boolean {
+    const now = this.#options.clock.now()
+    return this.#queue.length === 0 && this.#slots.some(slot => slot.state === 'ready' && now >= slot.restUntilMs)
+  }
+
   #end (reason: string): void {
     if (this.#ended !== undefined) return
     this.#ended = reason
+    for (const resolve of this.#waiting.splice(0)) resolve()
     if (this.#selfTest === 'pending') {
       this.#selfTest = 'failed'
       this.#failure = reason

@@ -132,8 +132,6 @@ export interface ChainParams {
   readonly maxTarget: bigint
   /** A block's time may be ahead of a node's clock by this, ms. */
   readonly futureMs: number
-  /** Blocks whose median time a block must exceed. */
-  readonly medianBlocks: number
   /** Draws at height h use rho of height h-1-rhoDelay (DESIGN 4: D). */
   readonly rhoDelay: number
   /** Committee: distinct miners of the last this-many blocks up to the anchor (DESIGN 4: C). */
@@ -185,7 +183,6 @@ export const MAIN: ChainParams = {
   genesisTarget: targetForWork(REFERENCE_COST_PER_SECOND / 4n),
   maxTarget: MAX_TARGET,
   futureMs: 20_000,
-  medianBlocks: 11,
   rhoDelay: 2,
   committeeBlocks: 8,
   anchorAgeMax: 16,
@@ -208,6 +205,8 @@ export const TEST: ChainParams = {
   blockIntervalMs: 2_500,
   retargetWindow: 8,
   genesisTarget: targetForWork(REFERENCE_COST_PER_SECOND / 30n),
+  // Two intervals, as on the main network: dating ahead by more of them moves the target.
+  futureMs: 5_000,
   committeeBlocks: 4,
   maturity: 4,
   cancelDelay: 4,

@@ -11,7 +11,7 @@ import { BanList, InFlight, isUnbearable, PeerBuckets, Penalties, RequestGate } 
 
 /** Message names a node remembers against loops. */
 const SEEN_KEPT = 8192
-const STATUS_EVERY_MS = 1000
+const STATUS_EVERY_MS = 1_000
 
 export interface MemoryHubOptions {
   readonly clock: Clock
@@ -33,6 +33,8 @@ export interface MemoryHubOptions {
    * as they are. And a gossip message that will not be the first copy to arrive is counted, not carried.
    */
   readonly share?: boolean
+  /** Bytes that were counted are told to listeners so long after, ms; whether peers came or went, at once. */
+  readonly statusEveryMs?: number
 }
 
 export interface MemoryHub {
@@ -69,6 +71,7 @@ class Hub implements MemoryHub {
   readonly nodes = new Map<PeerId, MemoryNode>()
   readonly #options: MemoryHubOptions
   readonly shares: boolean
+  readonly statusEveryMs: number
   readonly copy: (bytes: Uint8Array) => Uint8Array
   readonly #cuts = new Set<string>()
   #groups = new Map<PeerId, number>()
@@ -77,6 +80,7 @@ class Hub implements MemoryHub {
     this.#options = options
     this.clock = options.clock
     this.shares = options.share === true
+    this.statusEveryMs = options.statusEveryMs ?? STATUS_EVERY_MS
     this.copy = this.shares ? bytes => bytes : bytes => bytes.slice()
   }
 
@@ -388,12 +392,12 @@ class MemoryNode implements Network {
     else this.#count('in', 0)
   }
 
-  /** Counts, and tells the listeners within a second. */
+  /** Counts, and tells the listeners soon. */
   #count (way: 'in' | 'out', bytes: number): void {
     if (way === 'in') this.#bytesIn += bytes
     else this.#bytesOut += bytes
     if (this.#listeners.size === 0 || this.#statusDue !== undefined) return
-    this.#statusDue = this.#hub.clock.after(STATUS_EVERY_MS, () => { this.announce() })
+    this.#statusDue = this.#hub.clock.after(this.#hub.statusEveryMs, () => { this.announce() })
   }
 
   #running (): void {

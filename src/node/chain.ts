@@ -216,6 +216,7 @@ export class Chain implements ChainService {
   #headMoved (change: HeadChange): void {
     const head = this.#tree.head.meta
     if (change.removed.length > 0) this.#log.info('chain', `reorganised: ${change.removed.length} blocks out, ${change.added.length} in, head ${short(head.hash)} at ${head.height}`)
+    this.#store.follow(head)
     this.#events.emit('head', { head, removed: records(change.removed), added: records(change.added) })
     // While work is taken on trust nothing is let go, so there is nothing to look for at every block.
     if (this.#tree.head.checked === 'ledger' && head.height % SNAPSHOT_BLOCKS !== 0) return
@@ -393,7 +394,9 @@ export class Chain implements ChainService {
     const base = this.#tree.base.meta.height
     const bad: Array<{ height: number, key: Hex }> = []
     let problem: string | undefined
-    for await (const b of this.#store.blocksAbove(base)) {
+    // The chain that was followed comes first: the others have to win against it, as they had to before.
+    const followed = await this.#store.branch(base + 1)
+    for await (const b of this.#store.blocksAbove(base, followed.has(base + 1) ? followed : new Map())) {
       const why = this.#restore(b)
       if (why === undefined) continue
       bad.push({ height: b.height, key: b.key })
@@ -484,7 +487,7 @@ interface Name {
 
 /** How far the rules look back from a block, with room for forks, and how far a ledger does. */
 export function treeDepths (p: ChainParams): Depths {
-  return { bodies: p.historyBlocks, nodes: 2 * p.historyBlocks, metas: p.minerCountBlocks + p.randomnessAgeMax + p.rhoDelay + p.committeeBlocks + p.anchorAgeMax + p.medianBlocks }
+  return { bodies: p.historyBlocks, nodes: 2 * p.historyBlocks, metas: p.minerCountBlocks + p.randomnessAgeMax + p.rhoDelay + p.committeeBlocks + p.anchorAgeMax }
 }
 
 /** Job tables kept with a snapshot: a contribution's draw lies this far below the block that seals it. */

@@ -51,6 +51,32 @@ export interface Candidate {
 
 interface Slot { readonly name: Hex, readonly origin?: PeerId, readonly height: number }
 
+/** Slots by `miner/slice`, and how many of them each peer brought. */
+class Slots {
+  readonly #slots = new Map<string, Slot>()
+  readonly #brought = new Map<PeerId | undefined, number>()
+
+  get size (): number { return this.#slots.size }
+  get (slice: string): Slot | undefined { return this.#slots.get(slice) }
+  entries (): IterableIterator<[string, Slot]> { return this.#slots.entries() }
+  broughtBy (origin: PeerId | undefined): number { return this.#brought.get(origin) ?? 0 }
+
+  set (slice: string, slot: Slot): void {
+    this.delete(slice)
+    this.#slots.set(slice, slot)
+    this.#brought.set(slot.origin, this.broughtBy(slot.origin) + 1)
+  }
+
+  delete (slice: string): void {
+    const slot = this.#slots.get(slice)
+    if (slot === undefined) return
+    this.#slots.delete(slice)
+    const left = this.broughtBy(slot.origin) - 1
+    if (left === 0) this.#brought.delete(slot.origin)
+    else this.#brought.set(slot.origin, left)
+  }
+}
+
 /** What became of a message, and why it was not taken. */
 export interface Taken { readonly verdict: Verdict, readonly reason?: string }
 
@@ -72,7 +98,7 @@ export class Contributions {
   readonly #d: ContributionsDeps
   readonly #jobs = new Map<Hex, Map<Hex, Candidate>>()
   /** Slices of a job's round that are taken or being looked at, by `miner/slice`. */
-  readonly #slices = new Map<Hex, Map<string, Slot>>()
+  readonly #slices = new Map<Hex, Slots>()
   readonly #vouchers = new Lru<Hex[]>(VOUCHERS_KEPT)
   readonly #listeners = new Set<(job: Uint8Array) => void>()
   readonly #waiters: Waiters
@@ -197,8 +223,9 @@ export class Contributions {
       return { verdict: 'accept' }
     })
     // A payload that comes too late to vouch for the message may still be in time for the seal.
-    const late = new Promise<Taken>(resolve => { this.#d.clock.after(PAYLOAD_MS, () => { resolve(ignore('payload unavailable')) }) })
-    return await Promise.race([finish, late])
+    let cancel = (): void => {}
+    const late = new Promise<Taken>(resolve => { cancel = this.#d.clock.after(PAYLOAD_MS, () => { resolve(ignore('payload unavailable')) }) })
+    return await Promise.race([finish, late]).finally(cancel)
   }
 
   #insert (claim: Claim, id: Uint8Array, verdict: Candidate['verdict'], origin?: PeerId): void {
@@ -214,7 +241,7 @@ export class Contributions {
   /** Undefined: reserved. */
   #reserve (claim: Claim, name: Hex, origin?: PeerId): 'known' | 'duplicate slice' | 'full' | undefined {
     const job = toHex(claim.template.job)
-    const slices = this.#slices.get(job) ?? new Map()
+    const slices = this.#slices.get(job) ?? new Slots()
     this.#slices.set(job, slices)
     const slice = sliceName(claim)
     const holder = slices.get(slice)
@@ -227,7 +254,7 @@ export class Contributions {
     }
     // A node's own are bounded by the slices of a round: no stranger keeps them out.
     if (origin !== undefined) {
-      const ofOrigin = broughtBy(slices, origin)
+      const ofOrigin = slices.broughtBy(origin)
       if (ofOrigin >= CONTRIBUTIONS_PER_ORIGIN) return 'full'
       if (slices.size >= CONTRIBUTIONS_PER_JOB && !this.#makeRoom(job, slices, ofOrigin)) return 'full'
     }
@@ -236,14 +263,14 @@ export class Contributions {
   }
 
   /** The newest unvouched one of the peer that brought the most goes, if it still has no less than the newcomer's then. */
-  #makeRoom (job: Hex, slices: Map<string, Slot>, ofNewcomer: number): boolean {
+  #makeRoom (job: Hex, slices: Slots, ofNewcomer: number): boolean {
     const pool = this.#jobs.get(job)
-    const unvouched = [...slices].filter(([, s]) => s.origin !== undefined && (pool?.get(s.name)?.vouches.size ?? 0) === 0)
     let greediest: readonly [string, Slot] | undefined
     let most = ofNewcomer + 2
-    for (const entry of unvouched) {
-      const brought = broughtBy(slices, entry[1].origin)
-      if (brought < most) continue
+    for (const entry of slices.entries()) {
+      const { name, origin } = entry[1]
+      const brought = slices.broughtBy(origin)
+      if (brought < most || origin === undefined || (pool?.get(name)?.vouches.size ?? 0) > 0) continue
       most = brought
       greediest = entry
     }
@@ -281,7 +308,9 @@ export class Contributions {
       if (c.vouches.size > 0) this.#vouchers.set(name, [...c.vouches.keys()])
     }
     // Those still being looked at find out at the end.
-    this.#slices.set(job, new Map([...pool?.values() ?? []].map(c => [sliceName(c.claim), { name: c.name, origin: c.origin, height: c.claim.template.height }])))
+    const slices = new Slots()
+    for (const { name, origin, claim } of pool?.values() ?? []) slices.set(sliceName(claim), { name, origin, height: claim.template.height })
+    this.#slices.set(job, slices)
     if (isEnded(tip.job)) {
       this.#jobs.delete(job)
       this.#slices.delete(job)
@@ -292,7 +321,6 @@ export class Contributions {
   changed (job: Uint8Array): void { for (const listener of this.#listeners) listener(job) }
 }
 
-const broughtBy = (slices: ReadonlyMap<string, Slot>, origin: PeerId | undefined): number => [...slices.values()].filter(s => s.origin === origin).length
 const sliceName = (claim: Claim): string => `${toHex(claim.template.miner)}/${claim.slice}`
 const isOn = (claim: Claim, tip: RoundTip): boolean => claim.template.round === tip.round && equalBytes(claim.template.seal, tip.seal)
 const worked = (tip: RoundTip): Parameters<typeof checkContribution>[3] =>

@@ -6,7 +6,7 @@ import type { Log } from './parts.ts'
 import type { Trainer } from './trainer.ts'
 
 const KEY = 'mining'
-const DUTY_MIN = 0.1
+export const DUTY_MIN = 0.1
 
 export interface MiningControlDeps {
   readonly trainer: Pick<Trainer, 'configure' | 'view'>

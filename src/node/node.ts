@@ -5,7 +5,7 @@
 import type { MiningSettings, MiningView, NodePhase } from '../bridge/api.ts'
 import type { JobSpec } from '../core/codec/jobSpec.ts'
 import type { BlockRules } from '../core/consensus/apply.ts'
-import { genesis } from '../core/consensus/chain.ts'
+import { type BlockMeta, genesis } from '../core/consensus/chain.ts'
 import { publicKey, sign } from '../core/crypto/keys.ts'
 import { type ChainParams, NETWORKS } from '../core/params.ts'
 import type { Hasher } from '../core/training/stateHash.ts'
@@ -64,6 +64,8 @@ export interface NodeDeps {
   /** Seeds of the tab's own key and of the profile's wallet. */
   readonly minerSeed: Uint8Array
   readonly walletSeed: Uint8Array
+  /** Instead of core's own Ed25519, where there is a faster one. */
+  readonly keyOf?: (seed: Uint8Array) => MinerKey
   readonly slot: number
   readonly cores: number
   readonly gunzip: (bytes: Uint8Array, maxBytes: number) => Promise<Uint8Array>
@@ -72,6 +74,8 @@ export interface NodeDeps {
   /** Instead of the network's own numbers and benchmark, in tests and simulated worlds. */
   readonly params?: ChainParams
   readonly benchmark?: JobSpec
+  /** Instead of what these two give: a network that begins as if it had been there for long. */
+  readonly genesis?: BlockMeta
   /** Instead of core's own, with answers remembered, where many nodes share a process. */
   readonly rules?: BlockRules
 }
@@ -148,14 +152,14 @@ export class Node {
     this.storage = storage
     this.keystore = d.keystore
     this.slot = d.slot
-    const miner = keyOf(d.minerSeed)
-    const payee = keyOf(d.walletSeed)
+    const miner = (d.keyOf ?? keyOf)(d.minerSeed)
+    const payee = (d.keyOf ?? keyOf)(d.walletSeed)
     this.miner = miner.publicKey
     this.payee = payee.publicKey
 
     const log = this.log = new RingLog(clock)
     const blame = this.refusals = new Refusals({ clock, network, log })
-    const first = genesis(params, d.benchmark)
+    const first = d.genesis ?? genesis(params, d.benchmark)
     this.genesisHash = first.hash
     const store = new ChainStore({ storage, clock, log, lookBack: ledgerLookBack(params), empty: first.ledger })
     const chain = this.chain = new Chain({ params, genesis: first, clock, store, blame, log, rules })

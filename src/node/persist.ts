@@ -8,6 +8,7 @@
  *   bodies  <height>/<hash>    body
  *   ledger  <height>/<hash>    snapshot
  *   meta    chain/condemned    contributions proved wrong
+ *           chain/head         hash of the newest block of the chain that is followed
  *
  * Writes are a queue: each commit is whole blocks, parents first, so that a crash between two commits
  * leaves a shorter chain and nothing else. Whoever must not be ahead of the disk awaits written(). If a
@@ -16,6 +17,7 @@
 import { ContainerType, ListCompositeType } from '@chainsafe/ssz'
 import { byteList, Bytes32, type Decoded, decode, fromHex, toHex, U256, U32, U8 } from '../core/codec/ssz.ts'
 import { Body, Claim } from '../core/codec/wire.ts'
+import type { BlockMeta } from '../core/consensus/chain.ts'
 import { bodyRoot, claimId } from '../core/crypto/ids.ts'
 import { decodeLedger, encodeLedger, escrowSum, type LedgerState, MAX_LEDGER_BYTES } from '../core/ledger/state.ts'
 import { MAX_BODY_BYTES } from '../core/params.ts'
@@ -145,6 +147,11 @@ export class ChainStore {
     this.#enqueue({ bytes: 0, ops: () => [{ op: 'put', store: 'meta', key: 'chain/condemned', value: CondemnedRecord.serialize(list) }] })
   }
 
+  /** Which chain is followed is more than which is heaviest: work taken on trust does not replace work that was redone. */
+  follow ({ hash }: BlockMeta): void {
+    this.#enqueue({ bytes: 0, ops: () => [{ op: 'put', store: 'meta', key: 'chain/head', value: hash }] })
+  }
+
   /** When everything so far is on disk, or cannot be written now. */
   async written (): Promise<void> {
     if (!this.#state.ok || this.#closed) return
@@ -265,9 +272,13 @@ export class ChainStore {
     return last === undefined ? undefined : parseInt(last.slice(2, 10), 16)
   }
 
-  /** The stored chain with the most work: its blocks by height, from `height` up as far as its headers are whole. */
+  /**
+   * The stored chain that was followed, or the one with the most work where that is not known: its
+   * blocks by height, from `height` up as far as its headers are whole.
+   */
   async branch (height: number): Promise<ReadonlyMap<number, Hex>> {
     const headers = new Map<Hex, StoredHeader>()
+    const followed = await this.#followed()
     let tip: StoredHeader | undefined
     for (const [key, bytes] of await this.#storage.range('headers', { from: `n/${heightKey(height)}`, to: 'n0' })) {
       const hash = key.slice(11)
@@ -277,7 +288,7 @@ export class ChainStore {
       if (tip === undefined || d.value.work > tip.work) tip = d.value
     }
     const branch = new Map<number, Hex>()
-    for (let h = tip; h !== undefined; h = headers.get(toHex(h.header.template.parent))) branch.set(h.header.template.height, toHex(h.hash))
+    for (let h = (followed === undefined ? undefined : headers.get(followed)) ?? tip; h !== undefined; h = headers.get(toHex(h.header.template.parent))) branch.set(h.header.template.height, toHex(h.hash))
     return branch
   }
 
@@ -293,10 +304,16 @@ export class ChainStore {
     }
   }
 
-  /** Every stored block above `height`, ascending; damaged ones by name. */
-  async * blocksAbove (height: number): AsyncGenerator<StoredBlock> {
+  async #followed (): Promise<Hex | undefined> {
+    const v = await this.#storage.get('meta', 'chain/head')
+    return v?.length === 32 ? toHex(v) : undefined
+  }
+
+  /** Every stored block above `height`: those of `first`, then the others, ascending; damaged ones by name. */
+  async * blocksAbove (height: number, first: ReadonlyMap<number, Hex>): AsyncGenerator<StoredBlock> {
     const keys = await this.#storage.keys('headers', { from: `n/${heightKey(height + 1)}`, to: 'n0' })
-    for (const k of keys) {
+    const isFirst = (k: string): boolean => first.get(parseInt(k.slice(2, 10), 16)) === k.slice(11)
+    for (const k of [...keys.filter(isFirst), ...keys.filter((k) => !isFirst(k))]) {
       const at = parseInt(k.slice(2, 10), 16)
       const key = k.slice(11)
       const bytes = await this.#storage.get('headers', k)

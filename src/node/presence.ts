@@ -56,6 +56,7 @@ export class Presence {
       const late = now - this.#tickAt - TICK_MS
       if (late > ASLEEP_MS) this.#asleep = { until: now + WAKE_MS, forMs: late }
       // Time asleep is not time waited.
+      this.#meet()
       this.#patience.pass(TICK_MS, this.#waits(), this.#d.sync.redone() - this.#redone)
       this.#redone = this.#d.sync.redone()
       this.#tickAt = now
@@ -82,7 +83,7 @@ export class Presence {
     const progress = sync.progress()
     // A block or two that came by another way than gossip is no reason to stop working.
     if (progress !== undefined && (progress.target - height >= BEHIND_BLOCKS || sync.unproved())) return { phase: 'syncing', ...progress }
-    const peers = this.#peers()
+    const peers = this.#meet()
     if (peers === 0) return now - this.#startedAt < JOIN_MS && !this.#metPeers ? { phase: 'joining' } : { phase: 'alone' }
     if (sync.statuses().size === 0 && now - this.#startedAt < JOIN_MS) return { phase: 'joining' }
     const target = sync.targetHeight()
@@ -116,6 +117,9 @@ export class Presence {
   }
 
   #waits (): boolean {
+    const { sync, chain } = this.#d
+    // Asked every second: where nobody is ahead, it is neither.
+    if (sync.progress() === undefined && sync.targetHeight() < chain.head().height + BEHIND_BLOCKS) return false
     const { phase } = this.phase()
     return phase === 'syncing' || phase === 'behind'
   }
@@ -123,7 +127,8 @@ export class Presence {
   /** Promises are waited for so long, then work goes on above the newest block that was redone. */
   #worksMeanwhile (): boolean { return this.#patience.over && !this.#d.sync.unproved() }
 
-  #peers (): number {
+  /** Peers there are now. */
+  #meet (): number {
     const direct = this.#d.network().peers.filter(isDirect).length
     if (direct > 0) this.#metPeers = true
     return direct

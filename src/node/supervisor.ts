@@ -96,7 +96,6 @@ export class Supervisor {
     try {
       do {
         this.#again = false
-        if (!this.#d.ready()) return
         for (const { job } of this.#d.rounds.tips()) if (!this.#stopped) await this.#stepJob(job.id)
       } while (this.#again && !this.#stopped)
     } catch (e) {
@@ -121,7 +120,8 @@ export class Supervisor {
     const anchor = anchorOn(params, chain.head(), tip.anchorHeight)
     if (anchor === undefined) return
     const members = committee(params, anchor)
-    if (!members.some(m => equalBytes(m, key.publicKey))) return
+    // Asked of members alone, who are few: contributions come all the time, and each makes a step.
+    if (!members.some(m => equalBytes(m, key.publicKey)) || !this.#d.ready()) return
     this.#replayDrawn(tip, anchor, members)
     await sealing.step(tip, anchor, members)
   }

@@ -33,8 +33,8 @@ import { HEADERS_PROTOCOL, MAX_HEADERS_RESPONSE_BYTES, MAX_LOCATOR, MAX_STATUS_B
 export const STATUS_EVERY_MS = 4_000
 /** Peers asked in one go. */
 const STATUS_PEERS = 16
-/** Of a peer that stood where this node stands nothing is asked for so long: what comes next comes by gossip. */
-const AGREED_MS = 3 * STATUS_EVERY_MS
+/** Of a peer that had no more than this node has nothing is asked for so long: what comes next comes by gossip. */
+const AGREED_MS = 6 * STATUS_EVERY_MS
 /** One peer is not asked again sooner than this, whatever happens. */
 const STATUS_LEAST_MS = 1_000
 const STATUS_TIMEOUT_MS = 5_000
@@ -168,7 +168,9 @@ export class Sync {
 
   /** Greatest height a peer that is worth following claims. */
   targetHeight (): number {
-    return [...this.#peers.values()].reduce((h, p) => this.#worthFollowing(p) ? Math.max(h, p.status!.height) : h, this.#chain.head().height)
+    let { height } = this.#chain.head()
+    for (const p of this.#peers.values()) if (p.status !== undefined && p.status.height > height && this.#worthFollowing(p)) height = p.status.height
+    return height
   }
 
   /** Greatest protocol version seen; larger than ours: a newer version is out there. */
@@ -176,7 +178,13 @@ export class Sync {
   sawVersion (version: number): void { this.#newestVersion = Math.max(this.#newestVersion, version) }
 
   /** A peer referred to something we lack: it has more than we thought. */
-  askSoon (peer: PeerId): void { void this.#askStatus(peer) }
+  askSoon (id: PeerId): void {
+    const peer = this.#peers.get(id)
+    if (peer === undefined) return
+    // Asked a moment ago, it is asked at the next poll.
+    peer.heardAt = -Infinity
+    void this.#askStatus(id)
+  }
 
   // --- who has what
 
@@ -210,8 +218,8 @@ export class Sync {
 
   /** Its status says little about now: both sides of a link ask, and either learns from it. */
   #isOld (p: Peer): boolean {
-    const agreed = p.status !== undefined && equalBytes(p.status.head, this.#server.head().hash)
-    return this.#clock.now() - p.heardAt >= (agreed ? AGREED_MS : STATUS_EVERY_MS / 2)
+    const has = p.status !== undefined && p.status.work <= this.#server.head().work
+    return this.#clock.now() - p.heardAt >= (has ? AGREED_MS : STATUS_EVERY_MS / 2)
   }
 
   async #askStatus (id: PeerId): Promise<void> {
@@ -267,8 +275,17 @@ export class Sync {
       .finally(() => {
         this.#following = false
         this.#report(undefined)
-        if (!this.#stopped) this.#backfill.run()
+        if (this.#stopped) return
+        this.#tellThoseBehind()
+        this.#backfill.run()
       })
+  }
+
+  /** What came by gossip went on by gossip; this did not, and asking a peer tells it where this node stands. */
+  #tellThoseBehind (): void {
+    const { work } = this.#server.head()
+    const behind = [...this.#peers].filter(([, p]) => p.status !== undefined && p.status.work < work)
+    for (const [id] of behind.slice(0, STATUS_PEERS)) void this.#askStatus(id)
   }
 
   /** One plan after another while somebody has more than we do. */

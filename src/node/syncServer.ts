@@ -8,6 +8,7 @@ import { type Decoded, decode, equalBytes, toHex } from '../core/codec/ssz.ts'
 import type { BlockMeta } from '../core/consensus/chain.ts'
 import { MAX_BODIES_PER_REQUEST, MAX_BODY_BYTES, MAX_HEADERS_PER_REQUEST, PROTOCOL_VERSION } from '../core/params.ts'
 import { type Network, type PeerId, type ProtocolLimits, RequestError } from '../ports/network.ts'
+import { StorageError } from '../ports/storage.ts'
 import type { Chain } from './chain.ts'
 import type { ChainStore } from './persist.ts'
 
@@ -59,16 +60,25 @@ export class SyncServer {
   }
 
   async start (): Promise<() => void> {
+    const handle = async (protocol: keyof typeof LIMITS, answer: (peer: PeerId, body: Uint8Array) => Promise<Uint8Array>): Promise<() => void> =>
+      await this.#network.handle(protocol, LIMITS[protocol], async (peer, body) => {
+        try {
+          return await answer(peer, body)
+        } catch (e) {
+          if (e instanceof StorageError) throw new RequestError('busy', 'the disk cannot be read now')
+          throw e
+        }
+      })
     const offs = await Promise.all([
-      this.#network.handle(STATUS_PROTOCOL, LIMITS[STATUS_PROTOCOL], async (peer, body) => {
+      handle(STATUS_PROTOCOL, async (peer, body) => {
         this.#onStatus(peer, parse(decode(Status, body, MAX_STATUS_BYTES)))
         return Status.serialize(this.status())
       }),
-      this.#network.handle(HEADERS_PROTOCOL, LIMITS[HEADERS_PROTOCOL], async (_, body) => {
+      handle(HEADERS_PROTOCOL, async (_, body) => {
         const { locator, count } = parse(decode(HeadersRequest, body, MAX_HEADERS_REQUEST_BYTES))
         return await this.#headers(locator, Math.min(count, MAX_HEADERS_PER_REQUEST))
       }),
-      this.#network.handle(BODIES_PROTOCOL, LIMITS[BODIES_PROTOCOL], async (_, body) => {
+      handle(BODIES_PROTOCOL, async (_, body) => {
         return await this.#bodies(parse(decode(BodiesRequest, body, MAX_BODIES_REQUEST_BYTES)).hashes)
       })
     ])

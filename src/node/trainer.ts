@@ -6,9 +6,9 @@
  * A new head, a new sealed round or new transactions make a new template after the slices in
  * flight; slice indices go on, so that no slice of a round is worked on twice.
  */
-import { toHex } from '../core/codec/ssz.ts'
-import { type Block, type Body, type Claim, type Template, WORK_CLAIM } from '../core/codec/wire.ts'
-import { assembleBlock, type AssembledBlock, trySeals } from '../core/consensus/assemble.ts'
+import { equalBytes, toHex } from '../core/codec/ssz.ts'
+import { type Block, type Body, type Claim, type SignedSeal, type SignedTransaction, type Template, WORK_CLAIM } from '../core/codec/wire.ts'
+import { assembleBlock, type AssembledBlock, retimeBlock, trySeals } from '../core/consensus/assemble.ts'
 import type { BlockMeta } from '../core/consensus/chain.ts'
 import { eligible, randomnessBlock } from '../core/consensus/draw.ts'
 import { ticketBound, ticketWins } from '../core/consensus/target.ts'
@@ -53,7 +53,7 @@ export interface TrainerDeps {
   readonly contributions: Pick<Contributions, 'addOwn'>
   readonly replays: Pick<Replays, 'remember'>
   readonly slices: SliceCounter
-  readonly compute: Pick<Compute, 'runSlice'>
+  readonly compute: Pick<Compute, 'ready' | 'runSlice'>
   readonly publisher: WorkPublisher
   readonly clock: Clock
   readonly log: Log
@@ -88,6 +88,17 @@ interface Work {
   readonly builtAt: number
 }
 
+/** What a block is made of. */
+interface Parts {
+  readonly parent: BlockMeta
+  readonly payee: Uint8Array
+  readonly transactions: readonly SignedTransaction[]
+  readonly seals: readonly SignedSeal[]
+}
+
+const isSameList = (a: readonly unknown[], b: readonly unknown[]): boolean => a.length === b.length && a.every((x, i) => x === b[i])
+const isSame = (a: Parts, b: Parts): boolean => a.parent === b.parent && equalBytes(a.payee, b.payee) && isSameList(a.transactions, b.transactions) && isSameList(a.seals, b.seals)
+
 export class Trainer {
   readonly #d: TrainerDeps
   #on = false
@@ -95,6 +106,8 @@ export class Trainer {
   #pause: 'paused-hidden' | 'paused-battery' | undefined
   #waiting: string | undefined
   #work: Work | undefined
+  /** The last block assembled: with the same parts, only its time becomes another. */
+  #assembled: { readonly parts: Parts, readonly block: AssembledBlock } | undefined
   #building: Promise<Work | undefined> | undefined
   #dirty = true
   #lanes = 0
@@ -177,6 +190,7 @@ export class Trainer {
   /** False: nothing could be done now. */
   async #slice (): Promise<boolean> {
     try {
+      await this.#d.compute.ready()
       const work = await this.#current()
       if (work === undefined || !this.#active()) return false
       const slice = await this.#d.slices.take(work.job.id, work.job.round, work.template.height)
@@ -227,12 +241,19 @@ export class Trainer {
     return undefined
   }
 
-  /** A job that ends takes its seals with it, so what does not fit together is chosen again. */
   #assemble (parent: BlockMeta): AssembledBlock {
-    const { params, key, payee, pool, rounds, clock, log } = this.#d
-    const transactions = pool.select(parent)
-    const seals = rounds.pendingSeals(parent)
-    const parts = { miner: key.publicKey, payee: payee(), timeMs: clock.now() }
+    const { payee, pool, rounds, clock } = this.#d
+    const parts: Parts = { parent, payee: payee(), transactions: pool.select(parent), seals: rounds.pendingSeals(parent) }
+    const last = this.#assembled
+    const block = last !== undefined && isSame(last.parts, parts) ? retimeBlock(parent, last.block, clock.now()) : this.#choose(parts)
+    this.#assembled = { parts, block }
+    return block
+  }
+
+  /** A job that ends takes its seals with it, so what does not fit together is chosen again. */
+  #choose ({ parent, payee, transactions, seals }: Parts): AssembledBlock {
+    const { params, key, clock, log } = this.#d
+    const parts = { miner: key.publicKey, payee, timeMs: clock.now() }
     try {
       return assembleBlock(params, parent, { ...parts, transactions, seals })
     } catch (e) {

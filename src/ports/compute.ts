@@ -94,6 +94,8 @@ export interface ComputeStatus {
 export type Priority = 'replay' | 'slice' | 'background'
 
 export interface Compute {
+  /** Resolves when a slice would begin at once: what waits its turn here was fixed too early, and its block is of yesterday's head. */
+  ready(): Promise<void>
   runSlice(task: SliceTask, priority: Priority): Promise<SliceResult>
   evaluate(task: EvaluationTask): Promise<EvaluationResult>
   predict(task: EvaluationTask): Promise<PredictionResult>

@@ -3,11 +3,12 @@
  * durability: it resolves when the browser says the bytes have reached the disk.
  * Source: Indexed Database API 3.0, 2.7 (transactions) and 2.7.4 (durability hints).
  */
-import { openDB, type IDBPDatabase } from 'idb'
+import type { IDBPDatabase } from 'idb'
 import { STORES, StorageError, type RangeQuery, type Storage, type StorageOp, type StoreName } from '../ports/storage.ts'
 import { gone, toStorageError } from './failures.ts'
 import { migrate, SCHEMA_VERSION } from './migrations.ts'
 import { checkStore, isEmptyQuery, snapshot } from './query.ts'
+import { openSteadily } from './steadyOpen.ts'
 
 /** How long another tab may keep an older version open before the wait is given up, ms. */
 const BLOCKED_TIMEOUT_MS = 10_000
@@ -18,7 +19,7 @@ export async function openIndexedDb (name: string): Promise<Storage> {
   let connection: IndexedDbStorage | undefined
   let giveUp: (error: StorageError) => void = () => {}
   let timer: ReturnType<typeof setTimeout> | undefined
-  const opening = openDB(name, SCHEMA_VERSION, {
+  const opening = openSteadily(name, SCHEMA_VERSION, {
     upgrade: (db, oldVersion) => { migrate(db, oldVersion) },
     blocked: () => {
       timer = setTimeout(() => { giveUp(gone('another tab of this site keeps an older version of the database open: close it, then reload')) }, BLOCKED_TIMEOUT_MS)

@@ -3,11 +3,12 @@
  * node's data never takes the key. It is made in one transaction: of tabs that open at once, one
  * writes and the others read what it wrote.
  */
-import { openDB, type DBSchema, type IDBPDatabase } from 'idb'
+import type { DBSchema, IDBPDatabase } from 'idb'
 import { SEED_BYTES } from '../core/crypto/keys.ts'
 import type { Random } from '../ports/clock.ts'
 import { StorageError } from '../ports/storage.ts'
 import { gone, toStorageError } from './failures.ts'
+import { openSteadily } from './steadyOpen.ts'
 
 export interface Wallet {
   /** Ed25519 seed, 32 bytes, as it was when the wallet was opened. */
@@ -65,7 +66,7 @@ export async function openWallet (random: Random): Promise<Wallet> {
   const withDatabase = async <T> (work: (db: IDBPDatabase<WalletSchema>) => Promise<T>): Promise<T> => {
     let db: IDBPDatabase<WalletSchema>
     try {
-      db = await openDB<WalletSchema>(DATABASE, VERSION, { upgrade: fresh => { fresh.createObjectStore('wallet') } })
+      db = await openSteadily<WalletSchema>(DATABASE, VERSION, { upgrade: fresh => { fresh.createObjectStore('wallet') } })
     } catch (error) {
       throw toStorageError(error)
     }

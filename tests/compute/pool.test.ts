@@ -198,6 +198,47 @@ describe('limits', () => {
     expect(workers[0].working).toBe(2)
   })
 
+  test('it is ready for a slice when the rest is over: what is made then is not of yesterday', async () => {
+    const { pool, workers, clock, run } = await rig({ duty: 0.5 })
+    workers[0].open()
+    await pool.ready()
+    void run(1)
+    await settle()
+    let ready = false
+    void pool.ready().then(() => { ready = true })
+    clock.pass(100)
+    workers[0].finish()
+    clock.pass(99)
+    await settle()
+    expect(ready).toBe(false)
+    clock.pass(1)
+    await settle()
+    expect(ready).toBe(true)
+  })
+
+  test('a free worker is offered to one who waits, and to the next if it is not used', async () => {
+    const { pool, workers, clock, run } = await rig()
+    workers[0].open()
+    void run(1)
+    await settle()
+    const went: string[] = []
+    for (const name of ['first', 'second']) void pool.ready().then(() => { went.push(name) })
+    workers[0].finish()
+    await settle()
+    expect(went).toEqual(['first'])
+    clock.pass(250)
+    await settle()
+    expect(went).toEqual(['first', 'second'])
+  })
+
+  test('nobody waits for a pool that has ended', async () => {
+    const { pool } = await rig()
+    const waiting = pool.ready()
+    await pool.stop()
+    await waiting
+    await pool.ready()
+  })
+
   test('raising the share to all of it ends the rest', async () => {
     const { pool, workers, clock, run } = await rig({ duty: 0.1 })
     workers[0].open()

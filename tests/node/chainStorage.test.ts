@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { toHex } from '../../src/core/codec/ssz.ts'
-import type { BlockMeta } from '../../src/core/consensus/chain.ts'
+import { type BlockMeta, compareChains } from '../../src/core/consensus/chain.ts'
 import { claimId } from '../../src/core/crypto/ids.ts'
 import { ledgerRoot } from '../../src/core/ledger/state.ts'
 import { heightKey, SNAPSHOT_BLOCKS, WRITE_RETRY_MS } from '../../src/node/persist.ts'
@@ -72,6 +72,44 @@ describe('restart', () => {
     await feed(second, grow(kit, blocks[69].meta, 30))
     expect(second.chain.head().height).toBe(100)
     expect(second.refused).toEqual([])
+  })
+
+  it('goes on from the chain it followed: work taken on trust beside it wins no more than before', async () => {
+    const kit = new ChainKit({ ...shallow().params, joinReplayBlocks: 2 })
+    const disk = new MemoryDisk()
+    const first = rig({ kit, storage: new MemoryStorage(disk) })
+    // A restart reads the blocks of a height in the order of their hashes: the forged one comes first, and wins ties.
+    const firsts = [1, 2, 3, 4, 5, 6].map(k => ({ k, mined: kit.mine(kit.genesis, { miner: keyPair(k) }) })).sort((x, y) => hex(x.mined.meta) < hex(y.mined.meta) ? -1 : 1)
+    const low = firsts.find((f, i) => firsts.slice(i + 1).some(o => compareChains(f.mined.meta, o.mined.meta) > 0))!
+    const own = firsts.slice(firsts.indexOf(low) + 1).find(o => compareChains(low.mined.meta, o.mined.meta) > 0)!.mined
+    const forged = [low.mined]
+    while (forged.length < 5) forged.push(kit.mine(forged.at(-1)!.meta, { miner: keyPair(low.k) }))
+    await feed(first, [own])
+    for (const b of forged) await first.chain.submitAs(b.block, { mode: 'ledger' })
+    expect(hex(first.chain.head())).toBe(hex(own.meta))
+    await first.chain.stop()
+
+    const second = rig({ kit, storage: new MemoryStorage(disk) })
+    expect(await second.chain.loadFromStorage()).toEqual({ height: 1, problem: undefined })
+    expect(hex(second.chain.head())).toBe(hex(own.meta))
+    for (const b of forged.slice(3)) second.chain.markReplayed(b.meta.hash)
+    expect(hex(second.chain.head())).toBe(hex(forged[4].meta))
+    await second.chain.stop()
+
+    const third = rig({ kit, storage: new MemoryStorage(disk) })
+    await third.chain.loadFromStorage()
+    expect(hex(third.chain.head())).toBe(hex(forged[4].meta))
+  })
+
+  it('goes on from the chain it had come to trust, also in the middle of joining', async () => {
+    const kit = new ChainKit({ ...shallow().params, joinReplayBlocks: 2 })
+    const disk = new MemoryDisk()
+    const first = rig({ kit, storage: new MemoryStorage(disk) })
+    const joined = grow(kit, kit.genesis, 6)
+    for (const b of joined) await first.chain.submitAs(b.block, { mode: 'ledger' })
+    await first.chain.stop()
+    const second = rig({ kit, storage: new MemoryStorage(disk) })
+    expect((await second.chain.loadFromStorage()).height).toBe(6)
   })
 
   it.each([['a young chain', 20], ['a chain longer than memory', 45]])('restores %s although its snapshot\'s height has a side branch', async (_, length) => {

@@ -171,6 +171,27 @@ describe('a late node', () => {
     expect(hex(late.chain.head())).toBe(hex(blocks[149].meta))
   })
 
+  it('hears that a neighbour cannot read its disk, and takes the blocks from another', async () => {
+    const w = world()
+    const blocks = branch(w.kit, w.kit.genesis, 150)
+    const disks = [new MemoryDisk(), new MemoryDisk()]
+    for (const [i, disk] of disks.entries()) {
+      const before = rig({ kit: w.kit, clock: w.clock, storage: new MemoryStorage(disk) })
+      await feed(before, blocks)
+      await before.chain.stop()
+      await run(await node(w, `old ${i}`, disk))
+    }
+    disks[0].fail('gone')
+    const late = await node(w, 'late')
+    const refused = expect(late.network.request('old 0', HEADERS_PROTOCOL, HeadersRequest.serialize({ locator: [blocks[20].meta.hash], count: 10 }), { timeoutMs: 1_000, maxResponseBytes: 1e6 }))
+      .rejects.toMatchObject({ kind: 'busy', message: 'the disk cannot be read now' })
+    await w.clock.advance(100)
+    await refused
+    await run(late)
+    await w.clock.advance(60_000)
+    expect(hex(late.chain.head())).toBe(hex(blocks[149].meta))
+  })
+
   it('goes on where it stopped after a restart in the middle', async () => {
     const w = world()
     const blocks = branch(w.kit, w.kit.genesis, 60)

@@ -113,6 +113,7 @@ export class TestCompute implements Compute {
   async predict (): ReturnType<Compute['predict']> { throw new Error('not used here') }
   async stateHash (state: Parameters<Compute['stateHash']>[0]): Promise<Uint8Array> { return stateHash(state) }
   async status (): ReturnType<Compute['status']> { throw new Error('not used here') }
+  async ready (): Promise<void> { /* As many at a time as are asked for. */ }
   async setLimits (): Promise<void> { /* One lane per configure(). */ }
   async setBackend (): Promise<void> { /* The reference alone. */ }
   async stop (): Promise<void> { /* Nothing runs on its own. */ }

@@ -22,7 +22,7 @@ export class Auditing {
   constructor (world: World, fail: (checker: string, detail: string) => void) {
     this.#world = world
     this.#fail = fail
-    this.#auditor = new Auditor(world.params, encodeJobSpec(world.spec))
+    this.#auditor = new Auditor(world.params, encodeJobSpec(world.spec), undefined, world.offerShare)
     if (this.#auditor.genesis.id !== toHex(world.genesis.hash)) throw new Error('the auditor begins from another block')
   }
 

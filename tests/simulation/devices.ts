@@ -101,6 +101,8 @@ export interface DeviceOptions {
   readonly kernels: Kernels
   /** Cost units per second. */
   readonly costPerSecond: number
+  /** Share of time left for slices, whatever the tab is set to: its owner has other things for it to do. Replays do not wait for it. */
+  readonly spared?: number
 }
 
 /** One lane; replays before slices, as in the real pool. */
@@ -109,6 +111,7 @@ export class SimDevice implements Compute {
   readonly #urgent: Job[] = []
   readonly #other: Job[] = []
   #busy = false
+  #waiting: Array<() => void> = []
   #duty = 1
   /** No slice starts before it; the clock's ms. */
   #restUntil = 0
@@ -125,6 +128,10 @@ export class SimDevice implements Compute {
   replays = 0
 
   constructor (o: DeviceOptions) { this.#o = o }
+
+  async ready (): Promise<void> {
+    if (!this.#isIdle()) await new Promise<void>(resolve => { this.#waiting.push(resolve) })
+  }
 
   async runSlice (task: SliceTask, priority: Priority): Promise<SliceResult> {
     const ms = sliceCost(task.spec) * (task.steps / task.spec.stepsPerSlice) / this.#o.costPerSecond * 1000 * this.slowness
@@ -157,6 +164,8 @@ export class SimDevice implements Compute {
     })
   }
 
+  #isIdle (): boolean { return !this.#busy && this.#urgent.length === 0 && this.#other.length === 0 && this.#o.clock.now() >= this.#restUntil }
+
   #next (): void {
     if (this.#busy) return
     const { clock } = this.#o
@@ -164,11 +173,15 @@ export class SimDevice implements Compute {
     // As in the real pool: after any work a rest in proportion, for which replays do not wait.
     if (urgent === undefined && clock.now() < this.#restUntil) return
     const job = urgent ?? this.#other.shift()
-    if (job === undefined) return
+    if (job === undefined) {
+      for (const resolve of this.#waiting.splice(0)) resolve()
+      return
+    }
     this.#busy = true
     clock.after(job.ms, () => {
       this.#busy = false
-      if (this.#duty < 1) this.#rest(job.ms * (1 / this.#duty - 1))
+      const share = urgent === undefined ? Math.min(this.#duty, this.#o.spared ?? 1) : this.#duty
+      if (share < 1) this.#rest(job.ms * (1 / share - 1))
       job.start()
       this.#next()
     })

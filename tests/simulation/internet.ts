@@ -60,6 +60,8 @@ export const CALM: Readonly<InternetFaults> = { loss: 0, drop: 0, duplicate: 0, 
 
 /** Bytes of headers, encryption and acknowledgement around a message. */
 const OVERHEAD_BYTES = 120
+/** Nobody looks at a tab's traffic more often, ms. */
+const STATUS_EVERY_MS = 10_000
 /** The sender's queue is dropped when it is longer, ms. */
 const QUEUE_MS_MAX = 60_000
 
@@ -82,7 +84,7 @@ export class Internet {
   constructor (clock: Clock, random: Seeded, share = false) {
     this.#clock = clock
     this.#random = random
-    this.hub = createMemoryHub({ clock, maxLinks: 0, share, route: (from, to, bytes) => this.#route(from, to, bytes) })
+    this.hub = createMemoryHub({ clock, maxLinks: 0, share, statusEveryMs: STATUS_EVERY_MS, route: (from, to, bytes) => this.#route(from, to, bytes) })
   }
 
   plug (id: PeerId, line: Line): void { this.#ends.set(id, { line, upFreeAt: 0, downFreeAt: 0, reachable: true }) }

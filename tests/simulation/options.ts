@@ -55,6 +55,10 @@ export interface SimOptions {
   readonly laptopSliceMs: number
   /** main: the numbers of the main network. fast: twice as fast, with the committees and delays of the test network. */
   readonly network: 'main' | 'fast'
+  /** Least time between two seals, ms. */
+  readonly roundMs: number
+  /** Contributions offered per round in the beginning; 0: all that the rule of a new network lets through. */
+  readonly offers: number
   /** Share of a device's time that its tab mines. */
   readonly duty: number
   /** Of the tabs; the others are laptops. */
@@ -98,15 +102,19 @@ export function drawOptions (given: Given): SimOptions {
   const of = (name: string): Seeded => root.stream(name)
   const fault = (name: string, mild: number, wild: number): number => rounded(swarm(of(name), mild, wild))
   const enemies = given.enemies ?? []
+  const network = of('network').chance(0.4) ? 'main' : 'fast'
   const attackerShare = enemies.length === 0 ? 0 : given.attackerShare ?? (of('attackers').chance(OFF) ? 0 : 0.3)
   return {
     seed: given.seed,
     nodes: given.nodes ?? 30 + of('nodes').below(71),
     compute: of('compute').chance(0.25) ? 'real' : 'stand-in',
-    network: of('network').chance(0.4) ? 'main' : 'fast',
+    network,
+    // Contributions, vouches and votes are most of what happens in a world: rounds that are longer make more worlds.
+    roundMs: Math.round(of('round').between(1, 4) * (paramsOf(network).roundMs ?? MAIN.roundMs)),
+    offers: of('offers').chance(0.15) ? 0 : 4 + of('offers per round').below(9),
     // A slice of the benchmark takes a laptop a tenth of a second, the dearest one a quarter; fewer are simulated faster.
-    laptopSliceMs: rounded(of('slice').between(150, 400)),
-    duty: rounded(of('duty').between(0.1, 0.6)),
+    laptopSliceMs: rounded(of('slice').between(200, 400)),
+    duty: rounded(of('duty').between(0.1, 0.25)),
     phoneShare: rounded(swarm(of('phones'), 0.1, 0.5)),
     gamingShare: of('gaming').chance(0.3) ? 0.04 : 0,
     safetyMs: given.hours === undefined ? Math.round(of('length').between(4, 10) * MINUTE) : Math.round(given.hours * 60 * MINUTE),

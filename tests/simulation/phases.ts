@@ -39,7 +39,7 @@ export async function runWorld (o: SimOptions, course: Course): Promise<WorldRep
   const classes = Array.from({ length: o.nodes }, () => classOf(o, devices.uniform()))
   const squads = o.attackers.map(name => ATTACKERS[name]())
   const world = new World({
-    seed: o.seed, nodes: o.nodes, compute: o.compute, laptopSliceMs: o.laptopSliceMs, duty: o.duty, warm: true, params: paramsOf(o.network),
+    seed: o.seed, nodes: o.nodes, compute: o.compute, laptopSliceMs: o.laptopSliceMs, duty: o.duty, offers: o.offers === 0 ? undefined : o.offers, warm: true, params: { ...paramsOf(o.network), roundMs: o.roundMs },
     devices: i => classes[i],
     // The first ones: who is which is drawn anyhow (line, device).
     enemy: i => i < attackers ? squads[i % squads.length].recruit() : undefined

@@ -5,15 +5,15 @@
  * the identity of objects, so it bites only where the hub and the disks share bytes instead of copying
  * them (WorldOptions.remember). tests/simulation/remember.test.ts runs a world with and without it.
  */
-import { createPublicKey, verify } from 'node:crypto'
+import { createPrivateKey, createPublicKey, type KeyObject, sign, verify } from 'node:crypto'
 import { equalBytes, toHex } from '../../src/core/codec/ssz.ts'
 import * as wire from '../../src/core/codec/wire.ts'
 import { BLOCK_RULES, type BlockFacts, type BlockRules, type BlockVerdict } from '../../src/core/consensus/apply.ts'
 import type { BlockMeta } from '../../src/core/consensus/chain.ts'
 import type { Refusal } from '../../src/core/consensus/refusal.ts'
-import { hash } from '../../src/core/crypto/hash.ts'
-import { type SignatureItem, verifyZip215 } from '../../src/core/crypto/keys.ts'
-import type { LedgerState } from '../../src/core/ledger/state.ts'
+import { publicKey, type SignatureItem, verifyZip215 } from '../../src/core/crypto/keys.ts'
+import { ledgerRoot, type LedgerState } from '../../src/core/ledger/state.ts'
+import type { MinerKey } from '../../src/node/minerKey.ts'
 import type { Signatures } from '../../src/ports/signatures.ts'
 
 // --- decoding
@@ -65,16 +65,44 @@ const byObject = new WeakMap<Uint8Array, { readonly key: Uint8Array, readonly me
 
 /** SubjectPublicKeyInfo of Ed25519 (RFC 8410), before the key itself. */
 const SPKI = Uint8Array.of(0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00)
+/** PrivateKeyInfo of Ed25519 (RFC 8410), before the seed itself. */
+const PKCS8 = Uint8Array.of(0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20)
+
+const publicKeys = new Map<string, KeyObject>()
+/** By seed: a page that is loaded again has the same. */
+const keys = new Map<string, MinerKey>()
+
+function publicKeyObject (key: Uint8Array): KeyObject {
+  const name = toHex(key)
+  let object = publicKeys.get(name)
+  if (object === undefined) {
+    publicKeys.set(name, object = createPublicKey({ key: Buffer.concat([SPKI, key]), format: 'der', type: 'spki' }))
+    if (publicKeys.size > KNOWN_MAX) publicKeys.delete(publicKeys.keys().next().value as string)
+  }
+  return object
+}
 
 function verifyStrictly (key: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
-  if (key.length !== 32) return false
-  return verify(null, message, createPublicKey({ key: Buffer.concat([SPKI, key]), format: 'der', type: 'spki' }), signature)
+  return key.length === 32 && verify(null, message, publicKeyObject(key), signature)
+}
+
+/** Ed25519 leaves a signer no choice (RFC 8032, 5.1.6): OpenSSL signs with the same bytes as core does. */
+export function nativeKeyOf (seed: Uint8Array): MinerKey {
+  const name = toHex(seed)
+  let key = keys.get(name)
+  if (key === undefined) keys.set(name, key = makeKey(seed))
+  return key
+}
+
+function makeKey (seed: Uint8Array): MinerKey {
+  const key = createPrivateKey({ key: Buffer.concat([PKCS8, seed]), format: 'der', type: 'pkcs8' })
+  return { publicKey: publicKey(seed), sign: message => new Uint8Array(sign(null, message, key)) }
 }
 
 function verifyOnce ({ key, message, signature }: SignatureItem): boolean {
   const before = byObject.get(signature)
   if (before !== undefined && equalBytes(before.key, key) && equalBytes(before.message, message)) return before.good
-  const name = `${toHex(signature)}${toHex(hash('sim-signature', key, message))}`
+  const name = `${toHex(signature)} ${toHex(key)} ${toHex(message)}`
   let good = byName.get(name)
   if (good === undefined) {
     // What the stricter rule of OpenSSL accepts, ZIP-215 accepts (tests/core/crypto): only a no is asked again.
@@ -145,9 +173,24 @@ function factsName (block: wire.Block, facts: BlockFacts): string | undefined {
 export function rememberedRules (): BlockRules {
   const known = new WeakMap<BlockMeta, WeakMap<wire.Claim, WeakMap<wire.Body, Judged>>>()
   const noBody: wire.Body = { transactions: [], seals: [] }
+  const byHash = new Map<string, WeakRef<BlockMeta>>()
+  const same = new WeakMap<BlockMeta, BlockMeta>()
+  /** The one that stands for all of its hash: a tab that was reloaded made its own, of what its disk holds. */
+  const canonical = (meta: BlockMeta): BlockMeta => {
+    let one = same.get(meta)
+    if (one !== undefined) return one
+    const name = toHex(meta.hash)
+    one = byHash.get(name)?.deref()
+    if (one === undefined) byHash.set(name, new WeakRef(one = meta))
+    // What is wrong on a disk stays that node's own affair.
+    else if (one.ledger !== meta.ledger && !equalBytes(ledgerRoot(one.ledger), ledgerRoot(meta.ledger))) one = meta
+    same.set(meta, one)
+    return one
+  }
   const judged = (parent: BlockMeta, header: wire.Claim, body: wire.Body): Judged => {
-    let headers = known.get(parent)
-    if (headers === undefined) known.set(parent, headers = new WeakMap())
+    const one = canonical(parent)
+    let headers = known.get(one)
+    if (headers === undefined) known.set(one, headers = new WeakMap())
     let bodies = headers.get(header)
     if (bodies === undefined) headers.set(header, bodies = new WeakMap())
     let j = bodies.get(body)

@@ -6,12 +6,13 @@ import { publicKey } from '../../src/core/crypto/keys.ts'
 import { MemorySwarmHub } from '../../src/net/swarm/memory.ts'
 import { type NodeDeps, Node } from '../../src/node/node.ts'
 import type { Network, PeerId } from '../../src/ports/network.ts'
+import { DUTY_MIN } from '../../src/node/miningControl.ts'
 import { MemoryDisk } from '../../src/storage/memory.ts'
 import { hash, ascii } from '../../src/core/crypto/hash.ts'
 import { type DeviceClass, DEVICE_CLASSES, SimDevice } from './devices.ts'
 import { type DiskEvents, TabStorage } from './disk.ts'
 import type { Line } from './internet.ts'
-import { plainSignatures, rememberedSignatures } from './remember.ts'
+import { nativeKeyOf, plainSignatures, rememberedSignatures } from './remember.ts'
 import { Life, TabClock, TabNetwork } from './life.ts'
 import type { Seeded } from './seeded.ts'
 import type { World } from './world.ts'
@@ -88,11 +89,12 @@ export class Tab {
   async open (): Promise<void> {
     if (this.session !== undefined) throw new Error(`tab ${this.index} is open already`)
     const { world } = this
+    const duty = world.options.duty ?? 1
     const id = `n${this.index}.${++this.loads}`
     const life = new Life()
     const clock = new TabClock(world.scheduler, life)
     clock.skewMs = this.faults.skewMs
-    const device = new SimDevice({ clock, life, kernels: world.kernels, costPerSecond: this.costPerSecond })
+    const device = new SimDevice({ clock, life, kernels: world.kernels, costPerSecond: this.costPerSecond, spared: duty < DUTY_MIN ? duty : undefined })
     device.slowness = this.faults.slowness
     device.wrongBit = this.faults.wrongBit
     world.internet.plug(id, this.line)
@@ -101,15 +103,15 @@ export class Tab {
     const storage = new TabStorage(this.disk, life, { clock: world.scheduler, random: this.random, latencyMs: this.faults.diskLatencyMs, events: this.diskEvents })
     const deps: NodeDeps = {
       network, swarm: new MemorySwarmHub({ clock }).join(id), networkName: 'test', storage, compute: device, signatures: world.remembers ? rememberedSignatures : plainSignatures, clock,
-      random: world.random.stream(`node ${id}`), keystore: noKeystore, minerSeed: this.minerSeed, walletSeed: this.walletSeed,
+      random: world.random.stream(`node ${id}`), keystore: noKeystore, minerSeed: this.minerSeed, walletSeed: this.walletSeed, keyOf: world.remembers ? nativeKeyOf : undefined,
       slot: 0, cores: 2, gunzip: async () => { throw new Error('nobody unpacks files in a simulated world') },
-      params: world.params, benchmark: world.spec, rules: world.rules
+      params: world.params, benchmark: world.spec, genesis: world.genesis, rules: world.rules
     }
     const node = await Node.start(this.enemy?.ports?.(deps, this) ?? deps)
     // It may have been closed, or have died, while it started.
     if (this.session !== session || life.dead) return
     await node.data.add(world.data)
-    await node.setMining({ on: true, workers: 1, duty: world.options.duty ?? 1 })
+    await node.setMining({ on: true, workers: 1, duty: duty < DUTY_MIN ? 1 : duty })
     session.node = node
     world.topology.add(id, this.line, () => life.up)
     world.opened(this, node)

@@ -6,7 +6,7 @@ import type { JobSpec } from '../../src/core/codec/jobSpec.ts'
 import { hash } from '../../src/core/crypto/hash.ts'
 import { BLOCK_RULES, type BlockRules } from '../../src/core/consensus/apply.ts'
 import { genesis, type BlockMeta } from '../../src/core/consensus/chain.ts'
-import { type ChainParams, MAIN, targetForWork } from '../../src/core/params.ts'
+import { type ChainParams, MAIN, MAX_CONTRIBUTION_SLICES, MAX_CONTRIBUTIONS_PER_SEAL, OFFER_SHARE_LEAST, OFFER_SHARE_WHOLE, targetForWork } from '../../src/core/params.ts'
 import { benchmarkSpec } from '../../src/core/training/benchmark.ts'
 import { sliceCost } from '../../src/core/training/cost.ts'
 import { type Dataset, newDataset } from '../../src/core/training/dataset.ts'
@@ -20,6 +20,9 @@ import { Seeded } from './seeded.ts'
 import { type Enemy, type Session, Tab } from './tab.ts'
 
 export const START_MS = 1_700_000_000_000
+
+/** Miners of the last blocks, early in a world. */
+const COUNTED_MINERS = 16
 
 export interface WorldOptions {
   readonly seed: string
@@ -36,7 +39,13 @@ export interface WorldOptions {
   readonly params?: Partial<ChainParams>
   /** The first target fits the world's speed: no opening of easy blocks. */
   readonly warm?: boolean
-  /** Share of its device's time that a tab mines, 0.1..1: the setting of the page. */
+  /**
+   * The benchmark's offer share (core/params.ts) in block 0 is that of a network which has been there for long: about so
+   * many contributions are offered per round. It comes to a quarter to the whole of a full seal by itself, but from the
+   * whole share that takes some fifty rounds, in which all tabs offer more than any seal can carry.
+   */
+  readonly offers?: number
+  /** Share of its device's time that a tab mines: the setting of the page; below the least of that, a device that is spared. */
   readonly duty?: number
   /** What every node would do again is done once (remember.ts); on unless it is to be shown that nothing changes. */
   readonly remember?: boolean
@@ -63,6 +72,8 @@ export interface WorldListener {
 
 export class World {
   readonly options: WorldOptions & { readonly speedScale: number }
+  /** In block 0. */
+  readonly offerShare: number
   readonly random: Seeded
   readonly scheduler = new Scheduler(START_MS)
   readonly internet: Internet
@@ -104,7 +115,18 @@ export class World {
       genesisTarget: o.warm === true ? fitting : targetForWork(BigInt(cost) * 6n),
       ...o.params
     }
-    this.genesis = genesis(this.params, this.spec)
+    const first = genesis(this.params, this.spec)
+    this.offerShare = o.offers === undefined ? OFFER_SHARE_WHOLE : this.#shareFor(o.offers)
+    this.genesis = { ...first, ledger: { ...first.ledger, jobs: first.ledger.jobs.map(j => ({ ...j, offerShare: this.offerShare })) } }
+  }
+
+  /** The share under which tabs that mine like these offer so many contributions per round: `eligible` the other way round. */
+  #shareFor (offers: number): number {
+    const { duty = 1 } = this.options
+    const perRound = (tab: Tab): number => Math.min(MAX_CONTRIBUTION_SLICES, tab.costPerSecond * duty * this.params.roundMs / 1000 / sliceCost(this.spec))
+    const slices = this.tabs.reduce((sum, tab) => sum + perRound(tab), 0)
+    const share = offers / slices * OFFER_SHARE_WHOLE * Math.min(COUNTED_MINERS, this.tabs.length) * MAX_CONTRIBUTION_SLICES / MAX_CONTRIBUTIONS_PER_SEAL
+    return Math.min(OFFER_SHARE_WHOLE, Math.max(OFFER_SHARE_LEAST, Math.round(share)))
   }
 
   get now (): number { return this.scheduler.now() }

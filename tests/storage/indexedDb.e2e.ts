@@ -120,6 +120,27 @@ describe('versions', () => {
   })
 })
 
+describe('a browser that has not let go of the files yet', () => {
+  test('is asked again; what it refuses for another reason is refused', async () => {
+    const tab = await openTab()
+    const failing = async (times: number, name: string): Promise<{ readonly outcome: string, readonly asked: number }> => await tab.evaluate(async o => {
+      const real = IDBFactory.prototype.open
+      let asked = 0
+      IDBFactory.prototype.open = function (...args) {
+        if (asked++ < o.times) throw new DOMException('Internal error opening backing store for indexedDB.open.', o.name)
+        return real.apply(this, args)
+      }
+      const outcome = await window.storageTest.open('held')
+      IDBFactory.prototype.open = real
+      await window.storageTest.close()
+      return { outcome, asked }
+    }, { times, name })
+    expect(await failing(2, 'UnknownError')).toEqual({ outcome: 'ok', asked: 3 })
+    expect(await failing(1, 'SecurityError')).toEqual({ outcome: 'gone', asked: 1 })
+    await tab.close()
+  })
+})
+
 describe('a database that is taken away', () => {
   test('a tab with a later version takes over: this one lets go and says gone', async () => {
     const other = await openTab()

@@ -65,7 +65,6 @@ export function genesisText (params: P.ChainParams, benchmark: JobSpec): string 
     ['retargetWindow', params.retargetWindow],
     ['genesisTarget', params.genesisTarget],
     ['maxTarget', params.maxTarget],
-    ['medianBlocks', params.medianBlocks],
     ['rhoDelay', params.rhoDelay],
     ['committeeBlocks', params.committeeBlocks],
     ['anchorAgeMax', params.anchorAgeMax],

@@ -14,7 +14,7 @@ export function nextTarget (params: ChainParams, parent: HeaderMeta): bigint {
   const interval = params.blockIntervalMs
   const window = params.retargetWindow
   const elapsed = parent.header.template.time - parent.parent.header.template.time
-  const solveTime = Math.min((window + 1) * interval, Math.max(-5 * interval, elapsed))
+  const solveTime = Math.min((window + 1) * interval, elapsed)
   const span = BigInt(window * interval)
   const next = parent.header.template.target * (span + BigInt(solveTime - interval)) / span
   return next < 1n ? 1n : next > params.maxTarget ? params.maxTarget : next

@@ -198,26 +198,26 @@ class BuiltinDataset implements Dataset {
   readonly channels = 1
   readonly width = BUILTIN_SIDE
   readonly height = BUILTIN_SIDE
-  private readonly drawn = new Uint8Array(this.records)
-  private readonly allFeatures = new Uint8Array(this.records * BUILTIN_FEATURES)
-  private readonly allLabels = new Uint8Array(this.records)
+  /** Made when the first record is asked for: most tabs never train on the digits, and these are eleven megabytes. */
+  private made: { readonly drawn: Uint8Array, readonly features: Uint8Array, readonly labels: Uint8Array } | undefined
 
-  private draw (index: number): void {
-    if (this.drawn[index] === 1) return
-    const { features, label } = digitRecord(index)
-    this.allFeatures.set(features, index * BUILTIN_FEATURES)
-    this.allLabels[index] = label
-    this.drawn[index] = 1
+  private draw (index: number): { readonly features: Uint8Array, readonly labels: Uint8Array } {
+    const { drawn, features, labels } = this.made ??= { drawn: new Uint8Array(this.records), features: new Uint8Array(this.records * BUILTIN_FEATURES), labels: new Uint8Array(this.records) }
+    if (drawn[index] === 0) {
+      const digit = digitRecord(index)
+      features.set(digit.features, index * BUILTIN_FEATURES)
+      labels[index] = digit.label
+      drawn[index] = 1
+    }
+    return { features, labels }
   }
 
   features (index: number): Uint8Array {
-    this.draw(index)
-    return this.allFeatures.subarray(index * BUILTIN_FEATURES, (index + 1) * BUILTIN_FEATURES)
+    return this.draw(index).features.subarray(index * BUILTIN_FEATURES, (index + 1) * BUILTIN_FEATURES)
   }
 
   label (index: number): number {
-    this.draw(index)
-    return this.allLabels[index]
+    return this.draw(index).labels[index]
   }
 
   gather (indices: ArrayLike<number>): Batch { return gatherFrom(this, indices) }

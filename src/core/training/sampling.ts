@@ -12,7 +12,8 @@ export const noiseKey = (template: Template, slice: number): Uint8Array =>
 export const batchKey = (template: Pick<Template, 'randomness' | 'job' | 'round' | 'miner'>, slice: number): Uint8Array =>
   hash('batch', template.randomness, template.job, u32le(template.round), template.miner, u32le(slice))
 
-const STREAM_BLOCK = 4096
+/** Bytes drawn at a time: a small slice needs a few hundred. */
+const STREAM_BLOCK = 512
 
 /** u32s of the ChaCha8 keystream (RFC 8439 layout, nonce 0, counter from 0), little-endian. */
 function keystream (key: Uint8Array): () => number {

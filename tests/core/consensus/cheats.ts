@@ -97,7 +97,7 @@ export const CHEATS: Record<ReasonCode, () => Cheat> = {
   'header-parent': () => header({ parent: (tip.parent as BlockMeta).hash }),
   'header-height': () => header({ height: tip.height + 2 }),
   'header-time-range': () => header({ time: 2 ** 53 }),
-  'header-time-old': () => header({ time: kit.at(tip, tip.height - 4).header.template.time }),
+  'header-time-old': () => header({ time: tip.header.template.time }),
   'header-target': () => header({ target: tip.header.template.target - 1n }),
   'header-randomness': () => header({ randomness: tip.rho }),
   'header-job': () => header({ job: other }),

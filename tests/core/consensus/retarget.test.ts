@@ -65,9 +65,28 @@ describe.each([['main', MAIN], ['test', TEST]] as const)('the retarget of %s', (
     let tip = run(params, start(params), 30, rate, () => 0.5).tip
     tip = extend(tip, params, 2 ** 50)
     expect(nextTarget(params, tip)).toBeLessThanOrEqual(nextTarget(params, tip.parent as HeaderMeta) * 2n)
-    tip = extend(tip, params, -(2 ** 50))
-    const window = BigInt(params.retargetWindow)
-    expect(nextTarget(params, tip)).toBe(tip.header.template.target * (window - 6n) / window)
+    tip = extend(tip, params, 1)
+    const span = BigInt(params.retargetWindow * params.blockIntervalMs)
+    expect(nextTarget(params, tip)).toBe(tip.header.template.target * (span + 1n - BigInt(params.blockIntervalMs)) / span)
+  })
+
+  it.each(['as old', 'as far ahead'])('is moved by less than an eighth when three of ten blocks are dated %s as they may be', game => {
+    const mean = (liars: number): number => [1, 2, 3].map(seed => {
+      const random = dice(seed)
+      let tip = run(params, start(params), 60, rate, random).tip
+      let now = tip.header.template.time
+      const from = now
+      const count = 3_000
+      for (let i = 0; i < count; i++) {
+        now += -Math.log(1 - random()) * Number(blockWork(nextTarget(params, tip))) / rate * 1000
+        const oldest = tip.header.template.time + 1
+        const wished = random() >= liars ? now : game === 'as old' ? 0 : now + params.futureMs
+        tip = extend(tip, params, Math.round(Math.max(oldest, wished)) - tip.header.template.time)
+      }
+      return (now - from) / count
+    }).reduce((a, b) => a + b)
+    expect(mean(0.3) / mean(0)).toBeGreaterThan(7 / 8)
+    expect(mean(0.3) / mean(0)).toBeLessThan(9 / 8)
   })
 
   it('stays within 1 and the easiest target', () => {

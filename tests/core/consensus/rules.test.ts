@@ -8,7 +8,7 @@ import { ancestor, type BlockMeta, genesis, genesisText } from '../../../src/cor
 import { committee, quorum } from '../../../src/core/consensus/committee.ts'
 import { checkContribution } from '../../../src/core/consensus/contribution.ts'
 import { distinctMiners, drawAt, eligible, randomnessBlock, randomnessFor } from '../../../src/core/consensus/draw.ts'
-import { checkHeader, checkHeaderLink, extendHeader, medianTime } from '../../../src/core/consensus/header.ts'
+import { checkHeader, checkHeaderLink, extendHeader } from '../../../src/core/consensus/header.ts'
 import { condemnsHash, invalid, refusal } from '../../../src/core/consensus/refusal.ts'
 import { checkSeal, sealSignatureItems } from '../../../src/core/consensus/seal.ts'
 import { tryTransactions } from '../../../src/core/consensus/transaction.ts'
@@ -55,23 +55,18 @@ describe('genesis', () => {
 describe('time', () => {
   const at = (times: readonly number[]): BlockMeta => times.reduce((m, t) => kit.mine(m, { timeMs: t }).meta, kit.genesis)
 
-  it('must exceed the median of the last eleven, which an early block does not have', () => {
-    expect(medianTime(EASY, kit.genesis)).toBe(0)
-    expect(medianTime(EASY, at([50]))).toBe(50)
-    expect(medianTime(EASY, at([50, 60]))).toBe(60)
-    expect(medianTime(EASY, at([50, 60, 61]))).toBe(60)
-    const twelve = Array.from({ length: 12 }, (_, i) => 100 + 10 * i)
-    expect(medianTime(EASY, at(twelve))).toBe(160)
-  })
-
-  it('may go back as long as the median allows it', () => {
-    const m = at([100, 200, 300, 400, 500])
-    expect(kit.mine(m, { timeMs: 301 }).meta.header.template.time).toBe(301)
-  })
-
-  it('of an assembled block is lifted above the median', () => {
+  it('must exceed that of the parent, by a millisecond at least', () => {
     const m = at([100, 200, 300])
-    expect(assembleBlock(EASY, m, kit.parts(m, { timeMs: 5 })).template.time).toBe(201)
+    const { header } = kit.mine(m, { timeMs: 301 }).block
+    expect(checkHeader(EASY, m, header, 301)).toBeUndefined()
+    for (const time of [300, 299, 201]) {
+      expect(checkHeader(EASY, m, { ...header, template: { ...header.template, time } }, 301)).toMatchObject({ verdict: 'invalid', reason: 'header-time-old' })
+    }
+  })
+
+  it('of an assembled block is lifted above the parent\'s, which a faster clock may have set', () => {
+    const m = at([100, 200, 300])
+    expect(assembleBlock(EASY, m, kit.parts(m, { timeMs: 5 })).template.time).toBe(301)
   })
 
   it('ahead of the clock is held back only when nothing else is wrong', () => {

@@ -5,7 +5,8 @@
  * - a block of another's that it has shown is on its disk, but for those of the last commit, which
  *   was in flight: their own miner has them on his disk;
  * - what is on the disk is whole: every header hashes to its name, has its body and its parent;
- * - the tab goes on from the heaviest chain on its disk, with the account that this chain gives it;
+ * - the tab goes on from the heaviest chain on its disk that it may follow, with the account that this
+ *   chain gives it;
  * - a transaction of its own that it called sent waits on the disk or is in that chain;
  * - every slice that it worked on in public lies below what the disk has reserved;
  * - its keys are the same.
@@ -16,7 +17,7 @@ import { toHex } from '../../../src/core/codec/ssz.ts'
 import { databaseName, slotSeed } from '../../../src/storage/slots.ts'
 import { TEST } from '../../../src/core/params.ts'
 import type { Shown } from './inPage.ts'
-import type { Identity, KnownBlock, Oracle } from './oracle.ts'
+import { type Identity, type KnownBlock, type Oracle, StoredHeader } from './oracle.ts'
 import type { Dump, ProfileDump } from './witness.ts'
 
 /** A block of another's may be missing if it was shown so shortly before the death. */
@@ -25,6 +26,8 @@ export const IN_FLIGHT_MS = 2_000
 const DEPTH = 80
 /** Claims whose reservation is looked at. */
 const CLAIM_DEPTH = 24
+/** How src/node/persist.ts marks a block whose work was taken on trust. */
+const TRUSTED = 2
 /** Rounds a tab remembers its slices of. */
 const ROUNDS_KEPT = 64
 
@@ -67,12 +70,30 @@ function takeIn (oracle: Oracle, dump: Dump): Loss[] {
   return losses
 }
 
-/** The heaviest chain on a disk. */
-function bestOf (oracle: Oracle, dump: Dump): BlockMeta {
+/**
+ * The chain to go on from: the heaviest on the disk, save that work taken on trust replaces the chain
+ * that was shown only below enough blocks whose work was redone. It may lengthen it.
+ */
+function bestOf (oracle: Oracle, dump: Dump, shown: string | undefined): BlockMeta {
+  const trusted = new Set(dump.headers.filter(([, text]) => StoredHeader.deserialize(bytes(text)).checked === TRUSTED).map(([key]) => key.slice(11)))
+  const held = new Set(dump.headers.map(([key]) => key.slice(11)))
+  const followed = shown === undefined ? [] : [...oracle.branch(shown, Infinity)].map(b => b.hash)
+  const tip = followed.find(hash => held.has(hash))
+  const main = new Set(followed)
+  const mayLead = (candidate: BlockMeta): boolean => {
+    let redone = 0
+    let trusts = false
+    let x: BlockMeta | undefined = candidate
+    for (; x !== undefined && x.height > 0 && !main.has(toHex(x.hash)); x = x.parent) {
+      if (trusted.has(toHex(x.hash))) trusts = true
+      else if (!trusts) redone++
+    }
+    return !trusts || redone >= TEST.joinReplayBlocks || tip === undefined || (x !== undefined && toHex(x.hash) === tip)
+  }
   let best: BlockMeta = oracle.genesis
-  for (const [key] of dump.headers) {
-    const meta = oracle.meta(key.slice(11))
-    if (meta !== undefined && compareChains(meta, best) > 0) best = meta
+  for (const hash of held) {
+    const meta = oracle.meta(hash)
+    if (meta !== undefined && compareChains(meta, best) > 0 && mayLead(meta)) best = meta
   }
   return best
 }
@@ -84,7 +105,7 @@ function bestOf (oracle: Oracle, dump: Dump): BlockMeta {
 export function checkDisk (oracle: Oracle, who: Identity, dump: Dump, diedAt: number, own: readonly KnownBlock[]): Checked {
   const losses = takeIn(oracle, dump)
   const held = new Set(dump.headers.map(([key]) => key.slice(11)))
-  const best = bestOf(oracle, dump)
+  const best = bestOf(oracle, dump, who.shown?.head)
   const floor = oracle.top - DEPTH
   const at = `profile ${who.profile} slot ${who.slot}`
   let blocks = 0

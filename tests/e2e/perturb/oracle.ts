@@ -13,7 +13,7 @@ import { TEST } from '../../../src/core/params.ts'
 import type { Report, Shown } from './inPage.ts'
 
 /** As src/node/persist.ts lays a header down; written here again, so that a change of one shows. */
-const StoredHeader = new ContainerType({ header: Claim, work: U256, rho: Bytes32, checked: U8 })
+export const StoredHeader = new ContainerType({ header: Claim, work: U256, rho: Bytes32, checked: U8 })
 
 export interface KnownBlock {
   readonly hash: string

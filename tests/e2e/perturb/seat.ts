@@ -2,8 +2,8 @@
  * A profile on disk with its browser, and the tabs in it. Each tab sits at a place; which slot, and
  * so which database and key, the app gives it is found out from what it shows.
  */
-import { readFileSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { readdirSync, readFileSync } from 'node:fs'
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { BrowserContext, CDPSession, Page } from '@playwright/test'
@@ -125,7 +125,7 @@ export class Profile {
   readonly witness: Witness
   readonly #dir: string
   #context: BrowserContext | undefined
-  #all: readonly number[] = []
+  #browser = 0
   #renderers: readonly number[] = []
 
   private constructor (index: number, tabs: number, dir: string, origin: string, listener: Listener) {
@@ -161,8 +161,7 @@ export class Profile {
     const cdp = await this.context.browser()!.newBrowserCDPSession()
     const { processInfo } = await cdp.send('SystemInfo.getProcessInfo')
     await cdp.detach()
-    // The browser itself first: it must not see the others go.
-    this.#all = [...processInfo].sort((a, b) => Number(b.type === 'browser') - Number(a.type === 'browser')).map(p => p.id)
+    this.#browser = processInfo.find(p => p.type === 'browser')!.id
     this.#renderers = processInfo.filter(p => p.type === 'renderer').map(p => p.id)
     return this.#renderers
   }
@@ -172,15 +171,25 @@ export class Profile {
 
   /**
    * The browser with all its processes, as a power cut does. It ends when none is left: one that lived
-   * on would write to the files that the next browser has opened.
+   * on would hold the files of the databases, and write to them, when the next browser opens them.
    */
   async killBrowser (): Promise<void> {
     const context = this.context
     const closed = new Promise<void>(resolve => { context.once('close', () => { resolve() }) })
-    for (const pid of this.#all) signal(pid, 'SIGKILL')
+    // The browser itself first: it must not see the others go.
+    const all = family(this.#browser)
+    for (const pid of all) signal(pid, 'SIGKILL')
     await closed
-    const deadline = Date.now() + DEAD_MS
-    while (this.#all.some(alive) && Date.now() < deadline) await new Promise(resolve => setTimeout(resolve, 20))
+    for (const deadline = Date.now() + DEAD_MS; all.some(alive); await new Promise(resolve => setTimeout(resolve, 20))) {
+      if (Date.now() > deadline) throw new Error(`processes ${all.filter(alive).join(', ')} of a killed browser live on`)
+    }
+  }
+
+  /** What the browser's own log of its databases says, for a failure that is the browser's. */
+  async databaseLog (): Promise<string> {
+    const folder = join(this.#dir, 'Default', 'IndexedDB')
+    const logs = (await readdir(folder, { recursive: true }).catch(() => [])).filter(name => /LOG(\.old)?$/.test(name))
+    return (await Promise.all(logs.map(async name => `${name}:\n${(await readFile(join(folder, name), 'utf8')).split('\n').slice(-30).join('\n')}`))).join('\n')
   }
 
   async pressure (): Promise<void> {
@@ -205,6 +214,23 @@ export async function openPage (context: BrowserContext): Promise<Page> {
       await new Promise(resolve => setTimeout(resolve, 300 * i))
     }
   }
+}
+
+/** A process and all that come from it, itself first. */
+function family (root: number): number[] {
+  const parents = new Map<number, number>()
+  for (const name of readdirSync('/proc')) {
+    if (!/^\d+$/.test(name)) continue
+    try {
+      const [, parent] = /^\d+ \(.*\) \S (\d+) /s.exec(readFileSync(`/proc/${name}/stat`, 'utf8'))!
+      parents.set(Number(name), Number(parent))
+    } catch {
+      // It has ended meanwhile.
+    }
+  }
+  const found = [root]
+  for (const pid of found) for (const [child, parent] of parents) if (parent === pid) found.push(child)
+  return found
 }
 
 /** A process that has ended and was not yet reaped counts as dead where that can be seen. */

@@ -58,6 +58,7 @@ function summary (o: Options, world: World, f: Figures, seconds: number): object
     blocks: world.oracle.blocks.size - 1,
     height: world.oracle.top,
     blocksChecked: f.blocksChecked,
+    notYetOpened: f.notYetOpened,
     blocksInFlight: f.inFlight,
     creditsChecked: f.creditsChecked,
     transfersSent: f.transactionsSent,

@@ -20,8 +20,8 @@ export interface Dump {
   readonly slices: readonly Row[]
 }
 
-/** `gone`: databases that are not there, or without their stores. */
-export interface ProfileDump { readonly nodes: readonly Dump[], readonly gone: readonly string[], readonly seed: string | undefined }
+/** `gone`: databases that are not there, or without their stores; `notYet`: times the browser could not open one. */
+export interface ProfileDump { readonly nodes: readonly Dump[], readonly gone: readonly string[], readonly notYet: number, readonly seed: string | undefined }
 
 const PATH = 'perturb-witness'
 
@@ -84,14 +84,29 @@ async function readAll (o: { readonly names: readonly string[], readonly known: 
     for (const byte of value) s += String.fromCharCode(byte)
     return btoa(s)
   }
+  // As the app does (src/storage/steadyOpen.ts): a browser that has just come back may not have the files yet.
+  const steadily = async <T>(ask: () => Promise<T>): Promise<T> => {
+    for (const pause of [200, 500, 1_000, 2_000, 3_500]) {
+      try {
+        return await ask()
+      } catch (e) {
+        if (!(e instanceof Error) || !e.message.includes('backing store')) throw e
+        notYet++
+        await new Promise(resolve => setTimeout(resolve, pause))
+      }
+    }
+    return await ask()
+  }
+  const open = async (name: string): Promise<IDBDatabase> => await steadily(async () => await answer(indexedDB.open(name)))
+  let notYet = 0
   const known = new Set(o.known)
   const nodes: Dump[] = []
   const gone: string[] = []
   // Opening one that is not there would make it, and hide the loss from the app.
-  const there = new Set((await indexedDB.databases()).map(d => d.name))
+  const there = new Set((await steadily(async () => await indexedDB.databases())).map(d => d.name))
   for (const name of o.names) {
     if (!there.has(name)) { gone.push(name); continue }
-    const db = await answer(indexedDB.open(name))
+    const db = await open(name)
     if (['headers', 'bodies', 'pool', 'meta'].some(store => !db.objectStoreNames.contains(store))) {
       db.close()
       gone.push(name)
@@ -119,11 +134,11 @@ async function readAll (o: { readonly names: readonly string[], readonly known: 
     })
     db.close()
   }
-  if (!there.has('commonweight-wallet')) return { nodes, gone, seed: undefined }
-  const wallet = await answer(indexedDB.open('commonweight-wallet'))
+  if (!there.has('commonweight-wallet')) return { nodes, gone, notYet, seed: undefined }
+  const wallet = await open('commonweight-wallet')
   const record = wallet.objectStoreNames.contains('wallet') ? await answer(wallet.transaction('wallet').objectStore('wallet').get('wallet') as IDBRequest<{ readonly seed: Uint8Array } | undefined>) : undefined
   wallet.close()
-  return { nodes, gone, seed: record === undefined ? undefined : text(record.seed) }
+  return { nodes, gone, notYet, seed: record === undefined ? undefined : text(record.seed) }
 }
 
 async function dropBlock (o: { readonly name: string, readonly hash: string }): Promise<void> {

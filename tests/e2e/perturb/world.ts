@@ -27,6 +27,8 @@ export interface Figures {
   blocksChecked: number
   /** Blocks of others that a dead tab had shown and not yet written: fetched again. */
   inFlight: number
+  /** Times a browser that had just come back could not open a database yet. */
+  notYetOpened: number
   /** Accounts compared with the ledger of the chain they follow. */
   creditsChecked: number
   transactionsSent: number
@@ -55,7 +57,7 @@ export class World implements Listener {
   readonly figures: Figures = {
     kills: { crash: 0, close: 0, renderers: 0, browser: 0, boot: 0, power: 0 },
     others: { reload: 0, freeze: 0, cut: 0, relay: 0, throttle: 0, stop: 0, pressure: 0 },
-    atCommit: 0, blocksChecked: 0, inFlight: 0, creditsChecked: 0, transactionsSent: 0, transactionsChecked: 0, slicesChecked: 0, returns: 0, returnsHeard: 0, duplicateSlices: 0, backMs: [], workingMs: []
+    atCommit: 0, blocksChecked: 0, inFlight: 0, notYetOpened: 0, creditsChecked: 0, transactionsSent: 0, transactionsChecked: 0, slicesChecked: 0, returns: 0, returnsHeard: 0, duplicateSlices: 0, backMs: [], workingMs: []
   }
 
   /** Losses are kept and not said, where they are planted. */
@@ -161,7 +163,14 @@ export class World implements Listener {
 
   async #read (profile: Profile, dead: readonly Identity[], diedAt: number, own: (who: Identity) => readonly KnownBlock[]): Promise<Map<Identity, Checked>> {
     const known = [...this.oracle.blocks.values()].filter(b => b.body !== undefined && b.height > this.oracle.top - 250).map(b => b.hash)
-    const dump: ProfileDump = await profile.witness.read(profile.context, dead.map(d => d.database), known)
+    let dump: ProfileDump
+    try {
+      dump = await profile.witness.read(profile.context, dead.map(d => d.database), known)
+    } catch (e) {
+      throw new Error(`${e instanceof Error ? e.message : String(e)}\n${await profile.databaseLog()}`)
+    }
+    this.figures.notYetOpened += dump.notYet
+    if (dump.gone.length > 0) process.stderr.write(`${dump.gone.join(', ')} gone; ${await profile.databaseLog()}\n`)
     const checked = new Map<Identity, Checked>()
     const f = this.figures
     for (const who of dead) {

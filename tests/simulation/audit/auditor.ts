@@ -52,13 +52,13 @@ export class Auditor {
   readonly #all: Violation[] = []
   readonly #replayer: Replayer
 
-  /** `benchmark`: the encoded spec of the job in the genesis block. `verify`: where others of the process remember signatures too. */
-  constructor (params: AuditParams, benchmark: Uint8Array, verify: Verify = signatureChecker()) {
+  /** `benchmark`: the encoded spec of the job in the genesis block, `offerShare` its share. `verify`: where others of the process remember signatures too. */
+  constructor (params: AuditParams, benchmark: Uint8Array, verify: Verify = signatureChecker(), offerShare?: number) {
     this.params = params
     this.#verify = verify
     const spec = readSpec(benchmark)
     if ('wrong' in spec) throw new Error(`no spec: ${spec.wrong}`)
-    this.genesis = this.#genesis(benchmark, spec.value)
+    this.genesis = this.#genesis(benchmark, spec.value, offerShare)
     this.#entries.set(this.genesis.id, this.genesis)
     this.#replayer = new Replayer(this.genesis)
   }
@@ -166,10 +166,10 @@ export class Auditor {
     return { ...replayed, violations: this.#name(id, entry.height, replayed.findings) }
   }
 
-  #genesis (benchmark: Uint8Array, spec: Spec): Entry {
+  #genesis (benchmark: Uint8Array, spec: Spec, offerShare: number | undefined): Entry {
     const { params } = this
     const hash = H('genesis', Buffer.from(genesisText(params, hexOf(specHash(benchmark))), 'ascii'))
-    const ledger = Ledger.genesis(benchmark, spec, hexOf(stateHash(firstState(spec))))
+    const ledger = Ledger.genesis(benchmark, spec, hexOf(stateHash(firstState(spec))), offerShare)
     const header = {
       template: {
         version: 1, chain: hash, height: 0, parent: ZEROS, time: 0, target: params.genesisTarget, bodyRoot: ZEROS, stateRoot: rootOf(snapshotOf(ledger)),

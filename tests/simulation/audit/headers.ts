@@ -8,14 +8,6 @@ import type { Entry } from './tree.ts'
 import type { Finding } from './violations.ts'
 import type { Claim } from './wire.ts'
 
-/** Of the last blocks up to `tip`, genesis aside. */
-function medianTime (p: AuditParams, tip: Entry): number {
-  const times: number[] = []
-  for (let e: Entry | undefined = tip; e !== undefined && e.height > 0 && times.length < p.medianBlocks; e = e.parent) times.push(e.header.template.time)
-  times.sort((x, y) => x - y)
-  return times.length === 0 ? 0 : times[Math.floor(times.length / 2)]
-}
-
 const most = (x: bigint, y: bigint): bigint => x > y ? x : y
 const least = (x: bigint, y: bigint): bigint => x < y ? x : y
 
@@ -25,7 +17,7 @@ export function targetOn (p: AuditParams, parent: Entry): bigint {
   const T = BigInt(p.blockIntervalMs)
   const N = BigInt(p.retargetWindow)
   const took = BigInt(parent.header.template.time - parent.parent!.header.template.time)
-  const s = least(most(took, -5n * T), (N + 1n) * T)
+  const s = least(took, (N + 1n) * T)
   return least(most(parent.header.template.target * (N * T + s - T) / (N * T), 1n), p.maxTarget)
 }
 
@@ -52,8 +44,7 @@ export function headerFindings (p: AuditParams, chain: Hex, parent: Entry, claim
   must(hexOf(t.chain) === chain, 'header-chain', hexOf(t.chain))
   must(t.height === parent.height + 1, 'header-height', `height ${t.height} on ${parent.height}`)
   must(t.time <= Number.MAX_SAFE_INTEGER, 'header-time-range', `time ${t.time}`)
-  const median = medianTime(p, parent)
-  must(t.time > median, 'header-time-old', `time ${t.time}, the median is ${median}`)
+  must(t.time > parent.header.template.time, 'header-time-old', `time ${t.time}, that of its parent is ${parent.header.template.time}`)
   const target = targetOn(p, parent)
   must(t.target === target, 'header-target', `target ${t.target}, must be ${target}`)
   const q = ancestorAt(parent, drawingHeight(p, parent.height + 1))!

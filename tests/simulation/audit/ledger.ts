@@ -44,11 +44,11 @@ export class Ledger {
   /** What the last block credited. */
   credited: Credit[] = []
 
-  static genesis (specBytes: Uint8Array, spec: Spec, stateHash: Hex): Ledger {
+  static genesis (specBytes: Uint8Array, spec: Spec, stateHash: Hex, offerShare: number = OFFER_WHOLE): Ledger {
     const ledger = new Ledger()
     ledger.jobs.push({
       id: hexOf(jobId(specBytes, ZEROS, 0)), specBytes, spec, owner: NO_HASH, status: 'benchmark', round: 0, seal: NO_HASH, stateHash, sealAnchorHeight: 0,
-      escrow: 0n, escrowLeft: 0n, price: 0n, burn: 0n, postedAt: 0, deadline: 0, cancelsAt: 0, endedAt: 0, offerShare: OFFER_WHOLE
+      escrow: 0n, escrowLeft: 0n, price: 0n, burn: 0n, postedAt: 0, deadline: 0, cancelsAt: 0, endedAt: 0, offerShare
     })
     return ledger
   }

@@ -12,7 +12,6 @@ export interface AuditParams {
   readonly maxTarget: bigint
   /** How far a block's time may be ahead of a clock, ms; each node's own affair, and not in the genesis hash. */
   readonly futureMs: number
-  readonly medianBlocks: number
   readonly rhoDelay: number
   readonly committeeBlocks: number
   readonly anchorAgeMax: number
@@ -61,7 +60,7 @@ export const JOB_DRAW_CAP = 192
 export function genesisText (p: AuditParams, specHash: string): string {
   const lines: ReadonlyArray<readonly [string, string | number | bigint]> = [
     ['version', VERSION], ['name', p.name], ['blockIntervalMs', p.blockIntervalMs], ['retargetWindow', p.retargetWindow],
-    ['genesisTarget', p.genesisTarget], ['maxTarget', p.maxTarget], ['medianBlocks', p.medianBlocks], ['rhoDelay', p.rhoDelay],
+    ['genesisTarget', p.genesisTarget], ['maxTarget', p.maxTarget], ['rhoDelay', p.rhoDelay],
     ['committeeBlocks', p.committeeBlocks], ['anchorAgeMax', p.anchorAgeMax], ['randomnessAgeMax', p.randomnessAgeMax],
     ['maturity', p.maturity], ['subsidy', p.subsidy], ['halvingBlocks', p.halvingBlocks], ['minerCountBlocks', p.minerCountBlocks],
     ['minFee', p.minFee], ['minSliceCost', p.minSliceCost], ['cancelDelay', p.cancelDelay],

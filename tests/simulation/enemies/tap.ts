@@ -68,6 +68,7 @@ export class TappedNetwork implements Network {
 /** Slices and replays go through `runSlice`, everything else as before. */
 export function tappedCompute (inner: Compute, runSlice: (task: SliceTask, priority: Priority) => Promise<SliceResult>): Compute {
   return {
+    ready: async () => { await inner.ready() },
     runSlice,
     evaluate: async task => await inner.evaluate(task),
     predict: async task => await inner.predict(task),

@@ -1,7 +1,7 @@
 /**
  * Plays with the times of its blocks: always as far ahead as others take (so that whoever's clock is
- * behind has to wait), or always as old as the median allows (so that the target, which reads the
- * times of single blocks, is moved for everybody).
+ * behind has to wait), or always a millisecond younger than the parent (so that the target, which
+ * reads the times of single blocks, is moved for everybody).
  */
 import { Deeds, type Squad } from './squad.ts'
 import { SideMiner, StateTap } from './sideMiner.ts'
@@ -29,7 +29,7 @@ export function timestamps (game: TimeGame = 'behind'): Squad {
             tab,
             states,
             parent: () => node!.chain.head(),
-            // 0 is older than any median: the least that is allowed is taken instead.
+            // 0 is older than any parent: the least that is allowed is taken instead.
             timeMs: () => game === 'ahead' ? clock.now() + tab.world.params.futureMs - EDGE_MS : 0,
             won: async block => {
               deeds.add(`blocks dated ${game}`)
