@@ -234,7 +234,7 @@ export class WebTorrentSwarm implements Swarm {
   async #start (): Promise<Client> {
     const WebTorrent = await (this.#o.load ?? loadWebTorrent)()
     const client = new WebTorrent({
-      dht: false, lsd: false, utPex: false, natUpnp: false, natPmp: false, webSeeds: false,
+      dht: false, lsd: false, utPex: false, natUpnp: false, natPmp: false, webSeeds: false, utp: false,
       tracker: this.#o.trackers.length === 0 ? false : { rtcConfig: { iceServers: [...this.#o.iceServers] } }
     })
     client.on('error', this.#o.onError)

@@ -82,6 +82,8 @@ export interface ClientOptions {
   readonly utPex: false
   readonly natUpnp: false
   readonly natPmp: false
+  /** A native addon that a page has not, and the bridge does not need. */
+  readonly utp: false
   readonly webSeeds: false
   readonly tracker: false | { readonly rtcConfig: RTCConfiguration }
 }
