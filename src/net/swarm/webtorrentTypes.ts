@@ -82,7 +82,7 @@ export interface ClientOptions {
   readonly utPex: false
   readonly natUpnp: false
   readonly natPmp: false
-  /** A native addon that a page has not, and the bridge does not need. */
+  /** A native addon; a page has none. */
   readonly utp: false
   readonly webSeeds: false
   readonly tracker: false | { readonly rtcConfig: RTCConfiguration }
