@@ -16,7 +16,7 @@ const NOT_FUZZED: Readonly<Record<string, string>> = {
   'src/node/syncServer.ts#parse': 'reads no bytes: it unwraps what decode has answered',
   'src/ui/router.ts#decoded': 'part of parseRoute, which is',
   'src/ui/parts/Values.tsx#parseValues': 'typed by the user for one record, split at blanks and matched digit by digit; tests/ui/try.test.tsx',
-  'src/ui/views/LibraryLimits.tsx#parseAmount': 'typed by the user into one field, matched digit by digit; the node bounds it; tests/ui/library.test.tsx',
+  'src/ui/views/LibraryLimits.tsx#parseAmount': 'typed by the user into one field, matched digit by digit; the node bounds it; tests/ui/torrents.test.ts',
   'server/options.ts#parseOptions': 'the flags of whoever starts the server'
 }
 
