@@ -1,6 +1,6 @@
 /** A package without types of its own: as much of it as is used. */
 declare module 'bittorrent-tracker/server' {
-  export interface TrackerSocket extends import('ws').WebSocket {
+  export type TrackerSocket = import('ws').WebSocket & {
     upgradeReq: import('node:http').IncomingMessage | null
     /** Its listener, which it takes away again when the socket ends. */
     onMessageBound: ((data: Buffer) => void) | null

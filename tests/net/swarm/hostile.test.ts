@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Bencoded, encodeBencoded } from '../../../src/core/torrent/bencode.ts'
 import { makeMetainfo, wrapInfo } from '../../../src/core/torrent/metainfo.ts'
-import { FALSE_HAVE_MAX, MAX_METADATA_BYTES, UNASKED_BYTES_MAX } from '../../../src/net/swarm/bounds.ts'
+import { FALSE_HAVE_MAX, LINK_MESSAGES_BURST, MAX_METADATA_BYTES, UNASKED_BYTES_MAX } from '../../../src/net/swarm/bounds.ts'
 import { WIRE_PROTOCOL } from '../../../src/net/swarm/btStream.ts'
 import { MAX_LINK_MESSAGE_BYTES, type Offence, type SwarmEvent } from '../../../src/ports/swarm.ts'
 import { connected, realNode, type RealNode } from './nodes.ts'
@@ -92,6 +92,12 @@ const DEEDS: Readonly<Record<Offence, Deed>> = {
       peer.piece(PIECES - 1, 0, new Uint8Array(16384))
       if (sent % (64 * 16384) === 0) await new Promise(resolve => { setTimeout(resolve, 5) })
     }
+    return peer
+  },
+  'message-flood': async hash => {
+    const peer = await open(hash)
+    await until('the link', () => peer.extensions.has('cw_receipt'))
+    for (let i = 0; i < 4 * LINK_MESSAGES_BURST; i++) peer.message(EXTENDED, Uint8Array.of(peer.extensions.get('cw_receipt')!), Uint8Array.of(0))
     return peer
   },
   'message-too-large': async hash => {
