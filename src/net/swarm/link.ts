@@ -4,7 +4,7 @@
  */
 import type { PeerId } from '../../ports/network.ts'
 import { MAX_LINK_MESSAGE_BYTES, type InfoHash, type LinkId, type Offence, type SwarmLink } from '../../ports/swarm.ts'
-import { FALSE_HAVE_MAX, LINK_MESSAGES_BURST, LINK_MESSAGES_PER_SECOND, MAX_METADATA_BYTES, SLOW_BYTES, SLOW_MS, UNASKED_BYTES_MAX } from './bounds.ts'
+import { FALSE_HAVE_MAX, LINK_MESSAGES_BURST, LINK_MESSAGES_PER_SECOND, MAX_METADATA_BYTES, MAX_WIRE_MESSAGE_BYTES, SLOW_BYTES, SLOW_MS, UNASKED_BYTES_MAX, UNASKED_SHARE } from './bounds.ts'
 import type { ExtendedHandshake, Wire, WireExtension, WireExtensionClass } from './webtorrentTypes.ts'
 
 /** Name of the extension in the handshake's dictionary. */
@@ -63,6 +63,13 @@ export class Link {
     // Who is served is decided by WebTorrent's tit for tat, among those whom the node allows.
     this.#unchoke = wire.unchoke.bind(wire)
     wire.unchoke = () => { if (this.#allowed) this.#unchoke() }
+    const parse = wire._parse.bind(wire)
+    wire._parse = (bytes, parser) => {
+      parse(bytes, parser)
+      // After its end a wire waits for what never comes.
+      if (bytes <= MAX_WIRE_MESSAGE_BYTES || wire.destroyed || bytes > 0xffffffff) return
+      d.events.offence(this, 'message-too-large', true, `a message of ${bytes} bytes`)
+    }
     const request = wire.request.bind(wire)
     wire.request = (piece, offset, length, callback) => {
       request(piece, offset, length, (error, bytes) => {
@@ -121,7 +128,7 @@ export class Link {
   watch (throttled: boolean): void {
     const now = this.#d.now()
     const { wire } = this
-    if (wire.downloaded - this.down > UNASKED_BYTES_MAX) this.#d.events.offence(this, 'unasked-bytes', true, `${wire.downloaded - this.down} bytes that were not asked for`)
+    if (wire.downloaded - this.down > UNASKED_BYTES_MAX + this.down / UNASKED_SHARE) this.#d.events.offence(this, 'unasked-bytes', true, `${wire.downloaded - this.down} bytes that were not asked for`)
     if (throttled || wire.peerChoking || wire.requests.length === 0 || this.down - this.#usefulDown >= SLOW_BYTES) {
       this.#usefulAt = now
       this.#usefulDown = this.down

@@ -121,6 +121,17 @@ describe('a peer is caught', () => {
   test('the numbers are those of the bounds', () => { expect([FALSE_HAVE_MAX, MAX_METADATA_BYTES]).toEqual([64, 4 * 1024 * 1024]) })
 })
 
+test('a message of the wire that is announced as two gigabytes is not waited for', async () => {
+  const hash = await wanted()
+  const peer = await open(hash)
+  await until('the link', () => peer.extensions.size > 0)
+  peer.raw(Uint8Array.of(0x7f, 0xff, 0xff, 0xff))
+  await until('the offence', () => offenceOf(hash) !== undefined)
+  expect(offenceOf(hash)).toMatchObject({ offence: 'message-too-large', sole: true, link: { peer: cheat.name } })
+  await until('the end of the link', () => peer.closed)
+  await victim.swarm.remove(hash)
+})
+
 test('a set whose names climb is refused by name, whoever sends its metadata', async () => {
   const info = encodeBencoded({ entries: new Map<string, Bencoded>([['length', 5], ['name', new TextEncoder().encode('../../etc/passwd')], ['piece length', 16384], ['pieces', new Uint8Array(20)]]) })
   const hash = createHash('sha1').update(info).digest('hex')
