@@ -390,7 +390,7 @@ export class Chain implements ChainService {
     if (top === undefined) return { height: 0 }
     const wanted = Math.max(0, top - this.#params.historyBlocks)
     const branch = await this.#store.branch(Math.max(0, wanted - SNAPSHOT_BLOCKS))
-    this.#tree = new BlockTree(await this.#loadBase(wanted, branch), this.#params.joinReplayBlocks)
+    this.#tree = new BlockTree(await this.#loadBase(wanted, top, branch), this.#params.joinReplayBlocks)
     const base = this.#tree.base.meta.height
     const bad: Array<{ height: number, key: Hex }> = []
     let problem: string | undefined
@@ -434,10 +434,10 @@ export class Chain implements ChainService {
   }
 
   /** A snapshot on a side branch would keep this node on that branch for ever. */
-  async #loadBase (height: number, branch: ReadonlyMap<number, Hex>): Promise<TreeNode> {
+  async #loadBase (height: number, top: number, branch: ReadonlyMap<number, Hex>): Promise<TreeNode> {
     if (height === 0) return this.#genesisNode()
     for await (const s of this.#store.snapshots(height)) {
-      if ((branch.get(s.height) ?? s.hash) !== s.hash) continue
+      if (s.height > top || (branch.get(s.height) ?? s.hash) !== s.hash) continue
       const stored = await this.#store.header(s.height, s.hash)
       if (stored === undefined || s.ledger.height !== s.height || toHex(ledgerRoot(s.ledger)) !== toHex(stored.header.template.stateRoot)) continue
       const ledgers = [s.ledger, ...s.before]

@@ -7,7 +7,7 @@ import type { FieldError, LibraryNote, LibrarySettings, LibraryView, Outcome } f
 import { type AnnouncedItem, SHARE_ALL, type SignedNote } from '../core/codec/library.ts'
 import { fromHex } from '../core/codec/ssz.ts'
 import { parseMagnet } from '../core/torrent/magnet.ts'
-import { decodeMetainfo, type Metainfo, torrentWithTracker } from '../core/torrent/metainfo.ts'
+import { decodeMetainfo, type Metainfo, torrentWithTracker, wrapInfo } from '../core/torrent/metainfo.ts'
 import { utf8Bytes } from '../core/training/utf8.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Network, PeerId } from '../ports/network.ts'
@@ -58,6 +58,9 @@ export interface Entry {
 }
 
 const refuse = (field: string, message: string): { readonly ok: false, readonly errors: readonly FieldError[] } => ({ ok: false, errors: [{ field, message }] })
+const FULL = `at most ${MAX_ITEMS} sets: remove one`
+/** Bytes of it that are here. */
+const here = (e: Entry): number => e.live?.haveBytes ?? e.storedBytes
 const mib = (bytes: number): string => `${Math.ceil(bytes / 1024 / 1024)} MiB`
 
 export class Library {
@@ -136,6 +139,7 @@ export class Library {
   }
 
   async share (files: readonly File[], said: Omit<LibraryNote, 'publisher'> & { readonly name: string }): Promise<Outcome<{ readonly infoHash: string }>> {
+    if (this.#entries.size >= MAX_ITEMS) return refuse('files', FULL)
     const bytes = files.reduce((n, f) => n + f.size, 0)
     if (bytes === 0) return refuse('files', 'there is nothing in them')
     const fault = writeNote(this.#d.chain, this.#d.key, '00'.repeat(20), bytes, said)
@@ -158,7 +162,8 @@ export class Library {
     if (typeof source !== 'string') {
       const m = decodeMetainfo(source)
       if (!m.ok) return refuse('source', `this .torrent is refused: ${m.reason} (${m.detail})`)
-      return await this.#add(m.value.infoHash, { torrent: source, metainfo: m.value, name: m.value.name })
+      // Without what stands beside `info`: its own trackers would be asked.
+      return await this.#add(m.value.infoHash, { torrent: wrapInfo(m.value.info), metainfo: m.value, name: m.value.name })
     }
     const magnet = parseMagnet(source)
     if (magnet === undefined) return refuse('source', 'a magnet link, an infohash of 40 hex digits, or a .torrent file is expected')
@@ -172,7 +177,7 @@ export class Library {
       return await this.#add(infoHash, { name: '', note: this.#table.note(infoHash) })
     }
     if (e.metainfo !== undefined) {
-      const room = await this.#makeRoom(e.metainfo.bytes - e.storedBytes, infoHash)
+      const room = await this.#makeRoom(e.metainfo.bytes - here(e), infoHash)
       if (room !== undefined) return refuse('budget', room)
     }
     await this.#put(infoHash, e, { paused: 0, usedAt: this.#d.clock.now() })
@@ -224,8 +229,16 @@ export class Library {
   }
 
   async #add (infoHash: InfoHash, what: { readonly torrent?: Uint8Array, readonly metainfo?: Metainfo, readonly note?: SignedNote, readonly own?: boolean, readonly name: string }): Promise<Outcome<{ readonly infoHash: string }>> {
-    if (this.#entries.has(infoHash)) return await this.fetch(infoHash)
-    if (this.#entries.size >= MAX_ITEMS) return refuse('source', `at most ${MAX_ITEMS} sets: remove one`)
+    const known = this.#entries.get(infoHash)
+    if (known !== undefined) {
+      if (what.own === true) {
+        await this.#put(infoHash, known, { own: 1, note: what.note === undefined ? known.record.note : [what.note] })
+        // All of it has just been written: it is verified, not fetched.
+        if (known.live?.state !== 'complete') await this.#leave(infoHash, known)
+      }
+      return await this.fetch(infoHash)
+    }
+    if (this.#entries.size >= MAX_ITEMS) return refuse('source', FULL)
     const now = this.#d.clock.now()
     const note = what.note ?? this.#table.note(infoHash)
     const e: Entry = {
@@ -279,16 +292,17 @@ export class Library {
     if (this.#entries.get(infoHash) === e) await this.#store.putItem(infoHash, e.record)
   }
 
-  #used (): number { return [...this.#entries.values()].reduce((n, e) => n + (e.live?.haveBytes ?? e.storedBytes), 0) }
+  #used (): number { return [...this.#entries.values()].reduce((n, e) => n + here(e), 0) }
 
   /** Evicts until `more` bytes fit; what stands in the way, in words, if they cannot. */
   async #makeRoom (more: number, keep: InfoHash | undefined): Promise<string | undefined> {
     const { budget } = this.#settings
-    // What is still being fetched will need its whole size.
-    const promised = (): number => [...this.#entries].reduce((n, [name, e]) => n + (name === keep ? e.live?.haveBytes ?? e.storedBytes : e.record.paused === 1 ? e.storedBytes : Math.max(e.metainfo?.bytes ?? 0, e.storedBytes)), 0)
-    const fetching = (e: Entry): boolean => e.record.paused === 0 && e.live?.state !== 'complete'
-    const oldest = [...this.#entries].filter(([name, e]) => name !== keep && e.record.own === 0 && !fetching(e)).sort(([, a], [, b]) => a.record.usedAt - b.record.usedAt)
-    if (promised() - oldest.reduce((n, [, e]) => n + (e.live?.haveBytes ?? e.storedBytes), 0) + more > budget && more > 0) {
+    const active = (e: Entry): boolean => e.record.paused === 0 && e.problem === undefined
+    // What is still being fetched will need its whole size; what stopped holds what it has.
+    const promised = (): number => [...this.#entries].reduce((n, [name, e]) => n + (name === keep || !active(e) ? here(e) : Math.max(e.metainfo?.bytes ?? 0, e.storedBytes)), 0)
+    const fetching = (e: Entry): boolean => active(e) && e.live?.state !== 'complete'
+    const oldest = [...this.#entries].filter(([name, e]) => name !== keep && e.record.own === 0 && !fetching(e) && here(e) > 0).sort(([, a], [, b]) => a.record.usedAt - b.record.usedAt)
+    if (promised() - oldest.reduce((n, [, e]) => n + here(e), 0) + more > budget && more > 0) {
       return `it takes ${mib(more)}; the budget of ${mib(budget)} has no such room beside what is being fetched and what you share yourself: raise it, or remove something`
     }
     for (const [name] of oldest) {
@@ -349,7 +363,8 @@ export class Library {
     this.#status = status
     for (const item of status.items) {
       const entry = this.#entries.get(item.infoHash)
-      if (entry === undefined) continue
+      // Said before it left the swarm.
+      if (entry === undefined || entry.record.paused === 1 || entry.problem !== undefined) continue
       const uploaded = item.up > (entry.live?.up ?? 0)
       entry.live = item
       if (uploaded) entry.record = { ...entry.record, usedAt: this.#d.clock.now() }
@@ -375,6 +390,8 @@ export class Library {
     const room = await this.#makeRoom(m.value.bytes, infoHash)
     if (room === undefined) return await this.#d.swarm.follow(infoHash, { torrent, fetch: true })
     entry.problem = room
+    // Not fetched after a reload either, until it is asked for again and there is room.
+    await this.#put(infoHash, entry, { paused: 1 })
     await this.#leave(infoHash, entry)
   }
 

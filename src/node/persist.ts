@@ -8,7 +8,7 @@
  *   bodies  <height>/<hash>    body
  *   ledger  <height>/<hash>    snapshot
  *   meta    chain/condemned    contributions proved wrong
- *           chain/head         hash of the newest block of the chain that is followed
+ *           chain/head         hash and height of the newest block of the chain that is followed
  *
  * Writes are a queue: each commit is whole blocks, parents first, so that a crash between two commits
  * leaves a shorter chain and nothing else. Whoever must not be ahead of the disk awaits written(). If a
@@ -46,6 +46,9 @@ const SnapshotRecord = new ContainerType({
   before: new ListCompositeType(byteList(MAX_LEDGER_BYTES), 64)
 })
 const SNAPSHOT_RECORD_BYTES = 2 * MAX_LEDGER_BYTES
+
+const FollowedRecord = new ContainerType({ hash: Bytes32, height: U32 })
+const FOLLOWED_RECORD_BYTES = 36
 
 const CondemnedRecord = new ListCompositeType(Bytes32, CONDEMNED_KEPT)
 
@@ -148,8 +151,8 @@ export class ChainStore {
   }
 
   /** Which chain is followed is more than which is heaviest: work taken on trust does not replace work that was redone. */
-  follow ({ hash }: BlockMeta): void {
-    this.#enqueue({ bytes: 0, ops: () => [{ op: 'put', store: 'meta', key: 'chain/head', value: hash }] })
+  follow ({ hash, height }: BlockMeta): void {
+    this.#enqueue({ bytes: 0, ops: () => [{ op: 'put', store: 'meta', key: 'chain/head', value: FollowedRecord.serialize({ hash, height }) }] })
   }
 
   /** When everything so far is on disk, or cannot be written now. */
@@ -267,7 +270,10 @@ export class ChainStore {
     return await this.#storage.get('bodies', blockKey(height, hash))
   }
 
+  /** Of the chain that was followed; of the highest block where that is not known. What is taken on trust beside it may be far longer. */
   async topHeight (): Promise<number | undefined> {
+    const followed = await this.#followed()
+    if (followed !== undefined && await this.header(followed.height, followed.key) !== undefined) return followed.height
     const [last] = await this.#storage.keys('headers', { from: 'n/', to: 'n0', reverse: true, limit: 1 })
     return last === undefined ? undefined : parseInt(last.slice(2, 10), 16)
   }
@@ -288,7 +294,7 @@ export class ChainStore {
       if (tip === undefined || d.value.work > tip.work) tip = d.value
     }
     const branch = new Map<number, Hex>()
-    for (let h = (followed === undefined ? undefined : headers.get(followed)) ?? tip; h !== undefined; h = headers.get(toHex(h.header.template.parent))) branch.set(h.header.template.height, toHex(h.hash))
+    for (let h = (followed === undefined ? undefined : headers.get(followed.key)) ?? tip; h !== undefined; h = headers.get(toHex(h.header.template.parent))) branch.set(h.header.template.height, toHex(h.hash))
     return branch
   }
 
@@ -304,9 +310,10 @@ export class ChainStore {
     }
   }
 
-  async #followed (): Promise<Hex | undefined> {
+  async #followed (): Promise<{ readonly key: Hex, readonly height: number } | undefined> {
     const v = await this.#storage.get('meta', 'chain/head')
-    return v?.length === 32 ? toHex(v) : undefined
+    const d = v === undefined ? undefined : decode(FollowedRecord, v, FOLLOWED_RECORD_BYTES)
+    return d?.ok === true ? { key: toHex(d.value.hash), height: d.value.height } : undefined
   }
 
   /** Every stored block above `height`: those of `first`, then the others, ascending; damaged ones by name. */

@@ -24,6 +24,13 @@ export const SIGN_BYTES = 1024 * 1024
 export const SIGN_MS = 1_000
 /** Sent and not signed for: more is not given on credit. */
 export const CREDIT_BYTES = 8 * 1024 * 1024
+/** And a sixteenth of what was signed for: blocks that were given up on the way are sent, and signed for by nobody. */
+const LOST_SHARE = 16
+/** What its links left unsigned shortens the credit of a peer's next ones, and ends it above this; a credit is forgiven in FORGIVE_MS. */
+export const DEBT_BYTES_MAX = 8 * CREDIT_BYTES
+export const FORGIVE_MS = 30 * 60_000
+/** Peers whose debts are remembered. */
+const DEBTORS_MAX = 1024
 /** A link of a tracker is not used before it is clear that it leads to nobody the mesh leads to as well. */
 export const TRACKER_WAIT_MS = 4_000
 /** A link that moved pieces within this time is in use. */
@@ -77,6 +84,8 @@ interface Account {
 export class Receipts {
   readonly #d: ReceiptsDeps
   readonly #accounts = new Map<LinkId, Account>()
+  /** Bytes that ended links left unsigned, by authenticated name: a new link is no new credit. */
+  readonly #debts = new Map<PeerId, { readonly bytes: number, readonly at: number }>()
 
   constructor (d: ReceiptsDeps) { this.#d = d }
 
@@ -100,7 +109,22 @@ export class Receipts {
     if (link.via === 'tracker') this.#allow(this.#accounts.get(link.id)!, false)
   }
 
-  onUnlink (link: SwarmLink): void { this.#accounts.delete(link.id) }
+  /** `link`: with its last counts. */
+  onUnlink (link: SwarmLink): void {
+    const a = this.#accounts.get(link.id)
+    this.#accounts.delete(link.id)
+    const left = a === undefined ? 0 : link.up - Math.max(a.paid, link.down) - a.paid / LOST_SHARE
+    if (link.peer === undefined || left <= 0) return
+    const bytes = this.#debtOf(link.peer) + left
+    this.#debts.delete(link.peer)
+    this.#debts.set(link.peer, { bytes, at: this.#d.clock.now() })
+    if (this.#debts.size > DEBTORS_MAX) this.#debts.delete(this.#debts.keys().next().value!)
+  }
+
+  #debtOf (peer: PeerId | undefined): number {
+    const d = peer === undefined ? undefined : this.#debts.get(peer)
+    return d === undefined ? 0 : Math.max(0, d.bytes - CREDIT_BYTES * (this.#d.clock.now() - d.at) / FORGIVE_MS)
+  }
 
   /** The counts of all links now. Signs what is due, and serves or not. */
   async onCounts (links: readonly SwarmLink[]): Promise<void> {
@@ -200,11 +224,14 @@ export class Receipts {
    */
   #serve (now: number): void {
     for (const a of this.#accounts.values()) {
+      const debt = this.#debtOf(a.link.peer)
+      // A link may end within a second's bytes again and again: who signs is served all the same, only on shorter credit.
+      const credit = debt > DEBT_BYTES_MAX ? 0 : Math.max(SIGN_BYTES, CREDIT_BYTES + a.paid / LOST_SHARE - debt)
       const unpaid = a.link.up - a.paid
-      const gives = a.link.down + CREDIT_BYTES >= a.link.up
+      const gives = a.link.down + credit >= a.link.up
       const plain = a.link.via === 'tracker' && a.key === undefined
       const known = a.link.via === 'mesh' || now - a.since >= TRACKER_WAIT_MS
-      this.#allow(a, known && (unpaid < CREDIT_BYTES || gives || (plain && !this.#payersWait(a, now))))
+      this.#allow(a, known && (unpaid < credit || gives || (plain && !this.#payersWait(a, now))))
     }
   }
 

@@ -8,7 +8,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
 import { parseOptions } from '../../server/options.ts'
 import { type RunningServer, startServer } from '../../server/server.ts'
-import { MAX_TORRENTS_PER_SOCKET } from '../../server/tracker.ts'
+import { MAX_PEERS_PER_SOCKET, MAX_TORRENTS_PER_SOCKET } from '../../server/tracker.ts'
 
 let folder: string
 let server: RunningServer
@@ -57,6 +57,9 @@ test('ends a socket that names too many torrents, asks too often, or sends too m
     await gone
   }
   await closed(s => { for (let i = 0; i <= MAX_TORRENTS_PER_SOCKET; i++) s.send(announce('c'.repeat(20), String(i).padStart(20, 't'))) })
+  // However the name is written.
+  await closed(s => { for (let i = 0; i <= MAX_TORRENTS_PER_SOCKET; i++) s.send(announce('c'.repeat(20), String(i).padStart(20, 'w')).replace('"info_hash":', '"info_hash" :')) })
+  await closed(s => { for (let i = 0; i <= MAX_PEERS_PER_SOCKET; i++) s.send(announce(String(i).padStart(20, 'p'), HASH)) })
   await closed(s => { for (let i = 0; i < 400; i++) s.send('{}') })
   await closed(s => { s.send('x'.repeat(200 * 1024)) })
   good.send('not even JSON')
@@ -64,4 +67,44 @@ test('ends a socket that names too many torrents, asks too often, or sends too m
   good.send(announce('g'.repeat(20), HASH))
   expect(await next(good)).toMatchObject({ action: 'announce' })
   good.terminate()
+})
+
+test('a message that the tracker would fall over ends its socket, and is no exception of the server', async () => {
+  const thrown: unknown[] = []
+  const onThrown = (e: unknown): void => { thrown.push(e) }
+  const others = process.listeners('uncaughtException')
+  process.removeAllListeners('uncaughtException')
+  process.on('uncaughtException', onThrown)
+  try {
+    const good = await client()
+    good.send(announce('g'.repeat(20), HASH))
+    await next(good)
+    for (const bad of [announce('x'.repeat(20), HASH, { offers: [null] }), JSON.stringify({ action: 'scrape', info_hash: 5 }), JSON.stringify({ action: 'scrape' }), JSON.stringify({ action: 'scrape', info_hash: [], peer_id: { toString: 1 } })]) {
+      const s = await client()
+      s.on('error', () => {})
+      const gone = once(s, 'close')
+      s.send(bad)
+      await gone
+    }
+    good.terminate()
+    expect(thrown).toEqual([])
+  } finally {
+    process.off('uncaughtException', onThrown)
+    for (const l of others) process.on('uncaughtException', l)
+  }
+})
+
+test('nobody takes another out of a torrent', async () => {
+  const [a, b] = [await client(), await client()]
+  const name = 'v'.repeat(20)
+  a.send(announce(name, name))
+  await next(a)
+  b.send(announce(name, name, { event: 'stopped' }))
+  expect(await next(b)).toMatchObject({ 'failure reason': expect.stringContaining('not a peer of this socket') })
+  b.send(announce('b'.repeat(20), name))
+  expect(await next(b)).toMatchObject({ incomplete: 2 })
+  a.send(announce(name, name, { event: 'stopped' }))
+  expect(await next(a)).toMatchObject({ incomplete: 1 })
+  a.terminate()
+  b.terminate()
 })

@@ -101,6 +101,26 @@ describe('restart', () => {
     expect(hex(third.chain.head())).toBe(hex(forged[4].meta))
   })
 
+  it('goes on from the chain it followed, however much longer what is taken on trust beside it was', async () => {
+    const kit = shallow()
+    const disk = new MemoryDisk()
+    const first = rig({ kit, storage: new MemoryStorage(disk) })
+    const own = grow(kit, kit.genesis, 2)
+    await feed(first, own)
+    // Longer than what is kept, with a snapshot of its own for a restart to begin from.
+    const forged = grow(kit, kit.mine(kit.genesis, { miner: keyPair(9) }).meta, 60)
+    await first.chain.submitAs(kit.mine(kit.genesis, { miner: keyPair(9) }).block, { mode: 'ledger' })
+    for (const b of forged) await first.chain.submitAs(b.block, { mode: 'ledger' })
+    expect(hex(first.chain.head())).toBe(hex(own[1].meta))
+    await settle()
+    await first.chain.stop()
+
+    const second = rig({ kit, storage: new MemoryStorage(disk) })
+    expect(await second.chain.loadFromStorage()).toEqual({ height: 2, problem: undefined })
+    expect(hex(second.chain.head())).toBe(hex(own[1].meta))
+    expect(second.chain.baseHeight()).toBe(0)
+  })
+
   it('goes on from the chain it had come to trust, also in the middle of joining', async () => {
     const kit = new ChainKit({ ...shallow().params, joinReplayBlocks: 2 })
     const disk = new MemoryDisk()

@@ -3,10 +3,12 @@ import { describe, expect, test } from 'vitest'
 import { Announcement, SHARE_ALL } from '../../src/core/codec/library.ts'
 import { fromHex } from '../../src/core/codec/ssz.ts'
 import { noteMessage } from '../../src/core/crypto/ids.ts'
+import { decodeMetainfo, torrentWithTracker } from '../../src/core/torrent/metainfo.ts'
 import { MemoryDisk as PieceMemory, type PieceDisk } from '../../src/net/swarm/pieceDisk.ts'
 import { announcementFault, type AnnouncementFault, writeNote } from '../../src/node/libraryNotes.ts'
 import { HOLDER_MS, LIBRARY_TOPIC, MAX_SETS_PER_PEER } from '../../src/node/libraryTable.ts'
 import { SwarmError } from '../../src/ports/swarm.ts'
+import { MemoryStorage } from '../../src/storage/memory.ts'
 import { CHAIN, file, item, keyOf, LibraryWorld, SAID, share, view } from './libraryRig.ts'
 
 const MIB = 1024 * 1024
@@ -93,6 +95,67 @@ describe('within the budget', () => {
     await w.until('it is refused', () => item(b, large)?.problem !== undefined)
     expect(item(b, large)?.problem).toMatch(/budget/)
     expect(item(b, own)?.state).toBe('complete')
+  })
+
+  test('a set too large for it is not fetched, not after a reload either, and stands in the way of no other', async () => {
+    const w = new LibraryWorld()
+    const pieces = new PieceMemory(100 * MIB)
+    const a = await w.tab('a')
+    const b = await w.tab('b', { pieces })
+    await b.library.set({ budget: 16 * MIB })
+    const [large, small] = [await share(a, file(20 * MIB, 31)), await share(a, file(MIB, 32))]
+    await w.until('b hears of them', () => item(b, large) !== undefined && item(b, small) !== undefined)
+    expect(await b.library.fetch(large)).toMatchObject({ ok: true })
+    await w.until('it is refused', () => item(b, large)?.problem !== undefined)
+    const torrent = a.library.torrentFile(small)
+    expect(await b.library.add(torrent.ok ? torrent.value : '')).toMatchObject({ ok: true })
+    await w.until('the small one comes', () => item(b, small)?.state === 'complete')
+    // Again: it takes no second room, and nothing goes for it.
+    expect(await b.library.fetch(small)).toMatchObject({ ok: true })
+    await b.library.stop()
+    const again = await w.tab('b2', { pieces, storage: b.disk })
+    await w.until('the small one is there again', () => item(again, small)?.state === 'complete')
+    await w.clock.advance(60_000)
+    expect(item(again, large)).toMatchObject({ state: 'paused', haveBytes: 0, down: 0 })
+    expect(await again.library.fetch(large)).toMatchObject({ ok: false, errors: [{ field: 'budget' }] })
+  })
+
+  test('what is here already takes no room twice, and what one shares oneself is one\'s own', async () => {
+    const w = new LibraryWorld()
+    const [a, b] = [await w.tab('a'), await w.tab('b')]
+    await b.library.set({ budget: 16 * MIB })
+    const files = [33, 34].map(seed => file(6 * MIB, seed))
+    const names = [await share(a, files[0]), await share(a, files[1])]
+    await w.until('b hears of them', () => names.every(n => item(b, n) !== undefined))
+    for (const n of names) await b.library.fetch(n)
+    await w.until('b has them', () => names.every(n => item(b, n)?.state === 'complete'))
+    for (const n of names) expect(await b.library.fetch(n)).toMatchObject({ ok: true })
+    expect(names.map(n => item(b, n)?.state)).toEqual(['complete', 'complete'])
+    // There is room for one of the two again only if the other goes: the one that is not its own.
+    await b.library.set({ budget: 1024 * MIB })
+    expect(await share(b, files[0])).toBe(names[0])
+    await b.library.set({ budget: 16 * MIB })
+    const third = await share(a, file(6 * MIB, 35))
+    await w.until('b hears of it', () => item(b, third) !== undefined)
+    await b.library.open(names[1], item(b, names[1])!.files[0].path)
+    await b.library.fetch(third)
+    await w.until('b has it', () => item(b, third)?.state === 'complete')
+    expect(item(b, names[0])?.state).toBe('complete')
+    expect(item(b, names[1])?.state ?? 'found').toBe('found')
+  })
+
+  test('the trackers that a .torrent names are not kept', async () => {
+    const w = new LibraryWorld()
+    const [a, b] = [await w.tab('a'), await w.tab('b')]
+    const name = await share(a, file(100_000, 36))
+    const plain = a.library.torrentFile(name)
+    if (!plain.ok) throw new Error('no .torrent')
+    const m = decodeMetainfo(plain.value)
+    if (!m.ok) throw new Error(m.reason)
+    expect(await b.library.add(torrentWithTracker(m.value.info, 'ws://tracker.example/announce'))).toMatchObject({ ok: true })
+    const kept = (await new MemoryStorage(b.disk).get('library', `item/${name}`))!
+    expect(Buffer.from(kept).includes('tracker.example')).toBe(false)
+    await w.until('b has it', () => item(b, name)?.state === 'complete')
   })
 
   test('settings out of bounds are refused', async () => {

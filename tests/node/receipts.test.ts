@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { LINK_HELLO, LINK_RECEIPT, LinkMessage, type Receipt, type SignedReceipt } from '../../src/core/codec/library.ts'
 import { fromHex } from '../../src/core/codec/ssz.ts'
 import { receiptMessage } from '../../src/core/crypto/ids.ts'
-import { CREDIT_BYTES, EPOCH_BLOCKS, type ReceiptFault, Receipts, SIGN_BYTES, SIGN_MS, TRACKER_WAIT_MS } from '../../src/node/receipts.ts'
+import { CREDIT_BYTES, DEBT_BYTES_MAX, EPOCH_BLOCKS, FORGIVE_MS, type ReceiptFault, Receipts, SIGN_BYTES, SIGN_MS, TRACKER_WAIT_MS } from '../../src/node/receipts.ts'
 import type { SwarmLink } from '../../src/ports/swarm.ts'
 import { ManualClock, TestSignatures } from './chainRig.ts'
 import { CHAIN, file, item, keyOf, LibraryWorld, share, view } from './libraryRig.ts'
@@ -138,6 +138,45 @@ describe('credit', () => {
     expect(d.served).toEqual([false])
     await d.receipts.onMessage(link(CREDIT_BYTES + 1), written(receiptOf({ bytes: CREDIT_BYTES })))
     expect(d.served).toEqual([false, true])
+  })
+
+  test('a new link is no new credit: what the last ones left unsigned is remembered, and forgiven slowly', async () => {
+    const d = desk()
+    let taken = 0
+    for (let id = 1; id <= 200; id++) {
+      d.receipts.onLink(link(0, 0, { id }))
+      const before = d.served.length
+      let up = 0
+      // Takes until it is no longer served, and comes back under the same name.
+      while (up < 2 * CREDIT_BYTES && d.served.length === before) await d.receipts.onCounts([link(up += SIGN_BYTES / 2, 0, { id })])
+      d.receipts.onUnlink(link(up, 0, { id }))
+      taken += up
+    }
+    expect(taken).toBeLessThan(DEBT_BYTES_MAX + 200 * SIGN_BYTES)
+    await d.clock.advance(200 * FORGIVE_MS)
+    d.served.length = 0
+    d.receipts.onLink(link(0, 0, { id: 300 }))
+    await d.receipts.onCounts([link(CREDIT_BYTES - 1, 0, { id: 300 })])
+    expect(d.served).toEqual([])
+  })
+
+  test('who signs is served on, whatever a link that broke has left, and what was given up on the way', async () => {
+    const d = desk()
+    for (let id = 1; id <= 4; id++) {
+      d.receipts.onLink(link(0, 0, { id }))
+      d.receipts.onUnlink(link(2 * SIGN_BYTES, 0, { id }))
+    }
+    d.receipts.onLink(link(0))
+    await d.receipts.onMessage(link(0), hello())
+    for (let n = 1; n <= 160; n++) {
+      const up = 4 * n * SIGN_BYTES
+      // One block of 64 was asked for again, of others.
+      const signed = Math.floor(up / 64) * 63
+      await d.receipts.onMessage(link(up), written(receiptOf({ bytes: signed })))
+      await d.receipts.onCounts([link(up)])
+    }
+    expect(d.refused).toEqual([])
+    expect(d.served).toEqual([])
   })
 
   test('who gives as much as he takes is served without signing', async () => {

@@ -12,8 +12,14 @@ export const SLOW_MS = 25_000
 export const SLOW_BYTES = 16 * 1024
 /** Refusals of pieces a peer says it has, while it serves us. */
 export const FALSE_HAVE_MAX = 64
-/** Bytes of pieces nobody asked for (a request given up may still be answered). */
+/** Bytes of pieces nobody asked for, beside a share of those that were: a request given up may still be answered. */
 export const UNASKED_BYTES_MAX = 4 * 1024 * 1024
+export const UNASKED_SHARE = 16
+/** One message of the wire: a block asked for by others' clients takes 128 KiB, a bitfield 8. */
+export const MAX_WIRE_MESSAGE_BYTES = 256 * 1024
+/** Messages of the node at the other end, which says something once a second: sustained per second, and at once. */
+export const LINK_MESSAGES_PER_SECOND = 8
+export const LINK_MESSAGES_BURST = 64
 /** With fewer links, a torrent that is not whole looks for peers beyond its neighbours. */
 export const ENOUGH_LINKS = 6
 /** Between two tries to reach a peer: doubles from the first to the second, ms. */

@@ -6,13 +6,18 @@ export function lazySwarm (load: () => Promise<Swarm>): Swarm {
   let loading: Promise<Swarm> | undefined
   let limits: SwarmLimits = { up: 0, down: 0 }
   let stopped = false
-  const use = (): Promise<Swarm> => loading ??= (async () => {
+  const start = async (): Promise<Swarm> => {
     const swarm = await load()
     await swarm.onEvent(e => { for (const l of listeners) l(e) })
     await swarm.limits(limits)
     if (stopped) await swarm.stop()
     return swarm
-  })()
+  }
+  // What could not be loaded now (the network is away) is tried again when it is wanted again.
+  const use = (): Promise<Swarm> => loading ??= start().catch((e: unknown) => {
+    loading = undefined
+    throw e
+  })
   const ifLoaded = async (run: (s: Swarm) => Promise<void>): Promise<void> => { if (loading !== undefined) await run(await loading) }
   return {
     status: async () => loading === undefined ? { items: [], store: 'opfs' } : await (await loading).status(),

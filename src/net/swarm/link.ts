@@ -4,7 +4,7 @@
  */
 import type { PeerId } from '../../ports/network.ts'
 import { MAX_LINK_MESSAGE_BYTES, type InfoHash, type LinkId, type Offence, type SwarmLink } from '../../ports/swarm.ts'
-import { FALSE_HAVE_MAX, MAX_METADATA_BYTES, SLOW_BYTES, SLOW_MS, UNASKED_BYTES_MAX } from './bounds.ts'
+import { FALSE_HAVE_MAX, LINK_MESSAGES_BURST, LINK_MESSAGES_PER_SECOND, MAX_METADATA_BYTES, MAX_WIRE_MESSAGE_BYTES, SLOW_BYTES, SLOW_MS, UNASKED_BYTES_MAX, UNASKED_SHARE } from './bounds.ts'
 import type { ExtendedHandshake, Wire, WireExtension, WireExtensionClass } from './webtorrentTypes.ts'
 
 /** Name of the extension in the handshake's dictionary. */
@@ -45,6 +45,9 @@ export class Link {
   #speaks = false
   #waiting: Uint8Array[] = []
   #rejects = 0
+  /** Messages it may still send now, and when that was counted. */
+  #messages = LINK_MESSAGES_BURST
+  #messagesAt: number
   #usefulAt: number
   #usefulDown = 0
 
@@ -55,10 +58,18 @@ export class Link {
     this.via = d.via
     this.wire = d.wire
     this.#usefulAt = d.now()
+    this.#messagesAt = d.now()
     const { wire } = d
     // Who is served is decided by WebTorrent's tit for tat, among those whom the node allows.
     this.#unchoke = wire.unchoke.bind(wire)
     wire.unchoke = () => { if (this.#allowed) this.#unchoke() }
+    const parse = wire._parse.bind(wire)
+    wire._parse = (bytes, parser) => {
+      parse(bytes, parser)
+      // After its end a wire waits for what never comes.
+      if (bytes <= MAX_WIRE_MESSAGE_BYTES || wire.destroyed || bytes > 0xffffffff) return
+      d.events.offence(this, 'message-too-large', true, `a message of ${bytes} bytes`)
+    }
     const request = wire.request.bind(wire)
     wire.request = (piece, offset, length, callback) => {
       request(piece, offset, length, (error, bytes) => {
@@ -117,7 +128,7 @@ export class Link {
   watch (throttled: boolean): void {
     const now = this.#d.now()
     const { wire } = this
-    if (wire.downloaded - this.down > UNASKED_BYTES_MAX) this.#d.events.offence(this, 'unasked-bytes', true, `${wire.downloaded - this.down} bytes that were not asked for`)
+    if (wire.downloaded - this.down > UNASKED_BYTES_MAX + this.down / UNASKED_SHARE) this.#d.events.offence(this, 'unasked-bytes', true, `${wire.downloaded - this.down} bytes that were not asked for`)
     if (throttled || wire.peerChoking || wire.requests.length === 0 || this.down - this.#usefulDown >= SLOW_BYTES) {
       this.#usefulAt = now
       this.#usefulDown = this.down
@@ -125,6 +136,14 @@ export class Link {
       this.#usefulAt = now
       this.#d.events.offence(this, 'slow', true, `${this.down - this.#usefulDown} bytes in ${Math.round(SLOW_MS / 1000)} s, ${wire.requests.length} blocks asked for`)
     }
+  }
+
+  /** Each message costs a look at every piece, and a signature to check. */
+  #mayTell (): boolean {
+    const now = this.#d.now()
+    this.#messages = Math.min(LINK_MESSAGES_BURST, this.#messages + Math.max(0, now - this.#messagesAt) / 1000 * LINK_MESSAGES_PER_SECOND) - 1
+    this.#messagesAt = now
+    return this.#messages >= 0
   }
 
   #onHandshake (handshake: ExtendedHandshake): void {
@@ -143,7 +162,9 @@ export class Link {
       }
 
       onMessage (bytes: Uint8Array): void {
-        if (bytes.length > MAX_LINK_MESSAGE_BYTES) events.offence(link, 'message-too-large', true, `${bytes.length} bytes`)
+        if (link.wire.destroyed) return
+        if (!link.#mayTell()) events.offence(link, 'message-flood', true, `more than ${LINK_MESSAGES_BURST} messages at once`)
+        else if (bytes.length > MAX_LINK_MESSAGE_BYTES) events.offence(link, 'message-too-large', true, `${bytes.length} bytes`)
         else events.message(link, bytes.slice())
       }
     }

@@ -85,7 +85,14 @@ export class MeshLinks {
       if (!this.#d.streams.isConnected(peer) && !await this.#d.streams.meet(peer)) return false
       stream = await this.#d.streams.open(peer, WIRE_PROTOCOL, OPEN_MS)
     } catch { return false }
-    return this.#add(infoHash, peer, wireConnection(stream, peer), true)
+    const connection = wireConnection(stream, peer)
+    try {
+      return this.#add(infoHash, peer, connection, true)
+    } catch {
+      // A torrent that does not know its own name yet takes nobody: later.
+      connection.destroy()
+      return false
+    }
   }
 
   async #incoming (stream: Stream, peer: PeerId): Promise<void> {

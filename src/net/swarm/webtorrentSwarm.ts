@@ -99,8 +99,16 @@ export class WebTorrentSwarm implements Swarm {
     try {
       metainfo = makeMetainfo(tamed, listed, pieceBytes, hashes)
     } catch (e) { throw new SwarmError('metainfo', e instanceof Error ? e.message : String(e)) }
-    // The infohash names the file they go to, so they are read twice; follow() verifies what was written.
-    for (let i = 0; i < pieces; i++) await disk.write(metainfo.infoHash, i * pieceBytes, await piece(i))
+    const { infoHash } = metainfo
+    const isNew = !(await disk.stored()).some(s => s.infoHash === infoHash)
+    try {
+      // The infohash names the file they go to, so they are read twice; follow() verifies what was written.
+      for (let i = 0; i < pieces; i++) await disk.write(infoHash, i * pieceBytes, await piece(i))
+    } catch (e) {
+      // A half of it would take the room of something else until the next load.
+      if (isNew) await disk.remove(infoHash).catch(this.#o.onError)
+      throw e
+    }
     return wrapInfo(metainfo.info)
   }
 
@@ -229,7 +237,13 @@ export class WebTorrentSwarm implements Swarm {
     return this.#disk ??= this.#o.openDisk().then(opened => this.#opened = opened)
   }
 
-  #useClient (): Promise<Client> { return this.#client ??= this.#start() }
+  #useClient (): Promise<Client> {
+    return this.#client ??= this.#start().catch((e: unknown) => {
+      // The package could not be loaded: tried again at the next call.
+      this.#client = undefined
+      throw e
+    })
+  }
 
   async #start (): Promise<Client> {
     const WebTorrent = await (this.#o.load ?? loadWebTorrent)()

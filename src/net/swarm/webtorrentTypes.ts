@@ -21,6 +21,8 @@ export interface Wire {
   readonly downloaded: number
   readonly destroyed: boolean
   readonly ut_metadata?: { on (event: 'warning', listener: (e: Error) => void): void }
+  /** Private there: what it waits for next, bytes. Whatever has come is copied with each part that comes. */
+  _parse (bytes: number, parser: (message: Uint8Array) => void): void
   uploadSpeed (): number
   downloadSpeed (): number
   request (piece: number, offset: number, length: number, callback: PieceCallback): void

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Bencoded, encodeBencoded } from '../../../src/core/torrent/bencode.ts'
 import { makeMetainfo, wrapInfo } from '../../../src/core/torrent/metainfo.ts'
-import { FALSE_HAVE_MAX, MAX_METADATA_BYTES, UNASKED_BYTES_MAX } from '../../../src/net/swarm/bounds.ts'
+import { FALSE_HAVE_MAX, LINK_MESSAGES_BURST, MAX_METADATA_BYTES, UNASKED_BYTES_MAX } from '../../../src/net/swarm/bounds.ts'
 import { WIRE_PROTOCOL } from '../../../src/net/swarm/btStream.ts'
 import { MAX_LINK_MESSAGE_BYTES, type Offence, type SwarmEvent } from '../../../src/ports/swarm.ts'
 import { connected, realNode, type RealNode } from './nodes.ts'
@@ -94,6 +94,12 @@ const DEEDS: Readonly<Record<Offence, Deed>> = {
     }
     return peer
   },
+  'message-flood': async hash => {
+    const peer = await open(hash)
+    await until('the link', () => peer.extensions.has('cw_receipt'))
+    for (let i = 0; i < 4 * LINK_MESSAGES_BURST; i++) peer.message(EXTENDED, Uint8Array.of(peer.extensions.get('cw_receipt')!), Uint8Array.of(0))
+    return peer
+  },
   'message-too-large': async hash => {
     const peer = await open(hash)
     await until('the link', () => peer.extensions.has('cw_receipt'))
@@ -113,6 +119,17 @@ describe('a peer is caught', () => {
   })
 
   test('the numbers are those of the bounds', () => { expect([FALSE_HAVE_MAX, MAX_METADATA_BYTES]).toEqual([64, 4 * 1024 * 1024]) })
+})
+
+test('a message of the wire that is announced as two gigabytes is not waited for', async () => {
+  const hash = await wanted()
+  const peer = await open(hash)
+  await until('the link', () => peer.extensions.size > 0)
+  peer.raw(Uint8Array.of(0x7f, 0xff, 0xff, 0xff))
+  await until('the offence', () => offenceOf(hash) !== undefined)
+  expect(offenceOf(hash)).toMatchObject({ offence: 'message-too-large', sole: true, link: { peer: cheat.name } })
+  await until('the end of the link', () => peer.closed)
+  await victim.swarm.remove(hash)
 })
 
 test('a set whose names climb is refused by name, whoever sends its metadata', async () => {
