@@ -102,16 +102,20 @@ const snapshot: Target = {
 }
 
 const condemnedList = list(bytes(32), 1024)
+const followedRecord = container({ hash: bytes(32), height: uint(4) })
 
 const condemned: Target = {
   name: 'stored/condemned',
   max: 512,
-  covers: ['src/core/codec/ssz.ts#decode CondemnedRecord', 'src/core/codec/ssz.ts#decode U32'],
-  seeds: rng => [serialize(condemnedList, [rng.bytes(32), rng.bytes(32)]), U32.serialize(9)],
+  covers: ['src/core/codec/ssz.ts#decode CondemnedRecord', 'src/core/codec/ssz.ts#decode U32', 'src/core/codec/ssz.ts#decode FollowedRecord'],
+  seeds: rng => [serialize(condemnedList, [rng.bytes(32), rng.bytes(32)]), U32.serialize(9), serialize(followedRecord, { hash: rng.bytes(32), height: 9 })],
   run: async input => {
     const disk = new OneValue()
     disk.value = input
+    disk.key = `n/${heightKey(7)}/${JOB}`
     const chain = store(disk, new Said())
+    // Whatever it names is not among the headers: the highest that is there counts.
+    must(await chain.topHeight() === 7, 'a chain that is not here is followed')
     const ids = await chain.loadCondemned()
     must([...ids].every(id => id.length === 64), 'an id of another length')
     const height = await chain.settledHeight(new Uint8Array(32))
