@@ -195,6 +195,8 @@ export class Item {
     if (piece === undefined) return
     const sources = [...this.#sources.get(Number(piece)) ?? []]
     this.#sources.delete(Number(piece))
+    // Blocks of one that has been sent away stay in the pieces that others then complete: theirs is not the fault.
+    if (sources.length > 1 && sources.some(l => l.peer !== undefined && !this.#d.admits(this.infoHash, l.peer))) return
     for (const link of sources) this.#offence(link, 'bad-piece', sources.length === 1, `piece ${piece} is not what its hash says`)
   }
 
