@@ -95,7 +95,7 @@ export class Library {
   async start (): Promise<void> {
     const { settings, items } = await this.#store.start()
     this.#settings = settings
-    this.#off = await this.#d.swarm.onEvent(e => { this.#onEvent(e).catch((error: unknown) => { this.#d.log.error('library', error instanceof Error ? error.stack ?? error.message : String(error)) }) })
+    this.#off = await this.#d.swarm.onEvent(e => { this.#onEvent(e).catch((error: unknown) => { this.#failed(error) }) })
     await this.#table.start()
     await this.#d.swarm.limits({ up: settings.upLimit, down: settings.downLimit })
     for (const [infoHash, record] of items.slice(0, MAX_ITEMS)) {
@@ -327,7 +327,7 @@ export class Library {
       this.#cancel = undefined
       if (this.#stopped) return
       if (this.#entries.size > 0) this.#watch()
-      void this.#tick()
+      this.#tick().catch((e: unknown) => { this.#failed(e) })
     })
   }
 
@@ -408,6 +408,8 @@ export class Library {
     await this.#d.swarm.refuse(peer)
     this.#d.blame.refuse({ what: 'piece', reason: e.offence, detail: `${e.detail}, of ${e.link.infoHash}`, peer, fatal: e.offence === 'bad-piece' })
   }
+
+  #failed (e: unknown): void { this.#d.log.error('library', e instanceof Error ? e.stack ?? e.message : String(e)) }
 
   #words (e: unknown): string {
     if (e instanceof SwarmError && e.kind === 'full') return `there is no more room: ${e.message}`

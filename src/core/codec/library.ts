@@ -3,14 +3,11 @@
  * for bytes. docs/protocol.md says what each field means.
  */
 import { ContainerType, ListCompositeType, NoneType, UnionType, type ValueOf, ByteVectorType } from '@chainsafe/ssz'
+import { MAX_NOTE_ABOUT_BYTES, MAX_NOTE_LICENCE_BYTES, MAX_NOTE_NAME_BYTES, MAX_NOTE_PARENTS } from './noteLimits.ts'
 import { byteList, Bytes32, Bytes64, U16, U32, U53, U8 } from './ssz.ts'
 
 export const Bytes20 = new ByteVectorType(20)
 
-export const MAX_NOTE_NAME_BYTES = 200
-export const MAX_NOTE_LICENCE_BYTES = 64
-export const MAX_NOTE_ABOUT_BYTES = 512
-export const MAX_NOTE_PARENTS = 16
 /** Sets one announcement names: with their notes they fit a gossip message. */
 export const MAX_ANNOUNCED = 32
 /** Characters of a peer's name. */

@@ -20,9 +20,19 @@ export interface ItemDeps {
   readonly nextLink: () => number
   /** Whether a link to this peer may be. */
   readonly admits: (infoHash: InfoHash, peer: PeerId) => boolean
+  /** Refused or banned, whatever torrent it was for. */
+  readonly isSentAway: (peer: PeerId) => boolean
   readonly emit: (e: SwarmEvent) => void
   readonly onLink: (link: Link) => void
   readonly onUnlink: (link: Link) => void
+}
+
+/**
+ * Of those who sent blocks of a bad piece, whose fault it may be. Blocks of one that has been sent away
+ * stay in the pieces that others then complete: theirs is not the fault.
+ */
+export function blamedFor<L extends { readonly peer?: PeerId }> (sources: readonly L[], isSentAway: (peer: PeerId) => boolean): readonly L[] {
+  return sources.length > 1 && sources.some(l => l.peer !== undefined && isSentAway(l.peer)) ? [] : sources
 }
 
 export class Item {
@@ -195,9 +205,7 @@ export class Item {
     if (piece === undefined) return
     const sources = [...this.#sources.get(Number(piece)) ?? []]
     this.#sources.delete(Number(piece))
-    // Blocks of one that has been sent away stay in the pieces that others then complete: theirs is not the fault.
-    if (sources.length > 1 && sources.some(l => l.peer !== undefined && !this.#d.admits(this.infoHash, l.peer))) return
-    for (const link of sources) this.#offence(link, 'bad-piece', sources.length === 1, `piece ${piece} is not what its hash says`)
+    for (const link of blamedFor(sources, this.#d.isSentAway)) this.#offence(link, 'bad-piece', sources.length === 1, `piece ${piece} is not what its hash says`)
   }
 
   #connectionOf (wire: Wire): SwarmPeer | undefined {

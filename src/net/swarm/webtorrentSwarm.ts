@@ -127,6 +127,7 @@ export class WebTorrentSwarm implements Swarm {
         now: this.#now,
         nextLink: () => this.#nextLink++,
         admits: (hash, peer) => this.#admits(hash, peer),
+        isSentAway: peer => this.#isSentAway(peer),
         emit: e => { this.#emit(e) },
         onLink: link => { this.#links.set(link.id, link) },
         onUnlink: link => { this.#links.delete(link.id) }
@@ -190,8 +191,10 @@ export class WebTorrentSwarm implements Swarm {
     if (client !== undefined) await new Promise<void>(done => { client.destroy(() => { done() }) })
   }
 
+  #isSentAway (peer: PeerId): boolean { return this.#refused.has(peer) || this.#o.streams.isBanned(peer) }
+
   #admits (infoHash: InfoHash, peer: PeerId): boolean {
-    if (this.#refused.has(peer) || this.#o.streams.isBanned(peer)) return false
+    if (this.#isSentAway(peer)) return false
     const until = this.#cutUntil.get(`${infoHash} ${peer}`)
     if (until !== undefined && until > this.#now()) return false
     if (until !== undefined) this.#cutUntil.delete(`${infoHash} ${peer}`)

@@ -1,17 +1,13 @@
 /** One's own files become a set that others can fetch: what it is called, what it is, and under which licence. */
 import { createSignal, For, Show, type JSX } from 'solid-js'
 import type { FieldError, Hex, LibraryKind, LibraryView } from '../../bridge/api.ts'
+import { MAX_NOTE_ABOUT_BYTES, MAX_NOTE_LICENCE_BYTES, MAX_NOTE_NAME_BYTES, MAX_NOTE_PARENTS } from '../../core/codec/noteLimits.ts'
 import { useApp } from '../context.tsx'
 import { bytes, plural, sentence } from '../format.ts'
 import { KINDS, LICENCES, nameOf, plainText } from '../libraryWords.ts'
 import { Button, Note, Progress } from '../parts/basics.tsx'
 import { Choice, Field, Segments } from '../parts/fields.tsx'
 
-/** What fits into a note that is passed on: bytes of UTF-8. */
-const NAME_MAX = 200
-const ABOUT_MAX = 512
-const LICENCE_MAX = 64
-const PARENTS_MAX = 16
 const FILES_SHOWN = 12
 
 const OWN = 'own'
@@ -67,15 +63,15 @@ export function ShareFiles (props: { view: LibraryView, files: readonly File[], 
   const nameError = (): string | undefined => {
     const n = shownName().trim()
     if (/[/\\]/.test(n)) return 'A name has no slashes.'
-    return tooLong(n, NAME_MAX) ?? (touched() && n === '' ? 'Give it a name that others can find it by.' : refusal('name'))
+    return tooLong(n, MAX_NOTE_NAME_BYTES) ?? (touched() && n === '' ? 'Give it a name that others can find it by.' : refusal('name'))
   }
   const licenceError = (): string | undefined => {
     if (licence() !== OWN) return refusal('licence')
-    const long = tooLong(ownLicence().trim(), LICENCE_MAX)
+    const long = tooLong(ownLicence().trim(), MAX_NOTE_LICENCE_BYTES)
     if (long !== undefined) return `${long} Put the rest into a file.`
     return touched() && ownLicence().trim() === '' ? 'Say under which terms others may use it, or choose “Not stated”.' : refusal('licence')
   }
-  const aboutError = (): string | undefined => tooLong(about().trim(), ABOUT_MAX) ?? refusal('about')
+  const aboutError = (): string | undefined => tooLong(about().trim(), MAX_NOTE_ABOUT_BYTES) ?? refusal('about')
   const filesError = (): string | undefined => {
     const twice = props.files.find((f, i) => props.files.findIndex(g => g.name === f.name) !== i)
     if (twice !== undefined) return `Two files are named ${plainText(twice.name)}. Take one out, or rename it.`
@@ -126,7 +122,7 @@ export function ShareFiles (props: { view: LibraryView, files: readonly File[], 
       <Field label="About it" rows={3} value={about()} onInput={edit('about', setAbout)} error={aboutError()} placeholder="What is in it, and where it comes from" disabled={busy()} testid="share-about" />
       <Show when={props.view.items.length > 0}>
         <div class="field">
-          <label class="field"><span class="field-label">Made from</span><Choice options={others()} value="" disabled={parents().length >= PARENTS_MAX} onChange={p => { if (p !== '') setParents(list => [...list, p]) }} data-testid="share-parents" /></label>
+          <label class="field"><span class="field-label">Made from</span><Choice options={others()} value="" disabled={parents().length >= MAX_NOTE_PARENTS} onChange={p => { if (p !== '') setParents(list => [...list, p]) }} data-testid="share-parents" /></label>
           <ul class="chips"><For each={parents()}>{p => <li>{nameOf(props.view.items.find(i => i.infoHash === p) ?? { name: '', infoHash: p })}<Button kind="quiet" small icon="cross" aria-label="Take this parent out" onClick={() => { setParents(list => list.filter(x => x !== p)) }} /></li>}</For></ul>
         </div>
       </Show>
