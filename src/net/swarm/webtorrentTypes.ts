@@ -88,6 +88,10 @@ export interface ClientOptions {
   readonly utp: false
   readonly webSeeds: false
   readonly tracker: false | { readonly rtcConfig: RTCConfiguration }
+  /** In Node: the TCP port, connections per torrent, and whether who has all of a torrent dials others. */
+  readonly torrentPort?: number
+  readonly maxConns?: number
+  readonly seedOutgoingConnections?: boolean
 }
 
 export interface Client {
@@ -96,6 +100,13 @@ export interface Client {
   throttleDownload (bytesPerSecond: number): void
   throttleUpload (bytesPerSecond: number): void
   on (event: 'error', listener: (e: Error | string) => void): void
+  once (event: 'listening', listener: () => void): void
+  /** In Node. */
+  readonly torrentPort: number
+  /** Hex. */
+  readonly peerId: string
+  /** Private there: in Node, where TCP connections wait for their handshake. */
+  readonly _connPool?: { readonly tcpServer: { maxConnections: number } }
   destroy (done: () => void): void
 }
 export type ClientClass = new (options: ClientOptions) => Client
