@@ -88,7 +88,7 @@ class Aria2 {
   static async start (path: string, folder: string, torrent: string, tracker: string, ...more: readonly string[]): Promise<Aria2> {
     return new Aria2(spawn(path, [
       '--no-conf=true', `--dir=${folder}`, '--enable-dht=false', '--enable-dht6=false', '--enable-peer-exchange=false', '--bt-enable-lpd=false',
-      `--listen-port=${await freePort()}`, `--bt-tracker=${tracker}`, '--file-allocation=none', '--summary-interval=0', '--console-log-level=notice', ...more, torrent
+      `--listen-port=${await freePort()}`, `--bt-tracker=${tracker}`, '--file-allocation=none', '--summary-interval=0', '--show-console-readout=false', '--console-log-level=notice', ...more, torrent
     ], { stdio: ['ignore', 'pipe', 'pipe'] }))
   }
 

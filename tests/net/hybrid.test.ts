@@ -111,6 +111,8 @@ test('a classic client gets what a tab shares, and a tab what a classic client h
   await until('the tab has it', async () => (await t.swarm.status()).items.every(i => i.state === 'complete'))
   const got = new Uint8Array(await (await t.swarm.open(ofClassic.metainfo.infoHash, 'of-a-client.bin')).arrayBuffer())
   expect(Buffer.from(got).equals(Buffer.from(ofClassic.bytes))).toBe(true)
+  // To the tab it is one of those without a name: what strangers do is not the server's fault.
+  expect((await t.swarm.status()).items.flatMap(i => i.links.map(l => [l.via, l.peer]))).toEqual([['tracker', undefined], ['tracker', undefined]])
   expect(await health(server)).toMatchObject({ bridged: 2, cacheBytes: 2 * BYTES })
 })
 

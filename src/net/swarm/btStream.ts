@@ -19,7 +19,8 @@ const HEAD_MS = 10_000
 /** What WebTorrent takes for a connection; `id` tells two of them apart. */
 export type WireConnection = Duplex & { readonly id: string, readonly connected: true }
 
-export const connectionId = (peer: PeerId): string => `mesh:${peer}`
+/** A server's bridge passes on what strangers send who have no name in the mesh: it counts as one of them, and is never banned for them. */
+export const connectionId = (peer: PeerId, ofServer = false): string => `${ofServer ? 'server' : 'mesh'}:${peer}`
 export const peerOfConnection = (id: string): PeerId | undefined => id.startsWith('mesh:') ? id.slice(5) : undefined
 
 function partsOf (e: StreamMessageEvent): Uint8Array[] {
@@ -27,7 +28,7 @@ function partsOf (e: StreamMessageEvent): Uint8Array[] {
 }
 
 /** `head`: what was read of the stream before. */
-export function wireConnection (stream: Stream, peer: PeerId, head: readonly Uint8Array[] = []): WireConnection {
+export function wireConnection (stream: Stream, id: string, head: readonly Uint8Array[] = []): WireConnection {
   let failed = false
   const duplex = new Duplex({
     read (done) {
@@ -58,7 +59,7 @@ export function wireConnection (stream: Stream, peer: PeerId, head: readonly Uin
   stream.addEventListener('remoteCloseWrite', () => { duplex.push(null) })
   stream.addEventListener('close', () => { duplex.destroy() })
   if (stream.status !== 'open') queueMicrotask(() => { duplex.destroy() })
-  return Object.assign(duplex, { id: connectionId(peer), connected: true as const })
+  return Object.assign(duplex, { id, connected: true as const })
 }
 
 /** Reads the handshake's head of a stream that came in: the torrent it is about, and all that was read. */

@@ -20,7 +20,11 @@ export interface Wire {
   readonly uploaded: number
   readonly downloaded: number
   readonly destroyed: boolean
-  readonly ut_metadata?: { on (event: 'warning', listener: (e: Error) => void): void }
+  readonly ut_metadata?: { on (event: 'warning', listener: (e: Error) => void): void, on (event: 'metadata', listener: () => void): void }
+  readonly peerExtendedHandshake: ExtendedHandshake
+  /** Private there, both: whether BEP 10's handshake went out, and sending it (again, which BEP 10 allows). */
+  readonly _extendedHandshakeSent: boolean
+  _sendExtendedHandshake (): void
   /** Private there: what it waits for next, bytes. Whatever has come is copied with each part that comes. */
   _parse (bytes: number, parser: (message: Uint8Array) => void): void
   uploadSpeed (): number
