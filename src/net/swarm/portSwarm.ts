@@ -18,6 +18,7 @@ export function exposeSwarm (swarm: Swarm, port: Port): () => void {
       await off
     },
     share: (files: readonly File[], name: string) => swarm.share(files, name),
+    cancelShare: () => swarm.cancelShare(),
     follow: (infoHash: InfoHash, options: FollowOptions) => swarm.follow(infoHash, options),
     leave: (infoHash: InfoHash) => swarm.leave(infoHash),
     remove: (infoHash: InfoHash) => swarm.remove(infoHash),
@@ -52,6 +53,7 @@ export function connectSwarm (port: Port): Swarm {
       return () => { listeners.delete(listener) }
     },
     share: (files, name) => call<Uint8Array>('share', files, name),
+    cancelShare: () => call('cancelShare'),
     follow: (infoHash, options) => call('follow', infoHash, options),
     leave: infoHash => call('leave', infoHash),
     remove: infoHash => call('remove', infoHash),
