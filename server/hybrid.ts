@@ -12,13 +12,13 @@ import { FileDisk } from '../src/net/swarm/pieceDisk.ts'
 import { WebTorrentSwarm } from '../src/net/swarm/webtorrentSwarm.ts'
 import type { Client } from '../src/net/swarm/webtorrentTypes.ts'
 import type { PeerId } from '../src/ports/network.ts'
-import type { InfoHash, SwarmEvent, SwarmItem } from '../src/ports/swarm.ts'
+import type { InfoHash, LinkId, SwarmEvent, SwarmItem } from '../src/ports/swarm.ts'
 import { CacheFolder } from './cacheFolder.ts'
 import { type HybridOptions, MAX_BRIDGED } from './options.ts'
 
-/** TCP connections in all, handshaken or not, and per torrent. */
+/** TCP connections in all, handshaken or not; and of the links of one torrent, so that some are left for tabs. */
 const MAX_TCP = 512
-const MAX_TCP_PER_TORRENT = 64
+export const MAX_TCP_LINKS = 24
 /** Tabs that are asked for one torrent, another choice of them every so often. */
 const TABS_ASKED = 32
 const ASK_OTHERS_MS = 30_000
@@ -62,7 +62,7 @@ async function listen (port: number): Promise<Client> {
   const { default: WebTorrent } = await import('webtorrent')
   const client = new WebTorrent({
     dht: false, lsd: false, utPex: false, natUpnp: false, natPmp: false, webSeeds: false, utp: false, tracker: false,
-    torrentPort: port, maxConns: MAX_TCP_PER_TORRENT, seedOutgoingConnections: false
+    torrentPort: port
   })
   await new Promise<void>((resolve, reject) => {
     client.on('error', reject)
@@ -100,6 +100,8 @@ class Bridge {
   /** Bytes on the disk of torrents that are not taken part in, the longest unused first. */
   readonly #cached = new Map<InfoHash, number>()
   readonly #refused = new Map<InfoHash, number>()
+  /** Links over TCP, by torrent. */
+  readonly #tcp = new Map<InfoHash, Set<LinkId>>()
   #items: readonly SwarmItem[] = []
   #timer: ReturnType<typeof setInterval> | undefined
   #step: Promise<void> = Promise.resolve()
@@ -260,6 +262,16 @@ class Bridge {
       const b = this.#bridged.get(e.infoHash)
       const m = decodeMetainfo(e.torrent)
       if (b !== undefined && m.ok) b.bytes = m.value.bytes
+    }
+    if (e.type === 'link' && e.link.via === 'tracker') {
+      const links = this.#tcp.get(e.link.infoHash) ?? new Set<LinkId>()
+      this.#tcp.set(e.link.infoHash, links.add(e.link.id))
+      if (links.size > MAX_TCP_LINKS) this.#later(async () => { await this.#swarm.cut(e.link.id) })
+    }
+    if (e.type === 'unlink') {
+      const links = this.#tcp.get(e.link.infoHash)
+      links?.delete(e.link.id)
+      if (links?.size === 0) this.#tcp.delete(e.link.infoHash)
     }
     if (e.type === 'offence' && e.sole && e.link.peer !== undefined) this.#later(async () => { await this.#swarm.refuse(e.link.peer!) })
   }

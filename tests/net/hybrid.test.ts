@@ -11,6 +11,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { webSockets } from '@libp2p/websockets'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { MAX_TCP_LINKS } from '../../server/hybrid.ts'
 import { parseOptions } from '../../server/options.ts'
 import { type RunningServer, startServer } from '../../server/server.ts'
 import { makeMetainfo, type Metainfo, wrapInfo } from '../../src/core/torrent/metainfo.ts'
@@ -77,7 +78,7 @@ async function classic (name: string): Promise<{ readonly path: string, readonly
 
 const announceOf = (server: RunningServer): string => `http://127.0.0.1:${server.port}/announce`
 async function until (what: string, probe: () => Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 20_000
+  const deadline = Date.now() + 45_000
   while (!await probe()) {
     if (Date.now() > deadline) throw new Error(`${what} did not happen`)
     await new Promise(resolve => { setTimeout(resolve, 50) })
@@ -114,7 +115,7 @@ test('a classic client gets what a tab shares, and a tab what a classic client h
   // To the tab it is one of those without a name: what strangers do is not the server's fault.
   expect((await t.swarm.status()).items.flatMap(i => i.links.map(l => [l.via, l.peer]))).toEqual([['tracker', undefined], ['tracker', undefined]])
   expect(await health(server)).toMatchObject({ bridged: 2, cacheBytes: 2 * BYTES })
-})
+}, 60_000)
 
 test('another torrent is refused at the tracker and on the wire; the list of peers names the bridge', async () => {
   const named = sample('named.bin', PIECE)
@@ -135,6 +136,19 @@ test('another torrent is refused at the tracker and on the wire; the list of pee
   expect(await closed).toBe(true)
   expect(Buffer.concat(answers).length).toBe(0)
 })
+
+test('classic clients of one torrent leave links for tabs', async () => {
+  const s = sample('crowd.bin', PIECE)
+  const server = await serve('crowd', '--hybrid-torrent', s.metainfo.infoHash)
+  const sockets = Array.from({ length: MAX_TCP_LINKS + 12 }, (_, i) => {
+    const socket = connect(server.hybridPort!, '127.0.0.1')
+    socket.on('error', () => {}).resume()
+    socket.write(Buffer.concat([Buffer.from('\x13BitTorrent protocol'), Buffer.alloc(8), Buffer.from(s.metainfo.infoHash, 'hex'), Buffer.alloc(20, i + 1)]))
+    return socket
+  })
+  await until('the bridge has as many as it takes', async () => (await health(server)).bridgeLinks === MAX_TCP_LINKS && sockets.filter(x => x.destroyed || x.readableEnded).length === 12)
+  for (const x of sockets) x.destroy()
+}, 60_000)
 
 test('flags that make no sense are named', () => {
   const error = (...flags: readonly string[]): string => { const o = parseOptions(flags); return o.ok ? 'taken' : o.error }
@@ -177,4 +191,4 @@ test('an open bridge takes what is asked for, fetches it when a tab follows it, 
   await until('the large one is left', async () => (await health(server)).bridged === 1)
   expect(await health(server)).toMatchObject({ cacheBytes: 600_000 })
   expect(await readdir(join(folder, 'open', 'bridge'))).toEqual([first.metainfo.infoHash])
-}, 30_000)
+}, 60_000)

@@ -92,10 +92,8 @@ export interface ClientOptions {
   readonly utp: false
   readonly webSeeds: false
   readonly tracker: false | { readonly rtcConfig: RTCConfiguration }
-  /** In Node: the TCP port, connections per torrent, and whether who has all of a torrent dials others. */
+  /** In Node: the TCP port. */
   readonly torrentPort?: number
-  readonly maxConns?: number
-  readonly seedOutgoingConnections?: boolean
 }
 
 export interface Client {
