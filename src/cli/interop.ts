@@ -110,7 +110,8 @@ class Aria2 {
   }
 }
 
-function infoHashOfMktorrent (tool: string, sample: Sample, folder: string): string {
+/** Path of the .torrent it makes, or its words. */
+function torrentOfMktorrent (tool: string, sample: Sample, folder: string): string {
   const out = join(folder, 'mktorrent.torrent')
   const r = spawnSync(tool, ['-l', String(Math.log2(sample.metainfo.pieceBytes)), '-o', out, sample.path], { encoding: 'utf8' })
   return r.status === 0 ? out : `mktorrent ended with ${r.status}: ${r.stderr}`
@@ -151,7 +152,7 @@ async function main (): Promise<number> {
     expect(infoHash === ours.metainfo.infoHash, `the tab calls it ${infoHash}, Node ${ours.metainfo.infoHash}`)
     let sameAsMktorrent: boolean | undefined
     if (mktorrent !== undefined) {
-      const out = infoHashOfMktorrent(mktorrent.path, ours, folder)
+      const out = torrentOfMktorrent(mktorrent.path, ours, folder)
       const m = decodeMetainfo(await readFile(out).catch(() => new Uint8Array(0)))
       sameAsMktorrent = m.ok && m.value.infoHash === infoHash
       expect(sameAsMktorrent, `mktorrent calls it ${m.ok ? m.value.infoHash : out}`)
