@@ -101,7 +101,11 @@ export const LARGE_ROUND_MS = 60_000
 /** The same world at some sizes; what grew too fast is a violation of the last. */
 export async function scaleSweep (o: ScaleOptions, sizes: readonly number[] = [20, 200, o.nodes]): Promise<SweepReport> {
   const points: WorldReport[] = []
-  for (const nodes of [...new Set(sizes)].sort((a, b) => a - b)) points.push(await scale({ ...o, nodes }))
+  for (const nodes of [...new Set(sizes)].sort((a, b) => a - b)) {
+    const p = await scale({ ...o, nodes })
+    points.push(p)
+    o.progress?.(`${nodes} nodes: ${p.blocksMain} blocks, fork rate ${p.forkRate.toFixed(3)}, ${p.bytesPerSecond.p50.toFixed(0)} B/s and ${(p.diskBytes.p50 / 1e6).toFixed(1)} MB of disk per tab, ${JSON.stringify(p.options)}`)
+  }
   const last = points.pop()!
   const violations = [...last.violations, ...growth([...points, last])]
   return { kind: 'sweep', command: o.command ?? last.command, scenario: 'scale', points: [...points, { ...last, violations }] }
