@@ -138,7 +138,7 @@ export interface HistoryEntry {
   readonly id: string
   readonly height: number
   readonly timeMs: number
-  readonly kind: 'block-reward' | 'contribution' | 'contribution-subsidy' | 'fees' | 'received' | 'sent' | 'job-posted' | 'job-refund'
+  readonly kind: 'block-reward' | 'contribution' | 'contribution-subsidy' | 'fees' | 'received' | 'sent' | 'job-posted' | 'job-refund' | 'set-aside' | 'seeding-pay' | 'set-aside-returned'
   /** Positive: credit. Negative: debit. Grains. */
   readonly amount: bigint
   /** Why, in one sentence. */

@@ -84,7 +84,7 @@ describe('what the pool takes', () => {
 
   it('sees what earlier waiting transactions leave of the balance', async () => {
     const { pool } = make()
-    const { balance } = account(openBlock(grown.ledger, grown.height + 1).ledger, keyPair(1).key)
+    const { balance } = account(openBlock(kit.params, grown.ledger, grown.height + 1).ledger, keyPair(1).key)
     expect(await pool.add(pay(1, { amount: balance - 3n * fee }))).toBeUndefined()
     expect((await pool.add(pay(1, { nonce: 1, amount: 3n * fee })))?.reason).toBe('transaction-balance')
     expect(await pool.add(pay(1, { nonce: 1, amount: fee }))).toBeUndefined()

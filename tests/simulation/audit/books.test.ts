@@ -41,7 +41,7 @@ describe('any chain', () => {
       })
     }), { numRuns: 20, seed: 11 })
     expect(blocks).toBeGreaterThan(100)
-    for (const kind of ['contribution', 'contribution-subsidy', 'fees', 'received', 'job-refund', 'expired', 'cancelled', 'exhausted', 'being cancelled']) {
+    for (const kind of ['contribution', 'contribution-subsidy', 'fees', 'received', 'job-refund', 'set-aside', 'seeding-pay', 'set-aside-returned', 'expired', 'cancelled', 'exhausted', 'being cancelled']) {
       expect(did[kind] ?? 0, kind).toBeGreaterThan(0)
     }
   })
