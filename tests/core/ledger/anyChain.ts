@@ -17,7 +17,7 @@ const start = kit.grown(10, 4)
 const step = fc.oneof(
   { weight: 4, arbitrary: fc.record({ kind: fc.constant('transfer' as const), who: fc.nat(3), to: fc.nat(4), share: fc.integer({ min: 0, max: 120 }), nonceOff: fc.constantFrom(0, 0, 0, 1, -1) }) },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('post' as const), who: fc.nat(3), escrow: fc.integer({ min: 0, max: 9_000 }), price: fc.integer({ min: 0, max: 4_000 }), burn: fc.integer({ min: 500, max: 100_000 }), ahead: fc.integer({ min: 5, max: 16 }), steps: fc.integer({ min: 2, max: 9 }) }) },
-  { weight: 2, arbitrary: fc.record({ kind: fc.constant('cancel' as const), who: fc.nat(3), job: fc.nat(5) }) },
+  { weight: 5, arbitrary: fc.record({ kind: fc.constant('cancel' as const), who: fc.nat(3), job: fc.nat(5) }) },
   { weight: 8, arbitrary: fc.record({ kind: fc.constant('seal' as const), job: fc.nat(5), workers: fc.integer({ min: 1, max: 4 }) }) },
   { weight: 4, arbitrary: fc.record({ kind: fc.constant('set-aside' as const), who: fc.nat(3), grains: fc.oneof(fc.integer({ min: 900, max: 3_000 }), fc.integer({ min: 0, max: 40_000 })) }) },
   { weight: 6, arbitrary: fc.record({ kind: fc.constant('redeem' as const), who: fc.nat(3), back: fc.constantFrom(1, 1, 1, 1, 0, 2), receipts: fc.array(fc.record({ from: fc.nat(4), torrent: fc.nat(2), kib: fc.integer({ min: 900, max: 9_000 }) }), { maxLength: 4 }) }) },
@@ -25,7 +25,7 @@ const step = fc.oneof(
 )
 export type Step = typeof step extends fc.Arbitrary<infer T> ? T : never
 
-export const script = fc.array(step, { minLength: 30, maxLength: 110 })
+export const script = fc.array(step, { minLength: 30, maxLength: 90 })
 
 /** Runs a script; `did` counts what really happened, so that no property passes by doing nothing. Returns the tip. */
 export function runScript (script: readonly Step[], did: Record<string, number>, onBlock: (before: BlockMeta, mined: Mined) => void = () => {}): BlockMeta {

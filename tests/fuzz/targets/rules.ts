@@ -14,6 +14,7 @@ import { checkTransaction, transactionSignatureItems } from '../../../src/core/c
 import { stepSeal, transition } from '../../../src/core/consensus/transition.ts'
 import { bodyRoot } from '../../../src/core/crypto/ids.ts'
 import { applyTransaction, openBlock, subsidyAt } from '../../../src/core/ledger/apply.ts'
+import { seedingSum } from '../../../src/core/ledger/pots.ts'
 import { benchmarkJob, decodeLedger, encodeLedger, escrowSum, findJob, isConserved, type LedgerState, ledgerRoot, maturingSum } from '../../../src/core/ledger/state.ts'
 import { MAX_BODY_BYTES, MAX_GOSSIP_BYTES } from '../../../src/core/params.ts'
 import { type SampleChain, sampleChain } from '../sampleChain.ts'
@@ -45,7 +46,7 @@ function chain (): SampleChain {
   return frozen.chain
 }
 
-const grains = (s: LedgerState): bigint => s.accounts.sum + maturingSum(s) + escrowSum(s) + s.burned
+const grains = (s: LedgerState): bigint => s.accounts.sum + maturingSum(s) + escrowSum(s) + seedingSum(s.seeding) + s.burned
 
 function checkLedger (ledger: LedgerState): void {
   must(isConserved(ledger), 'grains do not add up')
