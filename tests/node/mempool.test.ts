@@ -194,6 +194,23 @@ describe('as the chain moves', () => {
   })
 })
 
+describe('what others make void', () => {
+  // It would wait for ever, and everything behind it too.
+  it('a cancellation of a job that has ended meanwhile leaves the pool', async () => {
+    const { pool, chain } = make({ own: [keyPair(1).key] })
+    await pool.start()
+    const posted = kit.mine(grown, { transactions: [kit.post(grown, keyPair(1), { deadline: grown.height + 8 })] })
+    chain.move(posted.meta, [], [posted])
+    expect(await pool.add(kit.cancel(posted.meta, keyPair(1), posted.meta.ledger.jobs[1].id))).toBeUndefined()
+    expect(await pool.add(kit.transfer(posted.meta, keyPair(1), keyPair(9).key, 5n, { nonce: 2 }))).toBeUndefined()
+    const before = kit.extend(posted.meta, 6, [keyPair(2)])
+    const ended = kit.mine(before, { miner: keyPair(2) })
+    chain.move(ended.meta, [], [ended])
+    expect(ended.meta.ledger.jobs[1].status).toBe('expired')
+    expect(pool.pending(keyPair(1).key).map(t => t.transaction.nonce)).toEqual([2])
+  })
+})
+
 describe('own transactions', () => {
   it('survive a restart, are sent again until mined, and are then forgotten', async () => {
     const own = [keyPair(1).key]
