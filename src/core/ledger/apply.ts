@@ -88,8 +88,19 @@ export function endsAt (job: JobRecord): number {
   return job.cancelsAt === 0 ? job.deadline : Math.min(job.deadline, job.cancelsAt)
 }
 
+/** Ledgers never change in place: what each becomes in the next block is asked for with every transaction that comes. */
+const opened = new WeakMap<LedgerState, { readonly height: number, readonly epochBlocks: number, readonly applied: Applied }>()
+
 /** First step of block `height`: ripe credits become balances, an epoch turns, overdue jobs end. */
 export function openBlock (params: Pick<ChainParams, 'epochBlocks'>, state: LedgerState, height: number): Applied {
+  const known = opened.get(state)
+  if (known?.height === height && known.epochBlocks === params.epochBlocks) return known.applied
+  const applied = openNew(params, state, height)
+  opened.set(state, { height, epochBlocks: params.epochBlocks, applied })
+  return applied
+}
+
+function openNew (params: Pick<ChainParams, 'epochBlocks'>, state: LedgerState, height: number): Applied {
   let ledger: LedgerState = { ...state, height }
   const ripe = state.maturing.filter(m => m.height <= height)
   if (ripe.length > 0) ledger = { ...ledger, maturing: state.maturing.filter(m => m.height > height) }
