@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises'
 import { networkInterfaces } from 'node:os'
 import { parseOptions, type ServerOptions } from './options.ts'
 import { type RunningServer, StartError, startServer } from './server.ts'
+import { TRACKER_PATH } from './tracker.ts'
 
 const say = (text: string): void => { process.stdout.write(`${text}\n`) }
 const fail = (text: string): void => {
@@ -40,6 +41,7 @@ async function main (): Promise<void> {
   if (server.skipped.length > 0) say(`port ${server.skipped.join(', ')} is taken`)
   say(`Commonweight ${version} (${parsed.value.network}) is served at`)
   for (const line of addresses(parsed.value, server.port)) say(line)
+  if (server.hybridPort !== undefined) say(`classic BitTorrent clients: TCP port ${server.hybridPort}, tracker ${TRACKER_PATH} at the address above`)
   let stopping = false
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.on(signal, () => {

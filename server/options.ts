@@ -1,7 +1,27 @@
 /** The server's flags. */
+import { isIP } from 'node:net'
 import { parseArgs } from 'node:util'
+import { parseMagnet } from '../src/core/torrent/magnet.ts'
+import type { InfoHash } from '../src/ports/swarm.ts'
 
 export interface IceServer { readonly urls: string, readonly username?: string, readonly credential?: string }
+
+/** Torrents bridged at once, named and unnamed. */
+export const MAX_BRIDGED = 64
+
+export interface HybridOptions {
+  /** Infohashes that the operator named. */
+  readonly torrents: readonly InfoHash[]
+  /** Any torrent that classic clients announce and a tab follows. */
+  readonly open: boolean
+  /** TCP; 0: any. */
+  readonly port: number
+  /** IP under which classic clients reach that port; undefined: the one they reached the tracker at. */
+  readonly address?: string
+  readonly cacheBytes: number
+  /** Bytes per second each way; 0: no limit. */
+  readonly rate: number
+}
 
 export interface ServerOptions {
   /** Undefined: DEFAULT_PORT or the next free one. */
@@ -17,11 +37,18 @@ export interface ServerOptions {
   /** Undefined: relay only. */
   readonly dist?: string
   readonly maxConnections: number
+  /** Undefined: no bridge to classic BitTorrent clients. */
+  readonly hybrid?: HybridOptions
 }
 
 export const DEFAULT_PORT = 8080
 /** Ports tried after the default one. */
 export const PORT_TRIES = 20
+
+/** What BitTorrent clients are known by. */
+const DEFAULT_HYBRID_PORT = 6881
+const DEFAULT_HYBRID_CACHE_MB = 4_000
+const DEFAULT_HYBRID_RATE_MB = 20
 
 export const USAGE = `npm start -- [options]        or, with a built page: npx tsx server/main.ts [options]
 
@@ -37,6 +64,13 @@ export const USAGE = `npm start -- [options]        or, with a built page: npx t
   --dist DIR           the built page (default: dist)
   --relay-only         serve no page
   --max-connections N  tabs at once (default: 1000)
+  --hybrid             bridge torrents between tabs and classic BitTorrent clients, over TCP
+  --hybrid-torrent X   infohash or magnet link of one that is bridged; repeatable
+  --hybrid-open        bridge any torrent that a classic client announces here and a tab follows
+  --hybrid-port N      TCP port of the BitTorrent wire (default: ${DEFAULT_HYBRID_PORT})
+  --hybrid-address IP  where classic clients reach that port, behind a proxy or NAT
+  --hybrid-cache MB    disk for pieces, under the data folder (default: ${DEFAULT_HYBRID_CACHE_MB})
+  --hybrid-rate MB     per second and each way at most, 0 for any (default: ${DEFAULT_HYBRID_RATE_MB})
   --help`
 
 export type ParsedOptions = { readonly ok: true, readonly value: ServerOptions } | { readonly ok: false, readonly help: boolean, readonly error: string }
@@ -75,6 +109,43 @@ function bootstrap (text: string): string {
   return text
 }
 
+interface HybridFlags {
+  readonly 'hybrid'?: boolean
+  readonly 'hybrid-torrent'?: readonly string[]
+  readonly 'hybrid-open'?: boolean
+  readonly 'hybrid-port'?: string
+  readonly 'hybrid-address'?: string
+  readonly 'hybrid-cache'?: string
+  readonly 'hybrid-rate'?: string
+}
+
+function hybrid (v: HybridFlags): HybridOptions | undefined {
+  if (v.hybrid !== true) {
+    const stray = Object.entries(v).find(([flag, value]) => flag.startsWith('hybrid-') && value !== undefined)
+    if (stray !== undefined) throw new BadFlag(`--${stray[0]} means nothing without --hybrid`)
+    return undefined
+  }
+  const torrents = (v['hybrid-torrent'] ?? []).map(text => {
+    const magnet = parseMagnet(text)
+    if (magnet === undefined) throw new BadFlag(`--hybrid-torrent: an infohash of 40 hex digits or a magnet link, not "${text}"`)
+    return magnet.infoHash
+  })
+  const open = v['hybrid-open'] === true
+  if (!open && torrents.length === 0) throw new BadFlag('--hybrid: name a torrent with --hybrid-torrent, or pass --hybrid-open')
+  if (torrents.length > MAX_BRIDGED) throw new BadFlag(`--hybrid-torrent: at most ${MAX_BRIDGED}`)
+  const address = v['hybrid-address']
+  if (address !== undefined && isIP(address) !== 4) throw new BadFlag(`--hybrid-address: an IPv4 address, not "${address}"`)
+  const MB = 1_000_000
+  return {
+    torrents: [...new Set(torrents)],
+    open,
+    port: whole('hybrid-port', v['hybrid-port'] ?? String(DEFAULT_HYBRID_PORT), 0, 65535),
+    address,
+    cacheBytes: whole('hybrid-cache', v['hybrid-cache'] ?? String(DEFAULT_HYBRID_CACHE_MB), 1, 10_000_000) * MB,
+    rate: whole('hybrid-rate', v['hybrid-rate'] ?? String(DEFAULT_HYBRID_RATE_MB), 0, 10_000) * MB
+  }
+}
+
 export function parseOptions (argv: readonly string[]): ParsedOptions {
   try {
     const { values } = parseArgs({
@@ -91,6 +162,13 @@ export function parseOptions (argv: readonly string[]): ParsedOptions {
         dist: { type: 'string', default: 'dist' },
         'relay-only': { type: 'boolean', default: false },
         'max-connections': { type: 'string', default: '1000' },
+        hybrid: { type: 'boolean' },
+        'hybrid-torrent': { type: 'string', multiple: true },
+        'hybrid-open': { type: 'boolean' },
+        'hybrid-port': { type: 'string' },
+        'hybrid-address': { type: 'string' },
+        'hybrid-cache': { type: 'string' },
+        'hybrid-rate': { type: 'string' },
         help: { type: 'boolean', default: false }
       }
     })
@@ -107,7 +185,8 @@ export function parseOptions (argv: readonly string[]): ParsedOptions {
         network: values.network,
         dataDir: values['data-dir'],
         dist: values['relay-only'] ? undefined : values.dist,
-        maxConnections: whole('max-connections', values['max-connections'], 2, 20_000)
+        maxConnections: whole('max-connections', values['max-connections'], 2, 20_000),
+        hybrid: hybrid(values)
       }
     }
   } catch (e) {

@@ -9,12 +9,14 @@ import { generateKeyPair, privateKeyFromProtobuf, privateKeyToProtobuf } from '@
 import { identify, type Identify } from '@libp2p/identify'
 import type { Connection, PeerId, PrivateKey, Stream } from '@libp2p/interface'
 import { noise } from '@libp2p/noise'
+import { peerIdFromString } from '@libp2p/peer-id'
 import { ping, type Ping } from '@libp2p/ping'
 import { yamux } from '@libp2p/yamux'
 import { createLibp2p, type Libp2p } from 'libp2p'
 import { retimeableSignal } from 'retimeable-signal'
 import { readFrame, writeFrame } from '../src/net/frames.ts'
 import { PeerBuckets } from '../src/net/peerBook.ts'
+import { type PeerStreams, peerStreams } from '../src/net/peerStreams.ts'
 import { encodeNames, MAX_NAMES, MAX_NAMESPACE_BYTES, RENDEZVOUS } from '../src/net/protocols.ts'
 import { SocketGate, socketTransport } from './socketTransport.ts'
 
@@ -26,9 +28,16 @@ const ASK_MS = 5_000
 const ASKS_PER_SECOND = 1
 const ASKS_AT_ONCE = 10
 
+/** Beside the relay's own protocols, on one connection. */
+const STREAMS_PER_TAB = 128
+
 export interface Relay {
   readonly id: string
   readonly gate: SocketGate
+  /** To tabs on the connections they keep with us; none is dialled. */
+  readonly streams: PeerStreams
+  /** Tabs that have asked for others of their network. */
+  tabs (): readonly string[]
   counts (): { readonly connections: number, readonly registered: number, readonly reservations: number }
   stop (): Promise<void>
 }
@@ -84,6 +93,15 @@ export async function startRelay (options: { readonly dataDir: string, readonly 
   return {
     id: node.peerId.toString(),
     gate,
+    streams: peerStreams({
+      node,
+      connectionTo: peer => node.getConnections(peerIdFromString(peer)).find(c => c.status === 'open' && c.limits === undefined),
+      isBanned: () => false,
+      meet: async () => false,
+      maxPerConnection: STREAMS_PER_TAB,
+      onError: e => { process.stderr.write(`${e instanceof Error ? e.message : String(e)}\n`) }
+    }),
+    tabs: () => register.tabs(),
     counts: () => ({ connections: node.getConnections().length, registered: register.size, reservations: node.services.relay.reservations.size }),
     stop: async () => { await node.stop() }
   }
@@ -99,6 +117,7 @@ class Register {
   constructor (node: Libp2p<Services>) { this.#node = node }
 
   get size (): number { return this.#namespaceOf.size }
+  tabs (): readonly string[] { return [...this.#namespaceOf.keys()] }
 
   async start (): Promise<void> {
     // Every tab can be reached through us as long as it is connected, and no longer: the stock

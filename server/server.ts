@@ -5,6 +5,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { join, resolve } from 'node:path'
 import { originOf, webSocketMultiaddr } from './address.ts'
 import { DEFAULT_PORT, PORT_TRIES, type ServerOptions } from './options.ts'
+import type { Hybrid } from './hybrid.ts'
 import { type Relay, startRelay } from './relay.ts'
 import { loadStaticFiles, serveStatic, type StaticFiles } from './staticFiles.ts'
 import { startTracker, type Tracker, TRACKER_PATH } from './tracker.ts'
@@ -17,6 +18,8 @@ export interface RunningServer {
   /** Ports that were taken. */
   readonly skipped: readonly number[]
   readonly peerId: string
+  /** TCP port of the BitTorrent wire, where the bridge runs. */
+  readonly hybridPort?: number
   stop (): Promise<void>
 }
 
@@ -24,9 +27,14 @@ export async function startServer (options: ServerOptions, version: string): Pro
   const files = options.dist === undefined ? new Map() as StaticFiles : await pageFiles(resolve(options.dist))
   const relay = await startRelay(options)
   const tracker = startTracker(options.maxConnections)
+  const hybrid = options.hybrid === undefined ? undefined : await bridge(options, relay).catch(async (e: unknown) => {
+    await tracker.stop()
+    await relay.stop()
+    throw e
+  })
   const started = Date.now()
   const server = createServer({ requestTimeout: 30_000, headersTimeout: 10_000, maxHeaderSize: 16 * 1024 }, (request, response) => {
-    answer(request, response, { options, version, files, relay, tracker, started })
+    answer(request, response, { options, version, files, relay, tracker, hybrid, started })
   })
   server.on('upgrade', (request, socket, head) => {
     if (pathOf(request.url) === TRACKER_PATH) tracker.upgrade(request, socket, head)
@@ -39,9 +47,11 @@ export async function startServer (options: ServerOptions, version: string): Pro
       port,
       skipped,
       peerId: relay.id,
+      hybridPort: hybrid?.port,
       stop: async () => {
         const closed = once(server, 'close')
         server.close()
+        await hybrid?.stop()
         await tracker.stop()
         await relay.stop()
         server.closeAllConnections()
@@ -49,8 +59,23 @@ export async function startServer (options: ServerOptions, version: string): Pro
       }
     }
   } catch (e) {
+    await hybrid?.stop()
     await tracker.stop()
     await relay.stop()
+    throw e
+  }
+}
+
+/** Loaded where it is wanted alone: it brings what only classic clients need. */
+async function bridge (options: ServerOptions, relay: Relay): Promise<Hybrid> {
+  const { startHybrid } = await import('./hybrid.ts')
+  try {
+    return await startHybrid({
+      options: options.hybrid!, dataDir: options.dataDir, streams: relay.streams, tabs: () => relay.tabs(),
+      onError: e => { process.stderr.write(`${e instanceof Error ? e.message : String(e)}\n`) }
+    })
+  } catch (e) {
+    if ((e as NodeJS.ErrnoException).code === 'EADDRINUSE') throw new StartError(`port ${options.hybrid!.port} is taken: choose another for BitTorrent with --hybrid-port`)
     throw e
   }
 }
@@ -86,7 +111,7 @@ async function listen (server: Server, options: ServerOptions): Promise<{ port: 
   throw new StartError('no port was tried')
 }
 
-interface Context { readonly options: ServerOptions, readonly version: string, readonly files: StaticFiles, readonly relay: Relay, readonly tracker: Tracker, readonly started: number }
+interface Context { readonly options: ServerOptions, readonly version: string, readonly files: StaticFiles, readonly relay: Relay, readonly tracker: Tracker, readonly hybrid?: Hybrid, readonly started: number }
 
 function answer (request: IncomingMessage, response: ServerResponse, c: Context): void {
   response.setHeader('x-content-type-options', 'nosniff')
@@ -111,7 +136,11 @@ function answer (request: IncomingMessage, response: ServerResponse, c: Context)
     return say(200, { bootstraps: [webSocketMultiaddr(origin, c.relay.id), ...c.options.bootstraps], trackers: [trackerAddress(origin)], iceServers: c.options.iceServers, network: c.options.network, version: c.version })
   }
   if (path === '/health') {
-    return say(200, { ok: true, version: c.version, network: c.options.network, peerId: c.relay.id, uptimeSeconds: Math.round((Date.now() - c.started) / 1000), ...c.relay.counts(), ...c.tracker.counts(), maxConnections: c.options.maxConnections, rssBytes: process.memoryUsage.rss() })
+    return say(200, { ok: true, version: c.version, network: c.options.network, peerId: c.relay.id, uptimeSeconds: Math.round((Date.now() - c.started) / 1000), ...c.relay.counts(), ...c.tracker.counts(), ...c.hybrid?.counts(), maxConnections: c.options.maxConnections, rssBytes: process.memoryUsage.rss() })
+  }
+  if (path === TRACKER_PATH && c.hybrid !== undefined) {
+    c.tracker.announce(request, response, { hybrid: c.hybrid, address: c.options.hybrid?.address, behindProxy: c.options.publicUrl !== undefined })
+    return
   }
   serveStatic(c.files, path, request, response)
 }

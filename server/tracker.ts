@@ -1,11 +1,16 @@
 /**
  * The WebSocket tracker at /announce, for tabs that the mesh has not brought together and for plain
- * WebTorrent clients. It introduces; no file passes it. Every stranger gets so much and no more.
+ * WebTorrent clients. It introduces; no file passes it. Where a bridge runs, classic clients ask over
+ * HTTP at the same path and are told of one another and of the bridge. Every stranger gets so much and no more.
+ * Source: BEP 3 and 23 (HTTP, compact).
  */
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { isIP } from 'node:net'
 import type { Duplex } from 'node:stream'
 import TrackerServer, { type TrackerSocket } from 'bittorrent-tracker/server'
 import { WebSocketServer } from 'ws'
+import { PeerBuckets } from '../src/net/peerBook.ts'
+import type { Hybrid } from './hybrid.ts'
 
 export const TRACKER_PATH = '/announce'
 
@@ -23,11 +28,24 @@ const MESSAGES_BURST = 200
 /** The tracker's own word for how often a tab asks again is a fifth of it. */
 const INTERVAL_MS = 10 * 60_000
 const CLEAN_MS = 60_000
+/** Questions over HTTP from one address: a household behind one has several clients. */
+const HTTP_PER_SECOND = 2
+const HTTP_BURST = 40
 
 export interface Tracker {
   upgrade (request: IncomingMessage, socket: Duplex, head: Buffer): void
+  /** A classic client's announcement. */
+  announce (request: IncomingMessage, response: ServerResponse, bridge: AnnouncedBridge): void
   counts (): { readonly trackerSockets: number, readonly torrents: number }
   stop (): Promise<void>
+}
+
+export interface AnnouncedBridge {
+  readonly hybrid: Pick<Hybrid, 'admits' | 'port' | 'peerId'>
+  /** Where classic clients reach it; undefined: at the address they reach us. */
+  readonly address?: string
+  /** A proxy stands before us and says last who asks. */
+  readonly behindProxy: boolean
 }
 
 export function startTracker (maxSockets: number): Tracker {
@@ -49,7 +67,22 @@ export function startTracker (maxSockets: number): Tracker {
     for (const [infoHash, swarm] of Object.entries(tracker.torrents)) if (swarm.complete + swarm.incomplete <= 0) delete tracker.torrents[infoHash]
   }, CLEAN_MS)
   cleaning.unref()
+  const asked = new PeerBuckets(() => performance.now(), HTTP_PER_SECOND, HTTP_BURST)
   return {
+    announce: (request, response, { hybrid, address, behindProxy }) => {
+      response.setHeader('content-type', 'text/plain')
+      const refuse = (why: string): void => { response.end(`d14:failure reason${why.length}:${why}e`) }
+      const from = behindProxy ? lastForwarded(request) : request.socket.remoteAddress
+      if (from === undefined || isIP(from) === 0) { refuse('where you are is not known'); return }
+      // The tracker reads the first name of the list, which is the client's own to choose.
+      if (behindProxy) request.headers['x-forwarded-for'] = from
+      if (!asked.take(from)) { refuse('too many questions'); return }
+      const infoHash = infoHashOf(request.url ?? '')
+      if (infoHash === undefined || !hybrid.admits(infoHash)) { refuse('this torrent is not bridged here'); return }
+      const ip = address ?? request.socket.localAddress?.replace(/^::ffff:/, '')
+      if (ip !== undefined) introduce(tracker, infoHash, { ip, port: hybrid.port, id: hybrid.peerId })
+      tracker.onHttpRequest(request, response, { trustProxy: behindProxy })
+    },
     upgrade: (request, socket, head) => {
       socket.on('error', () => { socket.destroy() })
       if (sockets.clients.size >= maxSockets) {
@@ -72,6 +105,26 @@ export function startTracker (maxSockets: number): Tracker {
       await new Promise<void>(done => { tracker.close(() => { done() }) })
     }
   }
+}
+
+/** The bridge among the peers of a torrent; it neither counts as one that has it all nor ever asks. */
+function introduce (tracker: TrackerServer, infoHash: string, bridge: { readonly ip: string, readonly port: number, readonly id: string }): void {
+  if (tracker.torrents[infoHash] === undefined && Object.keys(tracker.torrents).length >= MAX_TORRENTS) return
+  const swarm = tracker.torrents[infoHash] ??= new TrackerServer.Swarm(infoHash, tracker)
+  swarm.announce({ type: 'http', event: 'update', peer_id: bridge.id, ip: bridge.ip, port: bridge.port, addr: `${bridge.ip}:${bridge.port}`, left: 1, numwant: 0 }, () => {})
+}
+
+const lastForwarded = (request: IncomingMessage): string | undefined => {
+  const list = request.headers['x-forwarded-for']
+  return typeof list === 'string' ? list.split(',').at(-1)?.trim() : undefined
+}
+
+/** Of the 20 bytes in the query, percent-encoded (BEP 3). */
+function infoHashOf (url: string): string | undefined {
+  const text = /[?&]info_hash=([^&]*)/.exec(url)?.[1]
+  if (text === undefined || text.length > 60) return undefined
+  const hex = text.replace(/%([0-9a-fA-F]{2})|([\x00-\x7f])/g, (_, code: string | undefined, char: string) => code?.toLowerCase() ?? char.charCodeAt(0).toString(16).padStart(2, '0'))
+  return /^[0-9a-f]{40}$/.test(hex) ? hex : undefined
 }
 
 /** Ends a socket that asks too often, for too much, or for what the tracker falls over. Stands before the tracker's listener. */

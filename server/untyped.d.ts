@@ -14,9 +14,27 @@ declare module 'bittorrent-tracker/server' {
     readonly peersCacheLength: number
     readonly filter: (infoHash: string, params: { readonly event?: unknown, readonly peer_id: string, readonly socket?: TrackerSocket }, done: (refused: Error | null) => void) => void
   }
+  interface Announced {
+    readonly type: 'http'
+    readonly event: 'update'
+    readonly peer_id: string
+    readonly ip: string
+    readonly port: number
+    readonly addr: string
+    readonly left: number
+    readonly numwant: number
+  }
+  interface TrackedSwarm {
+    readonly complete: number
+    readonly incomplete: number
+    readonly peers: { peek (id: string): { readonly socket: TrackerSocket | null } | undefined }
+    announce (params: Announced, done: () => void): void
+  }
   export default class Server {
     constructor (options: TrackerOptions)
-    readonly torrents: Record<string, { readonly complete: number, readonly incomplete: number, readonly peers: { peek (id: string): { readonly socket: TrackerSocket | null } | undefined } }>
+    static readonly Swarm: new (infoHash: string, server: Server) => TrackedSwarm
+    readonly torrents: Record<string, TrackedSwarm>
+    onHttpRequest (request: import('node:http').IncomingMessage, response: import('node:http').ServerResponse, options: { readonly trustProxy: boolean }): void
     on (event: 'warning' | 'error', listener: (e: Error) => void): void
     onWebSocketConnection (socket: TrackerSocket): void
     close (done: () => void): void

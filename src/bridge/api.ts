@@ -383,6 +383,8 @@ export interface LibraryView {
   readonly receiptsIn: number
   readonly receiptsOut: number
   readonly banned: ReadonlyArray<{ readonly peer: string, readonly reason: string }>
+  /** Files being read, hashed and copied, to be shared: the part that is done, 0..1. */
+  readonly sharing?: number
 }
 
 export interface NodeApi {
@@ -429,6 +431,8 @@ export interface NodeApi {
   listenLibrary(listener: (v: LibraryView) => void): Promise<() => void>
   /** Makes a torrent of the user's files and seeds it. */
   shareFiles(files: readonly File[], note: Omit<LibraryNote, 'publisher'> & { readonly name: string }): Promise<Outcome<{ readonly infoHash: Hex }>>
+  /** Ends the sharing that is at work; its call is refused, and nothing of it stays. */
+  cancelShare(): Promise<void>
   /** The newest state of a job's model, as a file that is seeded. */
   shareModel(job: Hex): Promise<Outcome<{ readonly infoHash: Hex }>>
   /** A magnet link, an infohash in hex, or the bytes of a .torrent file. */

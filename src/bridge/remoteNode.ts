@@ -59,6 +59,7 @@ export function connectNode (port: Comlink.Endpoint): NodeApi {
       return () => { void (stop as unknown as () => Promise<void>)() }
     },
     shareFiles: call.shareFiles,
+    cancelShare: call.cancelShare,
     shareModel: call.shareModel,
     addToLibrary: call.addToLibrary,
     fetchItem: call.fetchItem,

@@ -65,13 +65,18 @@ function fill (block: Uint32Array, seed: number): void {
   }
 }
 
-export function sha256Of (seed: number, bytes: number): string {
-  const h = createHash('sha256')
+/** Part by part, each of them good until the next. */
+export function * sampleBytes (seed: number, bytes: number): Generator<Uint8Array> {
   const block = new Uint32Array(BLOCK / 4)
   for (let at = 0; at < bytes; at += BLOCK) {
     fill(block, seed + at / BLOCK + 1)
-    h.update(new Uint8Array(block.buffer, 0, Math.min(BLOCK, bytes - at)))
+    yield new Uint8Array(block.buffer, 0, Math.min(BLOCK, bytes - at))
   }
+}
+
+export function sha256Of (seed: number, bytes: number): string {
+  const h = createHash('sha256')
+  for (const part of sampleBytes(seed, bytes)) h.update(part)
   return h.digest('hex')
 }
 

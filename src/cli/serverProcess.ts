@@ -14,7 +14,7 @@ export interface ServerProcess {
   restart(): Promise<void>
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const probe = createServer()
   probe.listen(0, '127.0.0.1')
   await once(probe, 'listening')
@@ -29,6 +29,8 @@ export interface ServerOptions {
   readonly network: 'main' | 'test'
   /** Where the server keeps its key; a restart finds it there. */
   readonly dataDir: string
+  /** Beside those that every run needs. */
+  readonly flags?: readonly string[]
 }
 
 export async function startServer(options: ServerOptions): Promise<ServerProcess> {
@@ -39,7 +41,7 @@ export async function startServer(options: ServerOptions): Promise<ServerProcess
 
   const start = async (): Promise<void> => {
     output = ''
-    const c = spawn(process.execPath, ['--import', 'tsx', 'server/main.ts', '--port', String(port), '--host', '127.0.0.1', '--network', options.network, '--data-dir', options.dataDir], { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] })
+    const c = spawn(process.execPath, ['--import', 'tsx', 'server/main.ts', '--port', String(port), '--host', '127.0.0.1', '--network', options.network, '--data-dir', options.dataDir, ...options.flags ?? []], { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] })
     child = c
     const keep = (b: Buffer): void => { output = (output + b.toString()).slice(-4000) }
     c.stdout?.on('data', keep)

@@ -10,8 +10,12 @@ export interface PeerStreams {
   meet (peer: PeerId): Promise<boolean>
   /** Throws where there is no direct connection, or the other side does not serve the protocol. */
   open (peer: PeerId, protocol: string, timeoutMs: number): Promise<Stream>
-  handle (protocol: string, maxPerConnection: number, handler: (stream: Stream, peer: PeerId) => void): Promise<() => void>
+  /** `ofServer`: over a WebSocket, which tabs have to servers alone. */
+  handle (protocol: string, maxPerConnection: number, handler: (stream: Stream, peer: PeerId, ofServer: boolean) => void): Promise<() => void>
 }
+
+/** A circuit leads on to somebody else. */
+const isServer = (c: Connection): boolean => /\/wss?(\/|$)/.test(c.remoteAddr.toString()) && !c.remoteAddr.toString().includes('/p2p-circuit') && c.direction === 'outbound'
 
 export function peerStreams (d: { readonly node: Libp2p, readonly connectionTo: (peer: PeerId) => Connection | undefined, readonly isBanned: (peer: PeerId) => boolean, readonly meet: (peer: PeerId) => Promise<boolean>, readonly maxPerConnection: number, readonly onError: (e: unknown) => void }): PeerStreams {
   return {
@@ -28,7 +32,7 @@ export function peerStreams (d: { readonly node: Libp2p, readonly connectionTo: 
       await d.node.handle(protocol, (stream, connection) => {
         const peer = connection.remotePeer.toString()
         if (d.isBanned(peer)) stream.abort(new Error('banned'))
-        else handler(stream, peer)
+        else handler(stream, peer, isServer(connection))
       }, { maxInboundStreams: maxPerConnection, maxOutboundStreams: maxPerConnection })
       return () => { d.node.unhandle(protocol).catch(d.onError) }
     }

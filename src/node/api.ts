@@ -167,6 +167,8 @@ export class NodeService implements NodeApi {
 
   async shareFiles (files: readonly File[], note: Omit<LibraryNote, 'publisher'> & { readonly name: string }): Promise<Outcome<{ readonly infoHash: Hex }>> { return await this.#n.library.share(files, note) }
 
+  async cancelShare (): Promise<void> { await this.#n.library.cancelShare() }
+
   async shareModel (job: Hex): Promise<Outcome<{ readonly infoHash: Hex }>> {
     const tip = this.#tip(job)
     if (!tip.ok) return tip

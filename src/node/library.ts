@@ -27,8 +27,9 @@ export const MAX_ITEMS = 128
 const TICK_MS = 1_000
 /** For how long a link to a slow peer is not made again. */
 const SLOW_AGAIN_MS = 10 * 60_000
-/** Bad pieces that a peer may have had a part in before it is sent away. */
-const SHARED_FAULTS_MAX = 3
+/** Bad pieces that a peer may have had a part in, within so long, before it is sent away: who only stood beside a liar is not blamed for all time. */
+export const SHARED_FAULTS_MAX = 3
+export const FAULT_MS = 30 * 60_000
 const NAMES_KEPT = 256
 
 export interface LibraryDeps {
@@ -73,7 +74,11 @@ export class Library {
   readonly #receipts: Receipts
   readonly #listeners = new Set<() => void>()
   readonly #banned = new Map<PeerId, string>()
-  readonly #faults = new Map<PeerId, number>()
+  /** When a peer had a part in a bad piece. */
+  readonly #faults = new Map<PeerId, readonly number[]>()
+  /** Room found for what has no entry yet, bytes: two that ask at once do not get the same. */
+  #reserved = 0
+  #sharing: number | undefined
   #settings = DEFAULT_SETTINGS
   #status: SwarmStatus = { items: [], store: 'opfs' }
   #prepared: Promise<void> | undefined
@@ -143,7 +148,7 @@ export class Library {
     return {
       items, settings: this.#settings, store: this.#status.store, storeProblem: this.#status.storeProblem, used: this.#used(),
       receiptsIn: this.#store.sum('in'), receiptsOut: this.#store.sum('out'),
-      banned: [...this.#banned].map(([peer, reason]) => ({ peer, reason }))
+      banned: [...this.#banned].map(([peer, reason]) => ({ peer, reason })), sharing: this.#sharing
     }
   }
 
@@ -154,18 +159,25 @@ export class Library {
     const fault = writeNote(this.#d.chain, this.#d.key, '00'.repeat(20), bytes, said)
     if (!fault.ok) return refuse(fault.field, fault.message)
     const room = await this.#makeRoom(bytes, undefined)
-    if (room !== undefined) return refuse('files', room)
-    await this.#prepare()
-    let torrent: Uint8Array
+    if ('words' in room) return refuse('files', room.words)
     try {
-      torrent = await this.#d.swarm.share(files, said.name)
-    } catch (e) { return refuse('files', this.#words(e)) }
-    const m = decodeMetainfo(torrent)
-    if (!m.ok) return refuse('files', `${m.reason}: ${m.detail}`)
-    const note = writeNote(this.#d.chain, this.#d.key, m.value.infoHash, m.value.bytes, said)
-    if (!note.ok) return refuse(note.field, note.message)
-    return await this.#add(m.value.infoHash, { torrent, metainfo: m.value, note: note.value, own: true, name: said.name })
+      await this.#prepare()
+      const torrent = await this.#d.swarm.share(files, said.name)
+      const m = decodeMetainfo(torrent)
+      if (!m.ok) return refuse('files', `${m.reason}: ${m.detail}`)
+      const note = writeNote(this.#d.chain, this.#d.key, m.value.infoHash, m.value.bytes, said)
+      if (!note.ok) return refuse(note.field, note.message)
+      return await this.#add(m.value.infoHash, { torrent, metainfo: m.value, note: note.value, own: true, name: said.name }, room.release)
+    } catch (e) {
+      return refuse('files', this.#words(e))
+    } finally {
+      room.release()
+      this.#sharing = undefined
+      this.#changed()
+    }
   }
+
+  async cancelShare (): Promise<void> { await this.#d.swarm.cancelShare() }
 
   async add (source: string | Uint8Array): Promise<Outcome<{ readonly infoHash: string }>> {
     if (typeof source !== 'string') {
@@ -187,10 +199,12 @@ export class Library {
     }
     if (e.metainfo !== undefined) {
       const room = await this.#makeRoom(e.metainfo.bytes - here(e), infoHash)
-      if (room !== undefined) return refuse('budget', room)
+      if ('words' in room) return refuse('budget', room.words)
+      // From here on its entry stands for it.
+      room.release()
     }
-    await this.#put(infoHash, e, { paused: 0, usedAt: this.#d.clock.now() })
     e.problem = undefined
+    await this.#put(infoHash, e, { paused: 0, usedAt: this.#d.clock.now() })
     await this.#follow(infoHash, e)
     return { ok: true, value: { infoHash } }
   }
@@ -232,14 +246,16 @@ export class Library {
     this.#settings = next
     await this.#store.putSettings(next)
     await this.#d.swarm.limits({ up: next.upLimit, down: next.downLimit })
-    await this.#makeRoom(0, undefined)
+    const room = await this.#makeRoom(0, undefined)
+    if (!('words' in room)) room.release()
     this.#changed()
     return { ok: true, value: next }
   }
 
-  async #add (infoHash: InfoHash, what: { readonly torrent?: Uint8Array, readonly metainfo?: Metainfo, readonly note?: SignedNote, readonly own?: boolean, readonly name: string }): Promise<Outcome<{ readonly infoHash: string }>> {
+  async #add (infoHash: InfoHash, what: { readonly torrent?: Uint8Array, readonly metainfo?: Metainfo, readonly note?: SignedNote, readonly own?: boolean, readonly name: string }, release: () => void = () => {}): Promise<Outcome<{ readonly infoHash: string }>> {
     const known = this.#entries.get(infoHash)
     if (known !== undefined) {
+      release()
       if (what.own === true) {
         await this.#put(infoHash, known, { own: 1, note: what.note === undefined ? known.record.note : [what.note] })
         // All of it has just been written: it is verified, not fetched.
@@ -256,10 +272,19 @@ export class Library {
     }
     if (what.metainfo !== undefined && what.own !== true) {
       const room = await this.#makeRoom(what.metainfo.bytes, infoHash)
-      if (room !== undefined) return refuse('budget', room)
+      if ('words' in room) return refuse('budget', room.words)
+      return await this.#enter(infoHash, e, room.release)
     }
+    return await this.#enter(infoHash, e, release)
+  }
+
+  /** `release`: of the room that was reserved for it. */
+  async #enter (infoHash: InfoHash, e: Entry, release: () => void): Promise<Outcome<{ readonly infoHash: string }>> {
     await this.#prepare()
-    this.#entries.set(infoHash, e)
+    // Of two that were added at once the first one stays.
+    if (!this.#entries.has(infoHash)) this.#entries.set(infoHash, e)
+    release()
+    if (this.#entries.get(infoHash) !== e) return await this.fetch(infoHash)
     await this.#store.putItem(infoHash, e.record)
     await this.#follow(infoHash, e)
     return { ok: true, value: { infoHash } }
@@ -303,23 +328,29 @@ export class Library {
 
   #used (): number { return [...this.#entries.values()].reduce((n, e) => n + here(e), 0) }
 
-  /** Evicts until `more` bytes fit; what stands in the way, in words, if they cannot. */
-  async #makeRoom (more: number, keep: InfoHash | undefined): Promise<string | undefined> {
+  /** Evicts until `more` bytes fit, and reserves them until they are released; what stands in the way, in words, if they cannot. */
+  async #makeRoom (more: number, keep: InfoHash | undefined): Promise<{ readonly words: string } | { readonly release: () => void }> {
     const { budget } = this.#settings
     const active = (e: Entry): boolean => e.record.paused === 0 && e.problem === undefined
     // What is still being fetched will need its whole size; what stopped holds what it has.
-    const promised = (): number => [...this.#entries].reduce((n, [name, e]) => n + (name === keep || !active(e) ? here(e) : Math.max(e.metainfo?.bytes ?? 0, e.storedBytes)), 0)
+    const promised = (): number => [...this.#entries].reduce<number>((n, [name, e]) => n + (name === keep || !active(e) ? here(e) : Math.max(e.metainfo?.bytes ?? 0, e.storedBytes)), this.#reserved)
     const fetching = (e: Entry): boolean => active(e) && e.live?.state !== 'complete'
     const oldest = [...this.#entries].filter(([name, e]) => name !== keep && e.record.own === 0 && !fetching(e) && here(e) > 0).sort(([, a], [, b]) => a.record.usedAt - b.record.usedAt)
     if (promised() - oldest.reduce((n, [, e]) => n + here(e), 0) + more > budget && more > 0) {
-      return `it takes ${mib(more)}; the budget of ${mib(budget)} has no such room beside what is being fetched and what you share yourself: raise it, or remove something`
+      return { words: `it takes ${mib(more)}; the budget of ${mib(budget)} has no such room beside what is being fetched and what you share yourself: raise it, or remove something` }
+    }
+    let reserved = more
+    this.#reserved += more
+    const release = (): void => {
+      this.#reserved -= reserved
+      reserved = 0
     }
     for (const [name] of oldest) {
-      if (promised() + more <= budget) break
+      if (promised() <= budget) break
       this.#d.log.info('library', `${name} makes room: it was used longest ago`)
       await this.remove(name)
     }
-    return undefined
+    return { release }
   }
 
   #announced (): AnnouncedItem[] {
@@ -363,6 +394,7 @@ export class Library {
       case 'message': await this.#receipts.onMessage(e.link, e.bytes); break
       case 'offence': await this.#onOffence(e); break
       case 'complete': this.#table.announceSoon(); break
+      case 'sharing': this.#sharing = e.done / e.of; break
       default: e satisfies never
     }
     this.#changed()
@@ -397,8 +429,11 @@ export class Library {
     entry.metainfo = m.value
     await this.#put(infoHash, entry, { torrent })
     const room = await this.#makeRoom(m.value.bytes, infoHash)
-    if (room === undefined) return await this.#d.swarm.follow(infoHash, { torrent, fetch: true })
-    entry.problem = room
+    if (!('words' in room)) {
+      room.release()
+      return await this.#d.swarm.follow(infoHash, { torrent, fetch: true })
+    }
+    entry.problem = room.words
     // Not fetched after a reload either, until it is asked for again and there is room.
     await this.#put(infoHash, entry, { paused: 1 })
     await this.#leave(infoHash, entry)
@@ -408,10 +443,12 @@ export class Library {
     const { peer } = e.link
     if (e.offence === 'slow') { await this.#d.swarm.cut(e.link.id, SLOW_AGAIN_MS); return }
     if (peer === undefined) { await this.#d.swarm.cut(e.link.id); return }
-    const faults = (this.#faults.get(peer) ?? 0) + 1
+    const now = this.#d.clock.now()
+    const faults = [...this.#faults.get(peer) ?? [], now].filter(at => now - at < FAULT_MS)
+    this.#faults.delete(peer)
     this.#faults.set(peer, faults)
     if (this.#faults.size > NAMES_KEPT) this.#faults.delete(this.#faults.keys().next().value!)
-    if (!e.sole && faults < SHARED_FAULTS_MAX) return
+    if (!e.sole && faults.length < SHARED_FAULTS_MAX) return
     this.#banned.set(peer, `${e.offence}: ${e.detail}`)
     if (this.#banned.size > NAMES_KEPT) this.#banned.delete(this.#banned.keys().next().value!)
     await this.#d.swarm.refuse(peer)

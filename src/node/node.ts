@@ -84,7 +84,7 @@ export interface NodeDeps {
 /** A refusal for one of these reasons means that redone work came out differently. */
 const REPLAY_FAILURES: ReadonlySet<string> = new Set(['result-hash', 'payload-digest', 'contribution-wrong', 'wrong slice'])
 
-const COMPUTE_STATUS_MS = 1_000
+const COMPUTE_STATUS_MS = 5_000
 
 const keyOf = (seed: Uint8Array): MinerKey => ({ publicKey: publicKey(seed), sign: (message) => sign(seed, message) })
 

@@ -50,7 +50,7 @@ export interface SwarmItem {
 }
 
 /** full: quota or disk. gone: the disk does not answer. metainfo: what it is cannot be accepted. */
-export type SwarmFailure = 'full' | 'gone' | 'metainfo' | 'other'
+export type SwarmFailure = 'full' | 'gone' | 'metainfo' | 'cancelled' | 'other'
 
 export class SwarmError extends Error {
   constructor (readonly kind: SwarmFailure, message: string) { super(message); this.name = 'SwarmError' }
@@ -79,6 +79,8 @@ export type SwarmEvent =
   /** `sole`: nobody else can have done it. */
   | { readonly type: 'offence', readonly link: SwarmLink, readonly offence: Offence, readonly sole: boolean, readonly detail: string }
   | { readonly type: 'complete', readonly infoHash: InfoHash }
+  /** Of what share() is working on: bytes read, of so many; each byte is read twice. */
+  | { readonly type: 'sharing', readonly done: number, readonly of: number }
 
 export interface FollowOptions {
   /** The .torrent; without it, it comes from peers and is announced by an event. */
@@ -101,6 +103,8 @@ export interface Swarm {
   onEvent(listener: (e: SwarmEvent) => void): Promise<() => void>
   /** Hashes the files, copies them into the store, and gives the .torrent; follow() then serves it. Throws SwarmError. */
   share(files: readonly File[], name: string): Promise<Uint8Array>
+  /** What share() is working on fails with 'cancelled', and leaves nothing on the disk. */
+  cancelShare(): Promise<void>
   /** Takes part in the swarm; what is in the store already is verified first. Again: with other options. */
   follow(infoHash: InfoHash, options: FollowOptions): Promise<void>
   /** Leaves the swarm; the bytes stay. */

@@ -6,8 +6,9 @@ import { noteMessage } from '../../src/core/crypto/ids.ts'
 import { decodeMetainfo, torrentWithTracker } from '../../src/core/torrent/metainfo.ts'
 import { MemoryDisk as PieceMemory, type PieceDisk } from '../../src/net/swarm/pieceDisk.ts'
 import { announcementFault, type AnnouncementFault, writeNote } from '../../src/node/libraryNotes.ts'
+import { FAULT_MS, SHARED_FAULTS_MAX } from '../../src/node/library.ts'
 import { HOLDER_MS, LIBRARY_TOPIC, MAX_SETS_PER_PEER } from '../../src/node/libraryTable.ts'
-import { SwarmError } from '../../src/ports/swarm.ts'
+import { SwarmError, type SwarmEvent, type SwarmLink } from '../../src/ports/swarm.ts'
 import { MemoryStorage } from '../../src/storage/memory.ts'
 import { CHAIN, file, item, keyOf, LibraryWorld, SAID, share, view } from './libraryRig.ts'
 
@@ -95,6 +96,37 @@ describe('within the budget', () => {
     await w.until('it is refused', () => item(b, large)?.problem !== undefined)
     expect(item(b, large)?.problem).toMatch(/budget/)
     expect(item(b, own)?.state).toBe('complete')
+  })
+
+  test('two that are added at once do not get the same room', async () => {
+    const w = new LibraryWorld()
+    const a = await w.tab('a')
+    await a.library.set({ budget: 16 * MIB })
+    const both = await Promise.all([60, 61].map(async seed => await a.library.share([file(10 * MIB, seed)], SAID)))
+    expect(both.map(o => o.ok).sort()).toEqual([false, true])
+    expect(view(a).used).toBeLessThanOrEqual(16 * MIB)
+    const torrents = await Promise.all([62, 63].map(async seed => { const t = await w.tab(`of-${seed}`); const out = t.library.torrentFile(await share(t, file(5 * MIB, seed))); return out.ok ? out.value : '' }))
+    expect((await Promise.all(torrents.map(async t => await a.library.add(t)))).map(o => o.ok).sort()).toEqual([false, true])
+    // What was reserved for the refused ones is free again.
+    await a.library.set({ budget: 64 * MIB })
+    expect(await a.library.share([file(40 * MIB, 64)], SAID)).toMatchObject({ ok: true })
+  })
+
+  test('a sharing that is cancelled leaves nothing, and its room is free', async () => {
+    const w = new LibraryWorld()
+    const a = await w.tab('a')
+    await a.library.set({ budget: 16 * MIB })
+    let seen: number | undefined
+    a.library.onChange(() => {
+      const { sharing } = view(a)
+      if (sharing === undefined || seen !== undefined) return
+      seen = sharing
+      void a.library.cancelShare()
+    })
+    expect(await a.library.share([file(10 * MIB, 70)], SAID)).toEqual({ ok: false, errors: [{ field: 'files', message: 'it was cancelled' }] })
+    expect(seen).toBeGreaterThan(0)
+    expect([view(a).items, view(a).sharing, await a.swarm.stored()]).toEqual([[], undefined, []])
+    expect(await a.library.share([file(10 * MIB, 71)], SAID)).toMatchObject({ ok: true })
   })
 
   test('a set too large for it is not fetched, not after a reload either, and stands in the way of no other', async () => {
@@ -205,6 +237,23 @@ describe('cheats', () => {
     await share(honest, file(400_000, 50))
     await w.until('the rest comes', () => item(victim, name)?.state === 'complete')
     expect(victim.refused).toHaveLength(1)
+  })
+
+  test('a part in several bad pieces is forgotten in time, and counts while it is fresh', async () => {
+    const w = new LibraryWorld()
+    const victim = await w.tab('victim')
+    const link: SwarmLink = { id: 1, infoHash: HASH, peer: 'beside', via: 'mesh', has: 1, down: 1, up: 0, downPerSecond: 0, upPerSecond: 0, choked: false, interested: false }
+    const offend = async (): Promise<void> => {
+      (victim.swarm as unknown as { emit (e: SwarmEvent): void }).emit({ type: 'offence', link, offence: 'bad-piece', sole: false, detail: 'piece 1' })
+      await w.clock.advance(10)
+    }
+    for (let i = 0; i < 3 * SHARED_FAULTS_MAX; i++) {
+      await offend()
+      await w.clock.advance(FAULT_MS / (SHARED_FAULTS_MAX - 1))
+    }
+    expect(view(victim).banned).toEqual([])
+    for (let i = 0; i < SHARED_FAULTS_MAX; i++) await offend()
+    expect(view(victim).banned).toEqual([{ peer: 'beside', reason: 'bad-piece: piece 1' }])
   })
 
   const key = keyOf('cheat')

@@ -11,7 +11,7 @@ import * as wire from '../../src/core/codec/wire.ts'
 import { BLOCK_RULES, type BlockFacts, type BlockRules, type BlockVerdict } from '../../src/core/consensus/apply.ts'
 import type { BlockMeta } from '../../src/core/consensus/chain.ts'
 import type { Refusal } from '../../src/core/consensus/refusal.ts'
-import { publicKey, type SignatureItem, verifyZip215 } from '../../src/core/crypto/keys.ts'
+import { type SignatureItem, verifyZip215 } from '../../src/core/crypto/keys.ts'
 import { ledgerRoot, type LedgerState } from '../../src/core/ledger/state.ts'
 import type { MinerKey } from '../../src/node/minerKey.ts'
 import type { Signatures } from '../../src/ports/signatures.ts'
@@ -96,7 +96,7 @@ export function nativeKeyOf (seed: Uint8Array): MinerKey {
 
 function makeKey (seed: Uint8Array): MinerKey {
   const key = createPrivateKey({ key: Buffer.concat([PKCS8, seed]), format: 'der', type: 'pkcs8' })
-  return { publicKey: publicKey(seed), sign: message => new Uint8Array(sign(null, message, key)) }
+  return { publicKey: new Uint8Array(createPublicKey(key).export({ format: 'der', type: 'spki' }).subarray(SPKI.length)), sign: message => new Uint8Array(sign(null, message, key)) }
 }
 
 function verifyOnce ({ key, message, signature }: SignatureItem): boolean {

@@ -80,7 +80,7 @@ export function makeLibrary (world: World): LibraryView {
   }
 }
 
-type LibraryApi = Pick<NodeApi, 'library' | 'listenLibrary' | 'shareFiles' | 'shareModel' | 'addToLibrary' | 'fetchItem' | 'pauseItem' | 'removeItem' | 'openFile' | 'torrentFile' | 'setLibrary'>
+type LibraryApi = Pick<NodeApi, 'library' | 'listenLibrary' | 'shareFiles' | 'cancelShare' | 'shareModel' | 'addToLibrary' | 'fetchItem' | 'pauseItem' | 'removeItem' | 'openFile' | 'torrentFile' | 'setLibrary'>
 
 export interface FakeLibrary { readonly api: LibraryApi, show (change: Partial<LibraryView>): void, current (): LibraryView }
 
@@ -100,6 +100,7 @@ export function fakeLibrary (world: World): FakeLibrary {
     library: async () => view,
     listenLibrary: async listener => { listeners.add(listener); return () => { listeners.delete(listener) } },
     shareFiles: async (files, { name, ...note }) => add(makeItem(hex(`shared-${name}`, 40), name, files.reduce((n, f) => n + f.size, 0), { note: { ...note, publisher: world.mine }, files: files.map(f => ({ path: f.name, bytes: f.size })), peers: [], seeders: 0 })),
+    cancelShare: async () => {},
     shareModel: async job => add(makeItem(hex(`model-${job}`, 40), 'model.cwm', 181_248, { note: { kind: 'model', licence: '', about: '', publisher: world.mine, job, parents: [] }, peers: [], seeders: 0 })),
     addToLibrary: async source => {
       if (typeof source !== 'string') return source[0] === 0x64 ? add(unknown(hex('from a file', 40), 'From a file')) : refuse('source', 'not a .torrent file: it does not begin with a dictionary')

@@ -171,6 +171,17 @@ describe('library: actions', () => {
     expect(node.called(method)).toEqual([[infoHash]])
   })
 
+  test('sharing is ended once that was confirmed', async () => {
+    const { node } = await list()
+    press(row(SETS.letters), 'set-stop')
+    const dialog = await find('set-stop-confirm')
+    expect(dialog.textContent).toMatch(/files stay on this device/)
+    expect(node.called('pauseItem')).toEqual([])
+    click('set-stop-confirm-yes')
+    await waitFor(() => { expect(row(SETS.letters).dataset['state']).toBe('paused') })
+    expect(node.called('pauseItem')).toEqual([[SETS.letters]])
+  })
+
   test('a refusal is a notice, and the set stays as it was', async () => {
     const { node } = await list()
     node.answer('fetchItem', refuse('infoHash', 'the library is full'))

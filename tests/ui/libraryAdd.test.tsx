@@ -189,6 +189,21 @@ describe('add: files to share', () => {
     expect(node.called('shareFiles')).toHaveLength(0)
   })
 
+  test('while it is hashed one sees how far it is, and can end it', async () => {
+    const { node } = await sharing()
+    let finish: (o: Awaited<ReturnType<NodeApi['shareFiles']>>) => void = () => {}
+    node.answer('shareFiles', async () => await new Promise(resolve => { finish = resolve }))
+    click('share-submit')
+    await find('share-cancel')
+    node.showLibrary({ sharing: 0.42 })
+    await waitFor(() => { expect(text('share')).toContain('42 % done') })
+    click('share-cancel')
+    await waitFor(() => { expect(node.called('cancelShare')).toHaveLength(1) })
+    finish({ ok: false, errors: [{ field: 'files', message: 'it was cancelled' }] })
+    await waitFor(() => { expect(all('share-cancel')).toHaveLength(0) })
+    expect(text('share')).not.toContain('cancelled')
+  })
+
   test('while it is hashed one sees that it works; a refusal keeps every entry', async () => {
     const { node } = await sharing()
     let finish: (o: Awaited<ReturnType<NodeApi['shareFiles']>>) => void = () => {}

@@ -1,9 +1,11 @@
 /** Magnet links: an infohash, and what a set calls itself. Source: BEP 9. */
 import { toHex } from '../codec/ssz.ts'
+import { nameFault } from './names.ts'
 
 const MAGNET_CHARACTERS_MAX = 4096
 const BASE32 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'
 
+/** `name`: if it is one that a torrent may have; others are for deceiving who reads them. */
 export interface Magnet { readonly infoHash: string, readonly name?: string }
 
 /** 32 characters of RFC 4648 are 20 bytes. */
@@ -39,7 +41,7 @@ export function parseMagnet (text: string): Magnet | undefined {
     try { value = decodeURIComponent(at < 0 ? '' : pair.slice(at + 1).replace(/\+/g, ' ')) } catch { return undefined }
     const hash = key === 'xt' ? /^urn:btih:([0-9a-fA-F]{40}|[A-Za-z2-7]{32})$/.exec(value)?.[1] : undefined
     if (hash !== undefined) infoHash ??= hash.length === 40 ? hash.toLowerCase() : fromBase32(hash)
-    if (key === 'dn') name ??= value
+    if (key === 'dn' && nameFault(value) === undefined) name ??= value
   }
   return infoHash === undefined ? undefined : { infoHash, name }
 }

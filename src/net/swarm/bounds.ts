@@ -28,8 +28,8 @@ export const REDIAL_MS = [1_000, 30_000] as const
 export const OPEN_MS = 10_000
 /** Uploads of one torrent at once; one of them by turns (BEP 3, optimistic unchoking). */
 export const UPLOAD_SLOTS = 8
-/** Pieces a torrent keeps in memory. */
-export const CACHED_PIECES = 6
+/** Pieces that a torrent keeps in memory: bytes, and one piece in any case. */
+export const CACHED_BYTES = 8 * 1024 * 1024
 /** Least between two status events, ms. */
 export const STATUS_MS = 250
 /** Memory for pieces where there is no private file system, bytes. */

@@ -15,28 +15,41 @@ const INFO_HASH_AT = 28
 const PROTOCOL_NAME = '\x13BitTorrent protocol'
 /** A stranger who opens a stream says what for within this time. */
 const HEAD_MS = 10_000
+/** What the wire may say before it waits for the stream to take it. */
+const WRITE_AHEAD_BYTES = 128 * 1024
 
 /** What WebTorrent takes for a connection; `id` tells two of them apart. */
 export type WireConnection = Duplex & { readonly id: string, readonly connected: true }
 
-export const connectionId = (peer: PeerId): string => `mesh:${peer}`
+/** A server's bridge passes on what strangers send who have no name in the mesh: it counts as one of them, and is never banned for them. */
+export const connectionId = (peer: PeerId, ofServer = false): string => `${ofServer ? 'server' : 'mesh'}:${peer}`
 export const peerOfConnection = (id: string): PeerId | undefined => id.startsWith('mesh:') ? id.slice(5) : undefined
 
 function partsOf (e: StreamMessageEvent): Uint8Array[] {
   return e.data instanceof Uint8Array ? [e.data] : [...e.data]
 }
 
+function joined (parts: readonly Uint8Array[]): Uint8Array {
+  if (parts.length === 1) return parts[0]
+  const all = new Uint8Array(parts.reduce((n, p) => n + p.length, 0))
+  let at = 0
+  for (const part of parts) { all.set(part, at); at += part.length }
+  return all
+}
+
 /** `head`: what was read of the stream before. */
-export function wireConnection (stream: Stream, peer: PeerId, head: readonly Uint8Array[] = []): WireConnection {
+export function wireConnection (stream: Stream, id: string, head: readonly Uint8Array[] = []): WireConnection {
   let failed = false
   const duplex = new Duplex({
     read (done) {
       stream.resume()
       done(null)
     },
-    write (bytes, done) {
+    // A block and its header, and with luck its neighbours, in one message: each costs as much as a block's bytes.
+    highWaterMark: WRITE_AHEAD_BYTES,
+    writev (parts, done) {
       try {
-        if (stream.send(bytes as Uint8Array)) done(null)
+        if (stream.send(joined(parts as Uint8Array[]))) done(null)
         else stream.onDrain().then(() => { done(null) }, done)
       } catch (e) { done(e as Error) }
     },
@@ -58,7 +71,7 @@ export function wireConnection (stream: Stream, peer: PeerId, head: readonly Uin
   stream.addEventListener('remoteCloseWrite', () => { duplex.push(null) })
   stream.addEventListener('close', () => { duplex.destroy() })
   if (stream.status !== 'open') queueMicrotask(() => { duplex.destroy() })
-  return Object.assign(duplex, { id: connectionId(peer), connected: true as const })
+  return Object.assign(duplex, { id, connected: true as const })
 }
 
 /** Reads the handshake's head of a stream that came in: the torrent it is about, and all that was read. */
@@ -81,11 +94,9 @@ export async function readWireHead (stream: Stream): Promise<{ readonly infoHash
       if (bytes < HEAD_BYTES) return
       // Until somebody listens again.
       stream.pause()
-      const joined = new Uint8Array(bytes)
-      let at = 0
-      for (const part of head) { joined.set(part, at); at += part.length }
-      const isWire = String.fromCharCode(...joined.subarray(0, PROTOCOL_NAME.length)) === PROTOCOL_NAME
-      end(isWire ? { infoHash: toHex(joined.subarray(INFO_HASH_AT, HEAD_BYTES)), head } : undefined)
+      const all = joined(head)
+      const isWire = String.fromCharCode(...all.subarray(0, PROTOCOL_NAME.length)) === PROTOCOL_NAME
+      end(isWire ? { infoHash: toHex(all.subarray(INFO_HASH_AT, HEAD_BYTES)), head } : undefined)
     }
     const timer = setTimeout(onClose, HEAD_MS)
     stream.addEventListener('message', onMessage)

@@ -2,7 +2,7 @@
 import { decodeMetainfo, type Metainfo } from '../../core/torrent/metainfo.ts'
 import type { PeerId } from '../../ports/network.ts'
 import type { FollowOptions, InfoHash, Offence, SwarmError, SwarmEvent, SwarmItem } from '../../ports/swarm.ts'
-import { CACHED_PIECES, MAX_LINKS, UPLOAD_SLOTS } from './bounds.ts'
+import { MAX_LINKS, UPLOAD_SLOTS } from './bounds.ts'
 import { peerOfConnection } from './btStream.ts'
 import { chunkStoreClass } from './chunkStore.ts'
 import { Link } from './link.ts'
@@ -62,7 +62,7 @@ export class Item {
       store: chunkStoreClass(d.disk, d.infoHash, e => { this.#fail(e.kind, e.message) }),
       strategy: 'rarest',
       announce: d.trackers,
-      storeCacheSlots: CACHED_PIECES,
+      storeCacheSlots: 0,
       deselect: !options.fetch,
       uploads: UPLOAD_SLOTS
     })

@@ -26,6 +26,7 @@ export function lazySwarm (load: () => Promise<Swarm>): Swarm {
       return () => { listeners.delete(listener) }
     },
     share: async (files, name) => await (await use()).share(files, name),
+    cancelShare: () => ifLoaded(s => s.cancelShare()),
     follow: async (infoHash, options) => { await (await use()).follow(infoHash, options) },
     leave: infoHash => ifLoaded(s => s.leave(infoHash)),
     remove: async infoHash => { await (await use()).remove(infoHash) },

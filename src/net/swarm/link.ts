@@ -32,6 +32,8 @@ export interface LinkDeps {
   readonly events: LinkEvents
 }
 
+const hasMetadata = (h: ExtendedHandshake): boolean => typeof h.metadata_size === 'number' && h.metadata_size > 0
+
 export class Link {
   readonly id: LinkId
   readonly peer: PeerId | undefined
@@ -88,6 +90,10 @@ export class Link {
     })
     wire.ut_metadata?.on('warning', e => {
       if (e.message.includes('invalid metadata')) d.events.offence(this, 'metadata-refused', true, 'it sends metadata of another hash')
+    })
+    // Who linked when neither side had the metadata asks for it only once he is told that it is here now.
+    wire.ut_metadata?.on('metadata', () => {
+      if (wire._extendedHandshakeSent && !wire.destroyed && !hasMetadata(wire.peerExtendedHandshake)) wire._sendExtendedHandshake()
     })
     wire.once('close', () => { d.events.closed(this) })
     wire.use(this.#extension() as unknown as WireExtensionClass)

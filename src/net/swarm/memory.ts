@@ -72,6 +72,7 @@ class MemorySwarm implements Swarm {
   readonly #cutUntil = new Map<string, number>()
   #nextLink = 1
   #cancel: (() => void) | undefined
+  #cancelled = 0
   #toldAt = 0
   #changed = false
   #stopped = false
@@ -103,9 +104,20 @@ class MemorySwarm implements Swarm {
     try {
       m = makeMetainfo(tamed, files.map(f => ({ path: single ? tamed : f.name, bytes: f.size })), pieceBytes, hashes)
     } catch (e) { throw new SwarmError('metainfo', (e as Error).message) }
-    for (let i = 0; i < pieces; i++) await this.#disk.write(m.infoHash, i * pieceBytes, piece(i))
+    const isNew = !(await this.#disk.stored()).some(s => s.infoHash === m.infoHash)
+    const cancelled = this.#cancelled
+    for (let i = 0; i < pieces; i++) {
+      if (this.#cancelled !== cancelled) {
+        if (isNew) await this.#disk.remove(m.infoHash)
+        throw new SwarmError('cancelled', 'it was cancelled')
+      }
+      this.emit({ type: 'sharing', done: whole.length + i * pieceBytes, of: 2 * whole.length })
+      await this.#disk.write(m.infoHash, i * pieceBytes, piece(i))
+    }
     return wrapInfo(m.info)
   }
+
+  async cancelShare (): Promise<void> { this.#cancelled++ }
 
   async follow (infoHash: InfoHash, options: FollowOptions): Promise<void> {
     let item = this.#items.get(infoHash)

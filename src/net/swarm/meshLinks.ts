@@ -37,7 +37,7 @@ export class MeshLinks {
   constructor (d: MeshLinksDeps) { this.#d = d }
 
   async start (): Promise<void> {
-    this.#unhandle = await this.#d.streams.handle(WIRE_PROTOCOL, MAX_LINKS_PER_PEER, (stream, peer) => { void this.#incoming(stream, peer) })
+    this.#unhandle = await this.#d.streams.handle(WIRE_PROTOCOL, MAX_LINKS_PER_PEER, (stream, peer, ofServer) => { void this.#incoming(stream, peer, ofServer) })
     this.#timer = setInterval(() => { this.#tick() }, TICK_MS)
   }
 
@@ -85,7 +85,7 @@ export class MeshLinks {
       if (!this.#d.streams.isConnected(peer) && !await this.#d.streams.meet(peer)) return false
       stream = await this.#d.streams.open(peer, WIRE_PROTOCOL, OPEN_MS)
     } catch { return false }
-    const connection = wireConnection(stream, peer)
+    const connection = wireConnection(stream, connectionId(peer))
     try {
       return this.#add(infoHash, peer, connection, true)
     } catch {
@@ -95,7 +95,7 @@ export class MeshLinks {
     }
   }
 
-  async #incoming (stream: Stream, peer: PeerId): Promise<void> {
+  async #incoming (stream: Stream, peer: PeerId, ofServer: boolean): Promise<void> {
     if (this.#unknown >= MAX_UNKNOWN_STREAMS) {
       stream.abort(new Error('too many streams wait for their handshake'))
       return
@@ -104,7 +104,7 @@ export class MeshLinks {
     try {
       const read = await readWireHead(stream)
       if (read === undefined || this.#d.item(read.infoHash) === undefined) stream.abort(new Error('no such torrent here'))
-      else this.#add(read.infoHash, peer, wireConnection(stream, peer, read.head), false)
+      else this.#add(read.infoHash, peer, wireConnection(stream, connectionId(peer, ofServer), read.head), false)
     } catch (e) {
       stream.abort(e as Error)
       this.#d.onError(e)
@@ -130,7 +130,7 @@ export class MeshLinks {
     // The torrent knows connections by their id, and lets go of one a moment after it has ended.
     setTimeout(() => {
       if (connection.destroyed || item.torrent.destroyed) return
-      if (item.torrent._peers?.has(connectionId(peer)) === true || !item.torrent.addPeer(connection)) connection.destroy()
+      if (item.torrent._peers?.has(connection.id) === true || !item.torrent.addPeer(connection)) connection.destroy()
     }, 50)
     return true
   }

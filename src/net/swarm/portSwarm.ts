@@ -18,6 +18,7 @@ export function exposeSwarm (swarm: Swarm, port: Port): () => void {
       await off
     },
     share: (files: readonly File[], name: string) => swarm.share(files, name),
+    cancelShare: () => swarm.cancelShare(),
     follow: (infoHash: InfoHash, options: FollowOptions) => swarm.follow(infoHash, options),
     leave: (infoHash: InfoHash) => swarm.leave(infoHash),
     remove: (infoHash: InfoHash) => swarm.remove(infoHash),
@@ -52,6 +53,7 @@ export function connectSwarm (port: Port): Swarm {
       return () => { listeners.delete(listener) }
     },
     share: (files, name) => call<Uint8Array>('share', files, name),
+    cancelShare: () => call('cancelShare'),
     follow: (infoHash, options) => call('follow', infoHash, options),
     leave: infoHash => call('leave', infoHash),
     remove: infoHash => call('remove', infoHash),
@@ -78,20 +80,38 @@ export function exposeDisk (disk: PieceDisk, port: Port): void {
       const bytes = await disk.read(infoHash, at, length)
       return bytes === undefined ? undefined : new Given(bytes)
     },
-    write: (infoHash: InfoHash, at: number, bytes: Uint8Array) => disk.write(infoHash, at, bytes),
+    write: async (infoHash: InfoHash, at: number, bytes: Uint8Array) => {
+      await disk.write(infoHash, at, bytes)
+      return new Given(bytes)
+    },
     close: (infoHash: InfoHash) => disk.close(infoHash),
     remove: (infoHash: InfoHash) => disk.remove(infoHash),
     stored: () => disk.stored()
   })
 }
 
+/** Pieces that are written at once, mostly. */
+const SPARE_BUFFERS = 4
+
 export function connectDisk (port: Port, kind: PieceDisk['kind']): PieceDisk {
   const calls = new Calls(port, {})
+  /** Buffers that have come back: a new one per piece, on either side, is garbage for which nobody hurries to look. */
+  const spare: Uint8Array[] = []
+  const carry = (bytes: Uint8Array): Uint8Array => {
+    const at = spare.findIndex(s => s.length === bytes.length)
+    const carrier = at < 0 ? new Uint8Array(bytes.length) : spare.splice(at, 1)[0]
+    carrier.set(bytes)
+    return carrier
+  }
   return {
     kind,
     read: async (infoHash, at, length) => await calls.call('read', [infoHash, at, length]) as Uint8Array | undefined,
     // Copied: a piece is still served from memory by whoever wrote it.
-    write: async (infoHash, at, bytes) => { await calls.call('write', [infoHash, at, compact(bytes)]) },
+    write: async (infoHash, at, bytes) => {
+      const carrier = carry(bytes)
+      const back = await calls.call('write', [infoHash, at, carrier], [carrier.buffer as ArrayBuffer]) as Uint8Array
+      if (spare.push(back) > SPARE_BUFFERS) spare.shift()
+    },
     close: async infoHash => { await calls.call('close', [infoHash]) },
     remove: async infoHash => { await calls.call('remove', [infoHash]) },
     stored: async () => await calls.call('stored', []) as Awaited<ReturnType<PieceDisk['stored']>>

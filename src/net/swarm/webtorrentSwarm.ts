@@ -55,6 +55,8 @@ export class WebTorrentSwarm implements Swarm {
   #nextLink = 1
   #timers: Array<ReturnType<typeof setInterval>> = []
   #dirty = false
+  /** Cancellations so far: a share that began before one ends. */
+  #cancelled = 0
   #stopped = false
   /** By torrent, so that one step is over before the next begins. */
   readonly #steps = new Map<InfoHash, Promise<unknown>>()
@@ -89,7 +91,15 @@ export class WebTorrentSwarm implements Swarm {
         return new Uint8Array(await whole.slice(i * pieceBytes, Math.min(whole.size, (i + 1) * pieceBytes)).arrayBuffer())
       } catch (e) { throw new SwarmError('other', `the file could not be read: ${e instanceof Error ? e.message : String(e)}`) }
     }
-    for (let i = 0; i < pieces; i++) hashes.set(new Uint8Array(await crypto.subtle.digest('SHA-1', await piece(i))), i * PIECE_HASH_BYTES)
+    const cancelled = this.#cancelled
+    const step = (done: number): void => {
+      if (this.#cancelled !== cancelled) throw new SwarmError('cancelled', 'it was cancelled')
+      this.#emit({ type: 'sharing', done, of: 2 * whole.size })
+    }
+    for (let i = 0; i < pieces; i++) {
+      step(i * pieceBytes)
+      hashes.set(new Uint8Array(await crypto.subtle.digest('SHA-1', await piece(i))), i * PIECE_HASH_BYTES)
+    }
     const single = files.length === 1
     const tamed = tameName(single ? files[0].name : name)
     // Of a folder that was chosen the rest of the path; a File made by hand has none.
@@ -103,7 +113,10 @@ export class WebTorrentSwarm implements Swarm {
     const isNew = !(await disk.stored()).some(s => s.infoHash === infoHash)
     try {
       // The infohash names the file they go to, so they are read twice; follow() verifies what was written.
-      for (let i = 0; i < pieces; i++) await disk.write(infoHash, i * pieceBytes, await piece(i))
+      for (let i = 0; i < pieces; i++) {
+        step(whole.size + i * pieceBytes)
+        await disk.write(infoHash, i * pieceBytes, await piece(i))
+      }
     } catch (e) {
       // A half of it would take the room of something else until the next load.
       if (isNew) await disk.remove(infoHash).catch(this.#o.onError)
@@ -111,6 +124,8 @@ export class WebTorrentSwarm implements Swarm {
     }
     return wrapInfo(metainfo.info)
   }
+
+  async cancelShare (): Promise<void> { this.#cancelled++ }
 
   async follow (infoHash: InfoHash, options: FollowOptions): Promise<void> {
     await this.#step(infoHash, async () => {
@@ -294,7 +309,7 @@ export class WebTorrentSwarm implements Swarm {
   }
 
   #emit (e: SwarmEvent): void {
-    if (e.type !== 'status') this.#changed()
+    if (e.type !== 'status' && e.type !== 'sharing') this.#changed()
     for (const l of this.#listeners) l(e)
   }
 }

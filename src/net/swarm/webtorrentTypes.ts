@@ -20,7 +20,11 @@ export interface Wire {
   readonly uploaded: number
   readonly downloaded: number
   readonly destroyed: boolean
-  readonly ut_metadata?: { on (event: 'warning', listener: (e: Error) => void): void }
+  readonly ut_metadata?: { on (event: 'warning', listener: (e: Error) => void): void, on (event: 'metadata', listener: () => void): void }
+  readonly peerExtendedHandshake: ExtendedHandshake
+  /** Private there, both: whether BEP 10's handshake went out, and sending it (again, which BEP 10 allows). */
+  readonly _extendedHandshakeSent: boolean
+  _sendExtendedHandshake (): void
   /** Private there: what it waits for next, bytes. Whatever has come is copied with each part that comes. */
   _parse (bytes: number, parser: (message: Uint8Array) => void): void
   uploadSpeed (): number
@@ -88,6 +92,8 @@ export interface ClientOptions {
   readonly utp: false
   readonly webSeeds: false
   readonly tracker: false | { readonly rtcConfig: RTCConfiguration }
+  /** In Node: the TCP port. */
+  readonly torrentPort?: number
 }
 
 export interface Client {
@@ -96,6 +102,13 @@ export interface Client {
   throttleDownload (bytesPerSecond: number): void
   throttleUpload (bytesPerSecond: number): void
   on (event: 'error', listener: (e: Error | string) => void): void
+  once (event: 'listening', listener: () => void): void
+  /** In Node. */
+  readonly torrentPort: number
+  /** Hex. */
+  readonly peerId: string
+  /** Private there: in Node, where TCP connections wait for their handshake. */
+  readonly _connPool?: { readonly tcpServer: { maxConnections: number } }
   destroy (done: () => void): void
 }
 export type ClientClass = new (options: ClientOptions) => Client

@@ -64,12 +64,41 @@ export function SetActions (props: { item: LibraryItem, small?: boolean, onRemov
           <Button small={small()} icon="download" busy={busy() === 'main'} aria-label={`Save ${name()}`} data-testid="set-save" onClick={() => { void saveOne() }}>Save</Button>
         </Show>
       </Show>
+      <Show when={state() === 'complete'}><StopSharing item={props.item} small={small()} /></Show>
       <Show when={small()} fallback={<CopyButton text={props.item.magnet} label={`Copy the magnet link of ${name()}`} icon="magnet" testid="set-magnet">Copy magnet link</CopyButton>}>
         <CopyButton text={props.item.magnet} label={`Copy the magnet link of ${name()}`} icon="magnet" testid="set-magnet" />
       </Show>
       <Show when={described()}><Button kind={small() ? 'quiet' : 'plain'} small icon="file" busy={busy() === 'torrent'} aria-label={`Save the .torrent file of ${name()}`} title="Save the .torrent file, for other clients" data-testid="set-torrent" onClick={() => { void saveTorrent() }}>{small() ? undefined : 'Save .torrent'}</Button></Show>
       <Remove item={props.item} small={small()} onRemoved={props.onRemoved} />
     </div>
+  )
+}
+
+/** The files stay; whoever fetches them from here is left in the middle of it, so it is asked first. */
+function StopSharing (props: { item: LibraryItem, small: boolean }): JSX.Element {
+  const app = useApp()
+  const [asking, setAsking] = createSignal(false)
+  const [asked, setAsked] = createSignal(false)
+  const [busy, setBusy] = createSignal(false)
+  const name = (): string => nameOf(props.item)
+  const fetching = (): number => props.item.peers.filter(p => p.has < 1).length
+  const stop = async (): Promise<void> => {
+    setBusy(true)
+    await app.attempt('Ending the sharing', async () => { await app.node.pauseItem(props.item.infoHash) })
+    setBusy(false)
+    setAsking(false)
+  }
+  return (
+    <>
+      <Button kind={props.small ? 'quiet' : 'plain'} small icon="pause" aria-label={`Stop sharing ${name()}`} title="Stop sharing; the files stay on this device" data-testid="set-stop" onClick={() => { setAsked(true); setAsking(true) }}>{props.small ? undefined : 'Stop sharing…'}</Button>
+      <Show when={asked()}>
+        <Confirm open={asking()} onClose={() => { setAsking(false) }} onConfirm={() => { void stop() }} busy={busy()} title={`Stop sharing “${name()}”?`} confirm="Stop sharing" testid="set-stop-confirm">
+          <p>Its files stay on this device, and you can share them again at any time.</p>
+          <Show when={fetching() > 0}><p>{plural(fetching(), 'linked peer is', 'linked peers are')} still fetching it, and will have to find the rest elsewhere.</p></Show>
+          <Show when={props.item.seeders === 0}><Note tone="warn" title="Nobody else is known to have all of it">Until you share it again, others may not get it whole.</Note></Show>
+        </Confirm>
+      </Show>
+    </>
   )
 }
 

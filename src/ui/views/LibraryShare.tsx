@@ -3,7 +3,7 @@ import { createSignal, For, Show, type JSX } from 'solid-js'
 import type { FieldError, Hex, LibraryKind, LibraryView } from '../../bridge/api.ts'
 import { MAX_NOTE_ABOUT_BYTES, MAX_NOTE_LICENCE_BYTES, MAX_NOTE_NAME_BYTES, MAX_NOTE_PARENTS } from '../../core/codec/noteLimits.ts'
 import { useApp } from '../context.tsx'
-import { bytes, plural, sentence } from '../format.ts'
+import { bytes, percent, plural, sentence } from '../format.ts'
 import { KINDS, LICENCES, nameOf, plainText } from '../libraryWords.ts'
 import { Button, Note, Progress } from '../parts/basics.tsx'
 import { Choice, Field, Segments } from '../parts/fields.tsx'
@@ -48,6 +48,7 @@ export function ShareFiles (props: { view: LibraryView, files: readonly File[], 
   const [touched, setTouched] = createSignal(false)
   const [errors, setErrors] = createSignal<readonly FieldError[]>([])
   const [busy, setBusy] = createSignal(false)
+  const [cancelled, setCancelled] = createSignal(false)
 
   const shownName = (): string => name() ?? guessName(props.files)
   const shownKind = (): LibraryKind => kind() ?? guessKind(props.files)
@@ -89,15 +90,25 @@ export function ShareFiles (props: { view: LibraryView, files: readonly File[], 
     setTouched(true)
     setErrors([])
     if (wrong() || shownName().trim() === '') return
+    setCancelled(false)
     setBusy(true)
     const outcome = await app.attempt('Sharing', async () => await app.node.shareFiles(props.files, {
       name: shownName().trim(), kind: shownKind(), licence: licence() === OWN ? ownLicence().trim() : licence(), about: about().trim(), parents: parents()
     }))
     setBusy(false)
     if (outcome === undefined) return
-    if (!outcome.ok) { setErrors(outcome.errors); return }
+    if (!outcome.ok) {
+      // Who ends it himself needs no telling.
+      if (!cancelled()) setErrors(outcome.errors)
+      return
+    }
     app.toast('info', `“${plainText(shownName())}” is shared from here.`)
     props.onShared(outcome.value.infoHash)
+  }
+
+  const cancel = (): void => {
+    setCancelled(true)
+    void app.attempt('Ending it', async () => { await app.node.cancelShare() })
   }
 
   return (
@@ -127,10 +138,12 @@ export function ShareFiles (props: { view: LibraryView, files: readonly File[], 
         </div>
       </Show>
       <Show when={elsewhere().length > 0}><Note tone="bad" title="It was not shared" role="alert" testid="share-refused">{elsewhere().map(e => sentence(e.message)).join(' ')}</Note></Show>
-      <Show when={busy()}><Progress label="Reading and hashing the files" /><p class="quiet" role="status">Reading and hashing {bytes(total())}. Keep this tab open.</p></Show>
+      <Show when={busy()}><Progress label="Reading and hashing the files" value={props.view.sharing} /><p class="quiet" role="status">Reading and hashing {bytes(total())}{props.view.sharing === undefined ? '' : `, ${percent(props.view.sharing, 0)} done`}. Keep this tab open.</p></Show>
       <div class="row">
         <Button kind="primary" type="submit" icon="share" busy={busy()} data-testid="share-submit">Share {props.files.length === 1 ? 'it' : 'them'}</Button>
-        <Button kind="quiet" disabled={busy()} onClick={() => { props.onFiles([]) }}>Leave it</Button>
+        <Show when={busy()} fallback={<Button kind="quiet" onClick={() => { props.onFiles([]) }}>Leave it</Button>}>
+          <Button kind="quiet" icon="cross" busy={cancelled()} data-testid="share-cancel" onClick={cancel}>Cancel</Button>
+        </Show>
       </div>
     </form>
   )

@@ -100,6 +100,8 @@ test('bencoding: one value, one encoding', () => {
 test('magnet links', () => {
   const hash = golden[0].infoHash
   expect(parseMagnet(formatMagnet(hash, 'a & b', ['wss://x/announce']))).toEqual({ infoHash: hash, name: 'a & b' })
+  // A name that no torrent may have is none: it would only deceive who reads it.
+  for (const name of ['../../etc/passwd', 'a\u202egpj.exe', 'con', 'a:b', '']) expect(parseMagnet(formatMagnet(hash, name)), name).toEqual({ infoHash: hash })
   expect(parseMagnet(` ${hash.toUpperCase()} `)).toEqual({ infoHash: hash })
   expect(parseMagnet('magnet:?dn=x&xt=urn:btih:ZJLNP46MGP5NVEGCF6FYGJDVTT5KEFJH')?.infoHash).toBe(hash)
   for (const bad of ['', 'magnet:?dn=x', 'magnet:?xt=urn:btih:12', 'http://x', `magnet:?xt=urn:btih:${hash}&dn=%ff`, `magnet:?xt=urn:btih:${hash}${'&a=b'.repeat(1100)}`]) expect(parseMagnet(bad), bad).toBeUndefined()

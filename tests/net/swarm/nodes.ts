@@ -9,7 +9,7 @@ import type { ClientClass } from '../../../src/net/swarm/webtorrentTypes.ts'
 /** The package's own entry for Node: the page takes the one for browsers. It wants a port to announce, though nobody is told. */
 const load = async (): Promise<ClientClass> => {
   const { default: WebTorrent } = await import('webtorrent')
-  return class extends WebTorrent { torrentPort = 1 }
+  return class extends WebTorrent { override torrentPort = 1 }
 }
 
 export interface RealNode { readonly name: string, readonly network: TabNetwork, readonly swarm: WebTorrentSwarm, readonly address: string, readonly end: () => Promise<void> }

@@ -1,5 +1,6 @@
 /** The disk for pieces: nothing is taken for written that is not, and what a disk cannot do has a name. */
 import { describe, expect, test } from 'vitest'
+import { connectDisk, exposeDisk } from '../../../src/net/swarm/portSwarm.ts'
 import { FileDisk, MemoryDisk, type SyncFile, type SyncFolder } from '../../../src/net/swarm/pieceDisk.ts'
 import { openDisk } from '../../../src/net/swarm/openDisk.ts'
 
@@ -112,4 +113,21 @@ test('without a private file system files are kept in memory, and the reason is 
   const opened = await openDisk('x', () => { throw new Error('not reached') })
   expect(opened.disk.kind).toBe('memory')
   expect(opened.problem).toMatch(/private file system.*memory.*lost/)
+})
+
+test('behind a port every write has its own bytes, and leaves those it was given alone', async () => {
+  const { port1, port2 } = new MessageChannel()
+  exposeDisk(new MemoryDisk(10_000_000), port1)
+  const disk = connectDisk(port2, 'memory')
+  // Some at once, so that buffers come back while others are away; the last one is shorter.
+  for (let round = 0; round < 3; round++) {
+    const written = Array.from({ length: 9 }, (_, i) => new Uint8Array(i === 8 ? 300 : 1000).fill(round * 20 + i + 1))
+    await Promise.all(written.map(async (bytes, i) => { await disk.write('ab'.repeat(20), i * 1000, bytes) }))
+    for (const [i, bytes] of written.entries()) {
+      expect(bytes.every(b => b === round * 20 + i + 1), `${round} ${i}`).toBe(true)
+      expect(await disk.read('ab'.repeat(20), i * 1000, bytes.length)).toEqual(bytes)
+    }
+  }
+  port1.close()
+  port2.close()
 })
