@@ -138,7 +138,7 @@ export interface HistoryEntry {
   readonly id: string
   readonly height: number
   readonly timeMs: number
-  readonly kind: 'block-reward' | 'contribution' | 'contribution-subsidy' | 'fees' | 'received' | 'sent' | 'job-posted' | 'job-refund'
+  readonly kind: 'block-reward' | 'contribution' | 'contribution-subsidy' | 'fees' | 'received' | 'sent' | 'job-posted' | 'job-refund' | 'set-aside' | 'seeding-pay' | 'set-aside-returned'
   /** Positive: credit. Negative: debit. Grains. */
   readonly amount: bigint
   /** Why, in one sentence. */
@@ -193,6 +193,7 @@ export interface NodeView {
   readonly compute: ComputeStatus
   readonly mining: MiningView
   readonly jobs: readonly JobView[]
+  readonly seeding: SeedingView
   readonly wallet: WalletView
   readonly replays: number
   readonly replayFailures: number
@@ -344,6 +345,30 @@ export interface LibrarySettings {
   /** Bytes per second; 0: no limit. */
   readonly upLimit: number
   readonly downLimit: number
+  /** Receipts that pay more than the fee are handed to the chain by themselves. */
+  readonly redeem: boolean
+  /** Grains set aside per epoch, while something is fetched, for those who send it; 0: nothing. */
+  readonly setAside: number
+}
+
+/** Pay for seeding, as the chain and this tab's receipts have it. */
+export interface SeedingView {
+  /** Of the next block, and the blocks until the one after it. */
+  readonly epoch: number
+  readonly blocksLeft: number
+  /** Bytes that others signed for in this epoch; they can be redeemed in the next. */
+  readonly signed: number
+  /** Grains that receipts of the last epoch pay now, and how many receipts. */
+  readonly payable: bigint
+  readonly receipts: number
+  /** Bytes of the last epoch whose signers have nothing left that was set aside. */
+  readonly unpaid: number
+  /** A redemption is on its way into a block. */
+  readonly sent: boolean
+  /** Grains of this wallet that are set aside now. */
+  readonly setAside: bigint
+  /** Of the ledger, halved every 16 epochs: bytes paid for, payers (once per epoch), sets they asked for. */
+  readonly counters: { readonly bytes: number, readonly leechers: number, readonly sets: number }
 }
 
 export interface LibraryView {

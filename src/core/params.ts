@@ -113,6 +113,22 @@ export const CONTRIBUTION_SUBSIDY_SHARE = 64
 /** Share of draws one paid job can take, in 1/256: a self-made job cannot take them all. */
 export const JOB_DRAW_CAP = 192
 
+/**
+ * Pay for seeding (ledger/seeding.ts). Grains a mebibyte costs whoever got it and has set something
+ * aside: a credit buys nearly a gibibyte, and a receipt of some mebibytes is worth the fee.
+ */
+export const SEED_PRICE_PER_MIB = 1_000n
+/** Of what a receipt takes out of a pot, in 1/256 and rounded up: destroyed, so that paying oneself loses. */
+export const SEED_BURN_SHARE = 32n
+/** Receipts one redemption carries. */
+export const MAX_RECEIPTS_PER_REDEMPTION = 16
+/** Bytes a receipt must name beyond what it was paid for: below it an entry in the ledger would cost nearly nothing. */
+export const REDEEM_BYTES_LEAST = 1024 * 1024
+/** Receipts that one pot pays; bounds the ledger. */
+export const MAX_RECEIPTS_PER_POT = 64
+/** Epochs after which the counters of seeding are halved: some three hours of the main network. */
+export const COUNTER_HALVING_EPOCHS = 16
+
 /** Bounds on what a stranger may send (bytes). */
 export const MAX_GOSSIP_BYTES = 64 * 1024
 export const MAX_HEADERS_PER_REQUEST = 128
@@ -162,6 +178,8 @@ export interface ChainParams {
    * paid: an owner who also mines could else leave out those already signed.
    */
   readonly cancelDelay: number
+  /** Blocks of an epoch: what a receipt for bytes is made out for, and a pot. */
+  readonly epochBlocks: number
 }
 
 /** Cost units the WASM kernels work off per second on the reference device (one core, `npm run bench`). */
@@ -196,7 +214,9 @@ export const MAIN: ChainParams = {
   minerCountBlocks: 64,
   minFee: 1_000n,
   minSliceCost: MIN_SLICE_COST,
-  cancelDelay: 6
+  cancelDelay: 6,
+  // Eleven minutes: a download is over in one or two, and what was set aside is back in half an hour.
+  epochBlocks: 64
 }
 
 export const TEST: ChainParams = {
@@ -210,6 +230,7 @@ export const TEST: ChainParams = {
   committeeBlocks: 4,
   maturity: 4,
   cancelDelay: 4,
+  epochBlocks: 16,
   roundMs: 1_500
 }
 
@@ -230,6 +251,9 @@ export function paramErrors (p: ChainParams): string[] {
   must(BigInt(MAX_SLICE_COST) * 20n >= REFERENCE_COST_PER_SECOND, 'MAX_SLICE_COST is in reach of the reference device')
   must(BigInt(p.minSliceCost) * 200n >= REFERENCE_COST_PER_SECOND, 'a slice is at least five milliseconds of the reference device')
   must(p.minSliceCost * 20 <= MAX_SLICE_COST, 'models of very different sizes fit between the least slice and the dearest')
+  must(p.epochBlocks > p.maturity, 'a reward of an epoch can be set aside in it, and a redemption has time to be found in a block')
+  must((SEED_PRICE_PER_MIB * BigInt(REDEEM_BYTES_LEAST) >> 20n) * SEED_BURN_SHARE >= 256n, 'the least receipt that is paid destroys at least a grain')
+  must(SEED_BURN_SHARE < 128n, 'whoever sends gets most of what his receipt takes')
   must(p.cancelDelay > p.rhoDelay, 'what was drawn before a cancellation was known can still be sealed')
   return wrong
 }

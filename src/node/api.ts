@@ -265,6 +265,7 @@ export class NodeService implements NodeApi {
       compute: n.computeStatus,
       mining: n.miningView(),
       jobs,
+      seeding: n.seeding.view(),
       wallet: walletView(head.ledger, n.payee, n.pool.pending(n.payee), n.keystore.backedUp, n.params),
       replays: n.replayCount(),
       replayFailures: n.replayFailures(),

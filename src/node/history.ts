@@ -21,7 +21,7 @@ export const HISTORY_KEPT = 2_000
 /** One block can name an account at most once per transaction, contribution and credit. */
 const MAX_LINES = 2_048
 
-const KINDS = ['block-reward', 'contribution', 'contribution-subsidy', 'fees', 'received', 'sent', 'job-posted', 'job-refund'] as const satisfies ReadonlyArray<HistoryEntry['kind']>
+const KINDS = ['block-reward', 'contribution', 'contribution-subsidy', 'fees', 'received', 'sent', 'job-posted', 'job-refund', 'set-aside', 'seeding-pay', 'set-aside-returned'] as const satisfies ReadonlyArray<HistoryEntry['kind']>
 
 const Line = new ContainerType({
   /** Index into KINDS. */
@@ -163,6 +163,7 @@ function reasonOf (b: BlockRecord, e: LedgerEvent): string {
     case 'received':
       return `${block}: sent to you by ${address(e.counterparty)}.`
     case 'sent':
+      if (e.counterparty === undefined && e.job === undefined) return `${block}: the fee for redeeming receipts of those you sent files to.`
       return e.counterparty === undefined
         ? `${block}: the fee for cancelling your job ${jobName(b, e.job)}.`
         : `${block}: you sent it to ${address(e.counterparty)}${fee}.`
@@ -170,6 +171,12 @@ function reasonOf (b: BlockRecord, e: LedgerEvent): string {
       return `${block}: you posted the job ${jobName(b, e.job)}: escrow for its contributions and its burned weight${fee}.`
     case 'job-refund':
       return `${block}: what was left of the escrow of your job ${jobName(b, e.job)} came back${ended(b, e.job)}.`
+    case 'set-aside':
+      return `${block}: you set it aside for those who send you files${fee}; what they do not claim comes back.`
+    case 'seeding-pay':
+      return `${block}: ${address(e.counterparty)} got files from you and signed for them; this is your pay, out of what was set aside for it.`
+    case 'set-aside-returned':
+      return `${block}: of what you had set aside for those who send you files, nobody claimed this.`
     default:
       return e.kind satisfies never
   }

@@ -4,7 +4,7 @@
  * the swarm moves and checks the bytes.
  */
 import type { FieldError, LibraryNote, LibrarySettings, LibraryView, Outcome } from '../bridge/api.ts'
-import { type AnnouncedItem, SHARE_ALL, type SignedNote } from '../core/codec/library.ts'
+import { type AnnouncedItem, SHARE_ALL, type SignedNote, type SignedReceipt } from '../core/codec/library.ts'
 import { fromHex } from '../core/codec/ssz.ts'
 import { parseMagnet } from '../core/torrent/magnet.ts'
 import { decodeMetainfo, type Metainfo, torrentWithTracker, wrapInfo } from '../core/torrent/metainfo.ts'
@@ -15,7 +15,7 @@ import type { Signatures } from '../ports/signatures.ts'
 import type { Storage } from '../ports/storage.ts'
 import { type InfoHash, type Swarm, SwarmError, type SwarmEvent, type SwarmItem, type SwarmStatus } from '../ports/swarm.ts'
 import { writeNote } from './libraryNotes.ts'
-import { BUDGET_MAX, BUDGET_MIN, DEFAULT_SETTINGS, type ItemRecord, LibraryStore, LIMIT_MAX, settingsOf } from './libraryStore.ts'
+import { BUDGET_MAX, BUDGET_MIN, DEFAULT_SETTINGS, type ItemRecord, LibraryStore, LIMIT_MAX, SET_ASIDE_MAX, settingsOf } from './libraryStore.ts'
 import { LibraryTable } from './libraryTable.ts'
 import { itemView, foundView } from './libraryViews.ts'
 import type { MinerKey } from './minerKey.ts'
@@ -34,7 +34,9 @@ const NAMES_KEPT = 256
 
 export interface LibraryDeps {
   readonly chain: Uint8Array
+  /** Of the account: signs notes and receipts, pays for what comes and is paid for what goes. */
   readonly key: MinerKey
+  readonly epochBlocks: number
   readonly network: Network
   readonly swarm: Swarm
   readonly storage: Storage
@@ -132,6 +134,13 @@ export class Library {
     this.#listeners.add(listener)
     return () => { this.#listeners.delete(listener) }
   }
+
+  settings (): LibrarySettings { return this.#settings }
+
+  /** Signed by others for bytes that this tab sent. */
+  receipts (): Iterable<SignedReceipt> { return this.#store.receiptsIn() }
+
+  fetching (): boolean { return [...this.#entries.values()].some(e => e.record.paused === 0 && e.live?.state === 'downloading') }
 
   view (): LibraryView {
     const items = [...this.#entries].map(([infoHash, e]) => itemView(infoHash, e, { table: this.#table, receipts: this.#receipts, trackers: this.#d.trackers }))
@@ -233,7 +242,7 @@ export class Library {
 
   async set (change: Partial<LibrarySettings>): Promise<Outcome<LibrarySettings>> {
     const next = settingsOf({ ...this.#settings, ...change })
-    if (next === undefined) return refuse('settings', `whole bytes: budget ${BUDGET_MIN} to ${BUDGET_MAX}, limits 0 to ${LIMIT_MAX}`)
+    if (next === undefined) return refuse('settings', `whole numbers: budget ${BUDGET_MIN} to ${BUDGET_MAX} bytes, limits 0 to ${LIMIT_MAX}, set aside 0 to ${SET_ASIDE_MAX} grains`)
     this.#settings = next
     await this.#store.putSettings(next)
     await this.#d.swarm.limits({ up: next.upLimit, down: next.downLimit })

@@ -37,16 +37,20 @@ export const ItemRecord = new ContainerType({
 export type ItemRecord = ValueOf<typeof ItemRecord>
 const ITEM_BYTES = MAX_METAINFO_BYTES + 4096
 
-export const DEFAULT_SETTINGS: LibrarySettings = { budget: 2 * 1024 ** 3, upLimit: 0, downLimit: 0 }
+export const DEFAULT_SETTINGS: LibrarySettings = { budget: 2 * 1024 ** 3, upLimit: 0, downLimit: 0, redeem: true, setAside: 0 }
 export const BUDGET_MIN = 16 * 1024 ** 2
 export const BUDGET_MAX = 1024 ** 4
 export const LIMIT_MAX = 1024 ** 3
+/** A thousand credits. */
+export const SET_ASIDE_MAX = 1_000_000_000
 
-/** Undefined where a value is none. */
+/** Undefined where a value is none. What was stored before there was pay says nothing of it. */
 export function settingsOf (v: Partial<Record<keyof LibrarySettings, unknown>>): LibrarySettings | undefined {
   const whole = (n: unknown, low: number, high: number): n is number => Number.isInteger(n) && (n as number) >= low && (n as number) <= high
-  const { budget, upLimit, downLimit } = v
-  return whole(budget, BUDGET_MIN, BUDGET_MAX) && whole(upLimit, 0, LIMIT_MAX) && whole(downLimit, 0, LIMIT_MAX) ? { budget, upLimit, downLimit } : undefined
+  const { budget, upLimit, downLimit, redeem = DEFAULT_SETTINGS.redeem, setAside = DEFAULT_SETTINGS.setAside } = v
+  return whole(budget, BUDGET_MIN, BUDGET_MAX) && whole(upLimit, 0, LIMIT_MAX) && whole(downLimit, 0, LIMIT_MAX) && typeof redeem === 'boolean' && whole(setAside, 0, SET_ASIDE_MAX)
+    ? { budget, upLimit, downLimit, redeem, setAside }
+    : undefined
 }
 
 function parseSettings (bytes: Uint8Array): LibrarySettings | undefined {
@@ -105,6 +109,8 @@ export class LibraryStore {
   /** Bytes of all receipts kept. */
   sum (kind: 'in' | 'out'): number { return this.#sums[kind] }
 
+  receiptsIn (): Iterable<SignedReceipt> { return this.#receipts.in.values() }
+
   /** Signed for us by this key for this torrent, of the newest epoch. */
   async newest (from: Hex, infoHash: InfoHash): Promise<SignedReceipt | undefined> {
     let newest: SignedReceipt | undefined
@@ -115,16 +121,19 @@ export class LibraryStore {
   }
 
   async put (kind: 'in' | 'out', receipt: SignedReceipt): Promise<void> {
-    this.#dirty.set(this.#keep(kind, receipt), receipt)
+    const key = this.#keep(kind, receipt)
+    if (key !== undefined) this.#dirty.set(key, receipt)
     this.#cancel ??= this.#clock.after(FLUSH_MS, () => {
       this.#cancel = undefined
       void this.#flush()
     })
   }
 
-  #keep (kind: 'in' | 'out', receipt: SignedReceipt): string {
+  #keep (kind: 'in' | 'out', receipt: SignedReceipt): string | undefined {
     const key = receiptKey(kind, receipt)
     const kept = this.#receipts[kind]
+    // Two tabs of one account count on their own, and only the larger count is worth something.
+    if (kept.get(key) !== undefined && kept.get(key)!.receipt.bytes > receipt.receipt.bytes) return undefined
     this.#sums[kind] += receipt.receipt.bytes - (kept.get(key)?.receipt.bytes ?? 0)
     kept.set(key, receipt)
     if (kept.size > RECEIPTS_KEPT) {

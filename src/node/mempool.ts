@@ -5,14 +5,14 @@
  * stay there until the block that has them is, and are sent again until then.
  */
 import { equalBytes, toHex, decode } from '../core/codec/ssz.ts'
-import { SignedTransaction } from '../core/codec/wire.ts'
+import { ACTION_CANCEL_JOB, ACTION_REDEEM, RedeemedReceipt, SignedTransaction } from '../core/codec/wire.ts'
 import { type BlockMeta, chainId } from '../core/consensus/chain.ts'
 import { invalid, type ReasonCode, type Refusal, refusal } from '../core/consensus/refusal.ts'
-import { stepTransaction, transactionSignatureItem, tryTransactions } from '../core/consensus/transaction.ts'
+import { signatureRefusal, stepTransaction, transactionSignatureItems, tryTransactions } from '../core/consensus/transaction.ts'
 import { transactionId } from '../core/crypto/ids.ts'
 import { openBlock } from '../core/ledger/apply.ts'
 import { account, type LedgerState } from '../core/ledger/state.ts'
-import { type ChainParams, MAX_BODY_BYTES, MAX_SPEC_BYTES, MAX_TRANSACTIONS_PER_BLOCK } from '../core/params.ts'
+import { type ChainParams, MAX_BODY_BYTES, MAX_RECEIPTS_PER_REDEMPTION, MAX_SPEC_BYTES, MAX_TRANSACTIONS_PER_BLOCK } from '../core/params.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { PeerId } from '../ports/network.ts'
 import type { Signatures } from '../ports/signatures.ts'
@@ -23,8 +23,8 @@ import type { ChainStore } from './persist.ts'
 
 export interface PoolLimits { readonly count: number, readonly bytes: number, readonly perSender: number, readonly ageMs: number }
 export const POOL_LIMITS: PoolLimits = { count: 1024, bytes: 1024 * 1024, perSender: 16, ageMs: 3 * 60 * 60_000 }
-/** A serialized signed transaction is never larger: a job spec and its surroundings. */
-export const MAX_TRANSACTION_BYTES = MAX_SPEC_BYTES + 512
+/** A serialized signed transaction is never larger: a job spec or as many receipts as there may be, and their surroundings. */
+export const MAX_TRANSACTION_BYTES = Math.max(MAX_SPEC_BYTES, MAX_RECEIPTS_PER_REDEMPTION * RedeemedReceipt.fixedSize!) + 512
 /** Transactions leave room for seals in the body. */
 export const TRANSACTIONS_BYTES_PER_BLOCK = MAX_BODY_BYTES / 4
 export const REBROADCAST_MS = 30_000
@@ -32,6 +32,9 @@ export const REBROADCAST_MS = 30_000
 const REPLACE_PERCENT = 110n
 /** What an own transaction lacks may be in blocks that did not reach the disk, or come again after a reorganisation. */
 const NOT_YET: ReadonlySet<ReasonCode> = new Set<ReasonCode>(['transaction-balance', 'transaction-nonce-gap'])
+
+/** A job may end before its cancellation is in a block; a pot is emptied by others, and an epoch passes. */
+const VOIDED_BY_OTHERS: ReadonlySet<number> = new Set([ACTION_CANCEL_JOB, ACTION_REDEEM])
 
 interface Entry {
   readonly id: Hex
@@ -96,8 +99,7 @@ export class Mempool implements PoolService {
     const rows = await this.#storage.range('pool', { limit: this.#limits.count })
     for (const [key, bytes] of rows) {
       const d = bytes.length === 0 ? undefined : decode(SignedTransaction, bytes, MAX_TRANSACTION_BYTES)
-      const [signed] = d?.ok === true ? await this.#signatures.verify([transactionSignatureItem(d.value)]) : [false]
-      const refused = d?.ok === true && signed ? this.#takeAgain(d.value) : invalid('transaction-signature', 'stored bytes are damaged')
+      const refused = d?.ok === true ? await this.#unsigned(d.value) ?? this.#takeAgain(d.value) : invalid('transaction-signature', 'stored bytes are damaged')
       if (refused === undefined) continue
       this.#log.info('pool', `stored transaction ${key.slice(0, 8)} dropped: ${refused.reason}`)
       this.#forget(key)
@@ -131,8 +133,8 @@ export class Mempool implements PoolService {
     if (known !== undefined && equalBytes(known.signed.signature, tx.signature)) return undefined
     const early = known === undefined ? this.#refusal(entry) : undefined
     if (early !== undefined) return early
-    const [signed] = await this.#signatures.verify([transactionSignatureItem(tx)])
-    if (!signed) return invalid('transaction-signature', 'not signed by its sender')
+    const unsigned = await this.#unsigned(tx)
+    if (unsigned !== undefined) return unsigned
     // The chain and the pool may have moved on during the await.
     if (this.#byId.has(entry.id)) return undefined
     const refused = this.#refusal(entry) ?? this.#makeRoom(entry)
@@ -168,6 +170,10 @@ export class Mempool implements PoolService {
     return queue === undefined ? [] : [...queue.values()].sort((a, b) => a.nonce - b.nonce).map((e) => e.signed)
   }
 
+  async #unsigned (tx: SignedTransaction): Promise<Refusal | undefined> {
+    return signatureRefusal(await this.#signatures.verify(transactionSignatureItems(tx)))
+  }
+
   #entry (signed: SignedTransaction, bytes: number): Entry {
     const tx = signed.transaction
     return {
@@ -198,7 +204,7 @@ export class Mempool implements PoolService {
     const ledger = this.#ledgerBefore(e, tip)
     if (ledger === undefined) {
       // Not its turn yet: what it will find then is unknown, but it must be able to pay now.
-      const alone = openBlock(tip.ledger, tip.height + 1).ledger
+      const alone = openBlock(this.#params, tip.ledger, tip.height + 1).ledger
       const pretended = { ...alone, accounts: alone.accounts.set(tx.from, { balance: now.balance, nonce: tx.nonce }) }
       return refusalOf(stepTransaction(this.#params, chainId(tip), pretended, tx))
     }
@@ -207,7 +213,7 @@ export class Mempool implements PoolService {
 
   /** The ledger after the sender's earlier waiting transactions; undefined if one is missing. */
   #ledgerBefore (e: Entry, tip: BlockMeta): LedgerState | undefined {
-    let ledger = openBlock(tip.ledger, tip.height + 1).ledger
+    let ledger = openBlock(this.#params, tip.ledger, tip.height + 1).ledger
     const queue = this.#bySender.get(e.from)
     for (let nonce = account(ledger, e.signed.transaction.from).nonce; nonce < e.nonce; nonce++) {
       const before = queue?.get(nonce)
@@ -292,6 +298,8 @@ export class Mempool implements PoolService {
       const reused = e.nonce < account(tip.ledger, e.signed.transaction.from).nonce
       if (reused || (!e.own && e.addedAt < oldest)) this.#remove(e)
     }
+    // What others do can make these void for ever, and then they would hold up all that is behind them.
+    for (const e of this.#byId.values()) if (VOIDED_BY_OTHERS.has(e.signed.transaction.action.selector)) touched.add(e.from)
     for (const from of touched) this.#revalidate(from, tip)
     if (added.length > 0 || this.#byId.size !== before) this.#changed()
   }
@@ -300,7 +308,7 @@ export class Mempool implements PoolService {
   #revalidate (from: Hex, tip: BlockMeta): void {
     const queue = this.#bySender.get(from)
     if (queue === undefined) return
-    let ledger = openBlock(tip.ledger, tip.height + 1).ledger
+    let ledger = openBlock(this.#params, tip.ledger, tip.height + 1).ledger
     for (const e of [...queue.values()].sort((a, b) => a.nonce - b.nonce)) {
       const step = stepTransaction(this.#params, chainId(tip), ledger, e.signed.transaction)
       if (step.ok) { ledger = step.ledger; continue }

@@ -45,6 +45,7 @@ import { type CommitteeView, Supervisor } from './supervisor.ts'
 import { Sync } from './sync.ts'
 import { Trainer } from './trainer.ts'
 import { Verifier } from './verify.ts'
+import { SeedingDesk } from './seedingDesk.ts'
 import { WalletDesk } from './walletDesk.ts'
 import { workHandlers } from './workHandlers.ts'
 import { WorkTopics } from './workTopics.ts'
@@ -112,6 +113,7 @@ export class Node {
   readonly jobDesk: JobDesk
   readonly models: Models
   readonly library: Library
+  readonly seeding: SeedingDesk
   readonly presence: Presence
   computeStatus: ComputeStatus
   net: NetworkStatus
@@ -204,8 +206,13 @@ export class Node {
     this.jobDesk = new JobDesk({ params, chain, data, wallet: this.wallet, owner: payee.publicKey, gunzip: d.gunzip, hasher: d.dataHasher })
     this.models = new Models({ compute, states, data })
     this.library = new Library({
-      chain: first.hash, key: miner, network, swarm: d.swarm, storage, signatures, clock, blame, log, trackers: d.trackers ?? [],
+      chain: first.hash, key: payee, epochBlocks: params.epochBlocks, network, swarm: d.swarm, storage, signatures, clock, blame, log, trackers: d.trackers ?? [],
       self: () => this.net.self, height: () => chain.head().height, synced: () => this.presence.phase().phase === 'ready'
+    })
+    const library = this.library
+    this.seeding = new SeedingDesk({
+      params, chain, pool, wallet: this.wallet, account: payee.publicKey, log, ready: () => this.presence.phase().phase === 'ready',
+      library: { receipts: () => library.receipts(), settings: () => library.settings(), fetching: () => library.fetching(), onChange: l => library.onChange(l) }
     })
   }
 
@@ -238,6 +245,7 @@ export class Node {
     this.#trainer.start()
     await this.#mining.start()
     await this.library.start()
+    this.seeding.start()
     this.#readCompute()
     log.info('node', `started on ${this.params.name}, slot ${this.slot}, backend ${this.computeStatus.backend}`)
   }
@@ -274,6 +282,7 @@ export class Node {
     this.#backfill.stop()
     await this.sync.stop()
     await this.#topics.stop()
+    this.seeding.stop()
     await this.library.stop()
     for (const off of this.#offs.splice(0)) await off()
     await this.curve.stop()

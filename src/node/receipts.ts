@@ -7,6 +7,7 @@
 import { decode, equalBytes, fromHex, toHex } from '../core/codec/ssz.ts'
 import { LINK_HELLO, LINK_RECEIPT, type LinkHello, LinkMessage, SignedReceipt } from '../core/codec/library.ts'
 import { receiptMessage } from '../core/crypto/ids.ts'
+import { epochAt } from '../core/ledger/seeding.ts'
 import { utf8Bytes, utf8Text } from '../core/training/utf8.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { PeerId } from '../ports/network.ts'
@@ -15,8 +16,6 @@ import { type LinkId, MAX_LINK_MESSAGE_BYTES, type Swarm, type SwarmLink } from 
 import type { MinerKey } from './minerKey.ts'
 import type { Blame, Hex } from './parts.ts'
 
-/** Blocks of an epoch: what a receipt is redeemed for. */
-export const EPOCH_BLOCKS = 64
 /** How far an epoch may lie from ours: heads differ by a few blocks. */
 const EPOCHS_APART = 1
 /** A receipt is written for so many bytes, or after so long with fewer. */
@@ -46,7 +45,9 @@ export interface ReceiptStore {
 
 export interface ReceiptsDeps {
   readonly chain: Uint8Array
+  /** Of the account that pays for what comes, and is paid for what goes. */
   readonly key: MinerKey
+  readonly epochBlocks: number
   readonly self: () => PeerId
   readonly height: () => number
   /** Whether the height is the network's, as far as we know. */
@@ -89,7 +90,7 @@ export class Receipts {
 
   constructor (d: ReceiptsDeps) { this.#d = d }
 
-  epoch (): number { return Math.floor(this.#d.height() / EPOCH_BLOCKS) }
+  epoch (): number { return epochAt(this.#d.height(), this.#d.epochBlocks) }
 
   /** Of one link: what was signed for us and by us on it, bytes. */
   of (link: LinkId): { readonly in: number, readonly out: number } {

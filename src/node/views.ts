@@ -2,7 +2,7 @@
 import type { BlockView, JobView, WalletView } from '../bridge/api.ts'
 import { formatAddress } from '../core/codec/address.ts'
 import { equalBytes, toHex } from '../core/codec/ssz.ts'
-import { ACTION_POST_JOB, ACTION_TRANSFER, type SignedTransaction } from '../core/codec/wire.ts'
+import { ACTION_POST_JOB, ACTION_SET_ASIDE, ACTION_TRANSFER, type SignedTransaction } from '../core/codec/wire.ts'
 import { blockWork } from '../core/consensus/target.ts'
 import { account, findJob, isEnded, type JobRecord, type LedgerState } from '../core/ledger/state.ts'
 import type { ChainParams } from '../core/params.ts'
@@ -94,6 +94,7 @@ export function spending (signed: SignedTransaction): bigint {
   const value = action.value
   if (action.selector === ACTION_TRANSFER && value !== null && 'amount' in value) return fee + value.amount
   if (action.selector === ACTION_POST_JOB && value !== null && 'escrow' in value) return fee + value.escrow + value.burn
+  if (action.selector === ACTION_SET_ASIDE && value !== null && 'grains' in value) return fee + value.grains
   return fee
 }
 

@@ -87,7 +87,10 @@ export const KIND_LABEL: Record<HistoryEntry['kind'], string> = {
   received: 'Received',
   sent: 'Sent',
   'job-posted': 'Job posted',
-  'job-refund': 'Job refund'
+  'job-refund': 'Job refund',
+  'set-aside': 'Set aside for seeders',
+  'seeding-pay': 'Seeding pay',
+  'set-aside-returned': 'Set aside, returned'
 }
 
 /** A client pays for it; the rest of the work goes to the benchmark. */

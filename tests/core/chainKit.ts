@@ -5,7 +5,7 @@
 import type { JobSpec } from '../../src/core/codec/jobSpec.ts'
 import { encodeJobSpec } from '../../src/core/codec/jobSpec.ts'
 import { compareBytes } from '../../src/core/codec/ssz.ts'
-import { ACTION_CANCEL_JOB, ACTION_POST_JOB, ACTION_TRANSFER, type Block, type Claim, type Seal, type SignedSeal, type SignedTransaction, type Template, type Transaction } from '../../src/core/codec/wire.ts'
+import { ACTION_CANCEL_JOB, ACTION_POST_JOB, ACTION_REDEEM, ACTION_SET_ASIDE, ACTION_TRANSFER, type Block, type Claim, type RedeemedReceipt, type Seal, type SignedSeal, type SignedTransaction, type Template, type Transaction } from '../../src/core/codec/wire.ts'
 import { applyBlock, type BlockFacts, blockSignatureItems, type BlockVerdict } from '../../src/core/consensus/apply.ts'
 import { assembleBlock, type BlockParts } from '../../src/core/consensus/assemble.ts'
 import { ancestor, type BlockMeta, chainId, genesis } from '../../src/core/consensus/chain.ts'
@@ -13,7 +13,7 @@ import { committee, quorum } from '../../src/core/consensus/committee.ts'
 import { randomnessBlock } from '../../src/core/consensus/draw.ts'
 import { nextRound } from '../../src/core/consensus/seal.ts'
 import { hash, u32le } from '../../src/core/crypto/hash.ts'
-import { claimId, sealHash, templateHash, transactionId } from '../../src/core/crypto/ids.ts'
+import { claimId, receiptMessage, sealHash, templateHash, transactionId } from '../../src/core/crypto/ids.ts'
 import { publicKey, sign, verifyZip215 } from '../../src/core/crypto/keys.ts'
 import type { LedgerEvent } from '../../src/core/ledger/apply.ts'
 import { account, benchmarkJob, type JobRecord } from '../../src/core/ledger/state.ts'
@@ -195,6 +195,27 @@ export class ChainKit {
 
   cancel (tip: BlockMeta, from: KeyPair, job: Uint8Array, o: { readonly fee?: bigint, readonly nonce?: number } = {}): SignedTransaction {
     return this.transaction(tip, from, { selector: ACTION_CANCEL_JOB, value: { job } }, o.fee ?? this.params.minFee, o.nonce)
+  }
+
+  setAside (tip: BlockMeta, from: KeyPair, grains: bigint, o: { readonly fee?: bigint, readonly nonce?: number } = {}): SignedTransaction {
+    return this.transaction(tip, from, { selector: ACTION_SET_ASIDE, value: { grains } }, o.fee ?? this.params.minFee, o.nonce)
+  }
+
+  /** `from` has got so many bytes of `to` and signs for them. */
+  receipt (from: KeyPair, to: Uint8Array, epoch: number, bytes: number, o: { readonly infoHash?: Uint8Array, readonly chain?: Uint8Array, readonly by?: KeyPair } = {}): RedeemedReceipt {
+    const infoHash = o.infoHash ?? hash('test-torrent').subarray(0, 20)
+    const message = receiptMessage({ chain: o.chain ?? this.genesis.hash, from: from.key, to, infoHash, epoch, bytes })
+    return { from: from.key, infoHash, bytes, signature: sign((o.by ?? from).seed, message) }
+  }
+
+  redeem (tip: BlockMeta, to: KeyPair, epoch: number, receipts: RedeemedReceipt[], o: { readonly fee?: bigint, readonly nonce?: number } = {}): SignedTransaction {
+    return this.transaction(tip, to, { selector: ACTION_REDEEM, value: { epoch, receipts } }, o.fee ?? this.params.minFee, o.nonce)
+  }
+
+  /** The last block before the epoch after that of `tip`'s next block. */
+  endOfEpoch (tip: BlockMeta): BlockMeta {
+    const { epochBlocks } = this.params
+    return this.extend(tip, epochBlocks - 1 - tip.height % epochBlocks)
   }
 
   /** A contribution to the job's round by somebody who stands on `tip`. */

@@ -1,5 +1,5 @@
 /**
- * A small real chain with everything in it that a ledger can hold: transfers, a job that waits, one
+ * A small real chain with everything in it that a ledger can hold: transfers, pots, a job that waits, one
  * that trains, one that was cancelled, seals; and honest blocks on its tip for the rules to judge.
  */
 import { equalBytes } from '../../src/core/codec/ssz.ts'
@@ -41,6 +41,10 @@ function make (): SampleChain {
   mine({ seals: [kit.seal(tip, posted, [])] })
   mine({ transactions: [kit.post(tip, bob)] })
   mine({ transactions: [kit.cancel(tip, bob, tip.ledger.jobs[2].id)] })
+  mine({ transactions: [kit.setAside(tip, ann, 90_000n), kit.setAside(tip, cy, 9_000n)] })
+  const epoch = Math.floor(tip.height / EASY.epochBlocks)
+  tip = kit.extend(kit.endOfEpoch(tip), 1)
+  mine({ transactions: [kit.redeem(tip, bob, epoch, [kit.receipt(ann, bob.key, epoch, 5_000_000)]), kit.setAside(tip, ann, 7_000n)] })
   mine({ transactions: [kit.post(tip, cy, { burn: 700_000n })] })
   const benchmark = benchmarkJob(tip.ledger)
   const active = tip.ledger.jobs[1]
@@ -51,6 +55,8 @@ function make (): SampleChain {
   const blocks = [
     kit.block(tip),
     kit.block(tip, { transactions: [kit.transfer(tip, ann, bob.key, 5n), kit.transfer(tip, bob, cy.key, 7n)] }),
+    kit.block(tip, { transactions: [kit.setAside(tip, bob, 2_000n), kit.redeem(tip, cy, epoch, [kit.receipt(ann, cy.key, epoch, 8_000_000)])] }),
+    kit.block(tip, { transactions: [kit.redeem(tip, bob, epoch, [kit.receipt(cy, bob.key, epoch, 3_000_000), kit.receipt(ann, bob.key, epoch, 9_000_000)])] }),
     kit.block(tip, { transactions: [kit.post(tip, bob, { escrow: 3_000n, price: 1_500n }), kit.cancel(tip, ann, active.id)] }),
     kit.block(tip, { seals: [kit.seal(tip, benchmark, contributions(benchmark))] }),
     kit.block(tip, { seals: [kit.seal(tip, active, contributions(active)), kit.seal(tip, tip.ledger.jobs[3], [])] })

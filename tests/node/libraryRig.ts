@@ -14,6 +14,7 @@ import { ManualClock, TestSignatures } from './chainRig.ts'
 
 export const CHAIN = hash('library-test')
 
+export const EPOCH_BLOCKS = 64
 export const keyOf = (name: string): MinerKey => {
   const seed = hash('library-test-key', ascii(name))
   return { publicKey: publicKey(seed), sign: message => sign(seed, message) }
@@ -42,7 +43,7 @@ export class LibraryWorld {
     const disk = options.storage ?? new MemoryDisk()
     const say = (): void => {}
     const library = new Library({
-      chain: CHAIN, key: options.key ?? keyOf(name), network, swarm, storage: new MemoryStorage(disk), signatures: new TestSignatures(), clock: this.clock,
+      chain: CHAIN, key: options.key ?? keyOf(name), epochBlocks: EPOCH_BLOCKS, network, swarm, storage: new MemoryStorage(disk), signatures: new TestSignatures(), clock: this.clock,
       blame: { refuse: r => { refused.push(r) } }, log: { debug: say, info: say, warn: say, error: (_area, text) => { throw new Error(text) } },
       self: () => name, height: () => this.height, synced: () => this.synced, trackers: ['ws://example.org/announce']
     })

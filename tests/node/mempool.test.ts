@@ -84,7 +84,7 @@ describe('what the pool takes', () => {
 
   it('sees what earlier waiting transactions leave of the balance', async () => {
     const { pool } = make()
-    const { balance } = account(openBlock(grown.ledger, grown.height + 1).ledger, keyPair(1).key)
+    const { balance } = account(openBlock(kit.params, grown.ledger, grown.height + 1).ledger, keyPair(1).key)
     expect(await pool.add(pay(1, { amount: balance - 3n * fee }))).toBeUndefined()
     expect((await pool.add(pay(1, { nonce: 1, amount: 3n * fee })))?.reason).toBe('transaction-balance')
     expect(await pool.add(pay(1, { nonce: 1, amount: fee }))).toBeUndefined()
@@ -191,6 +191,23 @@ describe('as the chain moves', () => {
     chain.move(won[0].meta, [lost], won)
     expect(pool.pending(keyPair(1).key)).toEqual([a])
     expect(pool.pending(keyPair(2).key)).toEqual([])
+  })
+})
+
+describe('what others make void', () => {
+  // It would wait for ever, and everything behind it too.
+  it('a cancellation of a job that has ended meanwhile leaves the pool', async () => {
+    const { pool, chain } = make({ own: [keyPair(1).key] })
+    await pool.start()
+    const posted = kit.mine(grown, { transactions: [kit.post(grown, keyPair(1), { deadline: grown.height + 8 })] })
+    chain.move(posted.meta, [], [posted])
+    expect(await pool.add(kit.cancel(posted.meta, keyPair(1), posted.meta.ledger.jobs[1].id))).toBeUndefined()
+    expect(await pool.add(kit.transfer(posted.meta, keyPair(1), keyPair(9).key, 5n, { nonce: 2 }))).toBeUndefined()
+    const before = kit.extend(posted.meta, 6, [keyPair(2)])
+    const ended = kit.mine(before, { miner: keyPair(2) })
+    chain.move(ended.meta, [], [ended])
+    expect(ended.meta.ledger.jobs[1].status).toBe('expired')
+    expect(pool.pending(keyPair(1).key).map(t => t.transaction.nonce)).toEqual([2])
   })
 })
 

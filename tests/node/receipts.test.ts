@@ -3,10 +3,10 @@ import { describe, expect, test } from 'vitest'
 import { LINK_HELLO, LINK_RECEIPT, LinkMessage, type Receipt, type SignedReceipt } from '../../src/core/codec/library.ts'
 import { fromHex } from '../../src/core/codec/ssz.ts'
 import { receiptMessage } from '../../src/core/crypto/ids.ts'
-import { CREDIT_BYTES, DEBT_BYTES_MAX, EPOCH_BLOCKS, FORGIVE_MS, type ReceiptFault, Receipts, SIGN_BYTES, SIGN_MS, TRACKER_WAIT_MS } from '../../src/node/receipts.ts'
+import { CREDIT_BYTES, DEBT_BYTES_MAX, FORGIVE_MS, type ReceiptFault, Receipts, SIGN_BYTES, SIGN_MS, TRACKER_WAIT_MS } from '../../src/node/receipts.ts'
 import type { SwarmLink } from '../../src/ports/swarm.ts'
 import { ManualClock, TestSignatures } from './chainRig.ts'
-import { CHAIN, file, item, keyOf, LibraryWorld, share, view } from './libraryRig.ts'
+import { CHAIN, EPOCH_BLOCKS, file, item, keyOf, LibraryWorld, share, view } from './libraryRig.ts'
 
 describe('whole tabs', () => {
   test('the sum of receipts is the bytes, to the byte, over epochs and links that end', async () => {
@@ -69,7 +69,7 @@ function desk (): { receipts: Receipts, refused: string[], sent: Array<{ selecto
   const clock = new ManualClock(0)
   const at = { height: 10 * EPOCH_BLOCKS }
   const receipts = new Receipts({
-    chain: CHAIN, key: OURS, self: () => 'us', height: () => at.height, synced: () => true, clock,
+    chain: CHAIN, key: OURS, epochBlocks: EPOCH_BLOCKS, self: () => 'us', height: () => at.height, synced: () => true, clock,
     swarm: { send: async (_l, bytes) => { sent.push(LinkMessage.deserialize(bytes) as { selector: number, value: unknown }) }, serve: async (_l, allowed) => { served.push(allowed) }, cut: async l => { cut.push(l) } },
     signatures: new TestSignatures(),
     store: { newest: async () => stored.at(-1), put: async (kind, r) => { if (kind === 'in') stored.push(r) } },

@@ -24,7 +24,10 @@ const signedSeal = container({ seal, signatures: list(sealSignature, 64) })
 const transfer = container({ to: b32, amount: u64 })
 const postJob = container({ spec: specBytes, escrow: u64, pricePerContribution: u64, burn: u64, deadline: u32 })
 const cancelJob = container({ job: b32 })
-const action = union(undefined, transfer, postJob, cancelJob)
+const setAside = container({ grains: u64 })
+const redeemedReceipt = container({ from: b32, infoHash: bytes(20), bytes: u53, signature: b64 })
+const redeem = container({ epoch: u32, receipts: list(redeemedReceipt, 16) })
+const action = union(undefined, transfer, postJob, cancelJob, setAside, redeem)
 const transaction = container({ chain: b32, from: b32, nonce: u32, fee: u64, action })
 const signedTransaction = container({ transaction, signature: b64 })
 const body = container({ transactions: list(signedTransaction, 256), seals: list(signedSeal, 32) })
@@ -53,6 +56,9 @@ export const WIRE_SCHEMAS: Readonly<Record<string, Schema>> = {
   Transfer: transfer,
   PostJob: postJob,
   CancelJob: cancelJob,
+  SetAside: setAside,
+  RedeemedReceipt: redeemedReceipt,
+  Redeem: redeem,
   Action: action,
   Transaction: transaction,
   SignedTransaction: signedTransaction,

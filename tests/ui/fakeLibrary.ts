@@ -75,7 +75,7 @@ function makeItems ({ now, mine, job }: World): LibraryItem[] {
 
 export function makeLibrary (world: World): LibraryView {
   return {
-    items: makeItems(world).slice(0, world.items ?? 99), settings: { budget: 2 * GIB, upLimit: 2_500_000, downLimit: 0 }, store: world.store ?? 'opfs', ...(world.storeProblem === undefined ? {} : { storeProblem: world.storeProblem }),
+    items: makeItems(world).slice(0, world.items ?? 99), settings: { budget: 2 * GIB, upLimit: 2_500_000, downLimit: 0, redeem: true, setAside: 0 }, store: world.store ?? 'opfs', ...(world.storeProblem === undefined ? {} : { storeProblem: world.storeProblem }),
     used: 801 * MIB, receiptsIn: 1.2 * GIB, receiptsOut: 340 * MIB, banned: [{ peer: `12D3KooW${hex('bad seed', 44)}`, reason: 'piece 17 of Street signs.zip did not match its hash' }]
   }
 }

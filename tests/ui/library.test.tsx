@@ -443,11 +443,34 @@ describe('library: limits', () => {
     expect(all('toast-action')).toHaveLength(0)
   })
 
-  test('earnings are bytes with signatures, not credits', async () => {
+  test('earnings: what receipts pay now, what waits for the end of the epoch, and what was paid for', async () => {
     await limits()
+    expect(text('earnings-payable')).toBe('1.05 credits for 5 receipts of the last epoch')
+    expect(text('earnings-signed')).toBe('96.0 MiB redeemable in 44 blocks')
+    expect(text('earnings-unpaid')).toContain('12.0 MiB')
+    expect(text('earnings-paid')).toMatch(/1\.5 GiB.*7 payers, 11 sets/)
     expect(text('earnings-in')).toContain('1.2 GiB')
     expect(text('earnings-out')).toContain('340 MiB')
-    expect(text('earnings')).toMatch(/not credits yet: redeeming them on the chain comes later/)
+  })
+
+  test('earnings of a tab that nobody has signed for', async () => {
+    const { node } = await limits()
+    node.showLibrary({ receiptsIn: 0 })
+    node.show({ seeding: { epoch: 0, blocksLeft: 9, signed: 0, payable: 0n, receipts: 0, unpaid: 0, sent: false, setAside: 0n, counters: { bytes: 0, leechers: 0, sets: 0 } } })
+    await waitFor(() => { expect(text('earnings')).toContain('Nothing earned yet') })
+  })
+
+  test('what is set aside is typed in credits, and redeeming can be switched off', async () => {
+    const { node } = await limits()
+    type('seeding-set-aside', 'much')
+    await waitFor(() => { expect(errorOf('seeding-set-aside')).toMatch(/number of credits/) })
+    fireEvent.submit(get('seeding-pay'))
+    expect(node.called('setLibrary')).toHaveLength(0)
+    type('seeding-set-aside', '0.25')
+    fireEvent.submit(get('seeding-pay'))
+    await waitFor(() => { expect(node.called('setLibrary')).toEqual([[{ setAside: 250_000 }]]) })
+    click('seeding-redeem')
+    await waitFor(() => { expect(node.called('setLibrary')[1]).toEqual([{ redeem: false }]) })
   })
 })
 

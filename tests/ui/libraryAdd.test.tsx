@@ -182,7 +182,7 @@ describe('add: files to share', () => {
   test('two files of one name, and more than may be kept, are refused at the files', async () => {
     const { node } = await sharing([new File(['a'], 'x.csv', { lastModified: 1 }), new File(['bb'], 'x.csv', { lastModified: 2 })])
     expect(text('share-files-error')).toContain('Two files are named x.csv')
-    node.showLibrary({ settings: { budget: 1, upLimit: 0, downLimit: 0 } })
+    node.showLibrary({ settings: { budget: 1, upLimit: 0, downLimit: 0, redeem: true, setAside: 0 } })
     fireEvent.click(all('share-file')[0]!.querySelector('button')!)
     await waitFor(() => { expect(text('share-files-error')).toMatch(/These are 2 B; the library may keep 1 B/) })
     click('share-submit')

@@ -101,7 +101,7 @@ describe('health', () => {
 
 describe('words', () => {
   test('memory only, less than wished, and all well', () => {
-    const view = { items: [], settings: { budget: 1, upLimit: 0, downLimit: 0 }, used: 0, receiptsIn: 0, receiptsOut: 0, banned: [] }
+    const view = { items: [], settings: { budget: 1, upLimit: 0, downLimit: 0, redeem: true, setAside: 0 }, used: 0, receiptsIn: 0, receiptsOut: 0, banned: [] }
     expect(storeWords({ ...view, store: 'memory' })).toMatchObject({ title: 'Kept in memory only', text: expect.stringMatching(/^What you fetch.*lost when this tab closes/) as string })
     expect(storeWords({ ...view, store: 'opfs', storeProblem: 'The disk is nearly full' })).toMatchObject({ title: 'Less can be kept than you allow', text: expect.stringMatching(/^The disk is nearly full\. Free some space/) as string })
     expect(storeWords({ ...view, store: 'opfs' })).toBeUndefined()

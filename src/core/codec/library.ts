@@ -62,7 +62,7 @@ export const Receipt = new ContainerType({
   /** Who sent them. */
   to: Bytes32,
   infoHash: Bytes20,
-  /** Height over EPOCH_BLOCKS, rounded down. */
+  /** Height over epochBlocks, rounded down. */
   epoch: U32,
   bytes: U53
 })

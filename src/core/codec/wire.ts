@@ -3,7 +3,8 @@
  * what each field means; the rules that a decoded value must also satisfy are in `consensus`.
  */
 import { ContainerType, ListBasicType, ListCompositeType, UnionType, NoneType, type ValueOf } from '@chainsafe/ssz'
-import { MAX_BODIES_PER_REQUEST, MAX_BODY_BYTES, MAX_CONTRIBUTIONS_PER_SEAL, MAX_HEADERS_PER_REQUEST, MAX_SEALS_PER_BLOCK, MAX_SPEC_BYTES, MAX_TRANSACTIONS_PER_BLOCK } from '../params.ts'
+import { Bytes20 } from './library.ts'
+import { MAX_BODIES_PER_REQUEST, MAX_BODY_BYTES, MAX_CONTRIBUTIONS_PER_SEAL, MAX_HEADERS_PER_REQUEST, MAX_RECEIPTS_PER_REDEMPTION, MAX_SEALS_PER_BLOCK, MAX_SPEC_BYTES, MAX_TRANSACTIONS_PER_BLOCK } from '../params.ts'
 import { byteList, Bytes32, Bytes64, U16, U256, U32, U53, U64 } from './ssz.ts'
 
 /**
@@ -93,11 +94,30 @@ export const PostJob = new ContainerType({
 })
 export const CancelJob = new ContainerType({ job: Bytes32 })
 
+/** For those who send bytes to the transaction's sender in this epoch; what they do not claim comes back. */
+export const SetAside = new ContainerType({ grains: U64 })
+/** A Receipt (library.ts) without what the transaction says already: its chain, and `to`, who sends it. */
+export const RedeemedReceipt = new ContainerType({
+  /** Who got the bytes, and pays. */
+  from: Bytes32,
+  infoHash: Bytes20,
+  bytes: U53,
+  /** By `from` over receiptMessage(). */
+  signature: Bytes64
+})
+export const Redeem = new ContainerType({
+  /** Of all the receipts: the one before the block's. */
+  epoch: U32,
+  receipts: new ListCompositeType(RedeemedReceipt, MAX_RECEIPTS_PER_REDEMPTION)
+})
+
 /** Selector 0 is never valid: the union's None keeps the other selectors stable. */
-export const Action = new UnionType([new NoneType(), Transfer, PostJob, CancelJob])
+export const Action = new UnionType([new NoneType(), Transfer, PostJob, CancelJob, SetAside, Redeem])
 export const ACTION_TRANSFER = 1
 export const ACTION_POST_JOB = 2
 export const ACTION_CANCEL_JOB = 3
+export const ACTION_SET_ASIDE = 4
+export const ACTION_REDEEM = 5
 
 export const Transaction = new ContainerType({
   chain: Bytes32,
@@ -188,6 +208,7 @@ export type Seal = ValueOf<typeof Seal>
 export type SealSignature = ValueOf<typeof SealSignature>
 export type SignedSeal = ValueOf<typeof SignedSeal>
 export type Transaction = ValueOf<typeof Transaction>
+export type RedeemedReceipt = ValueOf<typeof RedeemedReceipt>
 export type SignedTransaction = ValueOf<typeof SignedTransaction>
 export type Body = ValueOf<typeof Body>
 export type Block = ValueOf<typeof Block>

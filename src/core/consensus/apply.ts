@@ -16,7 +16,7 @@ import { drawAt, jobToWorkOn, randomnessBlock } from './draw.ts'
 import { checkHeader, extendHeader } from './header.ts'
 import { invalid, type Refusal, refusal } from './refusal.ts'
 import { type SealFacts, sealSignatureItems } from './seal.ts'
-import { transactionSignatureItem } from './transaction.ts'
+import { transactionSignatureItems } from './transaction.ts'
 import { transition } from './transition.ts'
 
 /** What redoing the block's slice gave. `skipped`: taken on trust, from before the replay window. */
@@ -48,11 +48,11 @@ export type BlockVerdict =
   | { readonly ok: false, readonly refusal: Refusal }
 
 /**
- * Every signature of a block: the header's, the transactions', then seal by seal. A seal whose
+ * Every signature of a block: the header's, transaction by transaction, then seal by seal. A seal whose
  * committee cannot be named has none; the rules refuse it.
  */
 export function blockSignatureItems (params: ChainParams, parent: BlockMeta, block: Block): SignatureItem[] {
-  const items = [contributionSignatureItem(block.header), ...block.body.transactions.map(transactionSignatureItem)]
+  const items = [contributionSignatureItem(block.header), ...block.body.transactions.flatMap(transactionSignatureItems)]
   for (const signed of block.body.seals) {
     const of = sealSignatureItems(params, parent, signed)
     if (Array.isArray(of)) items.push(...of)
@@ -80,18 +80,20 @@ export function applyBlock (params: ChainParams, parent: BlockMeta, block: Block
   if (!equalBytes(bodyRoot(body), t.bodyRoot)) return no(invalid('body-root', 'the body is not the one the header names'))
   if (!facts.signatures[0]) return no(invalid('header-signature', 'not signed by its miner'))
 
-  let next = 1 + body.transactions.length
+  let next = 1
+  const take = (count: number): readonly boolean[] => facts.signatures.slice(next, next += count)
+  const transactions = body.transactions.map(signed => take(transactionSignatureItems(signed).length))
   const seals: Array<SealFacts | Refusal> = body.seals.map((signed, i) => {
     const items = sealSignatureItems(params, parent, signed)
     if (!Array.isArray(items)) return items
     const state = facts.seals[i]
-    const signatures = facts.signatures.slice(next, next += items.length)
+    const signatures = take(items.length)
     if (state.kind === 'bad-payload') return invalid('seal-payload', state.detail)
     return { signatures, nextStateHash: state.kind === 'done' ? state.stateHash : undefined }
   })
   if (facts.signatures.length !== next) throw new Error('signature facts do not match the block')
   const after = transition(params, parent, t.payee, body, {
-    transactions: facts.signatures.slice(1, 1 + body.transactions.length),
+    transactions,
     seals,
     wrongContributions: facts.wrongContributions
   })

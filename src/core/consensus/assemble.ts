@@ -8,6 +8,7 @@ import { type BlockMeta, chainId } from './chain.ts'
 import { drawAt, jobToWorkOn, randomnessBlock } from './draw.ts'
 import type { SealFacts } from './seal.ts'
 import { nextTarget } from './target.ts'
+import { transactionSignatureItems } from './transaction.ts'
 import { type BodyFacts, stepSeal, stepTransactions, transition } from './transition.ts'
 
 export interface BlockParts {
@@ -29,12 +30,13 @@ export interface AssembledBlock {
 }
 
 /** The maker has verified what it puts in. */
+const ownTransactionFacts = (s: SignedTransaction): boolean[] => transactionSignatureItems(s).map(() => true)
 const ownSealFacts = (s: SignedSeal): SealFacts =>
   ({ signatures: [...s.signatures, ...s.seal.contributions].map(() => true), nextStateHash: undefined })
 
 function ownFacts (body: Body): BodyFacts {
   return {
-    transactions: body.transactions.map(() => true),
+    transactions: body.transactions.map(ownTransactionFacts),
     seals: body.seals.map(ownSealFacts),
     wrongContributions: new Set()
   }
@@ -79,7 +81,7 @@ const timeAfter = (parent: BlockMeta, timeMs: number): number => Math.max(timeMs
 
 /** Those of `candidates`, in their order, that a block on `parent` can carry after `transactions`. */
 export function trySeals (params: ChainParams, parent: BlockMeta, transactions: readonly SignedTransaction[], candidates: readonly SignedSeal[]): SignedSeal[] {
-  const begun = stepTransactions(params, parent, transactions, transactions.map(() => true))
+  const begun = stepTransactions(params, parent, transactions, transactions.map(ownTransactionFacts))
   if (!begun.ok) throw new Error(`seals chosen on invalid transactions: ${begun.refusal.reason}`)
   const taken: SignedSeal[] = []
   let ledger = begun.ledger

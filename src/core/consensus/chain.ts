@@ -76,6 +76,7 @@ export function genesisText (params: P.ChainParams, benchmark: JobSpec): string 
     ['minFee', params.minFee],
     ['minSliceCost', params.minSliceCost],
     ['cancelDelay', params.cancelDelay],
+    ['epochBlocks', params.epochBlocks],
     ['maxContributionsPerSeal', P.MAX_CONTRIBUTIONS_PER_SEAL],
     ['maxContributionSlices', P.MAX_CONTRIBUTION_SLICES],
     ['offerShareLeast', P.OFFER_SHARE_LEAST],
@@ -93,6 +94,11 @@ export function genesisText (params: P.ChainParams, benchmark: JobSpec): string 
     ['maxSliceCost', P.MAX_SLICE_COST],
     ['contributionSubsidyShare', P.CONTRIBUTION_SUBSIDY_SHARE],
     ['jobDrawCap', P.JOB_DRAW_CAP],
+    ['seedPricePerMib', P.SEED_PRICE_PER_MIB],
+    ['seedBurnShare', P.SEED_BURN_SHARE],
+    ['redeemBytesLeast', P.REDEEM_BYTES_LEAST],
+    ['maxReceiptsPerPot', P.MAX_RECEIPTS_PER_POT],
+    ['counterHalvingEpochs', P.COUNTER_HALVING_EPOCHS],
     ['benchmark', toHex(specHash(benchmark))]
   ]
   return rules.map(([name, value]) => `${name}=${value}\n`).join('')

@@ -40,7 +40,7 @@ export const BLOCK_REASONS = [
 ] as const
 
 /** What consensus adds to the rules of the ledger. */
-export const SPEC_REASONS = ['transaction-chain', 'transaction-signature', 'post-spec-rules'] as const
+export const SPEC_REASONS = ['transaction-chain', 'transaction-signature', 'redeem-signature', 'post-spec-rules'] as const
 
 export const SEAL_REASONS = [
   'seal-job-unknown',

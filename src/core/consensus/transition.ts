@@ -12,12 +12,12 @@ import { sliceCost } from '../training/cost.ts'
 import { type BlockMeta, chainId } from './chain.ts'
 import { invalid, type Refusal } from './refusal.ts'
 import { checkSeal, sealEffect, type SealFacts } from './seal.ts'
-import { stepTransaction } from './transaction.ts'
+import { signatureRefusal, stepTransaction } from './transaction.ts'
 
 /** What was found out about a body before the rules are asked. */
 export interface BodyFacts {
-  /** Per transaction. */
-  readonly transactions: readonly boolean[]
+  /** Per transaction, aligned with transactionSignatureItems. */
+  readonly transactions: ReadonlyArray<readonly boolean[]>
   /** Per seal; a Refusal where its signatures could not even be named. */
   readonly seals: ReadonlyArray<SealFacts | Refusal>
   /** Hex ids of contributions that replay proved wrong. */
@@ -49,14 +49,15 @@ export function stepSeal (params: ChainParams, parent: BlockMeta, ledger: Ledger
 }
 
 /** Before the seals: what is due at this height, then the transactions. */
-export function stepTransactions (params: ChainParams, parent: BlockMeta, transactions: readonly SignedTransaction[], signatures: readonly boolean[]): Transition {
-  const opened = openBlock(parent.ledger, parent.height + 1)
+export function stepTransactions (params: ChainParams, parent: BlockMeta, transactions: readonly SignedTransaction[], signatures: BodyFacts['transactions']): Transition {
+  const opened = openBlock(params, parent.ledger, parent.height + 1)
   let ledger = opened.ledger
   const events: LedgerEvent[] = [...opened.events]
   for (let i = 0; i < transactions.length; i++) {
     const step = stepTransaction(params, chainId(parent), ledger, transactions[i].transaction)
     if (!step.ok) return final(step.refusal)
-    if (!signatures[i]) return final(invalid('transaction-signature', `of transaction ${i}`))
+    const unsigned = signatureRefusal(signatures[i])
+    if (unsigned !== undefined) return final(unsigned)
     ledger = step.ledger
     events.push(...step.events)
   }

@@ -6,10 +6,11 @@
 import type { ValueOf } from '@chainsafe/ssz'
 import { decodeJobSpec } from '../codec/jobSpec.ts'
 import { equalBytes, ZERO32 } from '../codec/ssz.ts'
-import { ACTION_CANCEL_JOB, ACTION_POST_JOB, ACTION_TRANSFER, type CancelJob, type PostJob, type Transaction, type Transfer } from '../codec/wire.ts'
+import { ACTION_CANCEL_JOB, ACTION_POST_JOB, ACTION_REDEEM, ACTION_SET_ASIDE, ACTION_TRANSFER, type CancelJob, type PostJob, type Redeem, type SetAside, type Transaction, type Transfer } from '../codec/wire.ts'
 import { jobId, specHash, transactionId } from '../crypto/ids.ts'
 import { type ChainParams, CONTRIBUTION_SUBSIDY_SHARE, MAX_ACTIVE_JOBS, MAX_CONTRIBUTIONS_PER_SEAL, MAX_WAITING_BLOCKS, OFFER_SHARE_LEAST, OFFER_SHARE_WHOLE } from '../params.ts'
-import { account, findJob, isEnded, type JobRecord, type JobStatus, type LedgerState, type Maturing, MAX_ENDED_JOBS, withAccount } from './state.ts'
+import { addToPot, redeem, REDEEM_REASONS, turnEpoch } from './seeding.ts'
+import { account, credit, findJob, isEnded, type JobRecord, type JobStatus, type LedgerState, type Maturing, MAX_ENDED_JOBS, withAccount } from './state.ts'
 
 /** Deadlines lie this many blocks ahead of the block that posts the job, at least and at most. */
 export const MIN_DEADLINE_BLOCKS = 5
@@ -17,8 +18,8 @@ export const MAX_DEADLINE_BLOCKS = 200_000
 
 /** One line of an account's history. */
 export interface LedgerEvent {
-  /** `sent` without counterparty is the fee of a cancellation. */
-  readonly kind: 'block-reward' | 'contribution' | 'contribution-subsidy' | 'fees' | 'received' | 'sent' | 'job-posted' | 'job-refund'
+  /** `sent` without counterparty is the fee of a cancellation or, without a job, of a redemption. */
+  readonly kind: 'block-reward' | 'contribution' | 'contribution-subsidy' | 'fees' | 'received' | 'sent' | 'job-posted' | 'job-refund' | 'set-aside' | 'seeding-pay' | 'set-aside-returned'
   readonly account: Uint8Array
   /** Grains, signed as the account sees it; what was sent or posted includes the fee. */
   readonly amount: bigint
@@ -53,18 +54,15 @@ export const TRANSACTION_REASONS = [
   'cancel-unknown',
   'cancel-owner',
   'cancel-ended',
-  'cancel-again'
+  'cancel-again',
+  'set-aside-amount',
+  ...REDEEM_REASONS
 ] as const
 export type TransactionReason = typeof TRANSACTION_REASONS[number]
 
 export interface TransactionRefused { readonly ok: false, readonly reason: TransactionReason, readonly detail: string }
 
 const refused = (reason: TransactionReason, detail: string): TransactionRefused => ({ ok: false, reason, detail })
-
-const credit = (state: LedgerState, key: Uint8Array, amount: bigint): LedgerState => {
-  const a = account(state, key)
-  return withAccount(state, key, { ...a, balance: a.balance + amount })
-}
 
 const replaceJob = (state: LedgerState, job: JobRecord): LedgerState =>
   ({ ...state, jobs: state.jobs.map(j => equalBytes(j.id, job.id) ? job : j) })
@@ -90,13 +88,26 @@ export function endsAt (job: JobRecord): number {
   return job.cancelsAt === 0 ? job.deadline : Math.min(job.deadline, job.cancelsAt)
 }
 
-/** First step of block `height`: ripe credits become balances, overdue jobs end. */
-export function openBlock (state: LedgerState, height: number): Applied {
+/** Ledgers never change in place: what each becomes in the next block is asked for with every transaction that comes. */
+const opened = new WeakMap<LedgerState, { readonly height: number, readonly epochBlocks: number, readonly applied: Applied }>()
+
+/** First step of block `height`: ripe credits become balances, an epoch turns, overdue jobs end. */
+export function openBlock (params: Pick<ChainParams, 'epochBlocks'>, state: LedgerState, height: number): Applied {
+  const known = opened.get(state)
+  if (known?.height === height && known.epochBlocks === params.epochBlocks) return known.applied
+  const applied = openNew(params, state, height)
+  opened.set(state, { height, epochBlocks: params.epochBlocks, applied })
+  return applied
+}
+
+function openNew (params: Pick<ChainParams, 'epochBlocks'>, state: LedgerState, height: number): Applied {
   let ledger: LedgerState = { ...state, height }
   const ripe = state.maturing.filter(m => m.height <= height)
   if (ripe.length > 0) ledger = { ...ledger, maturing: state.maturing.filter(m => m.height > height) }
   for (const m of ripe) ledger = credit(ledger, m.account, m.amount)
-  const events: LedgerEvent[] = []
+  const turned = turnEpoch(ledger, params.epochBlocks)
+  ledger = turned.ledger
+  const events: LedgerEvent[] = turned.returned.map(r => ({ kind: 'set-aside-returned', ...r }))
   for (const job of state.jobs) {
     if ((job.status !== 'waiting' && job.status !== 'active') || endsAt(job) > height) continue
     const ended = endJob(ledger, job, job.cancelsAt === endsAt(job) ? 'cancelled' : 'expired', height)
@@ -184,8 +195,24 @@ function cancelJob (params: ChainParams, ledger: LedgerState, tx: Transaction, a
   return { ...ended, events: [{ ...line, kind: 'sent', amount: -tx.fee, job: job.id }, ...ended.events] }
 }
 
+function setAside (params: ChainParams, tx: Transaction, action: ValueOf<typeof SetAside>, spend: Spend, line: Line): Applied | TransactionRefused {
+  if (action.grains < params.minFee) return refused('set-aside-amount', `${action.grains}, at least ${params.minFee}`)
+  const paid = spend(action.grains)
+  if (!paid.ok) return paid
+  return { ok: true, ledger: addToPot(paid.ledger, tx.from, action.grains), events: [{ ...line, kind: 'set-aside', amount: -(action.grains + tx.fee) }] }
+}
+
+function redeemReceipts (params: ChainParams, tx: Transaction, action: ValueOf<typeof Redeem>, spend: Spend, line: Line): Applied | TransactionRefused {
+  const paid = spend(0n)
+  if (!paid.ok) return paid
+  const done = redeem(paid.ledger, params.epochBlocks, tx.from, action.epoch, action.receipts)
+  if (!done.ok) return done
+  const events = done.paid.map(({ from, amount }): LedgerEvent => ({ kind: 'seeding-pay', account: tx.from, amount, counterparty: from, txId: line.txId }))
+  return { ok: true, ledger: done.ledger, events: [{ ...line, kind: 'sent', amount: -tx.fee }, ...events] }
+}
+
 /**
- * One transaction in block `ledger.height`. Signature, chain and the spec's own rules are the
+ * One transaction in block `ledger.height`. Signatures, chain and the spec's own rules are the
  * caller's to check. The fee leaves the sender here; `payBlock` hands it on.
  */
 export function applyTransaction (params: ChainParams, ledger: LedgerState, tx: Transaction): Applied | TransactionRefused {
@@ -206,6 +233,8 @@ export function applyTransaction (params: ChainParams, ledger: LedgerState, tx: 
     case ACTION_TRANSFER: return transfer(tx, value as ValueOf<typeof Transfer>, spend, line)
     case ACTION_POST_JOB: return postJob(params, ledger, tx, value as ValueOf<typeof PostJob>, spend, line)
     case ACTION_CANCEL_JOB: return cancelJob(params, ledger, tx, value as ValueOf<typeof CancelJob>, spend, line)
+    case ACTION_SET_ASIDE: return setAside(params, tx, value as ValueOf<typeof SetAside>, spend, line)
+    case ACTION_REDEEM: return redeemReceipts(params, tx, value as ValueOf<typeof Redeem>, spend, line)
     default: return refused('transaction-action', `selector ${selector} is no action`)
   }
 }

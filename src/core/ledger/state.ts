@@ -7,6 +7,7 @@ import { decodeJobSpec, encodeJobSpec, type JobSpec } from '../codec/jobSpec.ts'
 import { byteList, Bytes32, type Decoded, decode, toHex, U32, U64, U8, compareBytes, equalBytes, ZERO32 } from '../codec/ssz.ts'
 import { hash, u32le, u64le } from '../crypto/hash.ts'
 import { MerkleMap } from '../crypto/merkleMap.ts'
+import { NO_SEEDING, type Seeding, SeedingBytes, seedingFromBytes, seedingRoot, seedingSum, seedingToBytes } from './pots.ts'
 import { MAX_ACTIVE_JOBS, MAX_SPEC_BYTES, OFFER_SHARE_LEAST, OFFER_SHARE_WHOLE } from '../params.ts'
 
 export interface Account {
@@ -71,6 +72,8 @@ export interface LedgerState {
   readonly jobs: readonly JobRecord[]
   /** Ascending in height. */
   readonly maturing: readonly Maturing[]
+  /** What was set aside for those who send bytes, and what they were paid for. */
+  readonly seeding: Seeding
   /** Grains ever issued, and grains destroyed of them. */
   readonly issued: bigint
   readonly burned: bigint
@@ -87,6 +90,11 @@ export const account = (state: LedgerState, key: Uint8Array): Account => state.a
 export function withAccount (state: LedgerState, key: Uint8Array, value: Account): LedgerState {
   const empty = value.balance === 0n && value.nonce === 0
   return { ...state, accounts: empty ? state.accounts.delete(key) : state.accounts.set(key, value) }
+}
+
+export function credit (state: LedgerState, key: Uint8Array, amount: bigint): LedgerState {
+  const a = account(state, key)
+  return withAccount(state, key, { ...a, balance: a.balance + amount })
 }
 
 export const findJob = (state: LedgerState, id: Uint8Array): JobRecord | undefined => state.jobs.find(j => equalBytes(j.id, id))
@@ -116,15 +124,15 @@ export function emptyLedger (benchmark: Pick<JobRecord, 'id' | 'spec' | 'stateHa
     endedAt: 0,
     offerShare: OFFER_SHARE_WHOLE
   }
-  return { height: 0, accounts: NO_ACCOUNTS, jobs: [job], maturing: [], issued: 0n, burned: 0n }
+  return { height: 0, accounts: NO_ACCOUNTS, jobs: [job], maturing: [], seeding: NO_SEEDING, issued: 0n, burned: 0n }
 }
 
 export const maturingSum = (state: LedgerState): bigint => state.maturing.reduce((a, m) => a + m.amount, 0n)
 export const escrowSum = (state: LedgerState): bigint => state.jobs.reduce((a, j) => a + j.escrowLeft, 0n)
 
-/** Every grain ever issued is somewhere: in an account, unripe, in escrow, or burned. */
+/** Every grain ever issued is somewhere: in an account, unripe, in escrow, set aside, or burned. */
 export const isConserved = (state: LedgerState): boolean =>
-  state.accounts.sum + maturingSum(state) + escrowSum(state) + state.burned === state.issued
+  state.accounts.sum + maturingSum(state) + escrowSum(state) + seedingSum(state.seeding) + state.burned === state.issued
 
 const JobRecordBytes = new ContainerType({
   id: Bytes32,
@@ -169,6 +177,7 @@ const LedgerBytes = new ContainerType({
   accounts: new ListCompositeType(AccountBytes, MAX_ACCOUNTS),
   jobs: new ListCompositeType(JobRecordBytes, MAX_JOBS),
   maturing: MaturingList,
+  seeding: SeedingBytes,
   issued: U64,
   burned: U64
 })
@@ -199,6 +208,7 @@ export function ledgerRoot (state: LedgerState): Uint8Array {
     u64le(state.accounts.sum),
     hash('jobs', ...state.jobs.map(jobHash)),
     hash('maturing', MaturingList.serialize(state.maturing.map(maturingToBytes))),
+    seedingRoot(state.seeding),
     u64le(state.issued),
     u64le(state.burned))
 }
@@ -209,6 +219,7 @@ export function encodeLedger (state: LedgerState): Uint8Array {
     accounts: Array.from(state.accounts.entries(), ([key, a]) => ({ key, balance: a.balance, nonce: a.nonce })),
     jobs: state.jobs.map(jobToBytes),
     maturing: state.maturing.map(maturingToBytes),
+    seeding: seedingToBytes(state.seeding),
     issued: state.issued,
     burned: state.burned
   })
@@ -255,6 +266,8 @@ export function decodeLedger (bytes: Uint8Array): Decoded<LedgerState> {
     const { job, ...rest } = m
     maturing.push({ ...rest, kind, ...(equalBytes(job, ZERO32) ? {} : { job }) })
   }
-  const state: LedgerState = { height: v.height, accounts, jobs, maturing, issued: v.issued, burned: v.burned }
+  const seeding = seedingFromBytes(v.seeding)
+  if (typeof seeding === 'string') return bad(seeding)
+  const state: LedgerState = { height: v.height, accounts, jobs, maturing, seeding, issued: v.issued, burned: v.burned }
   return isConserved(state) ? { ok: true, value: state } : bad('grains do not add up')
 }

@@ -95,7 +95,7 @@ function List (props: { view: LibraryView }): JSX.Element {
         <Stat label="Stored here" value={bytes(props.view.used)} note={`of ${bytes(props.view.settings.budget)} allowed`} testid="library-used" />
         <Stat label="Receiving" value={rate(sum(i => i.downPerSecond))} note={props.view.settings.downLimit === 0 ? 'no limit' : `at most ${rate(props.view.settings.downLimit)}`} testid="library-down" />
         <Stat label="Sending" value={rate(sum(i => i.upPerSecond))} note={props.view.settings.upLimit === 0 ? 'no limit' : `at most ${rate(props.view.settings.upLimit)}`} testid="library-up" />
-        <Stat label="Signed for by others" value={bytes(props.view.receiptsIn)} note={`you signed for ${bytes(props.view.receiptsOut)}`} tip="Who fetches from this tab signs receipts for the bytes that came. They are kept; turning them into credits on the chain comes later." testid="library-receipts" />
+        <Stat label="Signed for by others" value={bytes(props.view.receiptsIn)} note={`you signed for ${bytes(props.view.receiptsOut)}`} tip="Who fetches from this tab signs receipts for the bytes that came. Once an epoch is over they are redeemed for what the signer has set aside." testid="library-receipts" />
       </dl>
       <Card title="Sets" aside={<span class="quiet" role="status" data-testid="library-count">{shown().length === props.view.items.length ? count(shown().length) : `${count(shown().length)} of ${count(props.view.items.length)}`}</span>}>
         <Show when={props.view.items.length > 0} fallback={

@@ -5,13 +5,14 @@ import { useApp } from '../context.tsx'
 import { bytes, percent, sentence } from '../format.ts'
 import { Badge, Button, Card, Note, Progress } from '../parts/basics.tsx'
 import { Confirm } from '../parts/dialogs.tsx'
+import { Earnings } from '../parts/Earnings.tsx'
 import { Field } from '../parts/fields.tsx'
 import { StoreNote } from '../parts/SetParts.tsx'
 
 const GIB = 1024 ** 3
 const MB = 1_000_000
 
-type Name = keyof LibrarySettings
+type Name = 'budget' | 'upLimit' | 'downLimit'
 
 const FIELDS: Readonly<Record<Name, { readonly unit: number, readonly wrong: string }>> = {
   budget: { unit: GIB, wrong: 'Enter a number of GiB, such as 2 or 0.5.' },
@@ -77,7 +78,8 @@ function Limits (props: { view: LibraryView }): JSX.Element {
     return outcome.ok
   }
   const save = async (): Promise<void> => {
-    const before = { ...props.view.settings }
+    const { budget, upLimit, downLimit } = props.view.settings
+    const before = { budget, upLimit, downLimit }
     const lost = over() > 0
     const done = await apply(Object.fromEntries(NAMES.filter(name => parsed(name) !== before[name]).map(name => [name, parsed(name)])))
     // What was deleted to fit does not come back with the old number.
@@ -110,18 +112,6 @@ function Limits (props: { view: LibraryView }): JSX.Element {
       <Confirm open={asking()} onClose={() => { setAsking(false) }} onConfirm={() => { void save() }} busy={busy()} danger title="Keep less than is stored now?" confirm="Delete and save" testid="limits-confirm">
         <p>{bytes(over())} have no room under the new limit. What nobody has asked for longest is deleted from this device at once.</p>
       </Confirm>
-    </Card>
-  )
-}
-
-function Earnings (props: { view: LibraryView }): JSX.Element {
-  return (
-    <Card title="Earnings from seeding" testid="earnings">
-      <dl class="facts">
-        <div><dt>Others signed</dt><dd data-testid="earnings-in">{bytes(props.view.receiptsIn)} <small>that this tab sent them</small></dd></div>
-        <div><dt>You signed</dt><dd data-testid="earnings-out">{bytes(props.view.receiptsOut)} <small>that others sent this tab</small></dd></div>
-      </dl>
-      <p class="quiet">A receipt is the signature of the one who received. Receipts are kept on this device. They are not credits yet: redeeming them on the chain comes later, and until then nothing here is part of your balance.</p>
     </Card>
   )
 }

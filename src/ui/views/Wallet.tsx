@@ -91,7 +91,7 @@ const FILTERS = [{ value: 'all', label: 'All' }, { value: 'earned', label: 'Earn
 type Filter = typeof FILTERS[number]['value']
 
 const BELONGS: Record<HistoryEntry['kind'], Exclude<Filter, 'all'>> = {
-  'block-reward': 'earned', contribution: 'earned', 'contribution-subsidy': 'earned', fees: 'earned', received: 'in', 'job-refund': 'in', sent: 'out', 'job-posted': 'out'
+  'block-reward': 'earned', contribution: 'earned', 'contribution-subsidy': 'earned', fees: 'earned', received: 'in', 'job-refund': 'in', 'seeding-pay': 'earned', 'set-aside-returned': 'in', 'set-aside': 'out', sent: 'out', 'job-posted': 'out'
 }
 
 /** Entries shown at first, and with every "more": a miner's history grows by hundreds an hour. */

@@ -27,7 +27,9 @@ const signedSeal = fc.record({ seal, signatures: fc.array(fc.record({ member: ui
 const action = fc.oneof(
   fc.record({ selector: fc.constant(W.ACTION_TRANSFER), value: fc.record({ to: b32, amount: u64 }) }),
   fc.record({ selector: fc.constant(W.ACTION_POST_JOB), value: fc.record({ spec: list(80), escrow: u64, pricePerContribution: u64, burn: u64, deadline: uint(32) }) }),
-  fc.record({ selector: fc.constant(W.ACTION_CANCEL_JOB), value: fc.record({ job: b32 }) })
+  fc.record({ selector: fc.constant(W.ACTION_CANCEL_JOB), value: fc.record({ job: b32 }) }),
+  fc.record({ selector: fc.constant(W.ACTION_SET_ASIDE), value: fc.record({ grains: u64 }) }),
+  fc.record({ selector: fc.constant(W.ACTION_REDEEM), value: fc.record({ epoch: uint(32), receipts: fc.array(fc.record({ from: b32, infoHash: bytes(20), bytes: time, signature: b64 }), { maxLength: 16 }) }) })
 )
 const transaction = fc.record({ chain: b32, from: b32, nonce: uint(32), fee: u64, action })
 const signedTransaction = fc.record({ transaction, signature: b64 })

@@ -4,7 +4,7 @@
  */
 import { encodeJobSpec } from '../../../src/core/codec/jobSpec.ts'
 import { equalBytes, toHex, ZERO32 } from '../../../src/core/codec/ssz.ts'
-import type { Block, Body, Claim, Seal, SignedSeal, SignedTransaction, Template, Transaction } from '../../../src/core/codec/wire.ts'
+import type { Block, Body, Claim, RedeemedReceipt, Seal, SignedSeal, SignedTransaction, Template, Transaction } from '../../../src/core/codec/wire.ts'
 import type { BlockFacts } from '../../../src/core/consensus/apply.ts'
 import type { BlockMeta } from '../../../src/core/consensus/chain.ts'
 import { drawAt, eligible, randomnessBlock } from '../../../src/core/consensus/draw.ts'
@@ -13,7 +13,7 @@ import { ticketWins } from '../../../src/core/consensus/target.ts'
 import { hash } from '../../../src/core/crypto/hash.ts'
 import { bodyRoot, claimId, jobId, specHash, ticket } from '../../../src/core/crypto/ids.ts'
 import { account, benchmarkJob, findJob, type JobRecord, ledgerRoot, withAccount } from '../../../src/core/ledger/state.ts'
-import { MAX_ACTIVE_JOBS, MAX_CONTRIBUTION_SLICES } from '../../../src/core/params.ts'
+import { MAX_ACTIVE_JOBS, MAX_CONTRIBUTION_SLICES, MAX_RECEIPTS_PER_POT, MAX_RECEIPTS_PER_REDEMPTION } from '../../../src/core/params.ts'
 import { sliceCost } from '../../../src/core/training/cost.ts'
 import { ChainKit, EASY, keyPair, type KeyPair, type MineOptions, type Post, tinySpec } from '../chainKit.ts'
 
@@ -90,6 +90,21 @@ function whoDraws (on: BlockMeta, id: Uint8Array, yes: boolean): KeyPair {
 }
 
 const long = kit.extend(tip, 20, [ann, bob, cy])
+
+const MIB = 1024 * 1024
+/** The first block of an epoch, in the one before which key 1 set something aside and got bytes of key 2. */
+function withPot (): { readonly on: BlockMeta, readonly epoch: number, readonly receipt: (bytes?: number) => RedeemedReceipt } {
+  const first = kit.extend(kit.endOfEpoch(tip), 1)
+  const epoch = first.height / EASY.epochBlocks
+  const on = kit.extend(kit.endOfEpoch(kit.mine(first, { transactions: [kit.setAside(first, ann, 1_000_000n)] }).meta), 1)
+  return { on, epoch, receipt: (bytes = 5 * MIB) => kit.receipt(ann, bob.key, epoch, bytes) }
+}
+const seeded = withPot()
+
+function redeem (receipts: RedeemedReceipt[]): Cheat {
+  const { on, epoch, receipt } = seeded
+  return { honest: mined(on, { transactions: [kit.redeem(on, bob, epoch, [receipt()])] }), cheat: carryingTransactions(on, kit.redeem(on, bob, epoch, receipts)) }
+}
 
 export const CHEATS: Record<ReasonCode, () => Cheat> = {
   'header-version': () => header({ version: 2 }),
@@ -214,6 +229,41 @@ export const CHEATS: Record<ReasonCode, () => Cheat> = {
     const on = cancelled()
     return { honest: mined(active.on, { transactions: [kit.cancel(active.on, ann, active.paid.id)] }), cheat: carryingTransactions(on, kit.cancel(on, ann, active.paid.id)) }
   },
+  'set-aside-amount': () => transaction(kit.setAside(tip, ann, EASY.minFee), kit.setAside(tip, ann, EASY.minFee - 1n)),
+  // While the epoch runs, what is signed for may still grow.
+  'redeem-epoch': () => {
+    const { on, epoch, receipt } = seeded
+    const late = kit.endOfEpoch(on)
+    return { honest: mined(on, { transactions: [kit.redeem(on, bob, epoch, [receipt()])] }), cheat: carryingTransactions(late, kit.redeem(late, bob, epoch, [receipt()])) }
+  },
+  'redeem-none': () => redeem([]),
+  'redeem-self': () => {
+    const { on, epoch } = seeded
+    const own = kit.redeem(on, ann, epoch, [kit.receipt(ann, ann.key, epoch, 5 * MIB)])
+    return { honest: mined(on, { transactions: [kit.redeem(on, bob, epoch, [seeded.receipt()])] }), cheat: carryingTransactions(on, own) }
+  },
+  // Somebody who has set nothing aside: it costs nobody anything to sign for him.
+  'redeem-pot': () => redeem([kit.receipt(cy, bob.key, seeded.epoch, 5 * MIB)]),
+  // What was paid is paid: the receipt once more, in the next block.
+  'redeem-bytes': () => {
+    const { on, epoch, receipt } = seeded
+    const once = kit.mine(on, { transactions: [kit.redeem(on, bob, epoch, [receipt()])] }).meta
+    return { honest: mined(once, { transactions: [kit.redeem(once, bob, epoch, [receipt(6 * MIB)])] }), cheat: carryingTransactions(once, kit.redeem(once, bob, epoch, [receipt()])) }
+  },
+  'redeem-full': () => {
+    const { epoch } = seeded
+    const torrent = (n: number): Uint8Array => hash('test-torrent', Uint8Array.of(n)).subarray(0, 20)
+    let { on } = seeded
+    for (let n = 0; n < MAX_RECEIPTS_PER_POT - 1; n += MAX_RECEIPTS_PER_REDEMPTION) {
+      const count = Math.min(MAX_RECEIPTS_PER_REDEMPTION, MAX_RECEIPTS_PER_POT - 1 - n)
+      const receipts = Array.from({ length: count }, (_, i) => kit.receipt(ann, bob.key, epoch, MIB, { infoHash: torrent(n + i) }))
+      on = kit.mine(on, { transactions: [kit.redeem(on, bob, epoch, receipts)] }).meta
+    }
+    const last = [254, 255].map(n => kit.receipt(ann, bob.key, epoch, MIB, { infoHash: torrent(n) }))
+    return { honest: mined(on, { transactions: [kit.redeem(on, bob, epoch, [last[0]])] }), cheat: carryingTransactions(on, kit.redeem(on, bob, epoch, last)) }
+  },
+  // Signed by who sent the bytes, not by who got them.
+  'redeem-signature': () => redeem([kit.receipt(ann, bob.key, seeded.epoch, 5 * MIB, { by: bob })]),
   'transaction-chain': () => transaction(pay, rewrite(ann, pay, { chain: other })),
   'transaction-signature': () => transaction(pay, { ...kit.signTransaction(pay.transaction, bob) }),
   'post-spec-rules': () => post({ spec: { ...tinySpec, operandBits: 16 } }),

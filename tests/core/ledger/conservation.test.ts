@@ -18,10 +18,12 @@ function holdings (ledger: LedgerState): Map<string, bigint> {
   return out
 }
 
+const potsOf = (ledger: LedgerState): bigint => ledger.seeding.setAside.sum + ledger.seeding.redeemable.sum
+
 function checkBlock (before: BlockMeta, after: BlockMeta, events: readonly LedgerEvent[]): void {
   const { ledger } = after
   expect(isConserved(ledger)).toBe(true)
-  expect(ledger.accounts.sum + maturingSum(ledger) + escrowSum(ledger) + ledger.burned).toBe(ledger.issued)
+  expect(ledger.accounts.sum + maturingSum(ledger) + escrowSum(ledger) + potsOf(ledger) + ledger.burned).toBe(ledger.issued)
   expect(after.header.template.stateRoot).toEqual(ledgerRoot(ledger))
   expect(ledger.issued - before.ledger.issued).toBeLessThanOrEqual(EASY.subsidy)
   expect(ledger.burned).toBeGreaterThanOrEqual(before.ledger.burned)
@@ -46,7 +48,7 @@ describe('conservation', () => {
   it('holds at every block of any sequence of transactions, jobs and seals', () => {
     const did: Record<string, number> = {}
     fc.assert(fc.property(script, steps => { runScript(steps, did, (before, mined) => { checkBlock(before, mined.meta, mined.events) }) }), { numRuns: 25, seed: 7 })
-    for (const kind of ['block-reward', 'contribution', 'contribution-subsidy', 'fees', 'received', 'sent', 'job-posted', 'job-refund', 'active', 'expired', 'being cancelled', 'cancelled', 'exhausted']) {
+    for (const kind of ['block-reward', 'contribution', 'contribution-subsidy', 'fees', 'received', 'sent', 'job-posted', 'job-refund', 'set-aside', 'seeding-pay', 'set-aside-returned', 'active', 'expired', 'being cancelled', 'cancelled', 'exhausted']) {
       expect(did[kind] ?? 0, kind).toBeGreaterThan(0)
     }
   }, 120_000)

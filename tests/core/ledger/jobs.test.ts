@@ -78,7 +78,7 @@ describe('a job', () => {
     const { on, id } = activated({ escrow: 500n, price: 1n, deadline })
     const before = kit.extend(on, deadline - 1 - on.height)
     expect(jobIn(before, id).status).toBe('active')
-    const balance = account(openBlock(before.ledger, deadline).ledger, ann.key).balance
+    const balance = account(openBlock(kit.params, before.ledger, deadline).ledger, ann.key).balance
     const at = kit.mine(before, { miner: keyPair(2) })
     expect(jobIn(at.meta, id)).toMatchObject({ status: 'expired', endedAt: deadline })
     expect(at.events).toContainEqual({ kind: 'job-refund', account: ann.key, amount: 500n, job: id })
@@ -96,8 +96,8 @@ describe('a job', () => {
     const { on, id } = posted({ deadline: tip.height + 100_000 })
     const record = jobIn(on, id)
     const overdue = record.postedAt + MAX_WAITING_BLOCKS
-    expect(findJob(openBlock(on.ledger, overdue - 1).ledger, id)?.status).toBe('waiting')
-    expect(findJob(openBlock(on.ledger, overdue).ledger, id)).toMatchObject({ status: 'expired', escrowLeft: 0n })
+    expect(findJob(openBlock(kit.params, on.ledger, overdue - 1).ledger, id)?.status).toBe('waiting')
+    expect(findJob(openBlock(kit.params, on.ledger, overdue).ledger, id)).toMatchObject({ status: 'expired', escrowLeft: 0n })
   })
 
   const annsLines = (m: Mined): unknown[] => m.events.filter(e => toHex(e.account) === toHex(ann.key) && e.maturesAt === undefined).map(e => [e.kind, e.amount])
@@ -166,7 +166,7 @@ describe('a job', () => {
   })
 
   it('may cost all there is, and not a grain more', () => {
-    const all = account(openBlock(tip.ledger, tip.height + 1).ledger, ann.key).balance
+    const all = account(openBlock(kit.params, tip.ledger, tip.height + 1).ledger, ann.key).balance
     const reason = (o: Post): string | undefined => checkTransaction(kit.params, tip, kit.post(tip, ann, o))?.reason
     expect(reason({ escrow: all - 2n * EASY.minFee })).toBeUndefined()
     expect(reason({ escrow: all - 2n * EASY.minFee + 1n })).toBe('transaction-balance')

@@ -10,10 +10,11 @@ import { checkContribution } from '../../../src/core/consensus/contribution.ts'
 import { checkHeader, checkHeaderLink, extendHeader } from '../../../src/core/consensus/header.ts'
 import { REASON_CODES, type Refusal } from '../../../src/core/consensus/refusal.ts'
 import { sealSignatureItems, type SealFacts } from '../../../src/core/consensus/seal.ts'
-import { checkTransaction } from '../../../src/core/consensus/transaction.ts'
+import { checkTransaction, transactionSignatureItems } from '../../../src/core/consensus/transaction.ts'
 import { stepSeal, transition } from '../../../src/core/consensus/transition.ts'
 import { bodyRoot } from '../../../src/core/crypto/ids.ts'
 import { applyTransaction, openBlock, subsidyAt } from '../../../src/core/ledger/apply.ts'
+import { seedingSum } from '../../../src/core/ledger/pots.ts'
 import { benchmarkJob, decodeLedger, encodeLedger, escrowSum, findJob, isConserved, type LedgerState, ledgerRoot, maturingSum } from '../../../src/core/ledger/state.ts'
 import { MAX_BODY_BYTES, MAX_GOSSIP_BYTES } from '../../../src/core/params.ts'
 import { type SampleChain, sampleChain } from '../sampleChain.ts'
@@ -45,7 +46,7 @@ function chain (): SampleChain {
   return frozen.chain
 }
 
-const grains = (s: LedgerState): bigint => s.accounts.sum + maturingSum(s) + escrowSum(s) + s.burned
+const grains = (s: LedgerState): bigint => s.accounts.sum + maturingSum(s) + escrowSum(s) + seedingSum(s.seeding) + s.burned
 
 function checkLedger (ledger: LedgerState): void {
   must(isConserved(ledger), 'grains do not add up')
@@ -72,7 +73,7 @@ const transaction: Target = {
     const d = decode(SignedTransaction, input, MAX_GOSSIP_BYTES)
     if (!d.ok) return 'undecodable'
     const refusal = checkTransaction(kit.params, tip, d.value)
-    const opened = openBlock(tip.ledger, tip.height + 1).ledger
+    const opened = openBlock(kit.params, tip.ledger, tip.height + 1).ledger
     const applied = applyTransaction(kit.params, opened, d.value.transaction)
     if (applied.ok) {
       must(grains(applied.ledger) + d.value.transaction.fee === opened.issued, 'a transaction makes or loses grains')
@@ -95,7 +96,7 @@ const body: Target = {
     const { kit, tip } = chain()
     const d = decode(Body, input, MAX_BODY_BYTES)
     if (!d.ok) return 'undecodable'
-    const facts = { transactions: d.value.transactions.map(() => true), seals: sealFacts(d.value), wrongContributions: NONE }
+    const facts = { transactions: d.value.transactions.map(t => transactionSignatureItems(t).map(() => true)), seals: sealFacts(d.value), wrongContributions: NONE }
     const payee = tip.header.template.payee
     const after = transition(kit.params, tip, payee, d.value, facts)
     if (!after.ok) return reasonOf(after.refusal)
@@ -152,7 +153,7 @@ const seal: Target = {
     const d = decode(SignedSeal, input, MAX_GOSSIP_BYTES)
     if (!d.ok) return 'undecodable'
     const [facts] = sealFacts({ transactions: [], seals: [d.value] })
-    const opened = openBlock(tip.ledger, tip.height + 1).ledger
+    const opened = openBlock(kit.params, tip.ledger, tip.height + 1).ledger
     const after = stepSeal(kit.params, tip, opened, d.value, facts)
     if (!after.ok) return reasonOf(after.refusal)
     checkLedger(after.ledger)
@@ -188,7 +189,7 @@ const block: Target = {
 function committed (b: Block): Block {
   const { kit, tip } = chain()
   const { template } = b.header
-  const after = transition(kit.params, tip, template.payee, b.body, { transactions: b.body.transactions.map(() => true), seals: sealFacts(b.body), wrongContributions: NONE })
+  const after = transition(kit.params, tip, template.payee, b.body, { transactions: b.body.transactions.map(t => transactionSignatureItems(t).map(() => true)), seals: sealFacts(b.body), wrongContributions: NONE })
   const stateRoot = after.ok ? ledgerRoot(after.ledger) : template.stateRoot
   return { ...b, header: { ...b.header, template: { ...template, bodyRoot: bodyRoot(b.body), stateRoot } } }
 }

@@ -20,7 +20,7 @@ import { firstState, stateHash } from './states.ts'
 import { moneyFindings } from './money.ts'
 import type { Entry } from './tree.ts'
 import type { Finding, Violation, ViolationName } from './violations.ts'
-import { type Block, bodyBytes, claimId, readBlock, readSpec, sealHash, type Spec, specHash, templateHash, ticketOf, transactionId } from './wire.ts'
+import { type Block, bodyBytes, claimId, readBlock, readSpec, receiptMessage, sealHash, type Spec, specHash, templateHash, ticketOf, type Transaction, transactionId } from './wire.ts'
 
 export interface AuditResult {
   /** Hash of the block; of bytes that are no block, that of the bytes. */
@@ -216,7 +216,7 @@ export class Auditor {
     const inHeader = new Set(found.map(([name]) => name))
 
     const ledger = parent.ledger.copy()
-    ledger.open(parent.height + 1)
+    ledger.open(params, parent.height + 1)
     const inBody = this.#body(block, parent, ledger)
     found.push(...inBody)
     const broken = parent.broken || inBody.length > 0 || inHeader.has('body-root')
@@ -232,6 +232,12 @@ export class Auditor {
     return { entry, found }
   }
 
+  #receiptsSigned ({ action, from: to }: Transaction): boolean {
+    if (action.selector !== 5) return true
+    const { epoch, receipts } = action.value
+    return receipts.every(r => this.#verify(r.from, receiptMessage(this.genesis.hash, to, epoch, r), r.signature))
+  }
+
   /** Transactions, then seals, then what is paid. Something wrong is left out, and the rest goes on. */
   #body ({ header, body }: Block, parent: Entry, ledger: Ledger): Finding[] {
     const { params } = this
@@ -243,6 +249,7 @@ export class Auditor {
       const signed = this.#verify(transaction.from, transactionId(transaction), signature)
       if (finding !== undefined) found.push(finding)
       else if (!signed) found.push(['transaction-signature', hexOf(transaction.from)])
+      else if (!this.#receiptsSigned(transaction)) found.push(['redeem-signature', hexOf(transaction.from)])
       else {
         ledger.transact(params, transaction)
         fees += transaction.fee

@@ -5,6 +5,7 @@
 import { type Hex, hexOf, NO_HASH, ZEROS } from './bytes.ts'
 import { costOf } from './model.ts'
 import { type AuditParams, CONTRIBUTION_SHARE, MAX_ACTIVE_JOBS, MAX_CONTRIBUTIONS, MAX_DEADLINE, MAX_ENDED_JOBS, MAX_WAITING_BLOCKS, MIN_DEADLINE, OFFER_LEAST, OFFER_WHOLE, subsidyAt } from './numbers.ts'
+import { Seeding } from './seeding.ts'
 import { specProblem } from './specRules.ts'
 import type { Finding } from './violations.ts'
 import { jobId, type PostJob, readSpec, type Seal, type Spec, type Transaction } from './wire.ts'
@@ -37,6 +38,7 @@ export class Ledger {
   /** The benchmark, then as posted. */
   jobs: Job[] = []
   maturing: Credit[] = []
+  seeding = new Seeding()
   issued = 0n
   burned = 0n
   /** Of every job there ever was but the benchmark. */
@@ -59,6 +61,7 @@ export class Ledger {
     for (const [key, account] of this.accounts) next.accounts.set(key, { ...account })
     next.jobs = this.jobs.map(job => ({ ...job }))
     next.maturing = [...this.maturing]
+    next.seeding = this.seeding.copy()
     next.issued = this.issued
     next.burned = this.burned
     for (const [job, flow] of this.flows) next.flows.set(job, { ...flow })
@@ -102,11 +105,12 @@ export class Ledger {
   }
 
   /** Steps 1 and 2 of a block: what ripens and what runs out. */
-  open (height: number): void {
+  open (p: AuditParams, height: number): void {
     this.height = height
     this.credited = []
     for (const one of this.maturing.filter(m => m.height <= height)) this.add(one.account, one.amount)
     this.maturing = this.maturing.filter(m => m.height > height)
+    for (const [key, grains] of this.seeding.turn(p.epochBlocks, height)) this.add(key, grains)
     for (const job of this.jobs.filter(isOpen)) {
       const last = job.status === 'waiting' ? Math.min(job.deadline, job.postedAt + MAX_WAITING_BLOCKS) : job.deadline
       if (job.status === 'active' && job.cancelsAt !== 0 && job.cancelsAt <= job.deadline && height >= job.cancelsAt) this.end(job, 'cancelled')
@@ -158,7 +162,12 @@ export class Ledger {
       const finding = this.cancelFinding(hexOf(tx.action.value.job), from)
       if (finding !== undefined) return finding
     }
-    const spent = tx.action.selector === 1 ? tx.action.value.amount : tx.action.selector === 2 ? tx.action.value.escrow + tx.action.value.burn : 0n
+    if (tx.action.selector === 4 && tx.action.value.grains < p.minFee) return ['set-aside-amount', `${tx.action.value.grains} grains`]
+    if (tx.action.selector === 5) {
+      const outcome = this.seeding.copy().redeem(p.epochBlocks, this.height, from, tx.action.value)
+      if ('wrong' in outcome) return outcome.wrong
+    }
+    const spent = tx.action.selector === 1 ? tx.action.value.amount : tx.action.selector === 4 ? tx.action.value.grains : tx.action.selector === 2 ? tx.action.value.escrow + tx.action.value.burn : 0n
     if (balance < tx.fee + spent) return ['transaction-balance', `has ${balance}, spends ${tx.fee + spent}`]
     return undefined
   }
@@ -190,6 +199,17 @@ export class Ledger {
         const job = this.job(hexOf(tx.action.value.job))!
         if (job.status === 'waiting') this.end(job, 'cancelled')
         else job.cancelsAt = this.height + p.cancelDelay
+        break
+      }
+      case 4:
+        this.add(from, -tx.action.value.grains)
+        this.seeding.setAside(from, tx.action.value.grains)
+        break
+      case 5: {
+        const outcome = this.seeding.redeem(p.epochBlocks, this.height, from, tx.action.value)
+        if ('wrong' in outcome) throw new Error('not checked before')
+        this.add(from, outcome.paid)
+        this.burned += outcome.burned
       }
     }
   }

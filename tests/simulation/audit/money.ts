@@ -1,7 +1,7 @@
 /** Every grain is somewhere: docs/protocol.md, section 10, asked of any ledger, a node's or the auditor's. */
 import { type Hex, hexOf } from './bytes.ts'
 import type { Flow } from './ledger.ts'
-import { type Snapshot, sumOfBalances } from './ledgerRoot.ts'
+import { setAsideSum, type Snapshot, sumOfBalances } from './ledgerRoot.ts'
 import { type AuditParams, scheduleUpTo } from './numbers.ts'
 import type { Finding } from './violations.ts'
 
@@ -10,8 +10,8 @@ export function moneyFindings (p: AuditParams, s: Snapshot, flows: ReadonlyMap<H
   const found: Finding[] = []
   const unripe = s.maturing.reduce((sum, m) => sum + m.amount, 0n)
   const escrow = s.jobs.reduce((sum, j) => sum + j.escrowLeft, 0n)
-  const held = sumOfBalances(s) + unripe + escrow + s.burned
-  if (held !== s.issued) found.push(['supply-sum', `balances ${sumOfBalances(s)} + unripe ${unripe} + escrow ${escrow} + burned ${s.burned} = ${held}, issued ${s.issued}`])
+  const held = sumOfBalances(s) + unripe + escrow + setAsideSum(s) + s.burned
+  if (held !== s.issued) found.push(['supply-sum', `balances ${sumOfBalances(s)} + unripe ${unripe} + escrow ${escrow} + set aside ${setAsideSum(s)} + burned ${s.burned} = ${held}, issued ${s.issued}`])
   const most = scheduleUpTo(p, s.height)
   if (s.issued > most) found.push(['supply-schedule', `issued ${s.issued} by block ${s.height}, at most ${most}`])
   const left = new Map(s.jobs.map(j => [hexOf(j.id), j.escrowLeft]))

@@ -27,6 +27,7 @@ export interface AuditParams {
   /** Cost units. */
   readonly minSliceCost: number
   readonly cancelDelay: number
+  readonly epochBlocks: number
 }
 
 export const VERSION = 1
@@ -55,6 +56,13 @@ export const OFFER_LEAST = 16
 export const CONTRIBUTION_SHARE = 64
 /** Of the draws, in 1/256. */
 export const JOB_DRAW_CAP = 192
+/** Grains. */
+export const SEED_PRICE_PER_MIB = 1000n
+/** Of what a receipt takes, in 1/256. */
+export const SEED_BURN_SHARE = 32n
+export const REDEEM_BYTES_LEAST = 1_048_576
+export const MAX_RECEIPTS_PER_POT = 64
+export const COUNTER_HALVING_EPOCHS = 16
 
 /** The text whose hash is block 0. */
 export function genesisText (p: AuditParams, specHash: string): string {
@@ -63,13 +71,14 @@ export function genesisText (p: AuditParams, specHash: string): string {
     ['genesisTarget', p.genesisTarget], ['maxTarget', p.maxTarget], ['rhoDelay', p.rhoDelay],
     ['committeeBlocks', p.committeeBlocks], ['anchorAgeMax', p.anchorAgeMax], ['randomnessAgeMax', p.randomnessAgeMax],
     ['maturity', p.maturity], ['subsidy', p.subsidy], ['halvingBlocks', p.halvingBlocks], ['minerCountBlocks', p.minerCountBlocks],
-    ['minFee', p.minFee], ['minSliceCost', p.minSliceCost], ['cancelDelay', p.cancelDelay],
+    ['minFee', p.minFee], ['minSliceCost', p.minSliceCost], ['cancelDelay', p.cancelDelay], ['epochBlocks', p.epochBlocks],
     ['maxContributionsPerSeal', MAX_CONTRIBUTIONS], ['maxContributionSlices', MAX_CONTRIBUTION_SLICES], ['offerShareLeast', OFFER_LEAST], ['maxSealsPerBlock', MAX_SEALS],
     ['maxTransactionsPerBlock', MAX_TRANSACTIONS], ['maxBodyBytes', MAX_BODY_BYTES], ['maxActiveJobs', MAX_ACTIVE_JOBS],
     ['maxWaitingBlocks', MAX_WAITING_BLOCKS], ['costPerParameter', COST_PER_PARAMETER], ['costPerConvMac', COST_PER_CONV_MAC],
     ['costPerWindowElement', COST_PER_WINDOW_ELEMENT], ['costPerPoolElement', COST_PER_POOL_ELEMENT],
     ['costPerInputElement', COST_PER_INPUT_ELEMENT], ['costPerElement', COST_PER_ELEMENT], ['maxSliceCost', MAX_SLICE_COST],
-    ['contributionSubsidyShare', CONTRIBUTION_SHARE], ['jobDrawCap', JOB_DRAW_CAP], ['benchmark', specHash]
+    ['contributionSubsidyShare', CONTRIBUTION_SHARE], ['jobDrawCap', JOB_DRAW_CAP], ['seedPricePerMib', SEED_PRICE_PER_MIB], ['seedBurnShare', SEED_BURN_SHARE],
+    ['redeemBytesLeast', REDEEM_BYTES_LEAST], ['maxReceiptsPerPot', MAX_RECEIPTS_PER_POT], ['counterHalvingEpochs', COUNTER_HALVING_EPOCHS], ['benchmark', specHash]
   ]
   return lines.map(([name, value]) => `${name}=${value}\n`).join('')
 }

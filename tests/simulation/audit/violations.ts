@@ -14,6 +14,7 @@ export const VIOLATIONS = [
   'transaction-action', 'transaction-balance', 'transaction-signature', 'transfer-amount', 'transfer-self',
   'post-spec-encoding', 'post-spec-rules', 'post-price', 'post-escrow', 'post-burn', 'post-deadline', 'post-table-full', 'post-duplicate',
   'cancel-unknown', 'cancel-ended', 'cancel-again', 'cancel-owner',
+  'set-aside-amount', 'redeem-epoch', 'redeem-none', 'redeem-self', 'redeem-pot', 'redeem-bytes', 'redeem-full', 'redeem-signature',
   // Seals and contributions.
   'seal-job-unknown', 'seal-job-ended', 'seal-round', 'seal-previous', 'seal-anchor-unknown', 'seal-anchor-age', 'seal-anchor-early',
   'seal-anchor-backwards', 'seal-signature-order', 'seal-member', 'seal-quorum', 'seal-contribution-count', 'seal-contribution-repeated',

@@ -22,11 +22,17 @@ export interface Seal {
 }
 export interface SignedSeal { readonly seal: Seal, readonly signatures: ReadonlyArray<{ readonly member: number, readonly signature: Uint8Array }> }
 export interface PostJob { readonly spec: Uint8Array, readonly escrow: bigint, readonly pricePerContribution: bigint, readonly burn: bigint, readonly deadline: number }
+export interface Redeem {
+  readonly epoch: number
+  readonly receipts: ReadonlyArray<{ readonly from: Uint8Array, readonly infoHash: Uint8Array, readonly bytes: number, readonly signature: Uint8Array }>
+}
 export type Action =
   | { readonly selector: 0, readonly value: null }
   | { readonly selector: 1, readonly value: { readonly to: Uint8Array, readonly amount: bigint } }
   | { readonly selector: 2, readonly value: PostJob }
   | { readonly selector: 3, readonly value: { readonly job: Uint8Array } }
+  | { readonly selector: 4, readonly value: { readonly grains: bigint } }
+  | { readonly selector: 5, readonly value: Redeem }
 export interface Transaction { readonly chain: Uint8Array, readonly from: Uint8Array, readonly nonce: number, readonly fee: bigint, readonly action: Action }
 export interface SignedTransaction { readonly transaction: Transaction, readonly signature: Uint8Array }
 export interface Body { readonly transactions: readonly SignedTransaction[], readonly seals: readonly SignedSeal[] }
@@ -80,6 +86,9 @@ export const templateHash = once<Template>(template => H('template', serialize(W
 export const claimId = once<Claim>(claim => H('claim', serialize(WIRE.Claim, claim).subarray(0, CLAIM_UNSIGNED_BYTES)))
 export const sealHash = once<Seal>(seal => H('seal', serialize(WIRE.Seal, seal)))
 export const transactionId = once<Transaction>(transaction => H('transaction', serialize(WIRE.Transaction, transaction)))
+/** What the signer of a receipt that `to` redeems has signed. */
+export const receiptMessage = (chain: Uint8Array, to: Uint8Array, epoch: number, r: Redeem['receipts'][number]): Uint8Array =>
+  H('receipt', serialize(WIRE.Receipt, { chain, from: r.from, to, infoHash: r.infoHash, epoch, bytes: r.bytes }))
 export const ticketOf = (claim: Claim, z: Uint8Array): Uint8Array => H('ticket', z, u32(claim.slice), claim.resultHash, claim.payloadDigest)
 export const specHash = (spec: Uint8Array): Uint8Array => H('spec', spec)
 export const jobId = (spec: Uint8Array, owner: Uint8Array, nonce: number): Uint8Array => H('job', specHash(spec), owner, u32(nonce))

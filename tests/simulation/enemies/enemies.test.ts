@@ -14,9 +14,10 @@ import { equivocation } from './equivocation.ts'
 import { freeRiding } from './freeRiding.ts'
 import { lazy } from './lazy.ts'
 import { longRange } from './longRange.ts'
-import { batchMeans } from './mainChain.ts'
+import { batchMeans, payeeOf } from './mainChain.ts'
 import { nothingAtStake } from './nothingAtStake.ts'
 import { selfish } from './selfish.ts'
+import { selfPay } from './selfPay.ts'
 import { SHORTCUTS, shortcuts } from './shortcuts.ts'
 import { spam } from './spam.ts'
 import { everyNth } from './squad.ts'
@@ -176,6 +177,30 @@ describe('enemies in simulated worlds', () => {
     expect(did(squad, 'forged headers shown')).toBeGreaterThan(0)
     expect(did(squad, 'forged bodies shown')).toBeGreaterThan(0)
     expect(joiner.up).toBe(true)
+    expect(arena.disagreement()).toBeLessThanOrEqual(SETTLING)
+    expect(arena.wronglyBanned()).toEqual([])
+  }, TIMEOUT)
+})
+
+describe('pay for seeding', () => {
+  test('keys of one owner that sign for one another get back less than they set aside, and nobody else pays for it', async () => {
+    const squad = selfPay()
+    const arena = new Arena({ seed: 'self-pay', honest: 3, enemies: [[squad, 3]], params: { epochBlocks: 8 } })
+    await arena.run(220_000)
+    expect(did(squad, 'set aside')).toBeGreaterThan(3)
+    expect(did(squad, 'redemptions sent')).toBeGreaterThan(3)
+    expect(did(squad, 'redemptions refused')).toBeGreaterThan(3)
+    const owned = new Set(arena.of(squad).map(t => toHex(payeeOf(t))))
+    const events = arena.chain.records.flatMap(r => r.events).filter(e => ['set-aside', 'seeding-pay', 'set-aside-returned'].includes(e.kind))
+    expect(events.filter(e => !owned.has(toHex(e.account)))).toEqual([])
+    const sum = (kind: string): bigint => events.filter(e => e.kind === kind).reduce((n, e) => n + e.amount + (e.fee ?? 0n), 0n)
+    const { seeding } = arena.chain.records.at(-1)!.meta.ledger
+    const kept = seeding.setAside.sum + seeding.redeemable.sum
+    const paid = sum('seeding-pay')
+    expect(paid).toBeGreaterThan(1_000_000n)
+    // Fees aside: of what a receipt took, seven eighths came back.
+    const lost = -sum('set-aside') - sum('set-aside-returned') - paid - kept
+    expect(lost * 7n).toBeGreaterThanOrEqual(paid)
     expect(arena.disagreement()).toBeLessThanOrEqual(SETTLING)
     expect(arena.wronglyBanned()).toEqual([])
   }, TIMEOUT)

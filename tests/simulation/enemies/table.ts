@@ -7,6 +7,7 @@ import { lazy } from './lazy.ts'
 import { longRange } from './longRange.ts'
 import { nothingAtStake } from './nothingAtStake.ts'
 import { selfish } from './selfish.ts'
+import { selfPay } from './selfPay.ts'
 import { shortcuts } from './shortcuts.ts'
 import { spam } from './spam.ts'
 import type { Squad } from './squad.ts'
@@ -53,6 +54,12 @@ export const ENEMIES = {
     stoppedBy: 'the victim dials somebody new every 45 s, and drops links at random when it has too many',
     seenBy: 'the time for which the victim lags behind, and that it catches up',
     make: () => eclipse()
+  },
+  'self-pay': {
+    wants: 'credits out of receipts that its own keys sign for one another',
+    stoppedBy: 'a receipt takes only what its signer has set aside, and an eighth of that is destroyed',
+    seenBy: 'what its keys set aside beside what they got back and were paid',
+    make: selfPay
   },
   'sybil': {
     wants: 'committee seats and contributions beyond its work, by many keys',
