@@ -17,7 +17,7 @@
 import { ContainerType, ListCompositeType } from '@chainsafe/ssz'
 import { byteList, Bytes32, type Decoded, decode, fromHex, toHex, U256, U32, U8 } from '../core/codec/ssz.ts'
 import { Body, Claim } from '../core/codec/wire.ts'
-import type { BlockMeta } from '../core/consensus/chain.ts'
+import type { BlockMeta, HeaderMeta } from '../core/consensus/chain.ts'
 import { bodyRoot, claimId } from '../core/crypto/ids.ts'
 import { decodeLedger, encodeLedger, escrowSum, type LedgerState, MAX_LEDGER_BYTES } from '../core/ledger/state.ts'
 import { MAX_BODY_BYTES } from '../core/params.ts'
@@ -107,6 +107,14 @@ export class ChainStore {
     if (body === undefined) return
     // The body is named here: the tree may let go of it before its turn comes.
     this.#enqueue({ put: n, bytes: Body.value_serializedSize(body), ops: () => this.#putOps(n, body) })
+  }
+
+  /** Headers of main-chain blocks whose bodies are not here, and who comes after whom: the index that others are served by. */
+  putHeaders (metas: readonly HeaderMeta[], checked: BlockRecord['checked']): void {
+    for (let i = 0; i < metas.length; i += COMMIT_BLOCKS) {
+      const some = metas.slice(i, i + COMMIT_BLOCKS)
+      this.#enqueue({ bytes: 0, ops: () => some.map((m) => putHeader(m, toHex(m.hash), checked)) })
+    }
   }
 
   /** The block is checked by replay now. */
@@ -346,9 +354,11 @@ export class ChainStore {
   }
 }
 
-function headerOp (n: TreeNode): StorageOp {
-  const value = HeaderRecord.serialize({ header: n.meta.header, work: n.meta.work, rho: n.meta.rho, checked: CHECKED.indexOf(n.checked) })
-  return { op: 'put', store: 'headers', key: headerKey(n.meta.height, n.key), value }
+const headerOp = (n: TreeNode): StorageOp => putHeader(n.meta, n.key, n.checked)
+
+function putHeader (m: HeaderMeta, key: Hex, checked: BlockRecord['checked']): StorageOp {
+  const value = HeaderRecord.serialize({ header: m.header, work: m.work, rho: m.rho, checked: CHECKED.indexOf(checked) })
+  return { op: 'put', store: 'headers', key: headerKey(m.height, key), value }
 }
 
 function settleOps (height: number, key: Hex): StorageOp[] {
