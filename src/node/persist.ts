@@ -267,6 +267,21 @@ export class ChainStore {
     return d?.ok === true ? d.value : undefined
   }
 
+  /** Of the settled main chain, from one height to another or as far as they are here: two reads, however many they are. */
+  async settledHeaders (from: number, to: number): Promise<Claim[]> {
+    const names = new Map<string, Hex>()
+    for (const [key, hash] of await this.#storage.range('headers', { from: `m/${heightKey(from)}`, to: `m/${heightKey(to)}0` })) names.set(key.slice(2), toHex(hash))
+    const headers: Claim[] = []
+    for (const [key, bytes] of await this.#storage.range('headers', { from: `n/${heightKey(from)}`, to: `n/${heightKey(to)}0` })) {
+      const [, height, hash] = key.split('/')
+      if (names.get(height) !== hash) continue
+      const d = decodeHeader(hash, bytes)
+      if (!d.ok || d.value.header.template.height !== from + headers.length) break
+      headers.push(d.value.header)
+    }
+    return headers
+  }
+
   async header (height: number, hash: Hex): Promise<StoredHeader | undefined> {
     const v = await this.#storage.get('headers', headerKey(height, hash))
     const d = v === undefined ? undefined : decodeHeader(hash, v)

@@ -20,7 +20,7 @@ import { checkHeaderLink, extendHeader } from '../core/consensus/header.ts'
 import { type ChainParams, MAX_HEADERS_PER_REQUEST, PROTOCOL_VERSION } from '../core/params.ts'
 import type { Clock, Random } from '../ports/clock.ts'
 import { type Network, type NetworkStatus, type PeerId } from '../ports/network.ts'
-import { ask, isDirect, sleep, within } from './askPeers.ts'
+import { ask, askPatiently, isDirect, sleep, within } from './askPeers.ts'
 import type { Backfill } from './backfill.ts'
 import { BodyFetcher } from './bodyFetcher.ts'
 import type { Chain, SubmitOptions } from './chain.ts'
@@ -39,6 +39,9 @@ const AGREED_MS = 6 * STATUS_EVERY_MS
 const STATUS_LEAST_MS = 1_000
 const STATUS_TIMEOUT_MS = 5_000
 const HEADERS_TIMEOUT_MS = 10_000
+/** Headers asked for at first, and how soon they must come for more to be asked for at once. */
+const HEADERS_FIRST = 128
+const HEADERS_QUICK_MS = 2_000
 /** Headers of one plan; a longer chain is followed in several. */
 export const PLAN_HEADERS = 16_384
 /** A block that lacks data is tried again this often. */
@@ -356,7 +359,7 @@ export class Sync {
       this.#trusted = { hash: headers[0].hash, height: headers[0].height, since: this.#clock.now() }
     }
     this.#log.info('sync', `following ${id}: ${headers.length} blocks from ${fork.height + 1} to ${tip.height}`)
-    const bodies = new BodyFetcher(this.#network, this.#blame, headers, () => this.#sources(id))
+    const bodies = new BodyFetcher(this.#network, this.#clock, this.#blame, headers, () => this.#sources(id))
     try {
       for (const h of headers) {
         if (this.#stopped) return givenUp('the node stops')
@@ -425,16 +428,25 @@ export class Sync {
     let fork: HeaderMeta | undefined
     let whole = true
     const locator = await this.#locator()
+    // A slow line gets few at a time; one that answers at once twice as many.
+    let count = HEADERS_FIRST
     for (;;) {
       const last: HeaderMeta | undefined = headers.at(-1)
       const status = this.#peers.get(id)?.status
       if (status === undefined) return { why: 'it left' }
       this.#report({ stage: 'headers', height: last?.height ?? this.#chain.head().height, target: status.height })
-      const request = HeadersRequest.serialize({ locator: last === undefined ? locator : [last.hash], count: MAX_HEADERS_PER_REQUEST })
-      const answer = await ask(this.#network, id, HEADERS_PROTOCOL, request, Math.min(HEADERS_TIMEOUT_MS, this.#due.leftMs()), MAX_HEADERS_RESPONSE_BYTES)
+      const request = HeadersRequest.serialize({ locator: last === undefined ? locator : [last.hash], count })
+      const askedAt = this.#clock.now()
+      const answer = await askPatiently(this.#network, this.#clock, id, HEADERS_PROTOCOL, request, Math.min(HEADERS_TIMEOUT_MS, this.#due.leftMs()), MAX_HEADERS_RESPONSE_BYTES)
       if (this.#stopped) return { why: 'the node stops' }
       if (this.#due.over()) return { why: 'its headers come too slowly' }
-      if (answer === undefined) break
+      if (answer === undefined && count > HEADERS_FIRST) {
+        count = HEADERS_FIRST
+        continue
+      }
+      // Where it does not answer, what it has shown is not the end of its chain.
+      if (answer === undefined) whole = false
+      if (answer === undefined || answer.length === 0) break
       const d = decode(HeadersResponse, answer, MAX_HEADERS_RESPONSE_BYTES)
       if (!d.ok) return this.#lied(id, d.error.reason, d.error.detail)
       const batch = d.value.headers
@@ -450,7 +462,8 @@ export class Sync {
       if (wrong?.verdict === 'invalid') return this.#lied(id, wrong.reason, wrong.detail)
       this.#due.shown(batch.length)
       whole = headers.length < PLAN_HEADERS
-      if (wrong !== undefined || batch.length < MAX_HEADERS_PER_REQUEST || !whole) break
+      if (wrong !== undefined || !whole || batch.length < count) break
+      if (this.#clock.now() - askedAt < HEADERS_QUICK_MS) count = Math.min(MAX_HEADERS_PER_REQUEST, 2 * count)
     }
     const tip = headers.at(-1)
     if (tip === undefined) return { why: 'it has no headers for us' }

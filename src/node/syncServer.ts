@@ -107,8 +107,9 @@ export class SyncServer {
     }
     const headers: Claim[] = []
     const last = Math.min(this.head().height, from + count)
+    const settled = this.#chain.metaAt(from + 1) === undefined ? await this.#store.settledHeaders(from + 1, last) : []
     for (let h = from + 1; h <= last; h++) {
-      const header = this.#chain.metaAt(h)?.header ?? await this.#settledHeader(h)
+      const header = this.#chain.metaAt(h)?.header ?? settled[h - from - 1]
       if (header === undefined) break
       headers.push(header)
     }
@@ -123,11 +124,6 @@ export class SyncServer {
     if (height === undefined) return undefined
     const settled = await this.#store.settledHash(height)
     return settled !== undefined && equalBytes(settled, hash) ? height : undefined
-  }
-
-  async #settledHeader (height: number): Promise<Claim | undefined> {
-    const hash = await this.#store.settledHash(height)
-    return hash === undefined ? undefined : (await this.#store.header(height, toHex(hash)))?.header
   }
 
   async #bodies (hashes: readonly Uint8Array[]): Promise<Uint8Array> {

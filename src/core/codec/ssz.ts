@@ -5,6 +5,7 @@
  */
 import { ByteListType, ByteVectorType, type Type, UintBigintType, UintNumberType } from '@chainsafe/ssz'
 
+export const Bytes20 = new ByteVectorType(20)
 export const Bytes32 = new ByteVectorType(32)
 export const Bytes64 = new ByteVectorType(64)
 export const U8 = new UintNumberType(1)
