@@ -13,7 +13,7 @@ export type NodePhase =
   | { readonly phase: 'starting', readonly step: string }
   | { readonly phase: 'joining' }
   | { readonly phase: 'alone' }
-  | { readonly phase: 'syncing', readonly height: number, readonly target: number, readonly stage: 'headers' | 'blocks' | 'states' | 'replay' }
+  | { readonly phase: 'syncing', readonly height: number, readonly target: number, readonly stage: 'headers' | 'snapshot' | 'blocks' | 'states' | 'replay' }
   | { readonly phase: 'behind', readonly height: number, readonly target: number }
   | { readonly phase: 'ready' }
   | { readonly phase: 'no-data', readonly job: Hex, readonly have: number, readonly want: number }

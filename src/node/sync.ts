@@ -3,6 +3,7 @@
  * this node, that chain is followed:
  *
  *   headers   the peer's headers from our last common block, checked as far as headers can be
+ *   snapshot  far behind: the ledger of a newer block from whoever serves it, checked by its header
  *   blocks    bodies from whoever has them; rules and ledger checked, old work taken on trust
  *   states    waiting for the model state that the first replay starts from
  *   replay    the last joinReplayBlocks are redone before they are believed
@@ -14,7 +15,7 @@
  * passed over, and comes after all others from then on.
  */
 import { decode, equalBytes, toHex } from '../core/codec/ssz.ts'
-import { type Block, type Claim, HeadersRequest, HeadersResponse, Status } from '../core/codec/wire.ts'
+import { type Block, type Claim, HeadersRequest, HeadersResponse, type SnapshotOffer, Status } from '../core/codec/wire.ts'
 import { chainId, type HeaderMeta } from '../core/consensus/chain.ts'
 import { checkHeaderLink, extendHeader } from '../core/consensus/header.ts'
 import { type ChainParams, MAX_HEADERS_PER_REQUEST, PROTOCOL_VERSION } from '../core/params.ts'
@@ -27,6 +28,7 @@ import type { Chain, SubmitOptions } from './chain.ts'
 import type { Blame, Log } from './parts.ts'
 import { Due } from './patience.ts'
 import type { ChainStore } from './persist.ts'
+import type { SnapshotJoin } from './snapshotJoin.ts'
 import { HEADERS_PROTOCOL, MAX_HEADERS_RESPONSE_BYTES, MAX_LOCATOR, MAX_STATUS_BYTES, STATUS_PROTOCOL, SyncServer } from './syncServer.ts'
 
 /** Statuses are exchanged this often, give or take a quarter. */
@@ -52,7 +54,7 @@ export const SHUN_LAST_MS = 10 * 60_000
 /** A peer that was too slow may take longer the next time, up to this many doublings: the line may be slow, or this device. */
 const SLOWER_MAX = 3
 
-export interface SyncProgress { readonly stage: 'headers' | 'blocks' | 'states' | 'replay', readonly height: number, readonly target: number }
+export interface SyncProgress { readonly stage: 'headers' | 'snapshot' | 'blocks' | 'states' | 'replay', readonly height: number, readonly target: number }
 
 interface Peer {
   status?: Status
@@ -88,6 +90,8 @@ export class Sync {
   readonly #log: Log
   readonly #server: SyncServer
   readonly #backfill: Backfill
+  readonly #snapshots: Pick<SnapshotJoin, 'find' | 'leastBlocks'> | undefined
+  readonly #onJoined: (offer: SnapshotOffer) => void
   readonly #peers = new Map<PeerId, Peer>()
   /** What statuses() says, until somebody says something else. */
   #statuses: ReadonlyMap<PeerId, Status> | undefined
@@ -95,6 +99,8 @@ export class Sync {
   readonly #offs: Array<() => void> = []
   #progress: SyncProgress | undefined
   #following = false
+  /** The snapshot that the chain being followed goes on from. */
+  #offer: SnapshotOffer | undefined
   /** First block taken on trust since the last chain that was proved: hash and height. */
   #trusted: { readonly hash: Uint8Array, readonly height: number, readonly since: number } | undefined
   /** Of the chain being followed, or of the trusted one as long as nobody has shown its end. */
@@ -116,6 +122,10 @@ export class Sync {
     readonly blame: Pick<Blame, 'refuse'>
     readonly log: Log
     readonly backfill: Backfill
+    /** Absent: every block is applied, however many they are. */
+    readonly snapshots?: Pick<SnapshotJoin, 'find' | 'leastBlocks'>
+    /** A chain that was joined by this snapshot is proved. */
+    readonly onJoined?: (offer: SnapshotOffer) => void
     /** Oldest height of which this node keeps payloads and states. */
     readonly historyFrom: () => number
   }) {
@@ -128,6 +138,8 @@ export class Sync {
     this.#blame = d.blame
     this.#log = d.log
     this.#backfill = d.backfill
+    this.#snapshots = d.snapshots
+    this.#onJoined = d.onJoined ?? (() => {})
     this.#due = new Due(d.clock, 1)
     this.#server = new SyncServer({ network: d.network, chain: d.chain, store: d.store, historyFrom: d.historyFrom, servedUpTo: () => this.#provedUpTo(), onStatus: (peer, s) => { this.#heard(peer, s) } })
   }
@@ -326,6 +338,7 @@ export class Sync {
     this.#log.warn('sync', `work taken on trust from block ${this.#trusted.height} is dropped: ${why}`)
     this.#chain.distrust(this.#trusted.hash)
     this.#trusted = undefined
+    this.#offer = undefined
   }
 
   /**
@@ -349,8 +362,9 @@ export class Sync {
     }
     const plan = await this.#plan(id)
     if ('why' in plan) return givenUp(plan.why)
-    const { headers, fork } = plan
-    const tip = headers[headers.length - 1]
+    const tip = plan.headers[plan.headers.length - 1]
+    const headers = await this.#skip(id, plan)
+    if (this.#stopped) return givenUp('the node stops')
     // Older work is taken on trust, but only under a chain whose newest blocks are redone.
     const window = this.#params.joinReplayBlocks
     const trusted = !plan.whole ? tip.height : headers.length > window ? tip.height - window : 0
@@ -358,7 +372,7 @@ export class Sync {
       if (this.#clock.now() < this.#restUntil) return { ok: false, wrong: false, why: 'others promised as much and were too slow', resting: true }
       this.#trusted = { hash: headers[0].hash, height: headers[0].height, since: this.#clock.now() }
     }
-    this.#log.info('sync', `following ${id}: ${headers.length} blocks from ${fork.height + 1} to ${tip.height}`)
+    this.#log.info('sync', `following ${id}: ${headers.length} blocks from ${headers[0].height} to ${tip.height}`)
     const bodies = new BodyFetcher(this.#network, this.#clock, this.#blame, headers, () => this.#sources(id))
     try {
       for (const h of headers) {
@@ -376,6 +390,21 @@ export class Sync {
       bodies.stop()
     }
     return plan.whole ? await this.#prove(tip) : { ok: true }
+  }
+
+  /** The headers whose blocks are still to be applied: all of them, unless a ledger near their end is to be had. */
+  async #skip (id: PeerId, plan: Plan): Promise<readonly HeaderMeta[]> {
+    const { headers, fork } = plan
+    const tip = headers[headers.length - 1]
+    if (this.#snapshots === undefined || !plan.whole || headers.length < this.#snapshots.leastBlocks || this.#trusted !== undefined || this.#clock.now() < this.#restUntil) return headers
+    this.#report({ stage: 'snapshot', height: this.#chain.head().height, target: tip.height })
+    const start = await this.#snapshots.find(headers, id, this.#sources(id), () => this.#due.leftMs())
+    if (start === undefined || this.#stopped || this.#chain.head().work >= tip.work) return headers
+    const { base, offer, joined } = start
+    this.#chain.adopt(base, fork, headers.slice(0, base.height - headers[0].height), joined)
+    this.#trusted = { hash: base.hash, height: base.height, since: this.#clock.now() }
+    this.#offer = offer
+    return headers.slice(base.height - fork.height)
   }
 
   /** What is wrong with it, if anything, once its data had time to come. */
@@ -412,6 +441,9 @@ export class Sync {
     }
     this.#trusted = undefined
     this.#slow = 0
+    this.#chain.settleAdopted()
+    if (this.#offer !== undefined) this.#onJoined(this.#offer)
+    this.#offer = undefined
     return { ok: true }
   }
 

@@ -16,7 +16,7 @@ export interface Words {
   readonly action?: 'invite' | 'reload' | 'backup' | 'settings' | 'logs'
 }
 
-const STAGES = { headers: 'fetching block headers', blocks: 'fetching blocks', states: 'fetching model states', replay: 'replaying recent work to check it' } as const
+const STAGES = { headers: 'fetching block headers', snapshot: 'fetching the ledger of a recent block', blocks: 'fetching blocks', states: 'fetching model states', replay: 'replaying recent work to check it' } as const
 
 export function phaseWords (phase: NodePhase): Words {
   switch (phase.phase) {

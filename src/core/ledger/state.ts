@@ -121,7 +121,7 @@ export function emptyLedger (benchmark: Pick<JobRecord, 'id' | 'spec' | 'stateHa
 }
 
 export const maturingSum = (state: LedgerState): bigint => state.maturing.reduce((a, m) => a + m.amount, 0n)
-export const escrowSum = (state: LedgerState): bigint => state.jobs.reduce((a, j) => a + j.escrowLeft, 0n)
+export const escrowSum = (state: Pick<LedgerState, 'jobs'>): bigint => state.jobs.reduce((a, j) => a + j.escrowLeft, 0n)
 
 /** Every grain ever issued is somewhere: in an account, unripe, in escrow, or burned. */
 export const isConserved = (state: LedgerState): boolean =>
