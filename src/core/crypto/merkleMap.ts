@@ -75,11 +75,13 @@ function remove<V> (t: Tree<V>, key: Uint8Array): Tree<V> | undefined {
   return right === undefined ? t.left : branch(t.bit, t.left, right)
 }
 
-function * walk<V> (t: Tree<V>): Generator<readonly [Uint8Array, V]> {
-  if (isBranch(t)) {
-    yield * walk(t.left)
-    yield * walk(t.right)
-  } else yield [t.key, t.value]
+function * walk<V> (tree: Tree<V>): Generator<readonly [Uint8Array, V]> {
+  // One generator with a stack: one per branch would hand each entry through as many as the tree is deep.
+  const open = [tree]
+  for (let t = open.pop(); t !== undefined; t = open.pop()) {
+    if (isBranch(t)) open.push(t.right, t.left)
+    else yield [t.key, t.value]
+  }
 }
 
 /** Leaves `from` to `to` - 1 of ascending keys, of which all share the bits that lead here. */
