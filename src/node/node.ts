@@ -75,6 +75,8 @@ export interface NodeDeps {
   readonly dataHasher?: Hasher
   /** The same for the tree of accounts. */
   readonly ledgerHasher?: Hasher
+  /** False: every block of a long chain is applied, to compare. */
+  readonly joinBySnapshot?: boolean
   /** Instead of the network's own numbers and benchmark, in tests and simulated worlds. */
   readonly params?: ChainParams
   readonly benchmark?: JobSpec
@@ -116,12 +118,12 @@ export class Node {
   readonly jobDesk: JobDesk
   readonly models: Models
   readonly library: Library
+  readonly ledgers: LedgerTorrents
   readonly presence: Presence
   computeStatus: ComputeStatus
   net: NetworkStatus
   readonly #d: NodeDeps
   readonly #payloads: Payloads
-  readonly #torrents: LedgerTorrents
   readonly #states: States
   readonly #verifier: Verifier
   readonly #contributions: Contributions
@@ -191,9 +193,9 @@ export class Node {
       chain: first.hash, key: miner, network, swarm: d.swarm, storage, signatures, clock, blame, log, trackers: d.trackers ?? [],
       self: () => this.net.self, height: () => chain.head().height, synced: () => this.presence.phase().phase === 'ready'
     })
-    const torrents = this.#torrents = new LedgerTorrents({ params, chainId: first.hash, chain, library, network, storage, log, synced: () => this.sync.progress() === undefined && !this.sync.unproved() })
+    const ledgers = this.ledgers = new LedgerTorrents({ params, chainId: first.hash, chain, library, network, storage, log, synced: () => this.sync.progress() === undefined && !this.sync.unproved() })
     const snapshots = new SnapshotJoin({ params, empty: first.ledger, network, library, signatures, random, blame, log, hasher: d.ledgerHasher })
-    const sync = this.sync = new Sync({ params, clock, random, network, chain, store, blame, log, backfill, snapshots, onJoined: (offer) => { void torrents.keep(offer) }, historyFrom: () => Math.max(0, chain.head().height - historyBlocks) })
+    const sync = this.sync = new Sync({ params, clock, random, network, chain, store, blame, log, backfill, snapshots: d.joinBySnapshot === false ? undefined : snapshots, onJoined: (offer) => { void ledgers.keep(offer) }, historyFrom: () => Math.max(0, chain.head().height - historyBlocks) })
     this.presence = new Presence({ clock, chain, sync, network: () => this.net, dataMissing: () => this.#dataMissing(), pruned: () => backfill.pruned, params })
     // The pool publishes through gossip and gossip adds to the pool: the one that is built first is named late.
     const pool = this.pool = new Mempool({ params, clock, signatures, chain, blocks: store, storage, log, own: [payee.publicKey], publish: (tx) => { void gossip.announceTransaction(tx) } })
@@ -241,7 +243,7 @@ export class Node {
     this.presence.start()
     // Before the chain is followed: a far chain is joined by a set of files.
     await this.library.start()
-    await this.#torrents.start()
+    await this.ledgers.start()
     await this.sync.start()
     this.#supervisor.start()
     await this.curve.start()
@@ -283,7 +285,7 @@ export class Node {
     this.#backfill.stop()
     await this.sync.stop()
     await this.#topics.stop()
-    this.#torrents.stop()
+    this.ledgers.stop()
     await this.library.stop()
     for (const off of this.#offs.splice(0)) await off()
     await this.curve.stop()

@@ -64,3 +64,44 @@ export async function watchJoin (start: () => Promise<Node>): Promise<{ readonly
     await new Promise(resolve => { setTimeout(resolve, 50) })
   }
 }
+
+const BLOCKS = 10_000
+/** 24 new accounts a block: ten megabytes of ledger in the end. */
+const TRANSFERS = 24
+const SEEDERS = 2
+/** A second in which a seeder makes the torrent of its ledger. */
+const SETTLE_MS = 1_000
+
+/** The old way is timed on a shorter chain, for it takes minutes: it grows with the blocks. */
+const OLD_WAY_BLOCKS = 1_000
+
+async function joins (blocks: number, over: Partial<Parameters<typeof Node.start>[0]>): Promise<{ readonly readyMs: number, readonly stages: ReadonlyMap<string, number>, readonly behind: number }> {
+  const say = (text: string): void => { process.stderr.write(`  ${text}\n`) }
+  const file = await longChainFile({ params: TEST, blocks, transfersPerBlock: TRANSFERS }, say)
+  const world = joinWorld(TEST)
+  const seeders: Node[] = []
+  for (let i = 0; i < SEEDERS; i++) seeders.push(await world.start(`seeder ${i}`, diskFrom(file)))
+  while (!seeders.every(n => n.ledgers.offers().length > 0)) await new Promise(resolve => { setTimeout(resolve, SETTLE_MS) })
+  const { node, readyMs, stages } = await watchJoin(async () => await world.start('fresh', new MemoryDisk(undefined, true), over))
+  const behind = node.chain.baseHeight()
+  for (const n of [node, ...seeders]) await n.stop()
+  return { readyMs, stages, behind }
+}
+
+const once = (name: string, ms: number): Measurement => ({ name, unit: 's', median: ms / 1000, min: ms / 1000, runs: 1 })
+
+export async function benchJoin (): Promise<Measurement[]> {
+  const old = await joins(OLD_WAY_BLOCKS, { joinBySnapshot: false })
+  const short = await joins(OLD_WAY_BLOCKS, {})
+  const long = await joins(BLOCKS, {})
+  const oldWay = once(`every block applied, ${OLD_WAY_BLOCKS} blocks`, old.readyMs)
+  const scaled = once(`every block applied, ${BLOCKS} blocks (ten times the above)`, old.readyMs * BLOCKS / OLD_WAY_BLOCKS)
+  const newWay = once(`by the ledger of a recent block, ${BLOCKS} blocks`, long.readyMs)
+  return [
+    oldWay,
+    { ...once(`by the ledger of a recent block, ${OLD_WAY_BLOCKS} blocks`, short.readyMs), peer: oldWay.name, ratio: old.readyMs / short.readyMs },
+    scaled,
+    { ...newWay, peer: scaled.name, ratio: scaled.median / newWay.median },
+    ...[...long.stages].map(([stage, ms]) => once(`of that, begins: ${stage}`, ms))
+  ]
+}
