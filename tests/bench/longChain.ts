@@ -34,14 +34,16 @@ export interface LongChain {
   readonly blocks: number
   /** New accounts per block. */
   readonly transfersPerBlock: number
-  /** Blocks between two of the network's intervals: so slow that every slice wins in the end. */
+  /** Newest blocks whose slices are done; as many as a node keeps states for, and some, unless said otherwise. */
+  readonly worked?: number
+  /** When its last block was made, Unix time in ms. */
   readonly nowMs: number
 }
 
-/** Recent blocks whose slices are done: as many as any node keeps states for, and some. */
 const WORKED_BLOCKS = 128
 /** Written at once. */
 const COMMIT_BLOCKS = 64
+/** Intervals of the network from block to block: so slow that every slice wins in the end. */
 const INTERVALS = 4
 const MINERS = 6
 
@@ -79,7 +81,7 @@ export async function makeLongChain (o: LongChain, disk: MemoryDisk, say: (text:
       transactions.push({ transaction, signature: payer.sign(transactionId(transaction)) })
     }
     const made = assembleBlock(params, tip, { transactions, seals: [], miner: miner.publicKey, payee: payer.publicKey, timeMs: start + h * INTERVALS * params.blockIntervalMs })
-    const worked = h > blocks - WORKED_BLOCKS
+    const worked = h > blocks - (o.worked ?? WORKED_BLOCKS)
     let claim: Claim
     for (let slice = 0; ; slice++) {
       claim = worked ? await workedClaim(made.template, slice) : forgedClaim(made.template, slice)
