@@ -7,7 +7,7 @@
  */
 import { decode, equalBytes, toHex } from '../core/codec/ssz.ts'
 import { type SnapshotOffer, SnapshotRequest, SnapshotResponse } from '../core/codec/wire.ts'
-import { type BlockMeta, chainId, type HeaderMeta } from '../core/consensus/chain.ts'
+import type { BlockMeta, HeaderMeta } from '../core/consensus/chain.ts'
 import { claimId } from '../core/crypto/ids.ts'
 import type { TaggedHash } from '../core/crypto/merkleMap.ts'
 import type { LedgerState } from '../core/ledger/state.ts'
@@ -19,7 +19,7 @@ import { ask } from './askPeers.ts'
 import { ledgerLookBack, treeDepths } from './chain.ts'
 import { MAX_SNAPSHOT_FILE_BYTES, metaOnHeaders, readSnapshotFile } from './ledgerSnapshot.ts'
 import { SNAPSHOT_FIRST, SNAPSHOT_PROTOCOL, SNAPSHOT_RESPONSE_BYTES, snapshotName } from './ledgerTorrents.ts'
-import type { Library } from './library.ts'
+import type { Library, Obtained } from './library.ts'
 import type { Blame, Log } from './parts.ts'
 import type { Joined } from './persist.ts'
 
@@ -35,10 +35,14 @@ const STALL_MS = 10_000
 /** The block to go on from. */
 export interface Start { readonly base: BlockMeta, readonly offer: SnapshotOffer, readonly joined: Joined }
 
+const isPossible = (offer: SnapshotOffer): boolean => offer.bytes > 0 && offer.bytes <= MAX_SNAPSHOT_FILE_BYTES
+const offerName = (o: SnapshotOffer): string => `${toHex(o.infoHash)}/${toHex(o.block)}/${o.bytes}`
+
 interface Candidate { readonly offer: SnapshotOffer, readonly header: HeaderMeta, readonly peers: PeerId[] }
 
 export interface SnapshotJoinDeps {
   readonly params: ChainParams
+  readonly chainId: Uint8Array
   /** The ledger of block 0. */
   readonly empty: LedgerState
   readonly network: Pick<Network, 'request'>
@@ -53,13 +57,56 @@ export interface SnapshotJoinDeps {
 export class SnapshotJoin {
   readonly #d: SnapshotJoinDeps
 
+  /** What most peers offer, fetched while the headers still come. */
+  #early: { readonly infoHash: string, readonly got: Promise<Obtained> } | undefined
+
   constructor (d: SnapshotJoinDeps) { this.#d = d }
+
+  /** Begins to fetch what most of these peers offer below the head they claim: headers say later whether it is of their chain. */
+  ahead (peers: readonly PeerId[], claimedHeight: number, leftMs: () => number): void {
+    if (this.#early !== undefined) return
+    this.#fetchEarly(peers, claimedHeight, leftMs).catch((e: unknown) => { this.#d.log.error('sync', e instanceof Error ? e.message : String(e)) })
+  }
+
+  async #fetchEarly (peers: readonly PeerId[], claimedHeight: number, leftMs: () => number): Promise<void> {
+    const counts = new Map<string, { readonly offer: SnapshotOffer, readonly peers: PeerId[] }>()
+    for (const [peer, offers] of await this.#offers(peers)) {
+      for (const offer of offers) {
+        if (offer.height > claimedHeight - this.#d.params.joinReplayBlocks || !isPossible(offer)) continue
+        const name = offerName(offer)
+        const known = counts.get(name)
+        if (known === undefined) counts.set(name, { offer, peers: [peer] })
+        else known.peers.push(peer)
+      }
+    }
+    const [best] = [...counts.values()].sort((a, b) => b.peers.length - a.peers.length || b.offer.height - a.offer.height)
+    if (best === undefined || this.#early !== undefined) return
+    this.#early = { infoHash: toHex(best.offer.infoHash), got: this.#obtain(best.offer, best.peers, leftMs) }
+  }
+
+  async #obtain (offer: SnapshotOffer, peers: readonly PeerId[], leftMs: () => number): Promise<Obtained> {
+    return await this.#d.library.obtain(toHex(offer.infoHash), { name: snapshotName(offer.height, offer.block), bytes: offer.bytes, peers, stallMs: STALL_MS, leftMs })
+  }
 
   /** Blocks behind from which on it is worth it. */
   get leastBlocks (): number { return SNAPSHOT_FIRST }
 
   /** Undefined: nobody serves one that is right. `headers` follow one another; `planPeer` has shown them. */
   async find (headers: readonly HeaderMeta[], planPeer: PeerId, peers: readonly PeerId[], leftMs: () => number): Promise<Start | undefined> {
+    const start = await this.#find(headers, planPeer, peers, leftMs)
+    this.forget(start === undefined ? undefined : toHex(start.offer.infoHash))
+    return start
+  }
+
+  /** What was fetched ahead is not wanted, unless it is this one. */
+  forget (but?: string): void {
+    const early = this.#early
+    this.#early = undefined
+    if (early === undefined || early.infoHash === but) return
+    early.got.then(async got => { if (got.ok) await got.drop() }).catch((e: unknown) => { this.#d.log.error('sync', e instanceof Error ? e.message : String(e)) })
+  }
+
+  async #find (headers: readonly HeaderMeta[], planPeer: PeerId, peers: readonly PeerId[], leftMs: () => number): Promise<Start | undefined> {
     const { log, params } = this.#d
     const tried = (await this.#candidates(headers, peers)).slice(0, SNAPSHOTS_TRIED)
     if (tried.length === 0) return undefined
@@ -68,7 +115,7 @@ export class SnapshotJoin {
     for (const c of tried) {
       const { offer, header } = c
       const infoHash = toHex(offer.infoHash)
-      const got = await this.#d.library.obtain(infoHash, { name: snapshotName(offer.height, offer.block), bytes: offer.bytes, peers: c.peers, stallMs: STALL_MS, leftMs })
+      const got = await (this.#early?.infoHash === infoHash ? this.#early.got : this.#obtain(offer, c.peers, leftMs))
       if (!got.ok) {
         // Its size is what they said themselves; that it does not come may be anybody's fault.
         if (got.reason === 'size') this.#refuse(c, 'snapshot-size', got.detail)
@@ -92,14 +139,9 @@ export class SnapshotJoin {
   async #candidates (headers: readonly HeaderMeta[], peers: readonly PeerId[]): Promise<Candidate[]> {
     const first = headers[0].height
     const tip = headers[headers.length - 1].height
-    const request = SnapshotRequest.serialize({ chain: chainId(headers[0]) })
     const found = new Map<string, Candidate>()
-    await Promise.all(peers.slice(0, PEERS_ASKED).map(async peer => {
-      const answer = await ask(this.#d.network, peer, SNAPSHOT_PROTOCOL, request, OFFERS_TIMEOUT_MS, SNAPSHOT_RESPONSE_BYTES)
-      if (answer === undefined) return
-      const d = decode(SnapshotResponse, answer, SNAPSHOT_RESPONSE_BYTES)
-      if (!d.ok) return this.#d.blame.refuse({ what: 'snapshot', reason: d.error.reason, detail: d.error.detail, peer, fatal: true })
-      for (const offer of d.value.offers) {
+    for (const [peer, offers] of await this.#offers(peers)) {
+      for (const offer of offers) {
         const header = headers[offer.height - first]
         // Of another fork, or of none: this is no chain to blame it by.
         if (header === undefined || !equalBytes(header.hash, offer.block)) {
@@ -107,17 +149,30 @@ export class SnapshotJoin {
           continue
         }
         if (offer.height > tip - this.#d.params.joinReplayBlocks || offer.height < first + SNAPSHOT_FIRST / 2) continue
-        if (offer.bytes > MAX_SNAPSHOT_FILE_BYTES || offer.bytes === 0) {
+        if (!isPossible(offer)) {
           this.#d.blame.refuse({ what: 'snapshot', reason: 'snapshot-size', detail: `${offer.bytes} bytes, at most ${MAX_SNAPSHOT_FILE_BYTES}`, peer, fatal: true })
           continue
         }
-        const name = `${toHex(offer.infoHash)}/${toHex(offer.block)}/${offer.bytes}`
+        const name = offerName(offer)
         const known = found.get(name)
         if (known === undefined) found.set(name, { offer, header, peers: [peer] })
         else if (!known.peers.includes(peer)) known.peers.push(peer)
       }
-    }))
+    }
     return [...found.values()].sort((a, b) => b.peers.length - a.peers.length || b.offer.height - a.offer.height)
+  }
+
+  /** What each of some peers serves. */
+  async #offers (peers: readonly PeerId[]): Promise<Array<readonly [PeerId, readonly SnapshotOffer[]]>> {
+    const request = SnapshotRequest.serialize({ chain: this.#d.chainId })
+    const answers = await Promise.all(peers.slice(0, PEERS_ASKED).map(async peer => [peer, await ask(this.#d.network, peer, SNAPSHOT_PROTOCOL, request, OFFERS_TIMEOUT_MS, SNAPSHOT_RESPONSE_BYTES)] as const))
+    return answers.flatMap(([peer, answer]) => {
+      if (answer === undefined) return []
+      const d = decode(SnapshotResponse, answer, SNAPSHOT_RESPONSE_BYTES)
+      if (d.ok) return [[peer, d.value.offers] as const]
+      this.#d.blame.refuse({ what: 'snapshot', reason: d.error.reason, detail: d.error.detail, peer, fatal: true })
+      return []
+    })
   }
 
   /** How many signatures of headers hold; undefined if one does not. The newest blocks are checked whole later. */

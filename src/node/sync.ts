@@ -18,6 +18,7 @@ import { decode, equalBytes, toHex } from '../core/codec/ssz.ts'
 import { type Block, type Claim, HeadersRequest, HeadersResponse, type SnapshotOffer, Status } from '../core/codec/wire.ts'
 import { chainId, type HeaderMeta } from '../core/consensus/chain.ts'
 import { checkHeaderLink, extendHeader } from '../core/consensus/header.ts'
+import { claimId } from '../core/crypto/ids.ts'
 import { type ChainParams, MAX_HEADERS_PER_REQUEST, PROTOCOL_VERSION } from '../core/params.ts'
 import type { Clock, Random } from '../ports/clock.ts'
 import { type Network, type NetworkStatus, type PeerId } from '../ports/network.ts'
@@ -90,8 +91,9 @@ export class Sync {
   readonly #log: Log
   readonly #server: SyncServer
   readonly #backfill: Backfill
-  readonly #snapshots: Pick<SnapshotJoin, 'find' | 'leastBlocks'> | undefined
+  readonly #snapshots: Pick<SnapshotJoin, 'ahead' | 'find' | 'forget' | 'leastBlocks'> | undefined
   readonly #onJoined: (offer: SnapshotOffer) => void
+  readonly #redoAhead: ((claim: Claim) => Promise<boolean>) | undefined
   readonly #peers = new Map<PeerId, Peer>()
   /** What statuses() says, until somebody says something else. */
   #statuses: ReadonlyMap<PeerId, Status> | undefined
@@ -123,7 +125,9 @@ export class Sync {
     readonly log: Log
     readonly backfill: Backfill
     /** Absent: every block is applied, however many they are. */
-    readonly snapshots?: Pick<SnapshotJoin, 'find' | 'leastBlocks'>
+    readonly snapshots?: Pick<SnapshotJoin, 'ahead' | 'find' | 'forget' | 'leastBlocks'>
+    /** Redoes a slice for which nobody waits yet, and says whether it is as claimed. */
+    readonly redoAhead?: (claim: Claim) => Promise<boolean>
     /** A chain that was joined by this snapshot is proved. */
     readonly onJoined?: (offer: SnapshotOffer) => void
     /** Oldest height of which this node keeps payloads and states. */
@@ -140,6 +144,7 @@ export class Sync {
     this.#backfill = d.backfill
     this.#snapshots = d.snapshots
     this.#onJoined = d.onJoined ?? (() => {})
+    this.#redoAhead = d.redoAhead
     this.#due = new Due(d.clock, 1)
     this.#server = new SyncServer({ network: d.network, chain: d.chain, store: d.store, historyFrom: d.historyFrom, servedUpTo: () => this.#provedUpTo(), onStatus: (peer, s) => { this.#heard(peer, s) } })
   }
@@ -360,8 +365,13 @@ export class Sync {
       this.#trusted = undefined
       this.#due = new Due(this.#clock, 2 ** Math.min(SLOWER_MAX, this.#peers.get(id)!.failures))
     }
+    const claimed = this.#peers.get(id)!.status!.height
+    if (this.#snapshots !== undefined && this.#trusted === undefined && claimed - this.#chain.head().height >= this.#snapshots.leastBlocks) this.#snapshots.ahead(this.#sources(id), claimed, () => this.#due.leftMs())
     const plan = await this.#plan(id)
-    if ('why' in plan) return givenUp(plan.why)
+    if ('why' in plan) {
+      this.#snapshots?.forget()
+      return givenUp(plan.why)
+    }
     const tip = plan.headers[plan.headers.length - 1]
     const headers = await this.#skip(id, plan)
     if (this.#stopped) return givenUp('the node stops')
@@ -396,8 +406,13 @@ export class Sync {
   async #skip (id: PeerId, plan: Plan): Promise<readonly HeaderMeta[]> {
     const { headers, fork } = plan
     const tip = headers[headers.length - 1]
-    if (this.#snapshots === undefined || !plan.whole || headers.length < this.#snapshots.leastBlocks || this.#trusted !== undefined || this.#clock.now() < this.#restUntil) return headers
+    if (this.#snapshots === undefined || !plan.whole || headers.length < this.#snapshots.leastBlocks || this.#trusted !== undefined || this.#clock.now() < this.#restUntil) {
+      this.#snapshots?.forget()
+      return headers
+    }
     this.#report({ stage: 'snapshot', height: this.#chain.head().height, target: tip.height })
+    // The kernels would wait meanwhile.
+    this.#redoNewest(headers.slice(-this.#params.joinReplayBlocks)).catch((e: unknown) => { this.#log.error('sync', e instanceof Error ? e.message : String(e)) })
     const start = await this.#snapshots.find(headers, id, this.#sources(id), () => this.#due.leftMs())
     if (start === undefined || this.#stopped || this.#chain.head().work >= tip.work) return headers
     const { base, offer, joined } = start
@@ -405,6 +420,11 @@ export class Sync {
     this.#trusted = { hash: base.hash, height: base.height, since: this.#clock.now() }
     this.#offer = offer
     return headers.slice(base.height - fork.height)
+  }
+
+  /** What comes of it is remembered where slices are redone. A chain whose first one is wrong gets no second. */
+  async #redoNewest (headers: readonly HeaderMeta[]): Promise<void> {
+    for (const { header } of headers) if (this.#stopped || this.#redoAhead === undefined || !await this.#redoAhead(header)) return
   }
 
   /** What is wrong with it, if anything, once its data had time to come. */
@@ -460,20 +480,17 @@ export class Sync {
     let fork: HeaderMeta | undefined
     let whole = true
     const locator = await this.#locator()
-    // A slow line gets few at a time; one that answers at once twice as many.
-    let count = HEADERS_FIRST
+    let asked = this.#askHeaders(id, locator, HEADERS_FIRST)
     for (;;) {
       const last: HeaderMeta | undefined = headers.at(-1)
       const status = this.#peers.get(id)?.status
       if (status === undefined) return { why: 'it left' }
       this.#report({ stage: 'headers', height: last?.height ?? this.#chain.head().height, target: status.height })
-      const request = HeadersRequest.serialize({ locator: last === undefined ? locator : [last.hash], count })
-      const askedAt = this.#clock.now()
-      const answer = await askPatiently(this.#network, this.#clock, id, HEADERS_PROTOCOL, request, Math.min(HEADERS_TIMEOUT_MS, this.#due.leftMs()), MAX_HEADERS_RESPONSE_BYTES)
+      const answer = await asked.answer
       if (this.#stopped) return { why: 'the node stops' }
       if (this.#due.over()) return { why: 'its headers come too slowly' }
-      if (answer === undefined && count > HEADERS_FIRST) {
-        count = HEADERS_FIRST
+      if (answer === undefined && asked.count > HEADERS_FIRST) {
+        asked = this.#askHeaders(id, last === undefined ? locator : [last.hash], HEADERS_FIRST)
         continue
       }
       // Where it does not answer, what it has shown is not the end of its chain.
@@ -490,17 +507,28 @@ export class Sync {
           return known ? { why: `it forks off below block ${this.#chain.baseHeight()}` } : this.#lied(id, 'header-parent', 'its headers stand on no block that was asked about')
         }
       }
+      // The next ones come while these are checked. A slow line gets few at a time; one that answers at once twice as many.
+      const more = batch.length < asked.count || headers.length + batch.length >= PLAN_HEADERS ? undefined
+        : this.#askHeaders(id, [claimId(batch[batch.length - 1])], this.#clock.now() - asked.at < HEADERS_QUICK_MS ? Math.min(MAX_HEADERS_PER_REQUEST, 2 * asked.count) : asked.count)
       const wrong = extend(this.#params, headers, fork!, batch, this.#clock.now())
       if (wrong?.verdict === 'invalid') return this.#lied(id, wrong.reason, wrong.detail)
       this.#due.shown(batch.length)
       whole = headers.length < PLAN_HEADERS
-      if (wrong !== undefined || !whole || batch.length < count) break
-      if (this.#clock.now() - askedAt < HEADERS_QUICK_MS) count = Math.min(MAX_HEADERS_PER_REQUEST, 2 * count)
+      if (wrong !== undefined || more === undefined) break
+      asked = more
     }
     const tip = headers.at(-1)
     if (tip === undefined) return { why: 'it has no headers for us' }
     if (tip.work <= this.#chain.head().work) return { why: `its headers end at block ${tip.height} with no more work than ours` }
     return { fork: fork!, headers, whole }
+  }
+
+  #askHeaders (id: PeerId, locator: readonly Uint8Array[], count: number): { readonly answer: Promise<Uint8Array | undefined>, readonly at: number, readonly count: number } {
+    const request = HeadersRequest.serialize({ locator: [...locator], count })
+    const answer = askPatiently(this.#network, this.#clock, id, HEADERS_PROTOCOL, request, Math.min(HEADERS_TIMEOUT_MS, this.#due.leftMs()), MAX_HEADERS_RESPONSE_BYTES)
+    // Nobody may come to wait for it.
+    answer.catch(() => {})
+    return { answer, at: this.#clock.now(), count }
   }
 
   #lied (peer: PeerId, reason: string, detail: string): { readonly why: string } {

@@ -8,16 +8,23 @@ import { type Stage, Tab } from './harness.ts'
 
 /** Records of one transaction. */
 const BATCH = 2_000
+/** Bytes of the disk that are handed over at once. */
+const PART_BYTES = 4 * 1024 * 1024
 
 /** `disk`: a packed disk (tests/bench/longChain.ts) of the test network. */
 export async function tabWithChain (stage: Stage, name: string, disk: string): Promise<Tab> {
   const page = await stage.page(name)
   const origin = new URL(stage.url).origin
   await page.route(`${origin}/filled.html`, async route => { await route.fulfill({ contentType: 'text/html', body: '<!doctype html><title>filled</title>' }) })
-  await page.route(`${origin}/filled.disk`, async route => { await route.fulfill({ contentType: 'application/octet-stream', body: readFileSync(disk) }) })
+  const bytes = readFileSync(disk)
+  await page.route(`${origin}/filled.disk?*`, async route => {
+    const from = Number(new URL(route.request().url()).searchParams.get('from'))
+    await route.fulfill({ contentType: 'application/octet-stream', body: bytes.subarray(from, from + PART_BYTES) })
+  })
   await page.goto(`${origin}/filled.html`)
-  await page.evaluate(async ({ database, version, stores, batch }) => {
-    const bytes = new Uint8Array(await (await fetch('/filled.disk')).arrayBuffer())
+  await page.evaluate(async ({ database, version, stores, batch, size, part }) => {
+    const bytes = new Uint8Array(size)
+    for (let from = 0; from < size; from += part) bytes.set(new Uint8Array(await (await fetch(`/filled.disk?from=${from}`)).arrayBuffer()), from)
     const db = await new Promise<IDBDatabase>((resolve, reject) => {
       const request = indexedDB.open(database, version)
       request.onupgradeneeded = () => { for (const store of stores) request.result.createObjectStore(store) }
@@ -43,7 +50,7 @@ export async function tabWithChain (stage: Stage, name: string, disk: string): P
       await done
     }
     db.close()
-  }, { database: databaseName(NETWORKS['test'].name, 0), version: SCHEMA_VERSION, stores: [...STORES], batch: BATCH })
+  }, { database: databaseName(NETWORKS['test'].name, 0), version: SCHEMA_VERSION, stores: [...STORES], batch: BATCH, size: bytes.length, part: PART_BYTES })
   const tab = new Tab(name, page)
   await tab.goto(stage.url)
   return tab
