@@ -12,7 +12,7 @@ import { claimId } from '../core/crypto/ids.ts'
 import type { TaggedHash } from '../core/crypto/merkleMap.ts'
 import type { LedgerState } from '../core/ledger/state.ts'
 import type { ChainParams } from '../core/params.ts'
-import type { Random } from '../ports/clock.ts'
+import type { Clock, Random } from '../ports/clock.ts'
 import type { Network, PeerId } from '../ports/network.ts'
 import type { Signatures } from '../ports/signatures.ts'
 import { ask } from './askPeers.ts'
@@ -31,6 +31,8 @@ const SNAPSHOTS_TRIED = 4
 export const SIGNATURES_SAMPLED = 512
 /** A snapshot that does not grow for so long is given up. */
 const STALL_MS = 10_000
+/** After so long with none no other is begun: the blocks have to come in time as well. */
+const TRIES_MS = 15_000
 
 /** The block to go on from. */
 export interface Start { readonly base: BlockMeta, readonly offer: SnapshotOffer, readonly joined: Joined }
@@ -49,6 +51,7 @@ export interface SnapshotJoinDeps {
   readonly library: Pick<Library, 'obtain'>
   readonly signatures: Signatures
   readonly random: Random
+  readonly clock: Pick<Clock, 'now'>
   readonly blame: Pick<Blame, 'refuse'>
   readonly log: Log
   readonly hasher?: TaggedHash
@@ -112,7 +115,9 @@ export class SnapshotJoin {
     if (tried.length === 0) return undefined
     const signatures = await this.#sample(headers, planPeer)
     if (signatures === undefined) return undefined
+    const startedAt = this.#d.clock.now()
     for (const c of tried) {
+      if (this.#d.clock.now() - startedAt > TRIES_MS) return undefined
       const { offer, header } = c
       const infoHash = toHex(offer.infoHash)
       const got = await (this.#early?.infoHash === infoHash ? this.#early.got : this.#obtain(offer, c.peers, leftMs))

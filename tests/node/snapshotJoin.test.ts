@@ -66,7 +66,7 @@ async function node (id: string, o: { readonly disk?: MemoryDisk, readonly held?
     self: () => id, height: () => r.chain.head().height, synced: () => true, trackers: []
   })
   const torrents: LedgerTorrents = new LedgerTorrents({ params, chainId: kit.genesis.hash, chain: r.chain, library, network, storage, log: r.log, synced: () => !sync.unproved() && sync.progress() === undefined })
-  const snapshots = new SnapshotJoin({ params, chainId: kit.genesis.hash, empty: kit.genesis.ledger, network, library, signatures: r.signatures, random, blame, log: r.log })
+  const snapshots = new SnapshotJoin({ params, chainId: kit.genesis.hash, empty: kit.genesis.ledger, network, library, signatures: r.signatures, random, clock, blame, log: r.log })
   const sync: Sync = new Sync({
     params, clock, random, network, chain: r.chain, store: r.store, blame, log: r.log, historyFrom: () => 0,
     backfill: new Backfill({ chain: r.chain, replay: r.replay, log: r.log }), snapshots: o.snapshots === false ? undefined : snapshots, onJoined: offer => { void torrents.keep(offer) }
