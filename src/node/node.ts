@@ -206,8 +206,8 @@ export class Node {
     this.jobDesk = new JobDesk({ params, chain, data, wallet: this.wallet, owner: payee.publicKey, gunzip: d.gunzip, hasher: d.dataHasher })
     this.models = new Models({ compute, states, data })
     this.library = new Library({
-      chain: first.hash, key: payee, epochBlocks: params.epochBlocks, network, swarm: d.swarm, storage, signatures, clock, blame, log, trackers: d.trackers ?? [],
-      self: () => this.net.self, height: () => chain.head().height, synced: () => this.presence.phase().phase === 'ready'
+      chain: first.hash, key: payee, epochBlocks: params.epochBlocks, network, swarm: d.swarm, storage, signatures, clock, random, blame, log, trackers: d.trackers ?? [],
+      self: () => this.net.self, height: () => chain.head().height, block: height => chain.metaAt(height), synced: () => this.presence.phase().phase === 'ready'
     })
     const library = this.library
     this.seeding = new SeedingDesk({
