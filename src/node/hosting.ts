@@ -21,7 +21,7 @@ import type { Log } from './parts.ts'
 /** Between two challenges of this tab, and between two of one peer for one set. */
 export const CHECK_MS = 15_000
 export const CHECK_AGAIN_MS = 10 * 60_000
-/** A held piece is read and hashed in a tenth of it; see docs/security.md, 5, for who fetches it meanwhile. */
+/** A held piece of 16 MiB is read and hashed in a fifth of it on a busy core; see docs/security.md, 5, for who fetches it meanwhile. */
 export const HOSTING_DEADLINE_MS = 5_000
 /** A timer that is later than this says that this tab has slept. */
 export const SLEPT_MS = 2_000
