@@ -290,6 +290,7 @@ export async function runSeedDemo (o: SeedOptions, browser: Browser): Promise<Se
     const h = (await seeder.item(infoHash))?.hosting
     return h !== undefined && h.passed > 0 ? h : undefined
   }).catch((e: unknown) => { failures.push((e as Error).message); return undefined })
+  log(`the seeder was shown ${hosting?.passed ?? 0} of ${hosting?.tried ?? 0} pieces by lot`)
   expect(hosting?.unproven === 0, 'an honest tab is said not to hold what it holds')
 
   return {
