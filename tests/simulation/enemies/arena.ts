@@ -37,8 +37,8 @@ export class Arena {
   async run (ms: number): Promise<void> { await this.world.run(ms) }
 
   /** How many blocks below the lowest honest head the honest tabs stop agreeing; 0: all of it is one chain. */
-  disagreement (): number {
-    const chains = this.honest.map(t => t.node!.chain)
+  disagreement (among: readonly Tab[] = this.honest): number {
+    const chains = among.map(t => t.node!.chain)
     const lowest = Math.min(...chains.map(c => c.head().height))
     for (let h = lowest; h > 0; h--) {
       const names = new Set(chains.map(c => c.metaAt(h) === undefined ? 'gone' : toHex(c.metaAt(h)!.hash)))
@@ -48,10 +48,10 @@ export class Arena {
   }
 
   /** Goes on until the honest tabs agree but for so many blocks, for six block intervals at most: at any one moment they may be in the middle of a reorganisation. */
-  async settle (most: number): Promise<number> {
+  async settle (most: number, among: readonly Tab[] = this.honest): Promise<number> {
     const { blockIntervalMs } = this.world.params
-    for (let i = 0; i < 6 && this.disagreement() > most; i++) await this.run(blockIntervalMs)
-    return this.disagreement()
+    for (let i = 0; i < 6 && this.disagreement(among) > most; i++) await this.run(blockIntervalMs)
+    return this.disagreement(among)
   }
 
   /** Blocks on the main chain of any honest tab by these tabs. */
