@@ -1,6 +1,6 @@
 /** The node of a tab: built here from the page's network port, IndexedDB, the compute workers and WebCrypto. */
 import { exposeNode } from '../src/bridge/remoteNode.ts'
-import { createHasher, DATA_TAGS } from '../src/compute/hasher.ts'
+import { createHasher, DATA_TAGS, LEDGER_TAGS } from '../src/compute/hasher.ts'
 import { createComputePool } from '../src/compute/pool.ts'
 import { createSignatures } from '../src/compute/signatures.ts'
 import { fromWebWorker } from '../src/compute/webWorker.ts'
@@ -49,7 +49,8 @@ async function start (boot: NodeBoot): Promise<void> {
     slot: boot.slot,
     cores,
     gunzip,
-    dataHasher: await createHasher(DATA_TAGS)
+    dataHasher: await createHasher(DATA_TAGS),
+    ledgerHasher: await createHasher(LEDGER_TAGS)
   })
   exposeNode(new NodeService(node), self as unknown as Worker)
 }

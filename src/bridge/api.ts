@@ -13,7 +13,7 @@ export type NodePhase =
   | { readonly phase: 'starting', readonly step: string }
   | { readonly phase: 'joining' }
   | { readonly phase: 'alone' }
-  | { readonly phase: 'syncing', readonly height: number, readonly target: number, readonly stage: 'headers' | 'blocks' | 'states' | 'replay' }
+  | { readonly phase: 'syncing', readonly height: number, readonly target: number, readonly stage: 'headers' | 'snapshot' | 'blocks' | 'states' | 'replay' }
   | { readonly phase: 'behind', readonly height: number, readonly target: number }
   | { readonly phase: 'ready' }
   | { readonly phase: 'no-data', readonly job: Hex, readonly have: number, readonly want: number }
@@ -170,6 +170,20 @@ export interface RefusalView { readonly timeMs: number, readonly what: string, r
 export interface LogEntry { readonly timeMs: number, readonly level: 'debug' | 'info' | 'warn' | 'error', readonly area: string, readonly text: string }
 
 /** Everything the page shows, at most four times a second. */
+/** What a tab knows of a chain that it joined by the ledger of a recent block, and what it does not. */
+export interface JoinedView {
+  /** Each checked on the one before it: time, target, ticket, randomness. */
+  readonly headers: number
+  /** Of them, drawn by lot, those whose signature was checked. */
+  readonly signatures: number
+  /** Whose ledger was fetched and fits its header; of the blocks up to it only the headers are here. */
+  readonly height: number
+  /** Of that ledger. */
+  readonly bytes: number
+  /** Newest blocks in a row whose work was redone, or done, here. */
+  readonly replayed: number
+}
+
 export interface NodeView {
   readonly phase: NodePhase
   readonly network: 'main' | 'test'
@@ -204,6 +218,8 @@ export interface NodeView {
   readonly committee: { readonly size: number, readonly member: boolean, readonly ready: boolean, readonly needsBlocks: number }
   readonly refusals: readonly RefusalView[]
   readonly storage: { readonly used: number, readonly quota?: number, readonly persisted: boolean }
+  /** Absent where every block was applied here. */
+  readonly joined?: JoinedView
 }
 
 export type NodeEvent =

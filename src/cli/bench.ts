@@ -4,9 +4,10 @@ import { benchAttacks } from '../../tests/bench/attacks.ts'
 import { benchChain } from '../../tests/bench/chain.ts'
 import { benchCompute } from '../../tests/bench/compute.ts'
 import { benchGossip } from '../../tests/bench/gossip.ts'
+import { benchJoin } from '../../tests/bench/join.ts'
 import type { Measurement } from '../../tests/bench/measure.ts'
 
-const SUITES: Readonly<Record<string, () => Promise<Measurement[]>>> = { compute: benchCompute, chain: benchChain, gossip: benchGossip, attacks: benchAttacks }
+const SUITES: Readonly<Record<string, () => Promise<Measurement[]>>> = { compute: benchCompute, chain: benchChain, gossip: benchGossip, join: benchJoin, attacks: benchAttacks }
 
 const { values } = parseArgs({ options: { only: { type: 'string' }, json: { type: 'boolean', default: false } } })
 const chosen = values.only?.split(',') ?? Object.keys(SUITES)

@@ -131,7 +131,8 @@ export const COUNTER_HALVING_EPOCHS = 16
 
 /** Bounds on what a stranger may send (bytes). */
 export const MAX_GOSSIP_BYTES = 64 * 1024
-export const MAX_HEADERS_PER_REQUEST = 128
+/** 590 KB: a chain of ten thousand blocks is a dozen answers. Who asks begins with few (node/sync.ts). */
+export const MAX_HEADERS_PER_REQUEST = 1024
 export const MAX_BODIES_PER_REQUEST = 8
 export const CHUNK_BYTES = 128 * 1024
 

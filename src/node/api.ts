@@ -2,7 +2,7 @@
  * The node as the page sees it: one object of actions, and a stream of events. Views are built at
  * most four times a second, and only while somebody listens.
  */
-import type { BlockView, CurvePoint, DatasetPreview, FieldError, HistoryEntry, JobCheck, JobDraft, JobFiles, JobView, LibraryNote, LibrarySettings, LibraryView, LogEntry, MiningSettings, NodeApi, NodeEvent, NodeView, Outcome, Prediction, ReplayView } from '../bridge/api.ts'
+import type { BlockView, CurvePoint, DatasetPreview, FieldError, HistoryEntry, JobCheck, JobDraft, JobFiles, JobView, JoinedView, LibraryNote, LibrarySettings, LibraryView, LogEntry, MiningSettings, NodeApi, NodeEvent, NodeView, Outcome, Prediction, ReplayView } from '../bridge/api.ts'
 import { formatAddress } from '../core/codec/address.ts'
 import { equalBytes, fromHex, toHex } from '../core/codec/ssz.ts'
 import type { Claim } from '../core/codec/wire.ts'
@@ -274,8 +274,19 @@ export class NodeService implements NodeApi {
       networkSamplesPerSecond: samplesPerSecond(spanned),
       committee: n.committeeView(),
       refusals: n.refusals.list(50),
-      storage: this.#storage
+      storage: this.#storage,
+      joined: this.#joinedView()
     }
+  }
+
+  #joinedView (): JoinedView | undefined {
+    const { chain } = this.#n
+    const joined = chain.joined()
+    if (joined === undefined) return undefined
+    const head = chain.head().height
+    let replayed = 0
+    for (let r = chain.at(head); r !== undefined && r.checked !== 'ledger'; r = chain.at(head - replayed)) replayed++
+    return { ...joined, replayed }
   }
 
   async #readStorage (): Promise<void> {

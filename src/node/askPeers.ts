@@ -30,6 +30,22 @@ export async function ask (network: Pick<Network, 'request'>, peer: PeerId, prot
   }
 }
 
+/** Waits before a peer that has answered "busy" is asked again: it takes so many requests a second and no more. */
+const BUSY_MS = [250, 500, 1_000, 1_000, 2_000, 2_000]
+
+/** As ask(), but a peer that is busy now is asked again a little later, and an empty answer is one. */
+export async function askPatiently (network: Pick<Network, 'request'>, clock: Pick<Clock, 'after'>, peer: PeerId, protocol: string, body: Uint8Array, timeoutMs: number, maxResponseBytes: number): Promise<Uint8Array | undefined> {
+  for (let i = 0; ; i++) {
+    try {
+      return await network.request(peer, protocol, body, { timeoutMs, maxResponseBytes })
+    } catch (e) {
+      if (!(e instanceof RequestError)) throw e
+      if (e.kind !== 'busy' || i === BUSY_MS.length) return undefined
+      await sleep(clock, BUSY_MS[i])
+    }
+  }
+}
+
 export function sleep (clock: Pick<Clock, 'after'>, ms: number): Promise<void> {
   return new Promise(resolve => { clock.after(ms, resolve) })
 }

@@ -7,8 +7,9 @@ import { BodiesRequest, BodiesResponse, Body } from '../core/codec/wire.ts'
 import type { HeaderMeta } from '../core/consensus/chain.ts'
 import { bodyRoot } from '../core/crypto/ids.ts'
 import { MAX_BODIES_PER_REQUEST, MAX_BODY_BYTES } from '../core/params.ts'
+import type { Clock } from '../ports/clock.ts'
 import type { Network, PeerId } from '../ports/network.ts'
-import { ask } from './askPeers.ts'
+import { askPatiently } from './askPeers.ts'
 import type { Blame } from './parts.ts'
 import { BODIES_PROTOCOL, BODIES_TIMEOUT_MS, MAX_BODIES_RESPONSE_BYTES } from './syncServer.ts'
 
@@ -22,6 +23,7 @@ export interface Fetched { readonly body: Body, readonly from: PeerId }
 
 export class BodyFetcher {
   readonly #network: Pick<Network, 'request'>
+  readonly #clock: Pick<Clock, 'after'>
   readonly #blame: Pick<Blame, 'refuse'>
   readonly #headers: readonly HeaderMeta[]
   readonly #sources: () => PeerId[]
@@ -34,8 +36,9 @@ export class BodyFetcher {
   #wake: () => void = () => {}
   #stopped = false
 
-  constructor (network: Pick<Network, 'request'>, blame: Pick<Blame, 'refuse'>, headers: readonly HeaderMeta[], sources: () => PeerId[]) {
+  constructor (network: Pick<Network, 'request'>, clock: Pick<Clock, 'after'>, blame: Pick<Blame, 'refuse'>, headers: readonly HeaderMeta[], sources: () => PeerId[]) {
     this.#network = network
+    this.#clock = clock
     this.#blame = blame
     this.#headers = headers
     this.#sources = sources
@@ -79,7 +82,7 @@ export class BodyFetcher {
     this.#busy.add(peer)
     for (const i of batch) this.#asked.add(i)
     const request = BodiesRequest.serialize({ hashes: batch.map((i) => this.#headers[i].hash) })
-    const answer = await ask(this.#network, peer, BODIES_PROTOCOL, request, BODIES_TIMEOUT_MS, MAX_BODIES_RESPONSE_BYTES)
+    const answer = await askPatiently(this.#network, this.#clock, peer, BODIES_PROTOCOL, request, BODIES_TIMEOUT_MS, MAX_BODIES_RESPONSE_BYTES)
     this.#running--
     this.#busy.delete(peer)
     for (const i of batch) this.#asked.delete(i)
@@ -89,7 +92,7 @@ export class BodyFetcher {
 
   /** False if the first body that was asked for did not come. */
   #take (peer: PeerId, batch: readonly number[], answer: Uint8Array | undefined): boolean {
-    if (answer === undefined) return false
+    if (answer === undefined || answer.length === 0) return false
     const d = decode(BodiesResponse, answer, MAX_BODIES_RESPONSE_BYTES)
     if (!d.ok) return this.#lied(peer, d.error.reason, d.error.detail)
     for (let k = 0; k < Math.min(batch.length, d.value.bodies.length); k++) {

@@ -11,7 +11,7 @@
 import { toHex } from '../core/codec/ssz.ts'
 import { type Block, Body, type Claim } from '../core/codec/wire.ts'
 import { BLOCK_RULES, type BlockRules } from '../core/consensus/apply.ts'
-import type { BlockMeta } from '../core/consensus/chain.ts'
+import type { BlockMeta, HeaderMeta } from '../core/consensus/chain.ts'
 import { condemnsHash, HEADER_REASONS, invalid, type Refusal, refusal } from '../core/consensus/refusal.ts'
 import { bodyRoot, claimId, ticket } from '../core/crypto/ids.ts'
 import { ledgerRoot } from '../core/ledger/state.ts'
@@ -22,7 +22,7 @@ import { Emitter } from './emitter.ts'
 import { type Held, HeldBlocks, type HeldLimits } from './held.ts'
 import { Lru } from './lru.ts'
 import type { Blame, BlockRecord, ChainEvents, ChainService, Hex, Log, SubmitResult } from './parts.ts'
-import { type ChainStore, type StoredBlock, type StoreState, SNAPSHOT_BLOCKS } from './persist.ts'
+import { type ChainStore, type Joined, type StoredBlock, type StoreState, SNAPSHOT_BLOCKS } from './persist.ts'
 import { BlockTree, type Depths, type HeadChange, record, records, type TreeNode, treeNode } from './tree.ts'
 import type { Mode, Verifier } from './verify.ts'
 
@@ -64,6 +64,16 @@ const WAITING_FOR_PARENT = 64
 
 type HeldBlock = Held<SubmitOptions>
 
+/** A chain that is gone on from at a fetched ledger and is not proved yet. */
+interface Adopted {
+  readonly before: BlockTree
+  readonly base: Hex
+  /** Height up to which the chain there was before is the same. */
+  readonly fork: number
+  readonly below: readonly HeaderMeta[]
+  readonly joined: Joined
+}
+
 export class Chain implements ChainService {
   readonly #params: ChainParams
   readonly #clock: Clock
@@ -84,6 +94,8 @@ export class Chain implements ChainService {
   #tree: BlockTree
   #verifier: Verifier | undefined
   #waitingForParent = 0
+  #adopted: Adopted | undefined
+  #joined: Joined | undefined
   #cancelTimer: (() => void) | undefined
   #timerAt = Infinity
   #stopped = false
@@ -117,7 +129,9 @@ export class Chain implements ChainService {
 
   head (): BlockMeta { return this.#tree.head.meta }
   /** Newest main-chain block whose work was redone here: what others may take from this node. */
-  redone (): BlockMeta { return this.#tree.redone().meta }
+  redone (): BlockMeta { return (this.#adopted?.before ?? this.#tree).redone().meta }
+  /** What was checked of a chain whose beginning is not here. */
+  joined (): Joined | undefined { return this.#joined }
   /** Oldest height whose blocks can still be built on. */
   baseHeight (): number { return this.#tree.base.meta.height }
   has (hash: Uint8Array): boolean { return this.#tree.get(toHex(hash)) !== undefined }
@@ -347,13 +361,55 @@ export class Chain implements ChainService {
     const { miner } = n.meta.header.template
     this.#blame.refuse({ what: `block ${n.meta.height} ${n.key.slice(0, 8)}`, reason: refusal.reason, detail: refusal.detail, miner: toHex(miner), fatal: true })
     let lowest: TreeNode | undefined
-    for (let p = this.#tree.get(n.parent); p !== undefined && p.checked === 'ledger' && p.children.size === 1; p = this.#tree.get(p.parent)) lowest = p
+    for (let p = this.#tree.get(n.parent); p !== undefined && p !== this.#tree.base && p.checked === 'ledger' && p.children.size === 1; p = this.#tree.get(p.parent)) lowest = p
     this.#remove(n, refusal)
     if (lowest !== undefined) this.#remove(lowest)
   }
 
+  /**
+   * Goes on from a block whose ledger was fetched, not applied, until its chain is settled or distrusted.
+   * `below`: the headers from `fork`, the newest block known before, up to it.
+   */
+  adopt (base: BlockMeta, fork: HeaderMeta, below: readonly HeaderMeta[], joined: Joined): void {
+    if (this.#adopted !== undefined) throw new Error('chain: adopts twice')
+    const before = this.#tree
+    this.#adopted = { before, base: toHex(base.hash), fork: fork.height, below, joined }
+    this.#tree = new BlockTree(treeNode({ meta: base, body: undefined, events: [], checked: 'ledger' }), this.#params.joinReplayBlocks)
+    this.#events.emit('head', { head: base, removed: records(mainAbove(before, fork.height)), added: [] })
+  }
+
+  /** Its newest blocks have been redone: it is this node's chain now, and what it was before is only its beginning. */
+  settleAdopted (): void {
+    const a = this.#adopted
+    if (a === undefined) return
+    this.#adopted = undefined
+    this.#joined = a.joined
+    const old = [...a.before.nodes()].filter((n) => n.meta.height > 0)
+    this.#store.settle(old.filter((n) => a.before.isMain(n) && n.meta.height <= a.fork).map(place))
+    const gone = old.filter((n) => !a.before.isMain(n) || n.meta.height > a.fork)
+    for (const n of gone) n.removed = true
+    this.#store.remove(gone)
+    this.#store.putBase(this.#tree.base.meta, a.below, a.joined)
+    this.#store.trimSnapshots(this.#tree.base.meta.height)
+    this.#log.info('chain', `goes on from block ${this.#tree.base.meta.height}: what lies below is known by its headers`)
+  }
+
+  /** Back to the chain there was before. */
+  #abandon (a: Adopted): void {
+    this.#adopted = undefined
+    const gone = [...this.#tree.nodes()].filter((n) => n.key !== a.base)
+    for (const n of gone) n.removed = true
+    this.#store.remove(gone)
+    const removed = records(mainAbove(this.#tree, this.#tree.base.meta.height))
+    this.#tree = a.before
+    const head = this.#tree.head.meta
+    this.#store.follow(head)
+    this.#events.emit('head', { head, removed, added: records(mainAbove(this.#tree, a.fork)) })
+  }
+
   /** This block and what stands on it is not believed any more; it may come again. */
   distrust (hash: Uint8Array): void {
+    if (this.#adopted?.base === toHex(hash)) return this.#abandon(this.#adopted)
     const n = this.#tree.get(toHex(hash))
     if (n !== undefined) this.#remove(n)
   }
@@ -386,6 +442,7 @@ export class Chain implements ChainService {
   /** Restores what was stored; says what had to be cut off. Before start(). */
   async loadFromStorage (): Promise<{ readonly height: number, readonly problem?: string }> {
     this.#condemned = await this.#store.loadCondemned()
+    this.#joined = await this.#store.joined()
     const top = await this.#store.topHeight()
     if (top === undefined) return { height: 0 }
     const wanted = Math.max(0, top - this.#params.historyBlocks)
@@ -483,6 +540,13 @@ interface Name {
   readonly key: string
   readonly root: Uint8Array
   readonly attempts: number
+}
+
+/** Main-chain blocks above a height, oldest first. */
+function mainAbove (tree: BlockTree, height: number): TreeNode[] {
+  const nodes: TreeNode[] = []
+  for (let h = Math.max(height, tree.base.meta.height) + 1; h <= tree.head.meta.height; h++) nodes.push(tree.at(h)!)
+  return nodes
 }
 
 /** How far the rules look back from a block, with room for forks, and how far a ledger does. */

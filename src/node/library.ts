@@ -20,6 +20,7 @@ import { writeNote } from './libraryNotes.ts'
 import { BUDGET_MAX, BUDGET_MIN, DEFAULT_SETTINGS, type ItemRecord, LibraryStore, LIMIT_MAX, SET_ASIDE_MAX, settingsOf } from './libraryStore.ts'
 import { LibraryTable } from './libraryTable.ts'
 import { itemView, foundView } from './libraryViews.ts'
+import { sleep } from './askPeers.ts'
 import type { MinerKey } from './minerKey.ts'
 import type { Blame, Log } from './parts.ts'
 import { Receipts } from './receipts.ts'
@@ -35,6 +36,7 @@ export const FAULT_MS = 30 * 60_000
 const NAMES_KEPT = 256
 /** Others that follow a set, below which those are asked too who have not shown that they hold it. */
 export const ENOUGH_OTHERS = 4
+const OBTAIN_MS = 100
 
 export interface LibraryDeps {
   readonly chain: Uint8Array
@@ -65,7 +67,15 @@ export interface Entry {
   problem: string | undefined
   /** Bytes on the disk as last seen. */
   storedBytes: number
+  /** Bytes it must have, where who asked for it knows. */
+  expect?: number
+  /** Peers known to hold it before they have said so to all. */
+  hints?: readonly PeerId[]
 }
+
+export type Obtained =
+  | { readonly ok: true, readonly bytes: Uint8Array, readonly drop: () => Promise<void> }
+  | { readonly ok: false, readonly reason: 'size' | 'withheld' | 'room', readonly detail: string }
 
 const refuse = (field: string, message: string): { readonly ok: false, readonly errors: readonly FieldError[] } => ({ ok: false, errors: [{ field, message }] })
 const FULL = `at most ${MAX_ITEMS} sets: remove one`
@@ -226,6 +236,42 @@ export class Library {
     return { ok: true, value: { infoHash } }
   }
 
+  /** Whether all of it is here and served. */
+  holds (infoHash: InfoHash): boolean {
+    const e = this.#entries.get(infoHash)
+    return e?.metainfo !== undefined && e.problem === undefined && e.record.paused === 0 && here(e) >= e.metainfo.bytes
+  }
+
+  /** The bytes of a set of one file that others need not have announced yet: for the node itself. Dropped again where they do not come. */
+  async obtain (infoHash: InfoHash, o: { readonly name: string, readonly bytes: number, readonly peers: readonly PeerId[], readonly stallMs: number, readonly leftMs: () => number }): Promise<Obtained> {
+    const isNew = !this.#entries.has(infoHash)
+    const given = async (reason: 'size' | 'withheld' | 'room', detail: string): Promise<Obtained> => {
+      if (isNew) await this.remove(infoHash)
+      return { ok: false, reason, detail }
+    }
+    const added = await this.#add(infoHash, { name: o.name, expect: o.bytes, hints: o.peers })
+    if (!added.ok) return { ok: false, reason: 'room', detail: added.errors.map(e => e.message).join('; ') }
+    let had = -1
+    let grewAt = this.#d.clock.now()
+    for (;;) {
+      const e = this.#entries.get(infoHash)
+      if (this.#stopped || e === undefined) return { ok: false, reason: 'withheld', detail: 'it was removed' }
+      const m = e.metainfo
+      if (m !== undefined && (m.bytes !== o.bytes || m.files.length !== 1)) return await given('size', `${m.bytes} bytes in ${m.files.length} files, ${o.bytes} in one were promised`)
+      if (e.problem !== undefined) return await given('room', e.problem)
+      if (m !== undefined && e.live?.state === 'complete') {
+        try {
+          const blob = await this.#d.swarm.open(infoHash, m.files[0].path)
+          return { ok: true, bytes: new Uint8Array(await blob.arrayBuffer()), drop: async () => { if (isNew) await this.remove(infoHash) } }
+        } catch (error) { return await given('room', this.#words(error)) }
+      }
+      const now = this.#d.clock.now()
+      if (here(e) > had) { had = here(e); grewAt = now }
+      if (now - grewAt > o.stallMs || o.leftMs() <= 0) return await given('withheld', `${Math.max(0, had)} of ${o.bytes} bytes came`)
+      await sleep(this.#d.clock, OBTAIN_MS)
+    }
+  }
+
   async pause (infoHash: string): Promise<void> {
     const e = this.#entries.get(infoHash)
     if (e === undefined) return
@@ -269,7 +315,7 @@ export class Library {
     return { ok: true, value: next }
   }
 
-  async #add (infoHash: InfoHash, what: { readonly torrent?: Uint8Array, readonly metainfo?: Metainfo, readonly note?: SignedNote, readonly own?: boolean, readonly name: string }, release: () => void = () => {}): Promise<Outcome<{ readonly infoHash: string }>> {
+  async #add (infoHash: InfoHash, what: { readonly torrent?: Uint8Array, readonly metainfo?: Metainfo, readonly note?: SignedNote, readonly own?: boolean, readonly name: string, readonly expect?: number, readonly hints?: readonly PeerId[] }, release: () => void = () => {}): Promise<Outcome<{ readonly infoHash: string }>> {
     const known = this.#entries.get(infoHash)
     if (known !== undefined) {
       release()
@@ -285,7 +331,7 @@ export class Library {
     const note = what.note ?? this.#table.note(infoHash)
     const e: Entry = {
       record: { torrent: what.torrent ?? new Uint8Array(0), note: note === undefined ? [] : [note], name: (utf8Bytes(what.name) ?? new Uint8Array(0)).slice(0, 256), paused: 0, own: what.own === true ? 1 : 0, addedAt: now, usedAt: now },
-      metainfo: what.metainfo, live: undefined, problem: undefined, storedBytes: what.own === true ? what.metainfo!.bytes : 0
+      metainfo: what.metainfo, live: undefined, problem: undefined, storedBytes: what.own === true ? what.metainfo!.bytes : 0, expect: what.expect, hints: what.hints
     }
     if (what.metainfo !== undefined && what.own !== true) {
       const room = await this.#makeRoom(what.metainfo.bytes, infoHash)
@@ -390,7 +436,8 @@ export class Library {
 
   #connect (infoHash: InfoHash): void {
     if (!this.#entries.has(infoHash)) return
-    const peers = this.#table.holders(infoHash).map(h => h.peer).filter(p => !this.#banned.has(p))
+    const told = this.#table.holders(infoHash).map(h => h.peer)
+    const peers = [...new Set([...told, ...this.#entries.get(infoHash)!.hints ?? []])].filter(p => !this.#banned.has(p))
     const isUnproven = (p: PeerId): boolean => this.#hosting.of(infoHash, p)?.unproven === true
     const others = peers.filter(p => !isUnproven(p))
     void this.#d.swarm.peers(infoHash, others.length >= ENOUGH_OTHERS ? others : [...others, ...peers.filter(isUnproven)]).catch(() => {})
@@ -447,6 +494,8 @@ export class Library {
     const m = decodeMetainfo(torrent)
     if (entry === undefined || !m.ok || m.value.infoHash !== infoHash) return
     entry.metainfo = m.value
+    // Whoever wanted another size sees it, and nothing of this one is fetched.
+    if (entry.expect !== undefined && entry.expect !== m.value.bytes) return
     await this.#put(infoHash, entry, { torrent })
     const room = await this.#makeRoom(m.value.bytes, infoHash)
     if (!('words' in room)) {

@@ -7,6 +7,7 @@ import type { JobSpec } from '../core/codec/jobSpec.ts'
 import type { BlockRules } from '../core/consensus/apply.ts'
 import { type BlockMeta, genesis } from '../core/consensus/chain.ts'
 import { publicKey, sign } from '../core/crypto/keys.ts'
+import { findJob } from '../core/ledger/state.ts'
 import { type ChainParams, NETWORKS } from '../core/params.ts'
 import type { Hasher } from '../core/training/stateHash.ts'
 import type { Clock, Random } from '../ports/clock.ts'
@@ -25,6 +26,7 @@ import { Curve } from './curve.ts'
 import { Datasets } from './datasets.ts'
 import { History } from './history.ts'
 import { JobDesk } from './jobDesk.ts'
+import { LedgerTorrents } from './ledgerTorrents.ts'
 import { Library } from './library.ts'
 import { RingLog } from './log.ts'
 import { Mempool } from './mempool.ts'
@@ -40,6 +42,7 @@ import { Rounds } from './rounds.ts'
 import { Sealing } from './sealing.ts'
 import { MiningControl } from './miningControl.ts'
 import { SliceCounter } from './sliceCounter.ts'
+import { SnapshotJoin } from './snapshotJoin.ts'
 import { States } from './states.ts'
 import { type CommitteeView, Supervisor } from './supervisor.ts'
 import { Sync } from './sync.ts'
@@ -72,6 +75,10 @@ export interface NodeDeps {
   readonly gunzip: (bytes: Uint8Array, maxBytes: number) => Promise<Uint8Array>
   /** Instead of core's own hash() for records, of which a set has many. */
   readonly dataHasher?: Hasher
+  /** The same for the tree of accounts. */
+  readonly ledgerHasher?: Hasher
+  /** False: every block of a long chain is applied, to compare. */
+  readonly joinBySnapshot?: boolean
   /** Instead of the network's own numbers and benchmark, in tests and simulated worlds. */
   readonly params?: ChainParams
   readonly benchmark?: JobSpec
@@ -114,6 +121,7 @@ export class Node {
   readonly models: Models
   readonly library: Library
   readonly seeding: SeedingDesk
+  readonly ledgers: LedgerTorrents
   readonly presence: Presence
   computeStatus: ComputeStatus
   net: NetworkStatus
@@ -184,7 +192,13 @@ export class Node {
     })
     this.curve = new Curve({ rounds, states, data, compute, storage, clock, log })
     const backfill = this.#backfill = new Backfill({ chain, replay: replays, log })
-    const sync = this.sync = new Sync({ params, clock, random, network, chain, store, blame, log, backfill, historyFrom: () => Math.max(0, chain.head().height - historyBlocks) })
+    const library = this.library = new Library({
+      chain: first.hash, key: payee, epochBlocks: params.epochBlocks, network, swarm: d.swarm, storage, signatures, clock, random, blame, log, trackers: d.trackers ?? [],
+      self: () => this.net.self, height: () => chain.head().height, block: height => chain.metaAt(height), synced: () => this.presence.phase().phase === 'ready'
+    })
+    const ledgers = this.ledgers = new LedgerTorrents({ params, chainId: first.hash, chain, library, network, storage, log, synced: () => this.sync.progress() === undefined && !this.sync.unproved() })
+    const snapshots = new SnapshotJoin({ params, chainId: first.hash, empty: first.ledger, network, library, signatures, random, clock, blame, log, hasher: d.ledgerHasher })
+    const sync = this.sync = new Sync({ params, clock, random, network, chain, store, blame, log, backfill, snapshots: d.joinBySnapshot === false ? undefined : snapshots, onJoined: (offer) => { void ledgers.keep(offer) }, redoAhead: async (claim) => await replays.isRight(claim, findJob(chain.head().ledger, claim.template.job)?.spec), historyFrom: () => Math.max(0, chain.head().height - historyBlocks) })
     this.presence = new Presence({ clock, chain, sync, network: () => this.net, dataMissing: () => this.#dataMissing(), pruned: () => backfill.pruned, params })
     // The pool publishes through gossip and gossip adds to the pool: the one that is built first is named late.
     const pool = this.pool = new Mempool({ params, clock, signatures, chain, blocks: store, storage, log, own: [payee.publicKey], publish: (tx) => { void gossip.announceTransaction(tx) } })
@@ -205,11 +219,6 @@ export class Node {
     this.wallet = new WalletDesk({ params, chain, pool, key: payee, publish: async (tx) => { await gossip.announceTransaction(tx) } })
     this.jobDesk = new JobDesk({ params, chain, data, wallet: this.wallet, owner: payee.publicKey, gunzip: d.gunzip, hasher: d.dataHasher })
     this.models = new Models({ compute, states, data })
-    this.library = new Library({
-      chain: first.hash, key: payee, epochBlocks: params.epochBlocks, network, swarm: d.swarm, storage, signatures, clock, random, blame, log, trackers: d.trackers ?? [],
-      self: () => this.net.self, height: () => chain.head().height, block: height => chain.metaAt(height), synced: () => this.presence.phase().phase === 'ready'
-    })
-    const library = this.library
     this.seeding = new SeedingDesk({
       params, chain, pool, wallet: this.wallet, account: payee.publicKey, log, ready: () => this.presence.phase().phase === 'ready',
       library: { receipts: () => library.receipts(), settings: () => library.settings(), fetching: () => library.fetching(), onChange: l => library.onChange(l) }
@@ -239,12 +248,14 @@ export class Node {
       await this.#d.network.onStatus((s) => { this.net = s })
     )
     this.presence.start()
+    // Before the chain is followed: a far chain is joined by a set of files.
+    await this.library.start()
+    await this.ledgers.start()
     await this.sync.start()
     this.#supervisor.start()
     await this.curve.start()
     this.#trainer.start()
     await this.#mining.start()
-    await this.library.start()
     this.seeding.start()
     this.#readCompute()
     log.info('node', `started on ${this.params.name}, slot ${this.slot}, backend ${this.computeStatus.backend}`)
@@ -283,6 +294,7 @@ export class Node {
     await this.sync.stop()
     await this.#topics.stop()
     this.seeding.stop()
+    this.ledgers.stop()
     await this.library.stop()
     for (const off of this.#offs.splice(0)) await off()
     await this.curve.stop()

@@ -9,16 +9,17 @@
  *   ledger  <height>/<hash>    snapshot
  *   meta    chain/condemned    contributions proved wrong
  *           chain/head         hash and height of the newest block of the chain that is followed
+ *           chain/joined       what was checked of a chain whose beginning is not here
  *
  * Writes are a queue: each commit is whole blocks, parents first, so that a crash between two commits
  * leaves a shorter chain and nothing else. Whoever must not be ahead of the disk awaits written(). If a
  * commit fails the queue waits and tries again; the node goes on in memory and says so.
  */
-import { ContainerType, ListCompositeType } from '@chainsafe/ssz'
+import { ContainerType, ListCompositeType, type ValueOf } from '@chainsafe/ssz'
 import { byteList, Bytes32, type Decoded, decode, fromHex, toHex, U256, U32, U8 } from '../core/codec/ssz.ts'
 import { Body, Claim } from '../core/codec/wire.ts'
-import type { BlockMeta } from '../core/consensus/chain.ts'
-import { bodyRoot, claimId } from '../core/crypto/ids.ts'
+import type { BlockMeta, HeaderMeta } from '../core/consensus/chain.ts'
+import { bodyRoot, claimBytesId, claimId } from '../core/crypto/ids.ts'
 import { decodeLedger, encodeLedger, escrowSum, type LedgerState, MAX_LEDGER_BYTES } from '../core/ledger/state.ts'
 import { MAX_BODY_BYTES } from '../core/params.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -31,6 +32,9 @@ export const SNAPSHOT_BLOCKS = 16
 /** Blocks written in one commit while many wait, and their bytes. */
 const COMMIT_BLOCKS = 16
 const COMMIT_BYTES = 4 * 1024 * 1024
+const COMMIT_HEADERS = 256
+/** Headers below a fetched ledger that a restart looks back at, and some. */
+const BASE_HEADERS = 256
 /** A failed write is tried again after this. */
 export const WRITE_RETRY_MS = 30_000
 export const CONDEMNED_KEPT = 1024
@@ -39,6 +43,8 @@ const CHECKED = ['replayed', 'own', 'ledger'] as const
 
 const HeaderRecord = new ContainerType({ header: Claim, work: U256, rho: Bytes32, checked: U8 })
 const HEADER_RECORD_BYTES = 2048
+/** A claim comes first in its record, and is of fixed size. */
+const CLAIM_BYTES = Claim.fixedSize!
 
 const SnapshotRecord = new ContainerType({
   ledger: byteList(MAX_LEDGER_BYTES),
@@ -49,6 +55,20 @@ const SNAPSHOT_RECORD_BYTES = 2 * MAX_LEDGER_BYTES
 
 const FollowedRecord = new ContainerType({ hash: Bytes32, height: U32 })
 const FOLLOWED_RECORD_BYTES = 36
+
+/** What a tab that joined by a snapshot knows, and from what: the page words it. */
+const JoinedRecord = new ContainerType({
+  /** Headers from the chain held before to the head, each checked on the one before it. */
+  headers: U32,
+  /** Of them, those whose signature was checked. */
+  signatures: U32,
+  /** Block whose ledger was fetched and fits its header. */
+  height: U32,
+  /** Of that snapshot. */
+  bytes: U32
+})
+const JOINED_RECORD_BYTES = 16
+export type Joined = ValueOf<typeof JoinedRecord>
 
 const CondemnedRecord = new ListCompositeType(Bytes32, CONDEMNED_KEPT)
 
@@ -107,6 +127,36 @@ export class ChainStore {
     if (body === undefined) return
     // The body is named here: the tree may let go of it before its turn comes.
     this.#enqueue({ put: n, bytes: Body.value_serializedSize(body), ops: () => this.#putOps(n, body) })
+  }
+
+  /** Headers of settled main-chain blocks whose bodies are not here. */
+  putHeaders (metas: readonly HeaderMeta[], checked: BlockRecord['checked']): void {
+    for (let i = 0; i < metas.length; i += COMMIT_HEADERS) {
+      const some = metas.slice(i, i + COMMIT_HEADERS)
+      this.#enqueue({ bytes: COMMIT_BYTES, ops: () => some.flatMap((m) => settledHeader(m, checked)) })
+    }
+  }
+
+  /** The block whose ledger was fetched, as a restart needs it: with its snapshot and the headers it looks back at, in one commit. The older ones follow. */
+  putBase (base: BlockMeta, below: readonly HeaderMeta[], joined: Joined): void {
+    const near = below.slice(-BASE_HEADERS)
+    const key = toHex(base.hash)
+    this.#enqueue({
+      bytes: COMMIT_BYTES,
+      ops: () => [
+        ...near.flatMap((m) => settledHeader(m, 'ledger')), putHeader(base, key, 'ledger'),
+        { op: 'put', store: 'ledger', key: blockKey(base.height, key), value: this.#snapshot(base) },
+        { op: 'put', store: 'meta', key: 'chain/joined', value: JoinedRecord.serialize(joined) }
+      ]
+    })
+    this.putHeaders(below.slice(0, -BASE_HEADERS), 'ledger')
+  }
+
+  /** How this chain was joined, if its beginning was never applied here. */
+  async joined (): Promise<Joined | undefined> {
+    const v = await this.#storage.get('meta', 'chain/joined')
+    const d = v === undefined ? undefined : decode(JoinedRecord, v, JOINED_RECORD_BYTES)
+    return d?.ok === true ? d.value : undefined
   }
 
   /** The block is checked by replay now. */
@@ -233,17 +283,14 @@ export class ChainStore {
   #putOps (n: TreeNode, body: Body): StorageOp[] {
     if (n.removed) return []
     const ops: StorageOp[] = [headerOp(n), { op: 'put', store: 'bodies', key: blockKey(n.meta.height, n.key), value: Body.serialize(body) }]
-    if (n.meta.height % SNAPSHOT_BLOCKS === 0) {
-      const before: Uint8Array[] = []
-      for (let m = n.meta.parent; m !== undefined && before.length < this.#lookBack; m = m.parent) before.push(encodeLedger(this.#jobTable(m.ledger)))
-      ops.push({ op: 'put', store: 'ledger', key: blockKey(n.meta.height, n.key), value: SnapshotRecord.serialize({ ledger: encodeLedger(n.meta.ledger), before }) })
-    }
+    if (n.meta.height % SNAPSHOT_BLOCKS === 0) ops.push({ op: 'put', store: 'ledger', key: blockKey(n.meta.height, n.key), value: this.#snapshot(n.meta) })
     return ops
   }
 
-  /** A ledger that answers questions about jobs and holds nobody's money. */
-  #jobTable (ledger: LedgerState): LedgerState {
-    return { ...this.#empty, height: ledger.height, jobs: ledger.jobs, issued: escrowSum(ledger) }
+  #snapshot (meta: BlockMeta): Uint8Array {
+    const before: Uint8Array[] = []
+    for (let m = meta.parent; m !== undefined && before.length < this.#lookBack; m = m.parent) before.push(encodeLedger(jobTable(this.#empty, m.ledger)))
+    return SnapshotRecord.serialize({ ledger: encodeLedger(meta.ledger), before })
   }
 
   // --- reading
@@ -257,6 +304,22 @@ export class ChainStore {
     const v = await this.#storage.get('headers', `i/${toHex(hash)}`)
     const d = v === undefined ? undefined : decode(U32, v, 4)
     return d?.ok === true ? d.value : undefined
+  }
+
+  /** Of the settled main chain, from one height to another or as far as they are here: two reads, however many they are. Serialized claims. */
+  async settledHeaders (from: number, to: number): Promise<Uint8Array[]> {
+    const names = new Map<string, Hex>()
+    for (const [key, hash] of await this.#storage.range('headers', { from: `m/${heightKey(from)}`, to: `m/${heightKey(to)}0` })) names.set(key.slice(2), toHex(hash))
+    const headers: Uint8Array[] = []
+    for (const [key, bytes] of await this.#storage.range('headers', { from: `n/${heightKey(from)}`, to: `n/${heightKey(to)}0` })) {
+      const [, height, hash] = key.split('/')
+      if (names.get(height) !== hash) continue
+      const claim = bytes.subarray(0, CLAIM_BYTES)
+      // The hash commits to all but the signature; of a thousand it is the cheapest check there is.
+      if (parseInt(height, 16) !== from + headers.length || toHex(claimBytesId(claim)) !== hash) break
+      headers.push(claim)
+    }
+    return headers
   }
 
   async header (height: number, hash: Hex): Promise<StoredHeader | undefined> {
@@ -346,10 +409,19 @@ export class ChainStore {
   }
 }
 
-function headerOp (n: TreeNode): StorageOp {
-  const value = HeaderRecord.serialize({ header: n.meta.header, work: n.meta.work, rho: n.meta.rho, checked: CHECKED.indexOf(n.checked) })
-  return { op: 'put', store: 'headers', key: headerKey(n.meta.height, n.key), value }
+/** A ledger that answers questions about jobs and holds nobody's money. */
+export function jobTable (empty: LedgerState, of: Pick<LedgerState, 'height' | 'jobs'>): LedgerState {
+  return { ...empty, height: of.height, jobs: of.jobs, issued: escrowSum(of) }
 }
+
+const headerOp = (n: TreeNode): StorageOp => putHeader(n.meta, n.key, n.checked)
+
+function putHeader (m: HeaderMeta, key: Hex, checked: BlockRecord['checked']): StorageOp {
+  const value = HeaderRecord.serialize({ header: m.header, work: m.work, rho: m.rho, checked: CHECKED.indexOf(checked) })
+  return { op: 'put', store: 'headers', key: headerKey(m.height, key), value }
+}
+
+const settledHeader = (m: HeaderMeta, checked: BlockRecord['checked']): StorageOp[] => [putHeader(m, toHex(m.hash), checked), ...settleOps(m.height, toHex(m.hash))]
 
 function settleOps (height: number, key: Hex): StorageOp[] {
   return [

@@ -68,6 +68,12 @@ export class Replays implements ReplayService {
     return await run
   }
 
+  /** Redoes it ahead of need. False where it is wrong, or where not all of what it takes is known yet. */
+  async isRight (claim: Claim, spec: JobSpec | undefined): Promise<boolean> {
+    const r = spec === undefined ? undefined : await this.replay(claim, spec, 'replay')
+    return r?.kind === 'done' && differs(claim, r) === undefined
+  }
+
   /** What this node's own miner computed needs no second run. */
   remember (template: Template, slice: number, result: SliceResult): void {
     this.#done.set(toHex(noiseKey(template, slice)), { kind: 'done', resultHash: result.stateHash, payloadDigest: result.payloadDigest, elapsedMs: result.elapsedMs })

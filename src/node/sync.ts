@@ -3,6 +3,7 @@
  * this node, that chain is followed:
  *
  *   headers   the peer's headers from our last common block, checked as far as headers can be
+ *   snapshot  far behind: the ledger of a newer block from whoever serves it, checked by its header
  *   blocks    bodies from whoever has them; rules and ledger checked, old work taken on trust
  *   states    waiting for the model state that the first replay starts from
  *   replay    the last joinReplayBlocks are redone before they are believed
@@ -14,19 +15,21 @@
  * passed over, and comes after all others from then on.
  */
 import { decode, equalBytes, toHex } from '../core/codec/ssz.ts'
-import { type Block, type Claim, HeadersRequest, HeadersResponse, Status } from '../core/codec/wire.ts'
+import { type Block, type Claim, HeadersRequest, HeadersResponse, type SnapshotOffer, Status } from '../core/codec/wire.ts'
 import { chainId, type HeaderMeta } from '../core/consensus/chain.ts'
 import { checkHeaderLink, extendHeader } from '../core/consensus/header.ts'
+import { claimId } from '../core/crypto/ids.ts'
 import { type ChainParams, MAX_HEADERS_PER_REQUEST, PROTOCOL_VERSION } from '../core/params.ts'
 import type { Clock, Random } from '../ports/clock.ts'
 import { type Network, type NetworkStatus, type PeerId } from '../ports/network.ts'
-import { ask, isDirect, sleep, within } from './askPeers.ts'
+import { ask, askPatiently, isDirect, sleep, within } from './askPeers.ts'
 import type { Backfill } from './backfill.ts'
 import { BodyFetcher } from './bodyFetcher.ts'
 import type { Chain, SubmitOptions } from './chain.ts'
 import type { Blame, Log } from './parts.ts'
 import { Due } from './patience.ts'
 import type { ChainStore } from './persist.ts'
+import type { SnapshotJoin } from './snapshotJoin.ts'
 import { HEADERS_PROTOCOL, MAX_HEADERS_RESPONSE_BYTES, MAX_LOCATOR, MAX_STATUS_BYTES, STATUS_PROTOCOL, SyncServer } from './syncServer.ts'
 
 /** Statuses are exchanged this often, give or take a quarter. */
@@ -39,6 +42,9 @@ const AGREED_MS = 6 * STATUS_EVERY_MS
 const STATUS_LEAST_MS = 1_000
 const STATUS_TIMEOUT_MS = 5_000
 const HEADERS_TIMEOUT_MS = 10_000
+/** Headers asked for at first, and how soon they must come for more to be asked for at once. */
+const HEADERS_FIRST = 128
+const HEADERS_QUICK_MS = 2_000
 /** Headers of one plan; a longer chain is followed in several. */
 export const PLAN_HEADERS = 16_384
 /** A block that lacks data is tried again this often. */
@@ -49,7 +55,7 @@ export const SHUN_LAST_MS = 10 * 60_000
 /** A peer that was too slow may take longer the next time, up to this many doublings: the line may be slow, or this device. */
 const SLOWER_MAX = 3
 
-export interface SyncProgress { readonly stage: 'headers' | 'blocks' | 'states' | 'replay', readonly height: number, readonly target: number }
+export interface SyncProgress { readonly stage: 'headers' | 'snapshot' | 'blocks' | 'states' | 'replay', readonly height: number, readonly target: number }
 
 interface Peer {
   status?: Status
@@ -85,6 +91,9 @@ export class Sync {
   readonly #log: Log
   readonly #server: SyncServer
   readonly #backfill: Backfill
+  readonly #snapshots: Pick<SnapshotJoin, 'ahead' | 'find' | 'forget' | 'leastBlocks'> | undefined
+  readonly #onJoined: (offer: SnapshotOffer) => void
+  readonly #redoAhead: ((claim: Claim) => Promise<boolean>) | undefined
   readonly #peers = new Map<PeerId, Peer>()
   /** What statuses() says, until somebody says something else. */
   #statuses: ReadonlyMap<PeerId, Status> | undefined
@@ -92,6 +101,8 @@ export class Sync {
   readonly #offs: Array<() => void> = []
   #progress: SyncProgress | undefined
   #following = false
+  /** The snapshot that the chain being followed goes on from. */
+  #offer: SnapshotOffer | undefined
   /** First block taken on trust since the last chain that was proved: hash and height. */
   #trusted: { readonly hash: Uint8Array, readonly height: number, readonly since: number } | undefined
   /** Of the chain being followed, or of the trusted one as long as nobody has shown its end. */
@@ -113,6 +124,12 @@ export class Sync {
     readonly blame: Pick<Blame, 'refuse'>
     readonly log: Log
     readonly backfill: Backfill
+    /** Absent: every block is applied, however many they are. */
+    readonly snapshots?: Pick<SnapshotJoin, 'ahead' | 'find' | 'forget' | 'leastBlocks'>
+    /** Redoes a slice for which nobody waits yet, and says whether it is as claimed. */
+    readonly redoAhead?: (claim: Claim) => Promise<boolean>
+    /** A chain that was joined by this snapshot is proved. */
+    readonly onJoined?: (offer: SnapshotOffer) => void
     /** Oldest height of which this node keeps payloads and states. */
     readonly historyFrom: () => number
   }) {
@@ -125,6 +142,9 @@ export class Sync {
     this.#blame = d.blame
     this.#log = d.log
     this.#backfill = d.backfill
+    this.#snapshots = d.snapshots
+    this.#onJoined = d.onJoined ?? (() => {})
+    this.#redoAhead = d.redoAhead
     this.#due = new Due(d.clock, 1)
     this.#server = new SyncServer({ network: d.network, chain: d.chain, store: d.store, historyFrom: d.historyFrom, servedUpTo: () => this.#provedUpTo(), onStatus: (peer, s) => { this.#heard(peer, s) } })
   }
@@ -323,6 +343,7 @@ export class Sync {
     this.#log.warn('sync', `work taken on trust from block ${this.#trusted.height} is dropped: ${why}`)
     this.#chain.distrust(this.#trusted.hash)
     this.#trusted = undefined
+    this.#offer = undefined
   }
 
   /**
@@ -344,10 +365,16 @@ export class Sync {
       this.#trusted = undefined
       this.#due = new Due(this.#clock, 2 ** Math.min(SLOWER_MAX, this.#peers.get(id)!.failures))
     }
+    const claimed = this.#peers.get(id)!.status!.height
+    if (this.#snapshots !== undefined && this.#trusted === undefined && claimed - this.#chain.head().height >= this.#snapshots.leastBlocks) this.#snapshots.ahead(this.#sources(id), claimed, () => this.#due.leftMs())
     const plan = await this.#plan(id)
-    if ('why' in plan) return givenUp(plan.why)
-    const { headers, fork } = plan
-    const tip = headers[headers.length - 1]
+    if ('why' in plan) {
+      this.#snapshots?.forget()
+      return givenUp(plan.why)
+    }
+    const tip = plan.headers[plan.headers.length - 1]
+    const headers = await this.#skip(id, plan)
+    if (this.#stopped) return givenUp('the node stops')
     // Older work is taken on trust, but only under a chain whose newest blocks are redone.
     const window = this.#params.joinReplayBlocks
     const trusted = !plan.whole ? tip.height : headers.length > window ? tip.height - window : 0
@@ -355,8 +382,8 @@ export class Sync {
       if (this.#clock.now() < this.#restUntil) return { ok: false, wrong: false, why: 'others promised as much and were too slow', resting: true }
       this.#trusted = { hash: headers[0].hash, height: headers[0].height, since: this.#clock.now() }
     }
-    this.#log.info('sync', `following ${id}: ${headers.length} blocks from ${fork.height + 1} to ${tip.height}`)
-    const bodies = new BodyFetcher(this.#network, this.#blame, headers, () => this.#sources(id))
+    this.#log.info('sync', `following ${id}: ${headers.length} blocks from ${headers[0].height} to ${tip.height}`)
+    const bodies = new BodyFetcher(this.#network, this.#clock, this.#blame, headers, () => this.#sources(id))
     try {
       for (const h of headers) {
         if (this.#stopped) return givenUp('the node stops')
@@ -373,6 +400,31 @@ export class Sync {
       bodies.stop()
     }
     return plan.whole ? await this.#prove(tip) : { ok: true }
+  }
+
+  /** The headers whose blocks are still to be applied: all of them, unless a ledger near their end is to be had. */
+  async #skip (id: PeerId, plan: Plan): Promise<readonly HeaderMeta[]> {
+    const { headers, fork } = plan
+    const tip = headers[headers.length - 1]
+    if (this.#snapshots === undefined || !plan.whole || headers.length < this.#snapshots.leastBlocks || this.#trusted !== undefined || this.#clock.now() < this.#restUntil) {
+      this.#snapshots?.forget()
+      return headers
+    }
+    this.#report({ stage: 'snapshot', height: this.#chain.head().height, target: tip.height })
+    // The kernels would wait meanwhile.
+    this.#redoNewest(headers.slice(-this.#params.joinReplayBlocks)).catch((e: unknown) => { this.#log.error('sync', e instanceof Error ? e.message : String(e)) })
+    const start = await this.#snapshots.find(headers, id, this.#sources(id), () => this.#due.leftMs())
+    if (start === undefined || this.#stopped || this.#chain.head().work >= tip.work) return headers
+    const { base, offer, joined } = start
+    this.#chain.adopt(base, fork, headers.slice(0, base.height - headers[0].height), joined)
+    this.#trusted = { hash: base.hash, height: base.height, since: this.#clock.now() }
+    this.#offer = offer
+    return headers.slice(base.height - fork.height)
+  }
+
+  /** What comes of it is remembered where slices are redone. A chain whose first one is wrong gets no second. */
+  async #redoNewest (headers: readonly HeaderMeta[]): Promise<void> {
+    for (const { header } of headers) if (this.#stopped || this.#redoAhead === undefined || !await this.#redoAhead(header)) return
   }
 
   /** What is wrong with it, if anything, once its data had time to come. */
@@ -409,6 +461,9 @@ export class Sync {
     }
     this.#trusted = undefined
     this.#slow = 0
+    this.#chain.settleAdopted()
+    if (this.#offer !== undefined) this.#onJoined(this.#offer)
+    this.#offer = undefined
     return { ok: true }
   }
 
@@ -425,16 +480,22 @@ export class Sync {
     let fork: HeaderMeta | undefined
     let whole = true
     const locator = await this.#locator()
+    let asked = this.#askHeaders(id, locator, HEADERS_FIRST)
     for (;;) {
       const last: HeaderMeta | undefined = headers.at(-1)
       const status = this.#peers.get(id)?.status
       if (status === undefined) return { why: 'it left' }
       this.#report({ stage: 'headers', height: last?.height ?? this.#chain.head().height, target: status.height })
-      const request = HeadersRequest.serialize({ locator: last === undefined ? locator : [last.hash], count: MAX_HEADERS_PER_REQUEST })
-      const answer = await ask(this.#network, id, HEADERS_PROTOCOL, request, Math.min(HEADERS_TIMEOUT_MS, this.#due.leftMs()), MAX_HEADERS_RESPONSE_BYTES)
+      const answer = await asked.answer
       if (this.#stopped) return { why: 'the node stops' }
       if (this.#due.over()) return { why: 'its headers come too slowly' }
-      if (answer === undefined) break
+      if (answer === undefined && asked.count > HEADERS_FIRST) {
+        asked = this.#askHeaders(id, last === undefined ? locator : [last.hash], HEADERS_FIRST)
+        continue
+      }
+      // Where it does not answer, what it has shown is not the end of its chain.
+      if (answer === undefined) whole = false
+      if (answer === undefined || answer.length === 0) break
       const d = decode(HeadersResponse, answer, MAX_HEADERS_RESPONSE_BYTES)
       if (!d.ok) return this.#lied(id, d.error.reason, d.error.detail)
       const batch = d.value.headers
@@ -446,16 +507,28 @@ export class Sync {
           return known ? { why: `it forks off below block ${this.#chain.baseHeight()}` } : this.#lied(id, 'header-parent', 'its headers stand on no block that was asked about')
         }
       }
+      // The next ones come while these are checked. A slow line gets few at a time; one that answers at once twice as many.
+      const more = batch.length < asked.count || headers.length + batch.length >= PLAN_HEADERS ? undefined
+        : this.#askHeaders(id, [claimId(batch[batch.length - 1])], this.#clock.now() - asked.at < HEADERS_QUICK_MS ? Math.min(MAX_HEADERS_PER_REQUEST, 2 * asked.count) : asked.count)
       const wrong = extend(this.#params, headers, fork!, batch, this.#clock.now())
       if (wrong?.verdict === 'invalid') return this.#lied(id, wrong.reason, wrong.detail)
       this.#due.shown(batch.length)
       whole = headers.length < PLAN_HEADERS
-      if (wrong !== undefined || batch.length < MAX_HEADERS_PER_REQUEST || !whole) break
+      if (wrong !== undefined || more === undefined) break
+      asked = more
     }
     const tip = headers.at(-1)
     if (tip === undefined) return { why: 'it has no headers for us' }
     if (tip.work <= this.#chain.head().work) return { why: `its headers end at block ${tip.height} with no more work than ours` }
     return { fork: fork!, headers, whole }
+  }
+
+  #askHeaders (id: PeerId, locator: readonly Uint8Array[], count: number): { readonly answer: Promise<Uint8Array | undefined>, readonly at: number, readonly count: number } {
+    const request = HeadersRequest.serialize({ locator: [...locator], count })
+    const answer = askPatiently(this.#network, this.#clock, id, HEADERS_PROTOCOL, request, Math.min(HEADERS_TIMEOUT_MS, this.#due.leftMs()), MAX_HEADERS_RESPONSE_BYTES)
+    // Nobody may come to wait for it.
+    answer.catch(() => {})
+    return { answer, at: this.#clock.now(), count }
   }
 
   #lied (peer: PeerId, reason: string, detail: string): { readonly why: string } {

@@ -3,7 +3,7 @@
  * newest block whose work it has redone itself (or made), and not what it is just now taking over, so
  * that a forged chain does not travel by way of those it has fooled.
  */
-import { BodiesRequest, BodiesResponse, Body, type Claim, HeadersRequest, HeadersResponse, Status } from '../core/codec/wire.ts'
+import { BodiesRequest, BodiesResponse, Body, Claim, HeadersRequest, Status } from '../core/codec/wire.ts'
 import { type Decoded, decode, equalBytes, toHex } from '../core/codec/ssz.ts'
 import type { BlockMeta } from '../core/consensus/chain.ts'
 import { MAX_BODIES_PER_REQUEST, MAX_BODY_BYTES, MAX_HEADERS_PER_REQUEST, PROTOCOL_VERSION } from '../core/params.ts'
@@ -105,14 +105,16 @@ export class SyncServer {
       from = height
       break
     }
-    const headers: Claim[] = []
+    const headers: Uint8Array[] = []
     const last = Math.min(this.head().height, from + count)
+    const settled = this.#chain.metaAt(from + 1) === undefined ? await this.#store.settledHeaders(from + 1, last) : []
     for (let h = from + 1; h <= last; h++) {
-      const header = this.#chain.metaAt(h)?.header ?? await this.#settledHeader(h)
+      const meta = this.#chain.metaAt(h)
+      const header = meta === undefined ? settled[h - from - 1] : Claim.serialize(meta.header)
       if (header === undefined) break
       headers.push(header)
     }
-    return headers.length === 0 ? new Uint8Array(0) : HeadersResponse.serialize({ headers })
+    return headers.length === 0 ? new Uint8Array(0) : headersResponse(headers)
   }
 
   /** Height of a main-chain block, however old. */
@@ -123,11 +125,6 @@ export class SyncServer {
     if (height === undefined) return undefined
     const settled = await this.#store.settledHash(height)
     return settled !== undefined && equalBytes(settled, hash) ? height : undefined
-  }
-
-  async #settledHeader (height: number): Promise<Claim | undefined> {
-    const hash = await this.#store.settledHash(height)
-    return hash === undefined ? undefined : (await this.#store.header(height, toHex(hash)))?.header
   }
 
   async #bodies (hashes: readonly Uint8Array[]): Promise<Uint8Array> {
@@ -147,6 +144,14 @@ export class SyncServer {
     const height = this.#chain.meta(hash)?.height ?? await this.#store.settledHeight(hash)
     return height === undefined ? undefined : await this.#store.body(height, toHex(hash))
   }
+}
+
+/** HeadersResponse of claims that are bytes already: an offset, and one after another, as all are of one size. */
+function headersResponse (claims: readonly Uint8Array[]): Uint8Array {
+  const bytes = new Uint8Array(4 + claims.length * Claim.fixedSize!)
+  bytes[0] = 4
+  for (const [i, claim] of claims.entries()) bytes.set(claim, 4 + i * Claim.fixedSize!)
+  return bytes
 }
 
 function parse<T> (d: Decoded<T>): T {

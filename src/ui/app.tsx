@@ -156,7 +156,7 @@ function BottomBar (): JSX.Element {
 
 function Status (): JSX.Element {
   const app = useApp()
-  const words = createMemo(() => phaseWords(app.view.phase))
+  const words = createMemo(() => phaseWords(app.view.phase, app.view.joined))
   const people = (): number => app.view.peers.filter(p => p.link !== 'server').length
   return (
     <div class="status">

@@ -1,6 +1,6 @@
 /** Every state of the node and of mining in words a person can act on. */
-import type { BlockView, HistoryEntry, JobView, MiningSettings, MiningView, NodePhase, NodeView } from '../bridge/api.ts'
-import { count, duration, percent, sentence, shortId } from './format.ts'
+import type { BlockView, HistoryEntry, JobView, JoinedView, MiningSettings, MiningView, NodePhase, NodeView } from '../bridge/api.ts'
+import { bytes, count, duration, percent, plural, sentence, shortId } from './format.ts'
 
 export type Tone = 'good' | 'busy' | 'warn' | 'bad' | 'idle'
 
@@ -16,16 +16,21 @@ export interface Words {
   readonly action?: 'invite' | 'reload' | 'backup' | 'settings' | 'logs'
 }
 
-const STAGES = { headers: 'fetching block headers', blocks: 'fetching blocks', states: 'fetching model states', replay: 'replaying recent work to check it' } as const
+const STAGES = { headers: 'fetching block headers', snapshot: 'fetching the ledger of a recent block', blocks: 'fetching blocks', states: 'fetching model states', replay: 'replaying recent work to check it' } as const
 
-export function phaseWords (phase: NodePhase): Words {
+/** What this tab has checked of a chain that it joined by a recent ledger, and what not. */
+export function joinedWords (j: JoinedView): string {
+  return `${plural(j.headers, 'header')} linked one to the other, ${plural(j.signatures, 'signature')} of them checked by lot. The ledger of block ${count(j.height)} (${bytes(j.bytes)}) was fetched and fits its header. The last ${plural(j.replayed, 'block')} ${j.replayed === 1 ? 'was' : 'were'} replayed here. Not fetched: what is in the ${plural(j.height, 'block')} up to it; their work and transactions were checked by others, not by this tab.`
+}
+
+export function phaseWords (phase: NodePhase, joined?: JoinedView): Words {
   switch (phase.phase) {
     case 'starting': return { tone: 'busy', label: 'Starting', title: 'Starting this node', text: sentence(phase.step) }
     case 'joining': return { tone: 'busy', label: 'Joining', title: 'Joining the network', text: 'Looking for other tabs. This usually takes a few seconds.' }
     case 'alone': return { tone: 'warn', label: 'Alone', title: 'No other tab is in reach', text: 'You can train and mine alone; your blocks join the network as soon as someone else opens the page. Share the invite link to bring others in.', action: 'invite' }
     case 'syncing': return { tone: 'busy', label: `Syncing ${syncPercent(phase)}`, title: 'Catching up with the chain', text: `Block ${count(phase.height)} of ${count(phase.target)}: ${STAGES[phase.stage]}.`, progress: share(phase.height, phase.target) }
     case 'behind': return { tone: 'warn', label: 'Behind', title: 'Behind the network', text: `This tab is at block ${count(phase.height)}, others are at ${count(phase.target)}. It catches up by itself; if this stays, this device may be too busy to check the work in time.`, progress: share(phase.height, phase.target) }
-    case 'ready': return { tone: 'good', label: 'In sync', title: 'In sync', text: 'This tab holds the chain and checks every block itself.' }
+    case 'ready': return { tone: 'good', label: 'In sync', title: 'In sync', text: joined === undefined ? 'This tab holds the chain and checks every block itself.' : `This tab checks every block since ${count(joined.height)} itself; it took the ledger of that block from other tabs and compared it with its header.` }
     case 'no-data': return { tone: 'warn', label: 'No data', title: 'Waiting for training data', text: `${phase.have} of ${phase.want} pieces of the data of job ${shortId(phase.job)} are here. The rest comes from peers that hold it; keep this tab open.`, progress: share(phase.have, phase.want) }
     case 'pruned': return { tone: 'warn', label: 'Pruned', title: 'Older history is no longer kept', text: `What lies before block ${count(phase.height)} has been pruned by the peers in reach. ${phase.detail}` }
     case 'asleep': return { tone: 'warn', label: 'Was asleep', title: 'This tab was asleep', text: `The browser or the device suspended it for ${duration(phase.forMs)}. It is catching up with what happened meanwhile.` }

@@ -12,7 +12,7 @@ import { Refusals } from '../../src/node/refusals.ts'
 import { BODIES_PROTOCOL, HEADERS_PROTOCOL, STATUS_PROTOCOL } from '../../src/node/syncServer.ts'
 import { Sync, type SyncProgress } from '../../src/node/sync.ts'
 import { createMemoryHub, type MemoryHub } from '../../src/net/memory.ts'
-import type { Network } from '../../src/ports/network.ts'
+import { type Network, RequestError } from '../../src/ports/network.ts'
 import { MemoryDisk, MemoryStorage } from '../../src/storage/memory.ts'
 import { ChainKit, keyPair, type Mined } from '../core/chainKit.ts'
 import { kitTime, ManualClock, rig, type Rig } from './chainRig.ts'
@@ -76,21 +76,24 @@ async function feed (n: Rig, blocks: readonly Mined[]): Promise<void> {
 }
 
 /** A peer that says what the test wants. `work` is what it claims. */
-async function stranger (w: World, id: string, blocks: readonly Mined[], o: { readonly bodies?: 'none' | 'silent' | 'other', readonly slowMs?: number, readonly work?: bigint, readonly headers?: (h: Mined[]) => Mined[] } = {}): Promise<Network> {
+async function stranger (w: World, id: string, blocks: readonly Mined[], o: { readonly bodies?: 'none' | 'silent' | 'other', readonly slowMs?: number, readonly work?: bigint, readonly headers?: (h: Mined[]) => Mined[], readonly busy?: (protocol: string) => boolean } = {}): Promise<Network> {
   const network = w.hub.join(id)
   const limits = { maxRequestBytes: 1 << 16, maxResponseBytes: 1 << 22, perPeerPerSecond: 100 }
   const tip = blocks[blocks.length - 1].meta
   await network.handle(STATUS_PROTOCOL, limits, async () => Status.serialize({ chain: w.kit.genesis.hash, version: 1, head: tip.hash, height: tip.height, work: o.work ?? tip.work, historyFrom: 0 }))
+  const busy = (protocol: string): void => { if (o.busy?.(protocol) === true) throw new RequestError('busy', 'too many requests per second') }
   /** Slow as can be without missing a deadline, and one thing at a time. */
   const slow = async (): Promise<void> => { if (o.slowMs !== undefined) await sleep(w.clock, o.slowMs) }
   await network.handle(HEADERS_PROTOCOL, limits, async (_, body) => {
     await slow()
+    busy(HEADERS_PROTOCOL)
     const request = HeadersRequest.deserialize(body)
     const from = request.locator.map((h) => blocks.findIndex((b) => hex(b.meta) === toHex(h))).find((i) => i >= 0) ?? -1
     const served = (o.headers ?? ((h) => h))(blocks.slice(from + 1, from + 1 + request.count))
     return served.length === 0 ? new Uint8Array(0) : HeadersResponse.serialize({ headers: served.map((b) => b.block.header) })
   })
   await network.handle(BODIES_PROTOCOL, limits, async (_, body) => {
+    busy(BODIES_PROTOCOL)
     if (o.bodies === 'silent') await new Promise(() => {})
     if (o.bodies === 'none') return new Uint8Array(0)
     await slow()
@@ -107,6 +110,26 @@ async function stranger (w: World, id: string, blocks: readonly Mined[], o: { re
 }
 
 describe('a late node', () => {
+  it('asks a busy peer again: neither its chain nor its bodies end where it takes no more requests', async () => {
+    const w = world()
+    const blocks = branch(w.kit, w.kit.genesis, 150)
+    const counts = new Map<string, number>()
+    await stranger(w, 'a', blocks, {
+      busy: protocol => {
+        const count = (counts.get(protocol) ?? 0) + 1
+        counts.set(protocol, count)
+        // The second answer of each only at the third try; of bodies every third after that.
+        return protocol === HEADERS_PROTOCOL ? count === 2 || count === 3 : count % 3 !== 1
+      }
+    })
+    const late = await run(await node(w, 'late'))
+    await w.clock.advance(60_000)
+    expect(hex(late.chain.head())).toBe(hex(blocks[149].meta))
+    // One plan to the end: the first blocks that were redone are the last of the chain.
+    expect(late.replay.replayed.slice(0, 8)).toEqual(blocks.slice(142).map((b) => hex(b.meta)))
+    expect(late.log.entries(500).filter((e) => e.text.includes('given up'))).toEqual([])
+  })
+
   it('takes over old blocks by their rules, redoes the last ones, then the older ones backwards', async () => {
     const w = world()
     const blocks = branch(w.kit, w.kit.genesis, 60)

@@ -38,6 +38,7 @@ const sealVote = container({ job: b32, sealHash: b32, member: b32, signature: b6
 const challenge = container({ job: b32, sealHash: b32, contribution: b32 })
 const dataRef = container({ source: u8, root: b32, trainRecords: u32, testRecords: u32, features: u16, classes: u16 })
 const b20 = bytes(20)
+const snapshotOffer = container({ height: u32, block: b32, infoHash: b20, bytes: u32 })
 const note = container({ chain: b32, infoHash: b20, kind: u8, name: byteList(200), licence: byteList(64), about: byteList(512), bytes: u53, publisher: b32, job: b32, round: u32, parents: list(b20, 16) })
 const signedNote = container({ note, signature: b64 })
 const announcedItem = container({ infoHash: b20, share: u16, note: list(signedNote, 1) })
@@ -71,7 +72,10 @@ export const WIRE_SCHEMAS: Readonly<Record<string, Schema>> = {
   WorkMessage: union(undefined, claim, vouch, proposal, sealVote, signedSeal, challenge),
   Status: container({ chain: b32, version: u16, head: b32, height: u32, work: u256, historyFrom: u32 }),
   HeadersRequest: container({ locator: list(b32, 64), count: u16 }),
-  HeadersResponse: container({ headers: list(claim, 128) }),
+  HeadersResponse: container({ headers: list(claim, 1024) }),
+  SnapshotOffer: snapshotOffer,
+  SnapshotRequest: container({ chain: b32 }),
+  SnapshotResponse: container({ offers: list(snapshotOffer, 2) }),
   BodiesRequest: container({ hashes: list(b32, 8) }),
   BodiesResponse: container({ bodies: list(byteList(768 * KiB), 8) }),
   HostingRequest: container({ chain: b32, infoHash: b20, height: u32, block: b32, commitment: b32, nonce: list(b32, 1) }),
@@ -82,7 +86,6 @@ export const WIRE_SCHEMAS: Readonly<Record<string, Schema>> = {
   DataRequest: container({ root: b32, first: u32, count: u32 }),
   DataResponse: container({ records: byteList(512 * KiB + 4 * KiB), proof: list(b32, 64) }),
   DataRef: dataRef,
-  Bytes20: b20,
   Note: note,
   SignedNote: signedNote,
   AnnouncedItem: announcedItem,

@@ -59,6 +59,18 @@ describe('explorer', () => {
     expect(fork?.textContent).toContain('fork')
   })
 
+  test('a tab that joined by a ledger says what it has checked and what not', async () => {
+    await open('blocks', { joined: { headers: 10_000, signatures: 498, height: 9_952, bytes: 10_519_581, replayed: 24 } })
+    await find('joined')
+    expect(text('joined')).toMatch(/10,000 headers linked.*498 signatures.*ledger of block 9,952 \(.*\) was fetched and fits.*last 24 blocks were replayed.*Not fetched.*9,952 blocks/)
+  })
+
+  test('a tab that has applied every block says nothing of the kind', async () => {
+    await open('blocks')
+    await find('blocks-older')
+    expect(all('joined')).toHaveLength(0)
+  })
+
   test('older blocks are loaded below the oldest shown, until there are none', async () => {
     const { node } = await open('blocks', { blocks: 60 })
     await find('blocks-older')

@@ -31,6 +31,7 @@ export interface Options {
   readonly blocks?: number
   readonly balance?: bigint
   readonly phase?: NodeView['phase']
+  readonly joined?: NodeView['joined']
   readonly mining?: boolean
   readonly now?: number
   readonly library?: LibraryOptions
@@ -65,6 +66,7 @@ export function makeView (o: Options = {}): NodeView {
   const on = o.mining ?? true
   return {
     phase: o.phase ?? { phase: 'ready' },
+    joined: o.joined,
     network: 'main', chain: hex('chain'), slot: 0, self: `12D3KooW${hex('self', 44)}`, miner: ME,
     height: 212, head: hex('block-212'), headTimeMs: now - 4_000, blockIntervalMs: 10_000, recentIntervalMs: 9_640,
     totalWork: 18_940_000_000_000n, issued: 10_460n * CREDIT, burned: 2_500_000n, paidShare: 0.38,

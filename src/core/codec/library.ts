@@ -2,11 +2,9 @@
  * The wire types of the library: what a publisher says of a set of files, who has what, and receipts
  * for bytes. docs/protocol.md says what each field means.
  */
-import { ContainerType, ListCompositeType, NoneType, UnionType, type ValueOf, ByteVectorType } from '@chainsafe/ssz'
+import { ContainerType, ListCompositeType, NoneType, UnionType, type ValueOf } from '@chainsafe/ssz'
 import { MAX_NOTE_ABOUT_BYTES, MAX_NOTE_LICENCE_BYTES, MAX_NOTE_NAME_BYTES, MAX_NOTE_PARENTS } from './noteLimits.ts'
-import { byteList, Bytes32, Bytes64, U16, U32, U53, U8 } from './ssz.ts'
-
-export const Bytes20 = new ByteVectorType(20)
+import { byteList, Bytes20, Bytes32, Bytes64, U16, U32, U53, U8 } from './ssz.ts'
 
 /** Sets one announcement names: with their notes they fit a gossip message. */
 export const MAX_ANNOUNCED = 32

@@ -3,9 +3,8 @@
  * what each field means; the rules that a decoded value must also satisfy are in `consensus`.
  */
 import { ContainerType, ListBasicType, ListCompositeType, UnionType, NoneType, type ValueOf } from '@chainsafe/ssz'
-import { Bytes20 } from './library.ts'
 import { MAX_BODIES_PER_REQUEST, MAX_BODY_BYTES, MAX_CONTRIBUTIONS_PER_SEAL, MAX_HEADERS_PER_REQUEST, MAX_RECEIPTS_PER_REDEMPTION, MAX_SEALS_PER_BLOCK, MAX_SPEC_BYTES, MAX_TRANSACTIONS_PER_BLOCK } from '../params.ts'
-import { byteList, Bytes32, Bytes64, U16, U256, U32, U53, U64 } from './ssz.ts'
+import { byteList, Bytes20, Bytes32, Bytes64, U16, U256, U32, U53, U64 } from './ssz.ts'
 
 /**
  * The block header without proof (DESIGN 3: the zero-nonce block). Fixed before the work starts;
@@ -177,6 +176,18 @@ export const HeadersRequest = new ContainerType({
   count: U16
 })
 export const HeadersResponse = new ContainerType({ headers: new ListCompositeType(Claim, MAX_HEADERS_PER_REQUEST) })
+/** Which ledger snapshots the node serves as torrents, newest first. */
+export const SnapshotRequest = new ContainerType({ chain: Bytes32 })
+export const SnapshotOffer = new ContainerType({
+  height: U32,
+  /** The block after which the ledger is as in the snapshot. */
+  block: Bytes32,
+  infoHash: Bytes20,
+  /** Of the one file. */
+  bytes: U32
+})
+export const MAX_SNAPSHOT_OFFERS = 2
+export const SnapshotResponse = new ContainerType({ offers: new ListCompositeType(SnapshotOffer, MAX_SNAPSHOT_OFFERS) })
 export const BodiesRequest = new ContainerType({ hashes: new ListCompositeType(Bytes32, MAX_BODIES_PER_REQUEST) })
 /** Empty list entry: not held. */
 export const BodiesResponse = new ContainerType({ bodies: new ListCompositeType(byteList(MAX_BODY_BYTES), MAX_BODIES_PER_REQUEST) })
@@ -218,3 +229,4 @@ export type SealVote = ValueOf<typeof SealVote>
 export type Challenge = ValueOf<typeof Challenge>
 export type WorkMessage = ValueOf<typeof WorkMessage>
 export type Status = ValueOf<typeof Status>
+export type SnapshotOffer = ValueOf<typeof SnapshotOffer>

@@ -21,6 +21,9 @@ export function claimBytes (claim: Claim): Uint8Array {
   return bytes.subarray(0, bytes.length - SIGNATURE_BYTES)
 }
 
+/** claimId() of a claim's bytes, signature and all. */
+export const claimBytesId = (bytes: Uint8Array): Uint8Array => hash('claim', bytes.subarray(0, bytes.length - SIGNATURE_BYTES))
+
 /** Block hash and contribution id in one; template.miner signs it. */
 export const claimId = kept((claim: Claim) => hash('claim', claimBytes(claim)))
 

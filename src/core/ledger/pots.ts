@@ -4,8 +4,7 @@
  * older than two epochs, and an epoch ends without a look at what is in them but to give back the rest.
  */
 import { ContainerType, ListCompositeType } from '@chainsafe/ssz'
-import { Bytes20 } from '../codec/library.ts'
-import { Bytes32, compareBytes, equalBytes, U32, U53, U64 } from '../codec/ssz.ts'
+import { Bytes20, Bytes32, compareBytes, equalBytes, U32, U53, U64 } from '../codec/ssz.ts'
 import { hash, u32le, u64le } from '../crypto/hash.ts'
 import { MerkleMap } from '../crypto/merkleMap.ts'
 import { MAX_RECEIPTS_PER_POT, REDEEM_BYTES_LEAST } from '../params.ts'

@@ -2,11 +2,11 @@
  * The ledger: an immutable value. Accounts are in a merkle-sum map, so the root of the ledger
  * commits to every balance and to their sum; jobs and unripe credits are short lists.
  */
-import { ContainerType, ListCompositeType } from '@chainsafe/ssz'
+import { ContainerType, ListCompositeType, type ValueOf } from '@chainsafe/ssz'
 import { decodeJobSpec, encodeJobSpec, type JobSpec } from '../codec/jobSpec.ts'
 import { byteList, Bytes32, type Decoded, decode, toHex, U32, U64, U8, compareBytes, equalBytes, ZERO32 } from '../codec/ssz.ts'
 import { hash, u32le, u64le } from '../crypto/hash.ts'
-import { MerkleMap } from '../crypto/merkleMap.ts'
+import { MerkleMap, type MerkleValue } from '../crypto/merkleMap.ts'
 import { NO_SEEDING, type Seeding, SeedingBytes, seedingFromBytes, seedingRoot, seedingSum, seedingToBytes } from './pots.ts'
 import { MAX_ACTIVE_JOBS, MAX_SPEC_BYTES, OFFER_SHARE_LEAST, OFFER_SHARE_WHOLE } from '../params.ts'
 
@@ -83,7 +83,8 @@ export interface LedgerState {
 export const MAX_ENDED_JOBS = 32
 
 const EMPTY_ACCOUNT: Account = { balance: 0n, nonce: 0 }
-const NO_ACCOUNTS = MerkleMap.empty<Account>({ encode: a => u32le(a.nonce), amount: a => a.balance })
+const ACCOUNT_VALUE: MerkleValue<Account> = { encode: a => u32le(a.nonce), amount: a => a.balance }
+const NO_ACCOUNTS = MerkleMap.empty<Account>(ACCOUNT_VALUE)
 
 export const account = (state: LedgerState, key: Uint8Array): Account => state.accounts.get(key) ?? EMPTY_ACCOUNT
 
@@ -128,7 +129,7 @@ export function emptyLedger (benchmark: Pick<JobRecord, 'id' | 'spec' | 'stateHa
 }
 
 export const maturingSum = (state: LedgerState): bigint => state.maturing.reduce((a, m) => a + m.amount, 0n)
-export const escrowSum = (state: LedgerState): bigint => state.jobs.reduce((a, j) => a + j.escrowLeft, 0n)
+export const escrowSum = (state: Pick<LedgerState, 'jobs'>): bigint => state.jobs.reduce((a, j) => a + j.escrowLeft, 0n)
 
 /** Every grain ever issued is somewhere: in an account, unripe, in escrow, set aside, or burned. */
 export const isConserved = (state: LedgerState): boolean =>
@@ -165,17 +166,19 @@ const MaturingBytes = new ContainerType({
   job: Bytes32
 })
 
-const AccountBytes = new ContainerType({ key: Bytes32, balance: U64, nonce: U32 })
-
+/** An account is key b32, balance u64, nonce u32: all of fixed size, so a list of them is their bytes one after another. */
+const ACCOUNT_BYTES = 44
 const MAX_ACCOUNTS = 1 << 20
 const MAX_MATURING = 1 << 18
 const MAX_JOBS = 1 + MAX_ACTIVE_JOBS + MAX_ENDED_JOBS
 const MaturingList = new ListCompositeType(MaturingBytes, MAX_MATURING)
+const JobList = new ListCompositeType(JobRecordBytes, MAX_JOBS)
 
 const LedgerBytes = new ContainerType({
   height: U32,
-  accounts: new ListCompositeType(AccountBytes, MAX_ACCOUNTS),
-  jobs: new ListCompositeType(JobRecordBytes, MAX_JOBS),
+  /** Read by hand: there may be a million, and a value of its own for each field of each takes seconds. */
+  accounts: byteList(MAX_ACCOUNTS * ACCOUNT_BYTES),
+  jobs: JobList,
   maturing: MaturingList,
   seeding: SeedingBytes,
   issued: U64,
@@ -200,23 +203,70 @@ function jobHash (job: JobRecord): Uint8Array {
   return h
 }
 
+/** A ledger without its accounts, unripe credits and pay for seeding, which are named by hash: enough for its root, and for what jobs there were. */
+export interface LedgerOutline {
+  readonly height: number
+  readonly accountsRoot: Uint8Array
+  readonly accountsSum: bigint
+  readonly jobs: readonly JobRecord[]
+  readonly maturingHash: Uint8Array
+  readonly seedingRoot: Uint8Array
+  readonly issued: bigint
+  readonly burned: bigint
+}
+
+export function outlineOf (state: LedgerState): LedgerOutline {
+  return {
+    height: state.height,
+    accountsRoot: state.accounts.root,
+    accountsSum: state.accounts.sum,
+    jobs: state.jobs,
+    maturingHash: hash('maturing', MaturingList.serialize(state.maturing.map(maturingToBytes))),
+    seedingRoot: seedingRoot(state.seeding),
+    issued: state.issued,
+    burned: state.burned
+  }
+}
+
+export function outlineRoot (o: LedgerOutline): Uint8Array {
+  return hash('ledger', u32le(o.height), o.accountsRoot, u64le(o.accountsSum), hash('jobs', ...o.jobs.map(jobHash)), o.maturingHash, o.seedingRoot, u64le(o.issued), u64le(o.burned))
+}
+
 /** What a block's stateRoot names: all of the ledger. */
-export function ledgerRoot (state: LedgerState): Uint8Array {
-  return hash('ledger',
-    u32le(state.height),
-    state.accounts.root,
-    u64le(state.accounts.sum),
-    hash('jobs', ...state.jobs.map(jobHash)),
-    hash('maturing', MaturingList.serialize(state.maturing.map(maturingToBytes))),
-    seedingRoot(state.seeding),
-    u64le(state.issued),
-    u64le(state.burned))
+export const ledgerRoot = (state: LedgerState): Uint8Array => outlineRoot(outlineOf(state))
+
+function accountsToBytes (accounts: MerkleMap<Account>): Uint8Array {
+  const bytes = new Uint8Array(accounts.size * ACCOUNT_BYTES)
+  const view = new DataView(bytes.buffer)
+  let at = 0
+  for (const [key, a] of accounts.entries()) {
+    bytes.set(key, at)
+    view.setBigUint64(at + 32, a.balance, true)
+    view.setUint32(at + 40, a.nonce, true)
+    at += ACCOUNT_BYTES
+  }
+  return bytes
+}
+
+/** What is wrong with them, if they cannot be read. */
+function accountsFromBytes (bytes: Uint8Array): MerkleMap<Account> | string {
+  if (bytes.length % ACCOUNT_BYTES !== 0) return 'an account is cut'
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const entries: Array<readonly [Uint8Array, Account]> = []
+  for (let at = 0; at < bytes.length; at += ACCOUNT_BYTES) {
+    const key = bytes.subarray(at, at + 32)
+    const a = { balance: view.getBigUint64(at + 32, true), nonce: view.getUint32(at + 40, true) }
+    if (at > 0 && compareBytes(entries[entries.length - 1][0], key) >= 0) return 'accounts are not in ascending key order'
+    if (a.balance === 0n && a.nonce === 0) return 'an empty account is listed'
+    entries.push([key, a])
+  }
+  return MerkleMap.fromSorted(ACCOUNT_VALUE, entries)
 }
 
 export function encodeLedger (state: LedgerState): Uint8Array {
   return LedgerBytes.serialize({
     height: state.height,
-    accounts: Array.from(state.accounts.entries(), ([key, a]) => ({ key, balance: a.balance, nonce: a.nonce })),
+    accounts: accountsToBytes(state.accounts),
     jobs: state.jobs.map(jobToBytes),
     maturing: state.maturing.map(maturingToBytes),
     seeding: seedingToBytes(state.seeding),
@@ -228,36 +278,60 @@ export function encodeLedger (state: LedgerState): Uint8Array {
 const bad = (detail: string): { readonly ok: false, readonly error: { readonly reason: 'malformed', readonly detail: string } } =>
   ({ ok: false, error: { reason: 'malformed', detail } })
 
+/** What is wrong with a job table, if it is none. */
+function jobsFromBytes (list: ValueOf<typeof JobList>, height: number): JobRecord[] | string {
+  const jobs: JobRecord[] = []
+  const ids = new Set<string>()
+  for (const j of list) {
+    const spec = decodeJobSpec(j.spec)
+    if (!spec.ok) return `job spec: ${spec.error.detail}`
+    const status = JOB_STATUSES[j.status]
+    if (status === undefined) return `job status ${j.status}`
+    if ((status === 'benchmark') !== (jobs.length === 0)) return 'the benchmark is not the first job'
+    const open = status === 'benchmark' || status === 'waiting' || status === 'active'
+    if (open !== (j.endedAt === 0)) return 'endedAt and status of a job disagree'
+    if (j.cancelsAt !== 0 && (status === 'benchmark' || status === 'waiting' || (status === 'active' && j.cancelsAt <= height))) return 'the cancellation of a job is wrong'
+    if (j.escrowLeft > j.escrow || (!open && j.escrowLeft !== 0n)) return 'the escrow left of a job is wrong'
+    if (j.offerShare < OFFER_SHARE_LEAST || j.offerShare > OFFER_SHARE_WHOLE) return 'the offer share of a job is out of range'
+    ids.add(toHex(j.id))
+    jobs.push({ ...j, spec: spec.value, status })
+  }
+  if (jobs.length === 0) return 'no benchmark'
+  return ids.size === jobs.length ? jobs : 'a job is listed twice'
+}
+
+const OutlineBytes = new ContainerType({
+  height: U32,
+  accountsRoot: Bytes32,
+  accountsSum: U64,
+  jobs: JobList,
+  maturingHash: Bytes32,
+  seedingRoot: Bytes32,
+  issued: U64,
+  burned: U64
+})
+/** A job table is full of the largest specs at this, bytes. */
+export const MAX_OUTLINE_BYTES = 64 * 1024
+
+export const encodeOutline = (o: LedgerOutline): Uint8Array => OutlineBytes.serialize({ ...o, jobs: o.jobs.map(jobToBytes) })
+
+/** Whether it is the right one is for the caller to see: compare `outlineRoot` with a stateRoot. */
+export function decodeOutline (bytes: Uint8Array): Decoded<LedgerOutline> {
+  const raw = decode(OutlineBytes, bytes, MAX_OUTLINE_BYTES)
+  if (!raw.ok) return raw
+  const jobs = jobsFromBytes(raw.value.jobs, raw.value.height)
+  return typeof jobs === 'string' ? bad(jobs) : { ok: true, value: { ...raw.value, jobs } }
+}
+
 /** Whether it is the right ledger is for the caller to see: compare `ledgerRoot` with a stateRoot. */
 export function decodeLedger (bytes: Uint8Array): Decoded<LedgerState> {
   const raw = decode(LedgerBytes, bytes, MAX_LEDGER_BYTES)
   if (!raw.ok) return raw
   const v = raw.value
-  let accounts = NO_ACCOUNTS
-  for (let i = 0; i < v.accounts.length; i++) {
-    const a = v.accounts[i]
-    if (i > 0 && compareBytes(v.accounts[i - 1].key, a.key) >= 0) return bad('accounts are not in ascending key order')
-    if (a.balance === 0n && a.nonce === 0) return bad('an empty account is listed')
-    accounts = accounts.set(a.key, { balance: a.balance, nonce: a.nonce })
-  }
-  const jobs: JobRecord[] = []
-  const ids = new Set<string>()
-  for (const j of v.jobs) {
-    const spec = decodeJobSpec(j.spec)
-    if (!spec.ok) return bad(`job spec: ${spec.error.detail}`)
-    const status = JOB_STATUSES[j.status]
-    if (status === undefined) return bad(`job status ${j.status}`)
-    if ((status === 'benchmark') !== (jobs.length === 0)) return bad('the benchmark is not the first job')
-    const open = status === 'benchmark' || status === 'waiting' || status === 'active'
-    if (open !== (j.endedAt === 0)) return bad('endedAt and status of a job disagree')
-    if (j.cancelsAt !== 0 && (status === 'benchmark' || status === 'waiting' || (status === 'active' && j.cancelsAt <= v.height))) return bad('the cancellation of a job is wrong')
-    if (j.escrowLeft > j.escrow || (!open && j.escrowLeft !== 0n)) return bad('the escrow left of a job is wrong')
-    if (j.offerShare < OFFER_SHARE_LEAST || j.offerShare > OFFER_SHARE_WHOLE) return bad('the offer share of a job is out of range')
-    ids.add(toHex(j.id))
-    jobs.push({ ...j, spec: spec.value, status })
-  }
-  if (jobs.length === 0) return bad('no benchmark')
-  if (ids.size !== jobs.length) return bad('a job is listed twice')
+  const accounts = accountsFromBytes(v.accounts)
+  if (typeof accounts === 'string') return bad(accounts)
+  const jobs = jobsFromBytes(v.jobs, v.height)
+  if (typeof jobs === 'string') return bad(jobs)
   const maturing: Maturing[] = []
   for (const m of v.maturing) {
     const kind = MATURING_KINDS[m.kind]

@@ -3,12 +3,12 @@ import { createMemo, createSignal, For, Match, Show, Switch, type JSX } from 'so
 import type { BlockView } from '../../bridge/api.ts'
 import { useApp } from '../context.tsx'
 import { ago, count, credits, dateTime, duration, plural, shortId, si } from '../format.ts'
-import { Badge, Button, Card, Empty, Hash, Skeleton, Stat } from '../parts/basics.tsx'
+import { Badge, Button, Card, Empty, Hash, Note, Skeleton, Stat } from '../parts/basics.tsx'
 import { Segments } from '../parts/fields.tsx'
 import { Icon } from '../parts/Icon.tsx'
 import { Identicon } from '../parts/Identicon.tsx'
 import { Replay } from '../parts/Replay.tsx'
-import { CHECKED } from '../words.ts'
+import { CHECKED, joinedWords } from '../words.ts'
 
 export function Blocks (): JSX.Element {
   const app = useApp()
@@ -32,6 +32,7 @@ function List (): JSX.Element {
         <Stat label="Credits issued" value={credits(app.view.issued)} note={`${credits(app.view.burned)} burned`} tip="Every credit in existence is accounted for; each block checks the sum." />
         <Stat label="Total work" value={`${si(Number(app.view.totalWork))} units`} tip="Cost units of training that stand behind this chain. The chain with the most wins." />
       </dl>
+      <Show when={app.view.joined}>{joined => <Note tone="idle" title="What this tab has checked" testid="joined">{joinedWords(joined())}</Note>}</Show>
       <Card title="Blocks" aside={<Segments label="Which blocks" options={FILTERS} value={filter()} onChange={setFilter} />}>
         <Show when={app.s.blocksLoaded || app.s.blocks.length > 0} fallback={<Skeleton lines={8} />}>
           <Show when={shown().length > 0} fallback={<Empty icon="blocks" title={filter() === 'all' ? 'No block yet' : 'None among the loaded blocks'}>{filter() === 'mine' ? 'Blocks won by your training appear here.' : filter() === 'forks' ? 'A block that lost against another at its height would be listed here.' : 'The first block appears when someone’s training wins a ticket.'}</Empty>}>

@@ -56,7 +56,7 @@ export function Train (): JSX.Element {
 
 function PhaseNote (): JSX.Element {
   const app = useApp()
-  const words = createMemo(() => phaseWords(app.view.phase))
+  const words = createMemo(() => phaseWords(app.view.phase, app.view.joined))
   // A block or two to fetch is everyday business: the pill says so, the page does not jump.
   const settling = (): boolean => { const p = app.view.phase; return (p.phase === 'syncing' || p.phase === 'behind') && p.height > 0 && p.target - p.height <= SETTLING_BLOCKS }
   return (

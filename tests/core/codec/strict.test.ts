@@ -67,6 +67,8 @@ const TYPES: ReadonlyArray<readonly [string, Type<never>, fc.Arbitrary<unknown>]
   ['Status', W.Status, fc.record({ chain: b32, version: uint(16), head: b32, height: uint(32), work: fc.bigInt({ min: 0n, max: (1n << 256n) - 1n }), historyFrom: uint(32) })],
   ['HeadersRequest', W.HeadersRequest, fc.record({ locator: fc.array(b32, { maxLength: 64 }), count: uint(16) })],
   ['HeadersResponse', W.HeadersResponse, fc.record({ headers: fc.array(claim, { maxLength: 3 }) })],
+  ['SnapshotRequest', W.SnapshotRequest, fc.record({ chain: b32 })],
+  ['SnapshotResponse', W.SnapshotResponse, fc.record({ offers: fc.array(fc.record({ height: uint(32), block: b32, infoHash: fc.uint8Array({ minLength: 20, maxLength: 20 }), bytes: uint(32) }), { maxLength: 2 }) })],
   ['BodiesRequest', W.BodiesRequest, fc.record({ hashes: fc.array(b32, { maxLength: 8 }) })],
   ['BodiesResponse', W.BodiesResponse, fc.record({ bodies: fc.array(list(60), { maxLength: 8 }) })],
   ['PayloadRequest', W.PayloadRequest, fc.record({ digest: b32 })],

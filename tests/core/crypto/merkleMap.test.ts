@@ -2,10 +2,11 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { compareBytes, toHex, ZERO32 } from '../../../src/core/codec/ssz.ts'
 import { hash, u32le, u64le } from '../../../src/core/crypto/hash.ts'
-import { MerkleMap } from '../../../src/core/crypto/merkleMap.ts'
+import { MerkleMap, type MerkleValue } from '../../../src/core/crypto/merkleMap.ts'
 
 interface Value { readonly balance: bigint, readonly nonce: number }
-const EMPTY = MerkleMap.empty<Value>({ encode: v => u32le(v.nonce), amount: v => v.balance })
+const KIND: MerkleValue<Value> = { encode: v => u32le(v.nonce), amount: v => v.balance }
+const EMPTY = MerkleMap.empty(KIND)
 
 /** Keys that share long prefixes as often as they differ at once. */
 const key = fc.tuple(fc.uint8Array({ minLength: 32, maxLength: 32 }), fc.integer({ min: 0, max: 32 }))
@@ -33,6 +34,23 @@ function naive (list: readonly Entry[], from = 0): { readonly root: Uint8Array, 
 const build = (list: readonly Entry[]): MerkleMap<Value> => list.reduce((m, [k, v]) => m.set(k, v), EMPTY)
 
 describe('the merkle-sum map', () => {
+  it('is the same built at once from sorted keys, and takes no others', () => {
+    fc.assert(fc.property(entries, list => {
+      const sorted = [...list].sort(([a], [b]) => compareBytes(a, b))
+      const m = MerkleMap.fromSorted(KIND, sorted)
+      const tags: string[] = []
+      m.digestWith((tag, ...parts) => { tags.push(tag); return hash(tag, ...parts) })
+      expect(tags.length).toBe(Math.max(0, 2 * list.length - 1))
+      expect(toHex(m.root)).toBe(toHex(build(list).root))
+      expect([m.size, m.sum]).toEqual([list.length, build(list).sum])
+      expect([...m.entries()]).toEqual(sorted)
+      if (sorted.length > 1) {
+        expect(() => MerkleMap.fromSorted(KIND, [...sorted].reverse())).toThrow('ascend')
+        expect(() => MerkleMap.fromSorted(KIND, [sorted[0], ...sorted])).toThrow('ascend')
+      }
+    }))
+  })
+
   it('has the root, the sum and the size of a naive build', () => {
     fc.assert(fc.property(entries, list => {
       const m = build(list)

@@ -11,6 +11,7 @@ import { recordCount } from '../../../src/core/training/dataset.ts'
 import { Curve } from '../../../src/node/curve.ts'
 import { DatasetStore } from '../../../src/node/datasetStore.ts'
 import { History } from '../../../src/node/history.ts'
+import { LedgerTorrents } from '../../../src/node/ledgerTorrents.ts'
 import { MiningControl } from '../../../src/node/miningControl.ts'
 import type { Log } from '../../../src/node/parts.ts'
 import { Payloads } from '../../../src/node/payloads.ts'
@@ -121,6 +122,48 @@ const condemned: Target = {
     const height = await chain.settledHeight(new Uint8Array(32))
     must(height === undefined || (Number.isInteger(height) && height >= 0 && height < 2 ** 32), 'a height that is none')
     return ids.size > 0 || height !== undefined ? ACCEPTED : 'damaged'
+  }
+}
+
+const joinedRecord = container({ headers: uint(4), signatures: uint(4), height: uint(4), bytes: uint(4) })
+
+const joined: Target = {
+  name: 'stored/joined',
+  max: 64,
+  covers: ['src/core/codec/ssz.ts#decode JoinedRecord'],
+  seeds: () => [serialize(joinedRecord, { headers: 10_000, signatures: 512, height: 9_952, bytes: 10_000_000 })],
+  run: async input => {
+    const disk = new OneValue()
+    disk.value = input
+    const how = await store(disk, new Said()).joined()
+    if (how === undefined) return 'damaged'
+    must(equalBytes(serialize(joinedRecord, how), input), 'what was checked is another')
+    return ACCEPTED
+  }
+}
+
+const keptRecord = list(container({ height: uint(4), block: bytes(32), infoHash: bytes(20), bytes: uint(4) }), 2)
+
+const keptSnapshots: Target = {
+  name: 'stored/snapshots-served',
+  max: 256,
+  covers: ['src/core/codec/ssz.ts#decode KeptRecord'],
+  seeds: rng => [serialize(keptRecord, [1, 2].map(height => ({ height, block: new Uint8Array(32), infoHash: rng.bytes(20), bytes: 9 }))), serialize(keptRecord, [])],
+  run: async input => {
+    const disk = new OneValue()
+    disk.value = input
+    const { kit, tip } = sampleChain()
+    // Every block of this chain has the hash that the seeds name, so that what is read is offered.
+    const torrents = new LedgerTorrents({
+      params: kit.params, chainId: kit.genesis.hash, storage: disk, log: new Said(), synced: () => false,
+      chain: { head: () => tip, metaAt: () => ({ ...tip, hash: new Uint8Array(32) }), on: () => () => {} },
+      network: { handle: async () => () => {} },
+      library: { holds: () => true, share: async () => { throw new Error('nothing is to be shared') }, remove: async () => {} }
+    })
+    await torrents.start()
+    const offers = torrents.offers()
+    must(offers.length <= 2, 'more are served than kept')
+    return offers.length > 0 ? ACCEPTED : 'none'
   }
 }
 
@@ -278,4 +321,4 @@ const payloadKeys: Target = {
   }
 }
 
-export const storedTargets: readonly Target[] = [payloadKeys, header, snapshot, condemned, history, curve, slices, settings, note, snapshotKeys]
+export const storedTargets: readonly Target[] = [payloadKeys, header, snapshot, condemned, history, curve, slices, settings, note, snapshotKeys, joined, keptSnapshots]

@@ -2,7 +2,7 @@
 import { DATA_REGISTERED, type DataRef } from '../../../src/core/codec/jobSpec.ts'
 import { hash } from '../../../src/core/crypto/hash.ts'
 import { merkleLevels, rangeProofFromLevels, verifyRange } from '../../../src/core/crypto/merkle.ts'
-import { decodeLedger, encodeLedger, isConserved, ledgerRoot } from '../../../src/core/ledger/state.ts'
+import { decodeLedger, decodeOutline, encodeLedger, encodeOutline, isConserved, ledgerRoot, outlineOf, outlineRoot } from '../../../src/core/ledger/state.ts'
 import { packChunk, readRecords, newDataset, unpackChunk, recordBytes } from '../../../src/core/training/dataset.ts'
 import { initialState } from '../../../src/core/training/init.ts'
 import type { ModelState } from '../../../src/core/training/modelState.ts'
@@ -10,6 +10,7 @@ import { decodePayload, encodePayload, mergePayloads, type Payload } from '../..
 import { decodeState, stateBytes } from '../../../src/core/training/stateHash.ts'
 import { packZeros, unpackZeros } from '../../../src/core/training/zeroRuns.ts'
 import { sampleChain } from '../sampleChain.ts'
+import { encodeSnapshotFile, readSnapshotFile } from '../../../src/node/ledgerSnapshot.ts'
 import type { Rng } from '../random.ts'
 import { ACCEPTED, must, sameBytes, type Target } from '../target.ts'
 import { TINY_SPEC } from '../tinyModel.ts'
@@ -154,4 +155,36 @@ const ledger: Target = {
   }
 }
 
-export const trainingTargets: readonly Target[] = [payload, state, zeroRuns, chunk, proof, ledger]
+const outline: Target = {
+  name: 'ledger/outline',
+  max: 4 * 1024,
+  covers: ['src/core/ledger/state.ts#decodeOutline', 'src/core/codec/ssz.ts#decode OutlineBytes'],
+  seeds: () => sampleChain().ledgers.map(l => encodeOutline(outlineOf(l))),
+  run: input => {
+    const d = decodeOutline(input)
+    if (!d.ok) return d.error.reason
+    must(sameBytes(encodeOutline(d.value), input), 'an outline encodes otherwise')
+    outlineRoot(d.value)
+    return ACCEPTED
+  }
+}
+
+const snapshotFile: Target = {
+  name: 'ledger/snapshot-file',
+  max: 16 * 1024,
+  covers: ['src/core/codec/ssz.ts#decode SnapshotFile'],
+  seeds: () => {
+    const { tip } = sampleChain()
+    return [encodeSnapshotFile(tip, 1)!, encodeSnapshotFile(tip, 3)!]
+  },
+  run: input => {
+    const { kit, tip } = sampleChain()
+    const r = readSnapshotFile(input, tip, 3, kit.genesis.ledger)
+    if (!r.ok) return r.reason
+    must(sameBytes(ledgerRoot(r.ledgers[0]), tip.header.template.stateRoot), 'another ledger is taken')
+    must(sameBytes(encodeSnapshotFile(tip, 3)!, input), 'another file is taken')
+    return ACCEPTED
+  }
+}
+
+export const trainingTargets: readonly Target[] = [payload, state, zeroRuns, chunk, proof, ledger, outline, snapshotFile]

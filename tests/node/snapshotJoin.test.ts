@@ -1,0 +1,288 @@
+import { afterEach, describe, expect, it } from 'vitest'
+import { fromHex, toHex } from '../../src/core/codec/ssz.ts'
+import { type SnapshotOffer, SnapshotRequest, SnapshotResponse } from '../../src/core/codec/wire.ts'
+import type { BlockMeta } from '../../src/core/consensus/chain.ts'
+import { account, encodeLedger, type LedgerState, withAccount } from '../../src/core/ledger/state.ts'
+import { Backfill } from '../../src/node/backfill.ts'
+import { ledgerLookBack } from '../../src/node/chain.ts'
+import { encodeSnapshotFile, MAX_SNAPSHOT_FILE_BYTES, readSnapshotFile, SnapshotFile } from '../../src/node/ledgerSnapshot.ts'
+import { LedgerTorrents, SNAPSHOT_PROTOCOL, snapshotDepth, snapshotName } from '../../src/node/ledgerTorrents.ts'
+import { Library } from '../../src/node/library.ts'
+import { Refusals } from '../../src/node/refusals.ts'
+import { SnapshotJoin } from '../../src/node/snapshotJoin.ts'
+import { Sync } from '../../src/node/sync.ts'
+import { createMemoryHub } from '../../src/net/memory.ts'
+import { MemorySwarmHub } from '../../src/net/swarm/memory.ts'
+import type { Network } from '../../src/ports/network.ts'
+import { MemoryDisk, MemoryStorage } from '../../src/storage/memory.ts'
+import { ChainKit, keyPair, type Mined } from '../core/chainKit.ts'
+import { kitTime, ManualClock, rig, type Rig } from './chainRig.ts'
+import { keyOf } from './libraryRig.ts'
+
+const kit = new ChainKit({ ...new ChainKit().params, historyBlocks: 48, joinReplayBlocks: 8 }, { trusting: true })
+const BLOCKS = 250
+/** Newest multiple of 32 that is twice the join window below the head. */
+const HEIGHT = 224
+const random = { bytes: (n: number): Uint8Array => Uint8Array.from({ length: n }, (_, i) => (i * 91 + 17) & 255) }
+
+let chain: Mined[] | undefined
+
+/** Made once: money moves between three accounts, and one that never spends. */
+function blocks (): Mined[] {
+  if (chain !== undefined) return chain
+  chain = []
+  let tip: BlockMeta = kit.genesis
+  for (let i = 0; i < BLOCKS; i++) {
+    const transactions = i > 20 && i % 5 === 0 ? [kit.transfer(tip, keyPair(1), keyPair(10 + i).key, 5_000n)] : []
+    chain.push(kit.mine(tip, { miner: keyPair(1 + i % 3), payee: keyPair(1).key, transactions }))
+    tip = chain[i].meta
+  }
+  return chain
+}
+
+interface World { readonly clock: ManualClock, readonly hub: ReturnType<typeof createMemoryHub>, readonly swarms: MemorySwarmHub, readonly stops: Array<() => Promise<void>> }
+interface SnapNode extends Rig { readonly network: Network, readonly library: Library, readonly torrents: LedgerTorrents, readonly sync: Sync, readonly blame: Refusals, readonly disk: MemoryDisk }
+
+let w: World = world()
+function world (): World {
+  const clock = new ManualClock(kitTime(kit, 500))
+  return { clock, hub: createMemoryHub({ clock, latencyMs: 5 }), swarms: new MemorySwarmHub({ clock }), stops: [] }
+}
+const open = (): void => { w = world() }
+afterEach(async () => { for (const stop of w.stops.splice(0)) await stop() })
+
+async function node (id: string, o: { readonly disk?: MemoryDisk, readonly held?: readonly Mined[], readonly snapshots?: boolean } = {}): Promise<SnapNode> {
+  const network = w.hub.join(id)
+  const { clock } = w
+  const disk = o.disk ?? new MemoryDisk()
+  const storage = new MemoryStorage(disk)
+  const r = rig({ kit, clock, storage, blame: log => new Refusals({ clock, network, log }) })
+  const blame = r.blame as Refusals
+  const { params } = kit
+  await r.chain.loadFromStorage()
+  const swarm = w.swarms.join(id)
+  const library = new Library({
+    chain: kit.genesis.hash, key: keyOf(id), epochBlocks: params.epochBlocks, network, swarm, storage, signatures: r.signatures, clock, random, blame, log: r.log,
+    self: () => id, height: () => r.chain.head().height, block: height => r.chain.metaAt(height), synced: () => true, trackers: []
+  })
+  const torrents: LedgerTorrents = new LedgerTorrents({ params, chainId: kit.genesis.hash, chain: r.chain, library, network, storage, log: r.log, synced: () => !sync.unproved() && sync.progress() === undefined })
+  const snapshots = new SnapshotJoin({ params, chainId: kit.genesis.hash, empty: kit.genesis.ledger, network, library, signatures: r.signatures, random, clock, blame, log: r.log })
+  const sync: Sync = new Sync({
+    params, clock, random, network, chain: r.chain, store: r.store, blame, log: r.log, historyFrom: () => 0,
+    backfill: new Backfill({ chain: r.chain, replay: r.replay, log: r.log }), snapshots: o.snapshots === false ? undefined : snapshots, onJoined: offer => { void torrents.keep(offer) }
+  })
+  for (const { block } of o.held ?? []) {
+    const added = await r.chain.submitAs(block, { mode: 'own' })
+    if (added.status !== 'added') throw new Error(JSON.stringify(added))
+  }
+  await library.start()
+  await torrents.start()
+  await sync.start()
+  w.stops.push(async () => {
+    torrents.stop()
+    await sync.stop()
+    await library.stop()
+  })
+  return { ...r, network, library, torrents, sync, blame, disk }
+}
+
+async function until (what: string, holds: () => boolean, ms = 120_000): Promise<void> {
+  for (let t = 0; t < ms && !holds(); t += 250) {
+    await w.clock.advance(250)
+    await new Promise(resolve => { setImmediate(resolve) })
+  }
+  if (!holds()) throw new Error(`${what} did not happen`)
+}
+
+const head = (n: Rig): number => n.chain.head().height
+/** Holds the whole chain and serves its ledger. */
+async function seeder (id: string): Promise<SnapNode> {
+  const n = await node(id, { held: blocks() })
+  await until(`${id} shares`, () => n.torrents.offers().length > 0)
+  return n
+}
+const synced = (n: SnapNode) => (): boolean => head(n) === BLOCKS && !n.sync.unproved() && n.sync.progress() === undefined
+const reasons = (n: SnapNode): string[] => n.log.entries(500).filter(e => e.area === 'refused').map(e => e.text)
+const logged = (n: SnapNode, text: string): boolean => n.log.entries(500).some(e => e.text.includes(text))
+
+/** A peer that serves the right chain and what the test wants for a ledger. */
+async function cheat (id: string, file: (right: Uint8Array) => Uint8Array | undefined, offer: (o: SnapshotOffer) => SnapshotOffer = o => o): Promise<SnapNode> {
+  const n = await node(id, { held: blocks().slice(0, 1) })
+  n.torrents.stop()
+  for (const { block } of blocks().slice(1)) await n.chain.submitAs(block, { mode: 'own' })
+  const meta = blocks()[HEIGHT - 1].meta
+  const bytes = file(encodeSnapshotFile(meta, ledgerLookBack(kit.params))!)
+  let infoHash = 'ab'.repeat(20)
+  if (bytes !== undefined) {
+    const name = snapshotName(HEIGHT, meta.hash)
+    const shared = await n.library.share([new File([bytes as BlobPart], name)], { name, kind: 'snapshot', licence: '', about: '', parents: [] })
+    if (!shared.ok) throw new Error(JSON.stringify(shared.errors))
+    infoHash = shared.value.infoHash
+  }
+  const said = offer({ height: HEIGHT, block: meta.hash, infoHash: fromHex(infoHash, 20)!, bytes: bytes?.length ?? 1000 })
+  await n.network.handle(SNAPSHOT_PROTOCOL, { maxRequestBytes: 100, maxResponseBytes: 1000, perPeerPerSecond: 10 }, async () => SnapshotResponse.serialize({ offers: [said] }))
+  return n
+}
+
+/** The file with one grain moved from one account to another: in order, and nothing is lost. */
+function withOneGrainMoved (file: Uint8Array): Uint8Array {
+  const { before } = SnapshotFile.deserialize(file)
+  const { ledger } = blocks()[HEIGHT - 1].meta
+  const [[a], [b]] = [...ledger.accounts.entries()]
+  const moved = [[a, -1n], [b, 1n]] as const
+  const forged = moved.reduce<LedgerState>((l, [key, by]) => withAccount(l, key, { ...account(l, key), balance: account(l, key).balance + by }), ledger)
+  return SnapshotFile.serialize({ ledger: encodeLedger(forged), before })
+}
+
+describe('the file of a ledger', () => {
+  const lookBack = ledgerLookBack(kit.params)
+  const meta = (): BlockMeta => blocks()[HEIGHT - 1].meta
+  const read = (bytes: Uint8Array, of: BlockMeta = meta()): string => {
+    const r = readSnapshotFile(bytes, of, lookBack, kit.genesis.ledger)
+    return r.ok ? 'right' : r.reason
+  }
+
+  it('is taken for the block it is of and for no other', () => {
+    const file = encodeSnapshotFile(meta(), lookBack)!
+    expect(read(file)).toBe('right')
+    expect(read(file, blocks()[HEIGHT].meta)).toBe('snapshot-height')
+    expect(read(withOneGrainMoved(file))).toBe('snapshot-root')
+    expect(read(file.subarray(0, file.length - 1))).toBe('snapshot-before')
+    expect(read(file.subarray(0, 100))).toBe('snapshot-malformed')
+    expect(read(new Uint8Array(0))).toBe('snapshot-malformed')
+  })
+
+  it('is refused with outlines of other blocks, or with more or fewer of them', () => {
+    const { ledger, before } = SnapshotFile.deserialize(encodeSnapshotFile(meta(), lookBack)!)
+    expect(read(SnapshotFile.serialize({ ledger, before: before.slice(1) }))).toBe('snapshot-before')
+    expect(read(SnapshotFile.serialize({ ledger, before: [...before, before[0]] }))).toBe('snapshot-before')
+    expect(read(SnapshotFile.serialize({ ledger, before: [...before.slice(1), before[0]] }))).toBe('snapshot-before')
+    expect(read(SnapshotFile.serialize({ ledger, before: before.map(b => Uint8Array.from(b, (x, i) => i === 40 ? x ^ 1 : x)) }))).toBe('snapshot-before')
+  })
+
+  it('is the same whoever makes it, and not made where the ledgers before it are not whole', () => {
+    const other: BlockMeta = { ...meta(), ledger: { ...meta().ledger } }
+    expect(toHex(encodeSnapshotFile(other, lookBack)!)).toBe(toHex(encodeSnapshotFile(meta(), lookBack)!))
+    const parent = { ...meta().parent!, ledger: { ...meta().parent!.ledger, accounts: kit.genesis.ledger.accounts } }
+    expect(encodeSnapshotFile({ ...meta(), parent }, lookBack)).toBeUndefined()
+  })
+})
+
+describe('a tab that joins a long chain', () => {
+  it('goes on from a ledger that several peers serve as one torrent, redoes the newest blocks, and serves it on', async () => {
+    open()
+    const [a, b] = [await seeder('a'), await seeder('b')]
+    expect(a.torrents.offers()).toEqual(b.torrents.offers())
+    expect(a.torrents.offers()[0].height).toBe(HEIGHT)
+    expect(HEIGHT).toBeLessThanOrEqual(BLOCKS - snapshotDepth(kit.params))
+    const fresh = await node('fresh')
+    await until('fresh is in sync', synced(fresh))
+    expect(toHex(fresh.chain.head().hash)).toBe(toHex(a.chain.head().hash))
+    expect(fresh.chain.joined()).toEqual({ headers: BLOCKS, signatures: expect.any(Number), height: HEIGHT, bytes: a.torrents.offers()[0].bytes })
+    expect(fresh.chain.joined()!.signatures).toBeGreaterThan(50)
+    // Applied from the snapshot on; redone at least as many as the window has.
+    expect(fresh.chain.baseHeight()).toBe(HEIGHT)
+    const redone = new Set(fresh.replay.replayed)
+    for (const { meta } of blocks().slice(-kit.params.joinReplayBlocks)) expect(redone.has(toHex(meta.hash))).toBe(true)
+    expect(account(fresh.chain.head().ledger, keyPair(1).key)).toEqual(account(a.chain.head().ledger, keyPair(1).key))
+    // And others may have it of this tab.
+    await until('fresh offers it', () => fresh.torrents.offers().length === 1)
+    expect(reasons(fresh)).toEqual([])
+
+    await fresh.store.idle()
+    expect((await fresh.store.settledHeaders(1, HEIGHT)).length).toBeGreaterThanOrEqual(HEIGHT - 1)
+    const again = rig({ kit, clock: w.clock, storage: new MemoryStorage(fresh.disk) })
+    await again.chain.loadFromStorage()
+    expect(toHex(again.chain.head().hash)).toBe(toHex(a.chain.head().hash))
+    expect(again.chain.joined()).toEqual(fresh.chain.joined())
+    // The next block stands on it.
+    const next = kit.mine(blocks()[BLOCKS - 1].meta)
+    expect((await again.chain.submit(next.block)).status).toBe('added')
+    expect((await fresh.chain.submit(next.block)).status).toBe('added')
+  }, 60_000)
+
+  it('refuses by name who serves a ledger with one balance changed, and joins by another peer', async () => {
+    open()
+    await cheat('liar', withOneGrainMoved)
+    const fresh = await node('fresh')
+    await until('the liar is named', () => reasons(fresh).some(r => r.includes('snapshot-root')))
+    expect((await fresh.network.status()).banned.map(b => b.id)).toEqual(['liar'])
+    expect(fresh.library.view().items).toEqual([])
+    expect(head(fresh)).toBeLessThan(HEIGHT)
+    await seeder('honest')
+    await until('fresh is in sync', synced(fresh))
+    expect(fresh.chain.joined()?.height).toBe(HEIGHT)
+  }, 60_000)
+
+  it('tries the next ledger where the first is a lie', async () => {
+    open()
+    await cheat('liar', withOneGrainMoved)
+    await cheat('liar2', withOneGrainMoved)
+    await seeder('honest')
+    const fresh = await node('fresh')
+    await until('fresh is in sync', synced(fresh))
+    expect(fresh.chain.joined()?.height).toBe(HEIGHT)
+    expect((await fresh.network.status()).banned.map(b => b.id).sort()).toEqual(['liar', 'liar2'])
+  }, 60_000)
+
+  it.each([
+    ['another size than it has', (o: SnapshotOffer) => ({ ...o, bytes: o.bytes + 1 })],
+    ['a size that no ledger can have', (o: SnapshotOffer) => ({ ...o, bytes: MAX_SNAPSHOT_FILE_BYTES + 1 })],
+    ['a size of nothing', (o: SnapshotOffer) => ({ ...o, bytes: 0 })]
+  ])('refuses who promises %s, before any of it is fetched', async (_, change) => {
+    open()
+    await cheat('liar', right => right, change)
+    const fresh = await node('fresh')
+    await until('the liar is named', () => reasons(fresh).some(r => r.includes('snapshot-size')))
+    expect((await fresh.network.status()).banned.map(b => b.id)).toEqual(['liar'])
+    expect(fresh.library.view().items).toEqual([])
+  }, 60_000)
+
+  it('does not go on from the ledger of a block that is not on the chain, and applies the blocks instead', async () => {
+    open()
+    const other = kit.mine(blocks()[HEIGHT - 2].meta, { miner: keyPair(9) })
+    await cheat('odd', right => right, o => ({ ...o, block: other.meta.hash }))
+    const fresh = await node('fresh')
+    await until('fresh is in sync', synced(fresh))
+    expect(logged(fresh, 'not on the chain')).toBe(true)
+    expect(fresh.chain.joined()).toBeUndefined()
+    expect(fresh.chain.baseHeight()).toBeLessThan(HEIGHT)
+    expect((await fresh.network.status()).banned).toEqual([])
+  }, 60_000)
+
+  it('gives up a ledger whose bytes do not come, and applies the blocks instead', async () => {
+    open()
+    await cheat('miser', () => undefined)
+    const fresh = await node('fresh')
+    await until('fresh is in sync', synced(fresh))
+    expect(logged(fresh, 'not to be had (withheld)')).toBe(true)
+    expect(fresh.chain.joined()).toBeUndefined()
+    expect(fresh.library.view().items).toEqual([])
+  }, 60_000)
+
+  it('goes back to where it was if a block above the ledger proves wrong', async () => {
+    open()
+    await seeder('a')
+    const fresh = await node('fresh')
+    fresh.replay.wrong.add(toHex(blocks()[BLOCKS - 4].meta.hash))
+    await until('it is dropped', () => logged(fresh, 'is dropped'))
+    expect(head(fresh)).toBe(0)
+    expect(fresh.chain.joined()).toBeUndefined()
+    expect(fresh.torrents.offers()).toEqual([])
+  }, 60_000)
+
+  it('serves nothing of a chain it has not proved', async () => {
+    open()
+    await seeder('a')
+    const fresh = await node('fresh')
+    fresh.replay.gate = new Promise(() => {})
+    await until('it has gone on from the ledger', () => fresh.chain.baseHeight() === HEIGHT)
+    await w.clock.advance(1_000)
+    expect(fresh.chain.redone().height).toBe(0)
+    const other = w.hub.join('other')
+    await w.clock.advance(1_000)
+    const asked = other.request('fresh', SNAPSHOT_PROTOCOL, SnapshotRequest.serialize({ chain: kit.genesis.hash }), { timeoutMs: 2_000, maxResponseBytes: 1_000 })
+    await w.clock.advance(3_000)
+    expect((await asked).length).toBe(0)
+  }, 60_000)
+})
