@@ -34,9 +34,9 @@ const SLOW_AGAIN_MS = 10 * 60_000
 export const SHARED_FAULTS_MAX = 3
 export const FAULT_MS = 30 * 60_000
 const NAMES_KEPT = 256
+const OBTAIN_MS = 100
 /** Others that follow a set, below which those are asked too who have not shown that they hold it. */
 export const ENOUGH_OTHERS = 4
-const OBTAIN_MS = 100
 
 export interface LibraryDeps {
   readonly chain: Uint8Array
