@@ -61,7 +61,7 @@ export class SnapshotJoin {
   readonly #d: SnapshotJoinDeps
 
   /** What most peers offer, fetched while the headers still come. */
-  #early: { readonly infoHash: string, readonly got: Promise<Obtained> } | undefined
+  #early: { readonly name: string, readonly infoHash: string, readonly got: Promise<Obtained> } | undefined
 
   constructor (d: SnapshotJoinDeps) { this.#d = d }
 
@@ -84,7 +84,7 @@ export class SnapshotJoin {
     }
     const [best] = [...counts.values()].sort((a, b) => b.peers.length - a.peers.length || b.offer.height - a.offer.height)
     if (best === undefined || this.#early !== undefined) return
-    this.#early = { infoHash: toHex(best.offer.infoHash), got: this.#obtain(best.offer, best.peers, leftMs) }
+    this.#early = { name: offerName(best.offer), infoHash: toHex(best.offer.infoHash), got: this.#obtain(best.offer, best.peers, leftMs) }
   }
 
   async #obtain (offer: SnapshotOffer, peers: readonly PeerId[], leftMs: () => number): Promise<Obtained> {
@@ -119,8 +119,10 @@ export class SnapshotJoin {
     for (const c of tried) {
       if (this.#d.clock.now() - startedAt > TRIES_MS) return undefined
       const { offer, header } = c
-      const infoHash = toHex(offer.infoHash)
-      const got = await (this.#early?.infoHash === infoHash ? this.#early.got : this.#obtain(offer, c.peers, leftMs))
+      const early = this.#early?.infoHash === toHex(offer.infoHash) ? this.#early : undefined
+      // Of one torrent others may have said something else: that is theirs, and over before it is tried again.
+      const ahead = await early?.got
+      const got = ahead !== undefined && early?.name === offerName(offer) ? ahead : await this.#obtain(offer, c.peers, leftMs)
       if (!got.ok) {
         // Its size is what they said themselves; that it does not come may be anybody's fault.
         if (got.reason === 'size') this.#refuse(c, 'snapshot-size', got.detail)

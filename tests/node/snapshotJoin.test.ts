@@ -14,6 +14,7 @@ import { Sync } from '../../src/node/sync.ts'
 import { createMemoryHub } from '../../src/net/memory.ts'
 import { MemorySwarmHub } from '../../src/net/swarm/memory.ts'
 import type { Network } from '../../src/ports/network.ts'
+import type { Storage, StorageOp } from '../../src/ports/storage.ts'
 import { MemoryDisk, MemoryStorage } from '../../src/storage/memory.ts'
 import { ChainKit, keyPair, type Mined } from '../core/chainKit.ts'
 import { kitTime, ManualClock, rig, type Rig } from './chainRig.ts'
@@ -51,11 +52,11 @@ function world (): World {
 const open = (): void => { w = world() }
 afterEach(async () => { for (const stop of w.stops.splice(0)) await stop() })
 
-async function node (id: string, o: { readonly disk?: MemoryDisk, readonly held?: readonly Mined[], readonly snapshots?: boolean } = {}): Promise<SnapNode> {
+async function node (id: string, o: { readonly disk?: MemoryDisk, readonly storage?: Storage, readonly held?: readonly Mined[], readonly snapshots?: boolean } = {}): Promise<SnapNode> {
   const network = w.hub.join(id)
   const { clock } = w
   const disk = o.disk ?? new MemoryDisk()
-  const storage = new MemoryStorage(disk)
+  const storage = o.storage ?? new MemoryStorage(disk)
   const r = rig({ kit, clock, storage, blame: log => new Refusals({ clock, network, log }) })
   const blame = r.blame as Refusals
   const { params } = kit
@@ -238,6 +239,17 @@ describe('a tab that joins a long chain', () => {
     expect(fresh.library.view().items).toEqual([])
   }, 60_000)
 
+  it('blames nobody for what others say of the size of his torrent', async () => {
+    open()
+    await cheat('liar', right => right, o => ({ ...o, bytes: o.bytes + 1 }))
+    await cheat('liar2', right => right, o => ({ ...o, bytes: o.bytes + 1 }))
+    await seeder('honest')
+    const fresh = await node('fresh')
+    await until('fresh is in sync', synced(fresh))
+    expect((await fresh.network.status()).banned.map(b => b.id).sort()).toEqual(['liar', 'liar2'])
+    expect(fresh.chain.joined()?.height).toBe(HEIGHT)
+  }, 60_000)
+
   it('does not go on from the ledger of a block that is not on the chain, and applies the blocks instead', async () => {
     open()
     const other = kit.mine(blocks()[HEIGHT - 2].meta, { miner: keyPair(9) })
@@ -259,6 +271,52 @@ describe('a tab that joins a long chain', () => {
     expect(fresh.chain.joined()).toBeUndefined()
     expect(fresh.library.view().items).toEqual([])
   }, 60_000)
+
+  describe('whose disk has an older chain comes back after a death at any commit', () => {
+    const OLD = 50
+    /** Every commit there was. */
+    class Journal extends MemoryStorage {
+      readonly commits: Array<readonly StorageOp[]> = []
+      override async commit (ops: readonly StorageOp[]): Promise<void> {
+        await super.commit(ops)
+        this.commits.push(ops.map(op => op.op === 'put' ? { ...op, value: op.value.slice() } : op))
+      }
+    }
+
+    it.each([['of the same', 0], ['of a fork', 6]])('%s', async (_, own) => {
+      open()
+      await seeder('a')
+      const storage = new Journal()
+      const before = blocks().slice(0, OLD - own)
+      for (let i = 0; i < own; i++) before.push(kit.mine(before[before.length - 1].meta, { miner: keyPair(7) }))
+      const fresh = await node('fresh', { storage, held: before })
+      await fresh.store.idle()
+      const had = storage.commits.length
+      await until('fresh is in sync', synced(fresh))
+      await fresh.store.idle()
+      expect(fresh.chain.joined()?.height).toBe(HEIGHT)
+      const [oldHead, newHead] = [toHex(before[OLD - 1].meta.hash), toHex(blocks()[BLOCKS - 1].meta.hash)]
+      const disk = new MemoryDisk()
+      let atNew = 0
+      for (const [i, ops] of storage.commits.entries()) {
+        disk.apply(ops)
+        if (i < had || ops.every(o => o.store === 'library')) continue
+        const image = new MemoryDisk()
+        for (const earlier of storage.commits.slice(0, i + 1)) image.apply(earlier)
+        const again = rig({ kit, clock: w.clock, storage: new MemoryStorage(image) })
+        const { problem } = await again.chain.loadFromStorage()
+        await again.store.idle()
+        expect(problem).toBeUndefined()
+        const isNew = again.chain.joined() !== undefined
+        expect(toHex(again.chain.head().hash), `after commit ${i}`).toBe(isNew ? newHead : oldHead)
+        if (isNew) expect((await again.store.settledHeaders(1, HEIGHT)).length, `after commit ${i}`).toBeGreaterThanOrEqual(HEIGHT - 1)
+        else expect(await again.store.body(OLD - 1, toHex(before[OLD - 2].meta.hash))).toBeDefined()
+        if (isNew) atNew++
+        else expect(atNew).toBe(0)
+      }
+      expect(atNew).toBeGreaterThan(0)
+    }, 120_000)
+  })
 
   it('goes back to where it was if a block above the ledger proves wrong', async () => {
     open()
