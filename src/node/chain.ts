@@ -10,12 +10,12 @@
  */
 import { toHex } from '../core/codec/ssz.ts'
 import { type Block, Body, type Claim } from '../core/codec/wire.ts'
-import { BLOCK_RULES, type BlockRules } from '../core/consensus/apply.ts'
+import { BLOCK_RULES, type BlockRules, checkBodySize } from '../core/consensus/apply.ts'
 import type { BlockMeta, HeaderMeta } from '../core/consensus/chain.ts'
 import { condemnsHash, HEADER_REASONS, invalid, type Refusal, refusal } from '../core/consensus/refusal.ts'
 import { bodyRoot, claimId, ticket } from '../core/crypto/ids.ts'
 import { ledgerRoot } from '../core/ledger/state.ts'
-import { type ChainParams, MAX_BODY_BYTES } from '../core/params.ts'
+import { type ChainParams } from '../core/params.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { PeerId } from '../ports/network.ts'
 import { Emitter } from './emitter.ts'
@@ -192,7 +192,8 @@ export class Chain implements ChainService {
     const { template } = block.header
     const parentKey = toHex(template.parent)
     const size = Body.value_serializedSize(block.body)
-    if (size > MAX_BODY_BYTES) return this.#refuse(block, how, name, invalid('body-size', `${size} bytes, at most ${MAX_BODY_BYTES}`))
+    const tooLarge = checkBodySize(block.body)
+    if (tooLarge !== undefined) return this.#refuse(block, how, name, tooLarge)
     const parentRun = this.#inFlightById.get(parentKey)
     if (parentRun !== undefined) {
       if (this.#waitingForParent >= WAITING_FOR_PARENT) return this.#hold(this.#orphans, block, how, name, orphan('its parent is being verified'), size)

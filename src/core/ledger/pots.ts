@@ -79,6 +79,8 @@ export function halved (seeders: Seeding['seeders']): Seeding['seeders'] {
   return next
 }
 
+export const seedingFitsReaders = (s: Seeding): boolean => s.setAside.size <= MAX_POTS && s.redeemable.size <= MAX_POTS && s.seeders.size <= MAX_SEEDERS
+
 const potRows = (pots: MerkleMap<Pot>): Array<{ key: Uint8Array, left: bigint, paid: Paid[] }> =>
   Array.from(pots.entries(), ([key, p]) => ({ key, left: p.left, paid: [...p.paid] }))
 
