@@ -348,10 +348,12 @@ export class Chain implements ChainService {
     this.#condemned.add(id)
     this.#store.condemned(this.#condemned)
     this.#log.warn('chain', `contribution ${id.slice(0, 8)} is wrong: ${detail}`)
-    const carriers = [...this.#tree.nodes()].filter((n) => n.body !== undefined && carries(n.body, id))
-    for (const n of carriers.sort((a, b) => a.meta.height - b.meta.height)) {
-      this.#remove(n, invalid('contribution-wrong', `seals contribution ${id.slice(0, 16)}: ${detail}`))
-    }
+    this.#removeCarriers(`seals contribution ${id.slice(0, 16)}: ${detail}`)
+  }
+
+  #removeCarriers (why: string): void {
+    const carriers = [...this.#tree.nodes()].filter((n) => n.body !== undefined && carries(n.body, this.#condemned))
+    for (const n of carriers.sort((a, b) => a.meta.height - b.meta.height)) this.#remove(n, invalid('contribution-wrong', why))
   }
 
   /**
@@ -405,6 +407,7 @@ export class Chain implements ChainService {
     this.#tree = a.before
     const head = this.#tree.head.meta
     this.#events.emit('head', { head, removed, added: records(mainAbove(this.#tree, a.fork)) })
+    this.#removeCarriers('seals a contribution that was proved wrong meanwhile')
   }
 
   /** This block and what stands on it is not believed any more; it may come again. */
@@ -565,6 +568,6 @@ const orphan = (detail: string): Refusal => refusal('orphan', 'header-parent', d
 const short = (hash: Uint8Array): string => toHex(hash.subarray(0, 4))
 const place = (n: TreeNode): Place => ({ height: n.meta.height, key: n.key })
 
-function carries (body: Body, contribution: Hex): boolean {
-  return body.seals.some((s) => s.seal.contributions.some((c) => toHex(claimId(c)) === contribution))
+function carries (body: Body, contributions: ReadonlySet<Hex>): boolean {
+  return body.seals.some((s) => s.seal.contributions.some((c) => contributions.has(toHex(claimId(c)))))
 }
