@@ -322,6 +322,16 @@ export interface SwarmPeerView {
   readonly receiptsOut: number
   /** We do not serve it now: it gave too little, or others come first. */
   readonly choked: boolean
+  /** Checks that it holds what it says to hold; absent where there was none. */
+  readonly hosting?: HostingView
+}
+
+/** Pieces asked for by lot of those who say that they have all of a set. */
+export interface HostingView {
+  readonly passed: number
+  readonly tried: number
+  /** Claims that were not shown to be true and have not been since: 0 or 1 of one peer. */
+  readonly unproven: number
 }
 
 /** found: heard of, nothing of it is here. */
@@ -344,6 +354,7 @@ export interface LibraryItem {
   readonly state: LibraryState
   /** What went wrong and what to do about it. */
   readonly problem?: string
+  /** Others that have all of it, and are not known not to. */
   readonly seeders: number
   readonly leechers: number
   readonly down: number
@@ -351,6 +362,8 @@ export interface LibraryItem {
   readonly downPerSecond: number
   readonly upPerSecond: number
   readonly peers: readonly SwarmPeerView[]
+  /** Of all that announce it now. */
+  readonly hosting: HostingView
   readonly magnet: string
   readonly addedAt: number
 }

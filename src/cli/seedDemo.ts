@@ -33,6 +33,9 @@ export interface SeedVerdict {
   /** Pieces of the corrupting peer that were fetched until it was banned. */
   readonly badPieces: number
   readonly corruptorBanned: boolean
+  /** Pieces by lot that the seeder was shown by those who have all of the first file, and claims that were not shown to be true. */
+  readonly hostingPassed: number
+  readonly hostingUnproven: number
   /** Largest renderer process, MB; null where the platform does not tell. */
   readonly tabMBMax: number | null
   readonly ok: boolean
@@ -282,9 +285,17 @@ export async function runSeedDemo (o: SeedOptions, browser: Browser): Promise<Se
   expect(banned !== undefined && refused === 1, `${refused} bad pieces until the ban`)
   if (whole([await victim.item(third)])) expect(await victim.sha256(third) === sha256Of(2001, 4 * MB), 'a corrupted file was taken')
 
+  // 4. Meanwhile the seeder has asked the leechers to show what they say to hold.
+  const hosting = await until('the seeder is shown a piece by lot', 60_000, async () => {
+    const h = (await seeder.item(infoHash))?.hosting
+    return h !== undefined && h.passed > 0 ? h : undefined
+  }).catch((e: unknown) => { failures.push((e as Error).message); return undefined })
+  log(`the seeder was shown ${hosting?.passed ?? 0} of ${hosting?.tried ?? 0} pieces by lot`)
+  expect(hosting?.unproven === 0, 'an honest tab is said not to hold what it holds')
+
   return {
     leechers: o.leechers, bytes: o.bytes, seconds, aggregateMBps: o.bytes * o.leechers / MB / seconds, shareAmongLeechers,
     receiptsEqualBytes: ledger.equal, receiptBytes: ledger.bytes, sha256Equal, seederLeftAt, secondSeederFinished, hadBeforeReload, hadAfterReload,
-    badPieces: refused, corruptorBanned: banned !== undefined, tabMBMax, ok: failures.length === 0, failures
+    badPieces: refused, corruptorBanned: banned !== undefined, hostingPassed: hosting?.passed ?? 0, hostingUnproven: hosting?.unproven ?? 0, tabMBMax, ok: failures.length === 0, failures
   }
 }

@@ -9,11 +9,13 @@ import { fromHex } from '../core/codec/ssz.ts'
 import { parseMagnet } from '../core/torrent/magnet.ts'
 import { decodeMetainfo, type Metainfo, torrentWithTracker, wrapInfo } from '../core/torrent/metainfo.ts'
 import { utf8Bytes } from '../core/training/utf8.ts'
-import type { Clock } from '../ports/clock.ts'
+import type { Clock, Random } from '../ports/clock.ts'
 import type { Network, PeerId } from '../ports/network.ts'
 import type { Signatures } from '../ports/signatures.ts'
 import type { Storage } from '../ports/storage.ts'
 import { type InfoHash, type Swarm, SwarmError, type SwarmEvent, type SwarmItem, type SwarmStatus } from '../ports/swarm.ts'
+import { Hosting } from './hosting.ts'
+import type { HostingBlock } from './hostingAnswers.ts'
 import { writeNote } from './libraryNotes.ts'
 import { BUDGET_MAX, BUDGET_MIN, DEFAULT_SETTINGS, type ItemRecord, LibraryStore, LIMIT_MAX, SET_ASIDE_MAX, settingsOf } from './libraryStore.ts'
 import { LibraryTable } from './libraryTable.ts'
@@ -33,6 +35,8 @@ export const SHARED_FAULTS_MAX = 3
 export const FAULT_MS = 30 * 60_000
 const NAMES_KEPT = 256
 const OBTAIN_MS = 100
+/** Others that follow a set, below which those are asked too who have not shown that they hold it. */
+export const ENOUGH_OTHERS = 4
 
 export interface LibraryDeps {
   readonly chain: Uint8Array
@@ -44,10 +48,13 @@ export interface LibraryDeps {
   readonly storage: Storage
   readonly signatures: Signatures
   readonly clock: Clock
+  readonly random: Random
   readonly blame: Pick<Blame, 'refuse'>
   readonly log: Log
   readonly self: () => PeerId
   readonly height: () => number
+  /** Of the main chain, while kept. */
+  readonly block: (height: number) => HostingBlock | undefined
   readonly synced: () => boolean
   /** Named in magnet links and .torrent files, for other clients. */
   readonly trackers: readonly string[]
@@ -82,6 +89,7 @@ export class Library {
   readonly #store: LibraryStore
   readonly #table: LibraryTable
   readonly #receipts: Receipts
+  readonly #hosting: Hosting
   readonly #listeners = new Set<() => void>()
   readonly #banned = new Map<PeerId, string>()
   /** When a peer had a part in a bad piece. */
@@ -107,6 +115,13 @@ export class Library {
       onChange: infoHash => { this.#connect(infoHash); this.#changed() }
     })
     this.#receipts = new Receipts({ ...d, store: this.#store })
+    this.#hosting = new Hosting({
+      ...d,
+      served: infoHash => this.#entries.get(infoHash)?.metainfo,
+      whole: () => [...this.#entries].flatMap(([infoHash, { live, metainfo }]) => live?.state === 'complete' && metainfo !== undefined ? [{ infoHash, metainfo }] : []),
+      holders: infoHash => this.#table.holders(infoHash),
+      onChange: infoHash => { this.#connect(infoHash); this.#changed() }
+    })
   }
 
   async start (): Promise<void> {
@@ -114,6 +129,7 @@ export class Library {
     this.#settings = settings
     this.#off = await this.#d.swarm.onEvent(e => { this.#onEvent(e).catch((error: unknown) => { this.#failed(error) }) })
     await this.#table.start()
+    await this.#hosting.start()
     await this.#d.swarm.limits({ up: settings.upLimit, down: settings.downLimit })
     for (const [infoHash, record] of items.slice(0, MAX_ITEMS)) {
       const m = record.torrent.length === 0 ? undefined : decodeMetainfo(record.torrent)
@@ -134,6 +150,7 @@ export class Library {
   async stop (): Promise<void> {
     this.#stopped = true
     this.#cancel?.()
+    this.#hosting.stop()
     await this.#table.stop()
     this.#off?.()
     await this.#store.stop()
@@ -153,8 +170,8 @@ export class Library {
   fetching (): boolean { return [...this.#entries.values()].some(e => e.record.paused === 0 && e.live?.state === 'downloading') }
 
   view (): LibraryView {
-    const items = [...this.#entries].map(([infoHash, e]) => itemView(infoHash, e, { table: this.#table, receipts: this.#receipts, trackers: this.#d.trackers }))
-    for (const infoHash of this.#table.sets()) if (!this.#entries.has(infoHash)) items.push(foundView(infoHash, this.#table, this.#d.trackers))
+    const items = [...this.#entries].map(([infoHash, e]) => itemView(infoHash, e, { table: this.#table, receipts: this.#receipts, hosting: this.#hosting, trackers: this.#d.trackers }))
+    for (const infoHash of this.#table.sets()) if (!this.#entries.has(infoHash)) items.push(foundView(infoHash, { table: this.#table, hosting: this.#hosting, trackers: this.#d.trackers }))
     return {
       items, settings: this.#settings, store: this.#status.store, storeProblem: this.#status.storeProblem, used: this.#used(),
       receiptsIn: this.#store.sum('in'), receiptsOut: this.#store.sum('out'),
@@ -421,7 +438,9 @@ export class Library {
     if (!this.#entries.has(infoHash)) return
     const told = this.#table.holders(infoHash).map(h => h.peer)
     const peers = [...new Set([...told, ...this.#entries.get(infoHash)!.hints ?? []])].filter(p => !this.#banned.has(p))
-    void this.#d.swarm.peers(infoHash, peers).catch(() => {})
+    const isUnproven = (p: PeerId): boolean => this.#hosting.of(infoHash, p)?.unproven === true
+    const others = peers.filter(p => !isUnproven(p))
+    void this.#d.swarm.peers(infoHash, others.length >= ENOUGH_OTHERS ? others : [...others, ...peers.filter(isUnproven)]).catch(() => {})
   }
 
   async #tick (): Promise<void> {
@@ -430,6 +449,7 @@ export class Library {
     const known = (await this.#d.network.status()).peers.map(p => p.id).sort().join(' ')
     if (known !== this.#peersKnown && this.#entries.size > 0) this.#table.announceSoon()
     this.#peersKnown = known
+    this.#hosting.soon()
   }
 
   async #onEvent (e: SwarmEvent): Promise<void> {

@@ -193,8 +193,8 @@ export class Node {
     this.curve = new Curve({ rounds, states, data, compute, storage, clock, log })
     const backfill = this.#backfill = new Backfill({ chain, replay: replays, log })
     const library = this.library = new Library({
-      chain: first.hash, key: payee, epochBlocks: params.epochBlocks, network, swarm: d.swarm, storage, signatures, clock, blame, log, trackers: d.trackers ?? [],
-      self: () => this.net.self, height: () => chain.head().height, synced: () => this.presence.phase().phase === 'ready'
+      chain: first.hash, key: payee, epochBlocks: params.epochBlocks, network, swarm: d.swarm, storage, signatures, clock, random, blame, log, trackers: d.trackers ?? [],
+      self: () => this.net.self, height: () => chain.head().height, block: height => chain.metaAt(height), synced: () => this.presence.phase().phase === 'ready'
     })
     const ledgers = this.ledgers = new LedgerTorrents({ params, chainId: first.hash, chain, library, network, storage, log, synced: () => this.sync.progress() === undefined && !this.sync.unproved() })
     const snapshots = new SnapshotJoin({ params, chainId: first.hash, empty: first.ledger, network, library, signatures, random, clock, blame, log, hasher: d.ledgerHasher })

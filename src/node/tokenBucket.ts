@@ -19,15 +19,15 @@ export class TokenBuckets {
     this.#burst = burst
   }
 
-  /** False: not now. */
-  take (name: string): boolean {
+  /** False: not now. `amount`: tokens that it takes. */
+  take (name: string, amount = 1): boolean {
     const now = this.#clock.now()
     const bucket = this.#buckets.get(name) ?? { tokens: this.#burst, at: now }
     this.#buckets.set(name, bucket)
     bucket.tokens = Math.min(this.#burst, bucket.tokens + Math.max(0, now - bucket.at) / 1000 * this.#perSecond)
     bucket.at = now
-    if (bucket.tokens < 1) return false
-    bucket.tokens -= 1
+    if (bucket.tokens < amount) return false
+    bucket.tokens -= amount
     return true
   }
 }

@@ -115,6 +115,8 @@ export interface Swarm {
   peers(infoHash: InfoHash, peers: readonly PeerId[]): Promise<void>
   /** Bytes of one whole file. Throws SwarmError. */
   open(infoHash: InfoHash, path: string): Promise<Blob>
+  /** One piece as it lies in the store now, hashed again; undefined where it is not here, or not right any more. */
+  piece(infoHash: InfoHash, index: number): Promise<Uint8Array | undefined>
   limits(limits: SwarmLimits): Promise<void>
   /** To the node at the other end; dropped where the link is gone or the other end is no node. */
   send(link: LinkId, bytes: Uint8Array): Promise<void>

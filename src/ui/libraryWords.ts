@@ -95,6 +95,16 @@ export const healthRank = (item: LibraryItem): number => {
   return spread === undefined ? (item.seeders > 0 ? 0.5 : 0) : spread.copies + spread.reachable / item.pieces
 }
 
+/** Whether those who say that they have all of it have shown it, when asked for a piece by lot. */
+export function hostingWords (item: LibraryItem): string {
+  const { passed, tried, unproven } = item.hosting
+  if (tried === 0) {
+    if (!isWhole(item)) return 'not checked: this tab can tell a right answer once it has all of it'
+    return item.seeders + unproven === 0 ? 'nobody else says to have all of it' : 'not checked yet: the others are asked for a piece by lot, one after the other'
+  }
+  return `hosting checked ${count(passed)} of ${count(tried)}${unproven === 0 ? '' : `; ${plural(unproven, 'peer')} did not show what ${unproven === 1 ? 'it says' : 'they say'} to have, and ${unproven === 1 ? 'counts' : 'count'} as no seeder`}`
+}
+
 /** What stands above the list when bytes are not safe. */
 export function storeWords (view: LibraryView): { readonly title: string, readonly text: string } | undefined {
   const why = view.storeProblem === undefined ? '' : plainText(view.storeProblem).replace(/[.\s]*$/, '. ')

@@ -97,6 +97,23 @@ export function swarmCompliance (name: string, make: () => Promise<Trio>): void 
       expect((await item(b, hash))!.links).toEqual([])
     })
 
+    run('a piece is given as it lies in the store; one that is not here, or of nothing, is not', async (a, b) => {
+      const f = file(200_000, 11)
+      const whole = Buffer.from(await f.arrayBuffer())
+      const torrent = await a.swarm.share([f], 'x')
+      const hash = nameOf(torrent)
+      expect(await a.swarm.piece(hash, 0)).toBeUndefined()
+      await a.swarm.follow(hash, { torrent, fetch: true })
+      await until('a has it', async () => (await item(a, hash))?.state === 'complete')
+      for (const [i, from, to] of [[0, 0, 65_536], [3, 196_608, 200_000]] as const) expect(whole.subarray(from, to).equals((await a.swarm.piece(hash, i))!)).toBe(true)
+      expect(await a.swarm.piece(hash, 4)).toBeUndefined()
+      await b.swarm.follow(hash, { torrent, fetch: false })
+      await until('b knows its pieces', async () => (await item(b, hash))?.state === 'downloading')
+      expect(await b.swarm.piece(hash, 0)).toBeUndefined()
+      await a.swarm.leave(hash)
+      expect(await a.swarm.piece(hash, 0)).toBeUndefined()
+    })
+
     run('who leaves keeps the bytes, who removes does not', async (a) => {
       const torrent = await a.swarm.share([file(200_000, 9)], 'x')
       const hash = nameOf(torrent)

@@ -8,7 +8,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { NodeView } from '../../src/bridge/api.ts'
 import { serveTestPage, type TestPage } from '../../src/cli/builtPage.ts'
 import type { Attack } from './attacker/main.ts'
-import { agree, recordFailures, Stage, type Tab, until } from './harness.ts'
+import { agree, Stage, type Tab, until } from './harness.ts'
+import { recordFailures } from './recordFailures.ts'
 
 let stage: Stage | undefined
 let served: TestPage | undefined

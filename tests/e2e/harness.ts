@@ -7,7 +7,6 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Browser, type BrowserContext, chromium, type Page } from '@playwright/test'
-import { afterEach } from 'vitest'
 import { chromiumPath } from '../../scripts/ensure-chromium.mjs'
 import type { BlockView, NodeApi, NodeView } from '../../src/bridge/api.ts'
 import { type ServerProcess, startServer } from '../../src/cli/serverProcess.ts'
@@ -144,13 +143,6 @@ export class Stage {
     await this.server.kill()
     await rm(this.#dataDir, { recursive: true, force: true })
   }
-}
-
-/** After a failed test: what every page showed and logged, in build/. */
-export function recordFailures (stage: () => Stage | undefined): void {
-  afterEach(async ({ task }) => {
-    if (task.result?.state === 'fail') await stage()?.screenshots(task.name)
-  })
 }
 
 /** All tabs on one head, at one moment. */

@@ -7,7 +7,8 @@ import { readFile } from 'node:fs/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { HistoryEntry, JobView, NodeView } from '../../src/bridge/api.ts'
 import { formatAmount } from '../../src/core/codec/amount.ts'
-import { agree, FOREIGN_HOST, recordFailures, Stage, type Tab, until } from './harness.ts'
+import { agree, FOREIGN_HOST, Stage, type Tab, until } from './harness.ts'
+import { recordFailures } from './recordFailures.ts'
 
 const CREDIT = 1_000_000n
 const PASSPHRASE = 'a long enough passphrase'

@@ -1,6 +1,6 @@
 /**
  * Real tabs share a file: the demonstration of seeding in small (exchange, receipts, a seeder that
- * leaves, a reload, a corrupting peer), and a tab whose store of files is full or not there.
+ * leaves, a reload, a corrupting peer, pieces by lot), and a tab whose store of files is full or not there.
  */
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { runSeedDemo, SwarmTab } from '../../src/cli/seedDemo.ts'
@@ -15,7 +15,8 @@ afterAll(async () => { await stage?.close() })
 test('fetch it from one another and sign for every byte, finish without the seeder, resume, and send a corrupting peer away', async () => {
   const v = await runSeedDemo({ leechers: 2, bytes: 12 * MB, url: stage!.url, shareMin: 0 }, stage!.browser)
   expect(v.failures).toEqual([])
-  expect(v).toMatchObject({ receiptsEqualBytes: true, sha256Equal: true, secondSeederFinished: true, corruptorBanned: true, badPieces: 1, ok: true })
+  expect(v).toMatchObject({ receiptsEqualBytes: true, sha256Equal: true, secondSeederFinished: true, corruptorBanned: true, badPieces: 1, hostingUnproven: 0, ok: true })
+  expect(v.hostingPassed).toBeGreaterThan(0)
 })
 
 test('a store that is full, and a browser without one, are said in words; the node goes on', async () => {

@@ -1,5 +1,5 @@
 /** Libraries of several tabs on the twins, in virtual time. */
-import { hash, ascii } from '../../src/core/crypto/hash.ts'
+import { ascii, firstU32, hash, u32le } from '../../src/core/crypto/hash.ts'
 import { publicKey, sign } from '../../src/core/crypto/keys.ts'
 import { createMemoryHub, type MemoryHub } from '../../src/net/memory.ts'
 import { type JoinOptions, MemorySwarmHub } from '../../src/net/swarm/memory.ts'
@@ -11,8 +11,12 @@ import type { Network } from '../../src/ports/network.ts'
 import type { Swarm } from '../../src/ports/swarm.ts'
 import { MemoryDisk, MemoryStorage } from '../../src/storage/memory.ts'
 import { ManualClock, TestSignatures } from './chainRig.ts'
+import { SeededRandom } from './workRig.ts'
 
 export const CHAIN = hash('library-test')
+
+/** The main chain of every tab here. */
+export const blockAt = (height: number): { readonly hash: Uint8Array, readonly rho: Uint8Array } => ({ hash: hash('library-test-block', u32le(height)), rho: hash('library-test-rho', u32le(height)) })
 
 export const EPOCH_BLOCKS = 64
 export const keyOf = (name: string): MinerKey => {
@@ -43,9 +47,9 @@ export class LibraryWorld {
     const disk = options.storage ?? new MemoryDisk()
     const say = (): void => {}
     const library = new Library({
-      chain: CHAIN, key: options.key ?? keyOf(name), epochBlocks: EPOCH_BLOCKS, network, swarm, storage: new MemoryStorage(disk), signatures: new TestSignatures(), clock: this.clock,
+      chain: CHAIN, key: options.key ?? keyOf(name), epochBlocks: EPOCH_BLOCKS, network, swarm, storage: new MemoryStorage(disk), signatures: new TestSignatures(), clock: this.clock, random: new SeededRandom(firstU32(hash('library-test-random', ascii(name)))),
       blame: { refuse: r => { refused.push(r) } }, log: { debug: say, info: say, warn: say, error: (_area, text) => { throw new Error(text) } },
-      self: () => name, height: () => this.height, synced: () => this.synced, trackers: ['ws://example.org/announce']
+      self: () => name, height: () => this.height, block: blockAt, synced: () => this.synced, trackers: ['ws://example.org/announce']
     })
     const tab = { name, library, network, swarm, refused, disk }
     this.tabs.set(name, tab)

@@ -67,8 +67,8 @@ async function node (id: string, o: { readonly disk?: MemoryDisk, readonly stora
   await r.chain.loadFromStorage()
   const swarm = w.swarms.join(id)
   const library = new Library({
-    chain: kit.genesis.hash, key: keyOf(id), epochBlocks: params.epochBlocks, network, swarm, storage, signatures: r.signatures, clock, blame, log: r.log,
-    self: () => id, height: () => r.chain.head().height, synced: () => true, trackers: []
+    chain: kit.genesis.hash, key: keyOf(id), epochBlocks: params.epochBlocks, network, swarm, storage, signatures: r.signatures, clock, random, blame, log: r.log,
+    self: () => id, height: () => r.chain.head().height, block: height => r.chain.metaAt(height), synced: () => true, trackers: []
   })
   const torrents: LedgerTorrents = new LedgerTorrents({ params, chainId: kit.genesis.hash, chain: r.chain, library, network, storage, log: r.log, synced: () => !sync.unproved() && sync.progress() === undefined })
   const snapshots = new SnapshotJoin({ params, chainId: kit.genesis.hash, empty: kit.genesis.ledger, network, library, signatures: r.signatures, random, clock, blame, log: r.log })

@@ -78,26 +78,17 @@ export function realKernels (): Kernels {
   }
 }
 
-type Change = Pick<SliceResult, 'state' | 'payload' | 'payloadDigest'>
-
-/**
- * Not training, but as deterministic: every parameter moves by a byte of a hash. Of a state there are 256 changes,
- * so that each is worked out once; which one a slice makes, and its result, are its noise key's.
- */
+/** Not training, but as deterministic: every parameter moves by a byte of the noise key's hash. */
 export function standInKernels (): Kernels {
-  const changes = new Remembered<Change>(16_384)
+  const slices = new Remembered<SliceResult>(65_536)
   const move = (tensor: Int32Array, key: Uint8Array): Int32Array => tensor.map((w, i) => w + (key[i % 32] & 63) - 31)
-  const change = (from: ModelState, which: number): Change => {
-    const key = hash('sim-change', Uint8Array.of(which))
-    const state: ModelState = { ...from, weights: from.weights.map(w => move(w, key)), biases: from.biases.map(b => move(b, key)) }
-    const payload = encodePayload(from, state)
-    return { state, payload, payloadDigest: payloadDigest(payload) }
-  }
   return {
-    slice: ({ noiseKey, state }) => {
-      const which = noiseKey[0]
-      return { ...changes.get(`${nameOf(state)}/${which}`, () => change(state, which)), stateHash: hash('sim-slice', noiseKey), macs: 0, elapsedMs: 0 }
-    },
+    slice: task => slices.get(`${toHex(task.noiseKey)}/${nameOf(task.state)}`, () => {
+      const key = hash('sim-slice', task.noiseKey)
+      const state: ModelState = { ...task.state, weights: task.state.weights.map(w => move(w, key)), biases: task.state.biases.map(b => move(b, key)) }
+      const payload = encodePayload(task.state, state)
+      return { stateHash: key, state, payload, payloadDigest: payloadDigest(payload), macs: 0, elapsedMs: 0 }
+    }),
     evaluate: ({ labels, spec: { data: { classes } } }) => ({ count: labels.length, correct: 0, lossBits16: 0, confusion: new Uint32Array(classes * classes) })
   }
 }

@@ -78,6 +78,7 @@ export const WIRE_SCHEMAS: Readonly<Record<string, Schema>> = {
   SnapshotResponse: container({ offers: list(snapshotOffer, 2) }),
   BodiesRequest: container({ hashes: list(b32, 8) }),
   BodiesResponse: container({ bodies: list(byteList(768 * KiB), 8) }),
+  HostingRequest: container({ chain: b32, infoHash: b20, height: u32, block: b32, commitment: b32, nonce: list(b32, 1) }),
   PayloadRequest: container({ digest: b32 }),
   StateRequest: container({ job: b32, stateHash: b32, offset: u32 }),
   StateListRequest: container({ job: b32 }),

@@ -33,7 +33,7 @@ export function makeItem (infoHash: string, name: string, bytes: number, part: P
   const files = part.files ?? [{ path: name, bytes }]
   return {
     infoHash, name, bytes, files, pieceBytes, pieces, have: bits(pieces, () => true), haveBytes: bytes, availability: new Uint8Array(pieces).fill(2), state: 'complete',
-    seeders: 3, leechers: 0, down: bytes, up: 0, downPerSecond: 0, upPerSecond: 0, peers: [makePeer(1), makePeer(2)], magnet: magnet(infoHash, name), addedAt: 0, ...part
+    seeders: 3, leechers: 0, down: bytes, up: 0, downPerSecond: 0, upPerSecond: 0, peers: [makePeer(1), makePeer(2)], hosting: { passed: 0, tried: 0, unproven: 0 }, magnet: magnet(infoHash, name), addedAt: 0, ...part
   }
 }
 
@@ -66,7 +66,7 @@ function makeItems ({ now, mine, job }: World): LibraryItem[] {
       note: { ...note, kind: 'model', licence: 'for research, ask before you sell', parents: [SETS.letters, hex('somewhere else', 40)] },
       state: 'found', have: new Uint8Array(0), haveBytes: 0, availability: new Uint8Array(0), files: [], pieces: 0, pieceBytes: 0, peers: [], seeders: 4, leechers: 1, down: 0, addedAt: 0
     }),
-    makeItem(SETS.snapshot, 'State at block 200', 10 * MIB, { note: { ...note, kind: 'snapshot', licence: '' }, addedAt: now - 1_500_000, seeders: 9, availability: new Uint8Array(40).fill(8), up: 40 * MIB, peers: [1, 2, 7, 8, 9].map(i => makePeer(i, { up: 8 * MIB, receiptsIn: 8 * MIB })) }),
+    makeItem(SETS.snapshot, 'State at block 200', 10 * MIB, { note: { ...note, kind: 'snapshot', licence: '' }, addedAt: now - 1_500_000, seeders: 8, availability: new Uint8Array(40).fill(7), up: 40 * MIB, hosting: { passed: 12, tried: 15, unproven: 1 }, peers: [1, 2, 7, 8, 9].map(i => makePeer(i, { up: 8 * MIB, receiptsIn: 8 * MIB, hosting: i === 1 ? { passed: 12, tried: 12, unproven: 0 } : i === 9 ? { passed: 0, tried: 3, unproven: 1 } : undefined })) }),
     makeItem(SETS.broken, 'Street signs.zip', 90 * MIB, { note: { ...note, kind: 'dataset', licence: 'ODbL-1.0' }, state: 'failed', problem: 'The disk is full: 31 MiB are missing. Free some space, then try again.', have: bits(360, i => i < 236), haveBytes: 59 * MIB, availability: new Uint8Array(360).fill(1), seeders: 1, peers: [makePeer(2)], addedAt: now - 2_000_000 }),
     makeItem(SETS.paused, 'Birdsong, 2 s clips', 1.4 * GIB, { note: { ...note, kind: 'dataset', licence: 'CC-BY-NC-4.0' }, state: 'paused', have: bits(1434, i => i % 3 === 0), haveBytes: 478 * MIB, availability: new Uint8Array(1434), seeders: 0, peers: [], addedAt: now - 3_000_000 }),
     makeItem(SETS.unnamed, SETS.unnamed, 0, { state: 'metadata', have: new Uint8Array(0), haveBytes: 0, availability: new Uint8Array(0), files: [], pieces: 0, pieceBytes: 0, peers: [], seeders: 0, down: 0, addedAt: now - 10_000, magnet: magnet(SETS.unnamed, '') })

@@ -300,13 +300,23 @@ describe('library: one set', () => {
   test('peers: how linked, what they have, what passed, what was signed, who waits', async () => {
     await setPage(SETS.digits)
     expect(all('swarm-row').map(words)).toEqual([
-      expect.stringMatching(/^12D3….*mesh71 %120 MiB1\.90 MB\/s44\.0 MiB612 kB\/s44\.0 MiB120 MiByes$/),
-      expect.stringMatching(/mesh94 %98\.0 MiB1\.31 MB\/s40\.0 MiB200 kB\/s39\.0 MiB98\.0 MiByes$/),
+      expect.stringMatching(/^12D3….*mesh71 %120 MiB1\.90 MB\/s44\.0 MiB612 kB\/s44\.0 MiB120 MiB–yes$/),
+      expect.stringMatching(/mesh94 %98\.0 MiB1\.31 MB\/s40\.0 MiB200 kB\/s39\.0 MiB98\.0 MiB–yes$/),
       // A plain client signs nothing.
-      expect.stringMatching(/^plain clienttracker42 %33\.0 MiB210 kB\/s12\.0 MiB––yes$/),
-      expect.stringMatching(/mesh8 %0 B0 B0 B0 Bwaits$/)
+      expect.stringMatching(/^plain clienttracker42 %33\.0 MiB210 kB\/s12\.0 MiB–––yes$/),
+      expect.stringMatching(/mesh8 %0 B0 B0 B0 B–waits$/)
     ])
     expect(text('set-receipts')).toBe('receipts: 83.0 MiB for this tab, 218 MiB by it')
+  })
+
+  test('hosting: what was shown of what was asked for, who did not show it, and why nothing was asked', async () => {
+    const { go } = await setPage(SETS.snapshot)
+    expect(text('set-hosting')).toBe('hosting checked 12 of 15; 1 peer did not show what it says to have, and counts as no seeder')
+    expect(all('swarm-row').map(r => words(r.querySelectorAll('td')[7] as HTMLElement)).sort()).toEqual(['12 of 12', 'unproven', '–', '–', '–'])
+    for (const [set, why] of [[SETS.digits, /^not checked: .* once it has all of it$/], [SETS.letters, /^not checked yet/], [SETS.flowers, /^nobody else/]] as const) {
+      await go(`library/${set}`)
+      await waitFor(() => { expect(text('set-hosting')).toMatch(why) })
+    }
   })
 
   test('a crowd is cut off and counted', async () => {

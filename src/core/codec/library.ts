@@ -83,6 +83,21 @@ export const LinkHello = new ContainerType({
   last: new ListCompositeType(SignedReceipt, 1)
 })
 
+/**
+ * Asks whoever says that it holds a set to show it: first without `nonce`, to be given a salt, then the
+ * same again with it. A nonce that is committed to before the salt is known can aim at no piece.
+ */
+export const HostingRequest = new ContainerType({
+  chain: Bytes32,
+  infoHash: Bytes20,
+  /** A recent main-chain block, whose rho is part of the draw, by height and hash. */
+  height: U32,
+  block: Bytes32,
+  /** hostingCommitment(nonce). */
+  commitment: Bytes32,
+  nonce: new ListCompositeType(Bytes32, 1)
+})
+
 export const LINK_HELLO = 1
 export const LINK_RECEIPT = 2
 /** What travels in the extension `cw_receipt`. */
@@ -95,4 +110,5 @@ export type Announcement = ValueOf<typeof Announcement>
 export type Receipt = ValueOf<typeof Receipt>
 export type SignedReceipt = ValueOf<typeof SignedReceipt>
 export type LinkHello = ValueOf<typeof LinkHello>
+export type HostingRequest = ValueOf<typeof HostingRequest>
 export type LinkMessage = ValueOf<typeof LinkMessage>

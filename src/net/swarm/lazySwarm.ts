@@ -32,6 +32,7 @@ export function lazySwarm (load: () => Promise<Swarm>): Swarm {
     remove: async infoHash => { await (await use()).remove(infoHash) },
     peers: (infoHash, peers) => ifLoaded(s => s.peers(infoHash, peers)),
     open: async (infoHash, path) => await (await use()).open(infoHash, path),
+    piece: async (infoHash, index) => loading === undefined ? undefined : await (await loading).piece(infoHash, index),
     limits: async l => {
       limits = l
       await ifLoaded(s => s.limits(l))

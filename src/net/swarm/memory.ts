@@ -166,6 +166,14 @@ class MemorySwarm implements Swarm {
     throw new SwarmError('other', 'there is no such file in it')
   }
 
+  async piece (infoHash: InfoHash, index: number): Promise<Uint8Array | undefined> {
+    const item = this.#items.get(infoHash)
+    const m = item?.metainfo
+    if (item === undefined || m === undefined || !item.have.has(index)) return undefined
+    const bytes = await this.#disk.read(infoHash, index * m.pieceBytes, pieceLength(m, index))
+    return bytes !== undefined && this.#isRight(m, index, bytes) ? bytes : undefined
+  }
+
   async limits (): Promise<void> {}
 
   async send (link: LinkId, bytes: Uint8Array): Promise<void> {

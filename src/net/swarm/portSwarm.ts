@@ -24,6 +24,10 @@ export function exposeSwarm (swarm: Swarm, port: Port): () => void {
     remove: (infoHash: InfoHash) => swarm.remove(infoHash),
     peers: (infoHash: InfoHash, peers: readonly PeerId[]) => swarm.peers(infoHash, peers),
     open: (infoHash: InfoHash, path: string) => swarm.open(infoHash, path),
+    piece: async (infoHash: InfoHash, index: number) => {
+      const bytes = await swarm.piece(infoHash, index)
+      return bytes === undefined ? undefined : new Given(bytes)
+    },
     limits: (limits: SwarmLimits) => swarm.limits(limits),
     send: (link: LinkId, bytes: Uint8Array) => swarm.send(link, bytes),
     serve: (link: LinkId, allowed: boolean) => swarm.serve(link, allowed),
@@ -59,6 +63,7 @@ export function connectSwarm (port: Port): Swarm {
     remove: infoHash => call('remove', infoHash),
     peers: (infoHash, peers) => call('peers', infoHash, peers),
     open: (infoHash, path) => call<Blob>('open', infoHash, path),
+    piece: (infoHash, index) => call<Uint8Array | undefined>('piece', infoHash, index),
     limits: limits => call('limits', limits),
     send: (link, bytes) => call('send', link, compact(bytes)),
     serve: (link, allowed) => call('serve', link, allowed),

@@ -4,6 +4,7 @@
  * the bootstrap is asked as well, for plain WebTorrent clients and where the mesh knows nobody.
  * WebTorrent itself is loaded when the first torrent is followed.
  */
+import { equalBytes } from '../../core/codec/ssz.ts'
 import { makeMetainfo, PIECE_HASH_BYTES, pieceBytesFor, pieceLength, wrapInfo } from '../../core/torrent/metainfo.ts'
 import { tameName } from '../../core/torrent/names.ts'
 import type { PeerId } from '../../ports/network.ts'
@@ -172,6 +173,18 @@ export class WebTorrentSwarm implements Swarm {
       at += file.bytes
     }
     throw new SwarmError('other', 'there is no such file in it')
+  }
+
+  async piece (infoHash: InfoHash, index: number): Promise<Uint8Array | undefined> {
+    const item = this.#items.get(infoHash)
+    const m = item?.metainfo
+    if (item === undefined || m === undefined || index >= m.pieces || item.torrent.bitfield?.get(index) !== true) return undefined
+    const { disk } = await this.#useDisk()
+    // Not by way of the torrent's store, which would answer out of memory.
+    const bytes = await disk.read(infoHash, index * m.pieceBytes, pieceLength(m, index))
+    if (bytes === undefined) return undefined
+    const hash = new Uint8Array(await crypto.subtle.digest('SHA-1', bytes as BufferSource))
+    return equalBytes(hash, m.hashes.subarray(index * PIECE_HASH_BYTES, (index + 1) * PIECE_HASH_BYTES)) ? bytes : undefined
   }
 
   async limits (limits: SwarmLimits): Promise<void> {

@@ -3,7 +3,7 @@ import { createMemo, createSignal, For, Show, type JSX } from 'solid-js'
 import type { LibraryItem, LibraryView, SwarmPeerView } from '../../bridge/api.ts'
 import { useApp } from '../context.tsx'
 import { bytes, count, dateTime, percent, plural, rate, sentence, shortId } from '../format.ts'
-import { healthOf, kindOf, nameOf, plainText, stateWords } from '../libraryWords.ts'
+import { healthOf, hostingWords, kindOf, nameOf, plainText, stateWords } from '../libraryWords.ts'
 import { Badge, Button, Card, Empty, Hash, Progress } from '../parts/basics.tsx'
 import { PieceMap } from '../parts/PieceMap.tsx'
 import { RateChart } from '../parts/RateChart.tsx'
@@ -65,6 +65,7 @@ function Swarm (props: { item: LibraryItem, view: LibraryView }): JSX.Element {
           <Show when={parents().length > 0}><div data-testid="set-parents"><dt>Made from</dt><dd><SetLinks infoHashes={parents()} /></dd></div></Show>
           <Show when={children().length > 0}><div data-testid="set-children"><dt>Went into</dt><dd><SetLinks infoHashes={children()} /></dd></div></Show>
           <div><dt>Health</dt><dd><HealthView item={i()} tip={false} /> <small>{healthOf(i()).text}</small></dd></div>
+          <div><dt>Hosting</dt><dd data-testid="set-hosting">{hostingWords(i())}</dd></div>
           <div><dt>Passed so far</dt><dd>{bytes(i().down)} received, {bytes(i().up)} sent</dd></div>
           <Show when={i().addedAt > 0}><div><dt>Added</dt><dd>{dateTime(i().addedAt)}</dd></div></Show>
           <div><dt>Infohash</dt><dd><Hash value={i().infoHash} label="infohash" /></dd></div>
@@ -94,7 +95,7 @@ function Peers (props: { item: LibraryItem }): JSX.Element {
           <table class="table" data-testid="swarm-table">
             <thead><tr>
               <th scope="col">Peer</th><th scope="col">Through</th><th scope="col" class="num">Has</th><th scope="col" class="num">Received</th><th scope="col" class="num">Sent</th>
-              <th scope="col" class="num" title="Bytes for which it has signed receipts to this tab">It signed</th><th scope="col" class="num" title="Bytes for which this tab has signed receipts to it">You signed</th><th scope="col">Served</th>
+              <th scope="col" class="num" title="Bytes for which it has signed receipts to this tab">It signed</th><th scope="col" class="num" title="Bytes for which this tab has signed receipts to it">You signed</th><th scope="col" title="Pieces by lot that it has shown to have, of those it was asked for">Checked</th><th scope="col">Served</th>
             </tr></thead>
             <tbody>
               <For each={sorted().slice(0, PEERS_SHOWN)}>{p => (
@@ -106,6 +107,7 @@ function Peers (props: { item: LibraryItem }): JSX.Element {
                   <td class="num">{bytes(p.up)}<small class="cell-rate">{p.upPerSecond > 0 ? rate(p.upPerSecond) : ''}</small></td>
                   <td class="num">{p.peer === undefined ? '–' : bytes(p.receiptsIn)}</td>
                   <td class="num">{p.peer === undefined ? '–' : bytes(p.receiptsOut)}</td>
+                  <td><Checked peer={p} /></td>
                   <td><Badge tone={p.choked ? 'warn' : 'good'} tip={p.choked ? 'Not now: it gave too little, or others come first.' : undefined}>{p.choked ? 'waits' : 'yes'}</Badge></td>
                 </tr>
               )}</For>
@@ -115,6 +117,14 @@ function Peers (props: { item: LibraryItem }): JSX.Element {
         <Show when={sorted().length > PEERS_SHOWN}><p class="quiet">and {plural(sorted().length - PEERS_SHOWN, 'more peer')}</p></Show>
       </Show>
     </Card>
+  )
+}
+
+function Checked (props: { peer: SwarmPeerView }): JSX.Element {
+  return (
+    <Show when={props.peer.hosting} fallback={<span class="quiet" title="Not asked for a piece by lot so far">–</span>}>{h => (
+      <Show when={h().unproven > 0} fallback={`${count(h().passed)} of ${count(h().tried)}`}><Badge tone="bad" tip={`It says to have all of it and did not show it: ${count(h().passed)} of ${count(h().tried)} checks passed. It is asked last.`}>unproven</Badge></Show>
+    )}</Show>
   )
 }
 

@@ -47,6 +47,13 @@ export class Arena {
     return lowest
   }
 
+  /** Goes on until the honest tabs agree but for so many blocks, for six block intervals at most: at any one moment they may be in the middle of a reorganisation. */
+  async settle (most: number): Promise<number> {
+    const { blockIntervalMs } = this.world.params
+    for (let i = 0; i < 6 && this.disagreement() > most; i++) await this.run(blockIntervalMs)
+    return this.disagreement()
+  }
+
   /** Blocks on the main chain of any honest tab by these tabs. */
   blocksOf (tabs: readonly Tab[]): number { return tabs.reduce((sum, t) => sum + this.chain.blocksOf(t.minerKey), 0) }
   contributionsOf (tabs: readonly Tab[]): number { return tabs.reduce((sum, t) => sum + this.chain.contributionsOf(t.minerKey), 0) }

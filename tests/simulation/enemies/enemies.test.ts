@@ -51,7 +51,7 @@ describe('enemies in simulated worlds', () => {
     expect(arena.contributionsOf(arena.of(withholder))).toBe(0)
     expect(arena.contributionsOf(arena.honest)).toBeGreaterThan(0)
     expect(arena.chain.records.length).toBeGreaterThan(8)
-    expect(arena.disagreement()).toBeLessThanOrEqual(SETTLING)
+    expect(await arena.settle(SETTLING)).toBeLessThanOrEqual(SETTLING)
     expect(arena.wronglyBanned()).toEqual([])
   }, TIMEOUT)
 
@@ -64,7 +64,7 @@ describe('enemies in simulated worlds', () => {
     expect(squad.sealed.size, 'wrong contributions that a committee sealed').toBeGreaterThan(0)
     expect(arena.refusals('wrong slice'), 'found by replaying').toBeGreaterThan(0)
     expect(arena.survivors(c => squad.forged.has(toHex(claimId(c))))).toEqual([])
-    expect(arena.disagreement()).toBeLessThanOrEqual(SETTLING)
+    expect(await arena.settle(SETTLING)).toBeLessThanOrEqual(SETTLING)
     expect(arena.wronglyBanned()).toEqual([])
   }, TIMEOUT)
 
@@ -76,7 +76,7 @@ describe('enemies in simulated worlds', () => {
     expect(did(liar, 'slices cut short')).toBeGreaterThan(0)
     expect(arena.refusals('result-hash')).toBeGreaterThan(0)
     expect(arena.survivors(c => liar.lies.has(toHex(noiseKey(c.template, c.slice))))).toEqual([])
-    expect(arena.disagreement()).toBeLessThanOrEqual(SETTLING)
+    expect(await arena.settle(SETTLING)).toBeLessThanOrEqual(SETTLING)
     expect(arena.wronglyBanned()).toEqual([])
   }, TIMEOUT)
 
@@ -91,7 +91,7 @@ describe('enemies in simulated worlds', () => {
     expect(seen).toBe(0)
     const { work, blocks } = arena.sharesOf(arena.of(squad))
     expect(blocks).toBeLessThanOrEqual(arena.luck(eyalSirer(work, 1)))
-    expect(arena.disagreement()).toBeLessThanOrEqual(SETTLING)
+    expect(await arena.settle(SETTLING)).toBeLessThanOrEqual(SETTLING)
     expect(arena.wronglyBanned()).toEqual([])
   }, TIMEOUT)
 
@@ -106,7 +106,7 @@ describe('enemies in simulated worlds', () => {
       const { work, blocks } = arena.sharesOf(arena.of(s))
       expect(blocks, s.name).toBeLessThanOrEqual(arena.luck(work))
     }
-    expect(arena.disagreement()).toBeLessThanOrEqual(SETTLING)
+    expect(await arena.settle(SETTLING)).toBeLessThanOrEqual(SETTLING)
     expect(arena.wronglyBanned()).toEqual([])
   }, TIMEOUT)
 
@@ -123,7 +123,7 @@ describe('enemies in simulated worlds', () => {
     expect(did(withholder, 'blocks withheld')).toBeGreaterThan(0)
     expect(arena.blocksOf(arena.of(withholder))).toBe(0)
     expect(arena.chain.records.flatMap(r => r.body.seals).length, 'rounds go on').toBeGreaterThan(2)
-    expect(arena.disagreement()).toBeLessThanOrEqual(SETTLING)
+    expect(await arena.settle(SETTLING)).toBeLessThanOrEqual(SETTLING)
     expect(arena.wronglyBanned()).toEqual([])
   }, TIMEOUT)
 
@@ -140,7 +140,7 @@ describe('enemies in simulated worlds', () => {
     const victim = arena.world.tabs[4].node!.chain.head()
     const behind = arena.world.tabs[0].node!.chain.head().height - victim.height
     expect(behind).toBeLessThanOrEqual(12)
-    expect(arena.disagreement()).toBeLessThanOrEqual(SETTLING)
+    expect(await arena.settle(SETTLING)).toBeLessThanOrEqual(SETTLING)
   }, TIMEOUT)
 
   test('a Sybil swarm: blocks for its work alone, and a seat for each of them', async () => {
@@ -159,7 +159,7 @@ describe('enemies in simulated worlds', () => {
       const last = arena.chain.records.slice(Math.max(0, meta.height - params.committeeBlocks), meta.height)
       expect(committee(params, meta).filter(ofKeys).length).toBeLessThanOrEqual(last.filter(r => ofKeys(r.meta.header.template.miner)).length)
     }
-    expect(arena.disagreement()).toBeLessThanOrEqual(SETTLING)
+    expect(await arena.settle(SETTLING)).toBeLessThanOrEqual(SETTLING)
     expect(arena.wronglyBanned()).toEqual([])
   }, TIMEOUT)
 
@@ -177,7 +177,7 @@ describe('enemies in simulated worlds', () => {
     expect(did(squad, 'forged headers shown')).toBeGreaterThan(0)
     expect(did(squad, 'forged bodies shown')).toBeGreaterThan(0)
     expect(joiner.up).toBe(true)
-    expect(arena.disagreement()).toBeLessThanOrEqual(SETTLING)
+    expect(await arena.settle(SETTLING)).toBeLessThanOrEqual(SETTLING)
     expect(arena.wronglyBanned()).toEqual([])
   }, TIMEOUT)
 })
@@ -201,7 +201,7 @@ describe('pay for seeding', () => {
     // Fees aside: of what a receipt took, seven eighths came back.
     const lost = -sum('set-aside') - sum('set-aside-returned') - paid - kept
     expect(lost * 7n).toBeGreaterThanOrEqual(paid)
-    expect(arena.disagreement()).toBeLessThanOrEqual(SETTLING)
+    expect(await arena.settle(SETTLING)).toBeLessThanOrEqual(SETTLING)
     expect(arena.wronglyBanned()).toEqual([])
   }, TIMEOUT)
 })
