@@ -31,6 +31,8 @@ const CLEAN_MS = 60_000
 /** Questions over HTTP from one address: a household behind one has several clients. */
 const HTTP_PER_SECOND = 2
 const HTTP_BURST = 40
+/** Clients of one torrent at one address: each is told to strangers, and takes the place of another. */
+export const MAX_CLIENTS_PER_ADDRESS = 4
 
 export interface Tracker {
   upgrade (request: IncomingMessage, socket: Duplex, head: Buffer): void
@@ -69,17 +71,22 @@ export function startTracker (maxSockets: number): Tracker {
   cleaning.unref()
   const asked = new PeerBuckets(() => performance.now(), HTTP_PER_SECOND, HTTP_BURST)
   return {
-    announce: (request, response, { hybrid, address, behindProxy }) => {
+    announce: (request, response, { hybrid, address: reachedAt, behindProxy }) => {
       response.setHeader('content-type', 'text/plain')
       const refuse = (why: string): void => { response.end(`d14:failure reason${why.length}:${why}e`) }
-      const from = behindProxy ? lastForwarded(request) : request.socket.remoteAddress
+      const from = (behindProxy ? lastForwarded(request) : request.socket.remoteAddress)?.replace(/^::ffff:/, '')
       if (from === undefined || isIP(from) === 0) { refuse('where you are is not known'); return }
       // The tracker reads the first name of the list, which is the client's own to choose.
       if (behindProxy) request.headers['x-forwarded-for'] = from
       if (!asked.take(from)) { refuse('too many questions'); return }
-      const infoHash = infoHashOf(request.url ?? '')
-      if (infoHash === undefined || !hybrid.admits(infoHash)) { refuse('this torrent is not bridged here'); return }
-      const ip = address ?? request.socket.localAddress?.replace(/^::ffff:/, '')
+      const question = questionOf(request.url ?? '')
+      if (question === undefined || !hybrid.admits(question.infoHash)) { refuse('this torrent is not bridged here'); return }
+      const { infoHash, port } = question
+      request.url = question.url
+      const address = `${isIP(from) === 6 ? `[${from}]` : from}:`
+      const clients = tracker.torrents[infoHash]?.peers.keys.filter(k => k.startsWith(address) && k !== `${address}${hybrid.port}`) ?? []
+      if (clients.length >= MAX_CLIENTS_PER_ADDRESS && !clients.includes(`${address}${port}`)) { refuse('too many clients at your address'); return }
+      const ip = reachedAt ?? request.socket.localAddress?.replace(/^::ffff:/, '')
       if (ip !== undefined) introduce(tracker, infoHash, { ip, port: hybrid.port, id: hybrid.peerId })
       tracker.onHttpRequest(request, response, { trustProxy: behindProxy })
     },
@@ -119,12 +126,27 @@ const lastForwarded = (request: IncomingMessage): string | undefined => {
   return typeof list === 'string' ? list.split(',').at(-1)?.trim() : undefined
 }
 
-/** Of the 20 bytes in the query, percent-encoded (BEP 3). */
-function infoHashOf (url: string): string | undefined {
-  const text = /[?&]info_hash=([^&]*)/.exec(url)?.[1]
-  if (text === undefined || text.length > 60) return undefined
+/** 20 bytes, percent-encoded (BEP 3). */
+function infoHashOf (text: string): string | undefined {
+  if (text.length > 60) return undefined
   const hex = text.replace(/%([0-9a-fA-F]{2})|([\x00-\x7f])/g, (_, code: string | undefined, char: string) => code?.toLowerCase() ?? char.charCodeAt(0).toString(16).padStart(2, '0'))
   return /^[0-9a-f]{40}$/.test(hex) ? hex : undefined
+}
+
+/**
+ * What a client asks, said again in the tracker's own words: it takes every name in a query for one of its
+ * own, `socket` among them, and falls over what it finds there.
+ */
+function questionOf (url: string): { readonly infoHash: string, readonly port: number, readonly url: string } | undefined {
+  const field = (name: string): string => new RegExp(`[?&]${name}=([^&]*)`).exec(url)?.[1] ?? ''
+  const infoHash = infoHashOf(field('info_hash'))
+  if (infoHash === undefined) return undefined
+  const whole = (name: string): number => /^\d{1,15}$/.test(field(name)) ? Number(field(name)) : 0
+  const peer = /^[^&=]{1,60}$/.test(field('peer_id')) ? field('peer_id') : ''
+  const event = /^(started|stopped|completed)?$/.test(field('event')) ? field('event') : ''
+  const port = whole('port')
+  const wanted = field('numwant') === '' ? '' : `&numwant=${whole('numwant')}`
+  return { infoHash, port, url: `${TRACKER_PATH}?info_hash=${infoHash.replace(/../g, '%$&')}&peer_id=${peer}&port=${port}&left=${whole('left')}&event=${event}&compact=${field('compact') === '0' ? 0 : 1}${wanted}` }
 }
 
 /** Ends a socket that asks too often, for too much, or for what the tracker falls over. Stands before the tracker's listener. */

@@ -27,7 +27,7 @@ declare module 'bittorrent-tracker/server' {
   interface TrackedSwarm {
     readonly complete: number
     readonly incomplete: number
-    readonly peers: { peek (id: string): { readonly socket: TrackerSocket | null } | undefined }
+    readonly peers: { readonly keys: readonly string[], peek (id: string): { readonly socket: TrackerSocket | null } | undefined }
     announce (params: Announced, done: () => void): void
   }
   export default class Server {

@@ -5,7 +5,7 @@ import type { Hasher } from '../core/training/stateHash.ts'
 
 const MODEL_TAGS = ['tensor', 'tensor-node', 'payload']
 export const DATA_TAGS = ['record', 'merkle-node']
-export const LEDGER_TAGS = ['map-leaf', 'map-branch']
+export const LEDGER_TAGS = ['map-leaf', 'map-branch', 'seeder']
 
 export async function createHasher (tags: readonly string[] = MODEL_TAGS): Promise<Hasher> {
   const engines = new Map(await Promise.all(tags.map(async tag => [tag, await createBLAKE3(256, hashTagKey(tag))] as const)))

@@ -124,6 +124,12 @@ export const SEED_BURN_SHARE = 32n
 export const MAX_RECEIPTS_PER_REDEMPTION = 16
 /** Bytes a receipt must name beyond what it was paid for: below it an entry in the ledger would cost nearly nothing. */
 export const REDEEM_BYTES_LEAST = 1024 * 1024
+/**
+ * Receipts that one block carries. Each costs who checks it a signature, 2 ms of the reference device where the
+ * fast engine says no, and a pot to be hashed anew: 16 in each of 256 redemptions would take longer than
+ * the next block.
+ */
+export const MAX_RECEIPTS_PER_BLOCK = 512
 /** Receipts that one pot pays; bounds the ledger. */
 export const MAX_RECEIPTS_PER_POT = 64
 /** Epochs after which the counters of seeding are halved: some three hours of the main network. */

@@ -10,19 +10,19 @@
  */
 import { toHex } from '../core/codec/ssz.ts'
 import { type Block, Body, type Claim } from '../core/codec/wire.ts'
-import { BLOCK_RULES, type BlockRules } from '../core/consensus/apply.ts'
+import { BLOCK_RULES, type BlockRules, checkBodySize } from '../core/consensus/apply.ts'
 import type { BlockMeta, HeaderMeta } from '../core/consensus/chain.ts'
 import { condemnsHash, HEADER_REASONS, invalid, type Refusal, refusal } from '../core/consensus/refusal.ts'
 import { bodyRoot, claimId, ticket } from '../core/crypto/ids.ts'
 import { ledgerRoot } from '../core/ledger/state.ts'
-import { type ChainParams, MAX_BODY_BYTES } from '../core/params.ts'
+import { type ChainParams } from '../core/params.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { PeerId } from '../ports/network.ts'
 import { Emitter } from './emitter.ts'
 import { type Held, HeldBlocks, type HeldLimits } from './held.ts'
 import { Lru } from './lru.ts'
 import type { Blame, BlockRecord, ChainEvents, ChainService, Hex, Log, SubmitResult } from './parts.ts'
-import { type ChainStore, type Joined, type StoredBlock, type StoreState, SNAPSHOT_BLOCKS } from './persist.ts'
+import { type ChainStore, type Joined, type Place, type StoredBlock, type StoreState, SNAPSHOT_BLOCKS } from './persist.ts'
 import { BlockTree, type Depths, type HeadChange, record, records, type TreeNode, treeNode } from './tree.ts'
 import type { Mode, Verifier } from './verify.ts'
 
@@ -192,7 +192,8 @@ export class Chain implements ChainService {
     const { template } = block.header
     const parentKey = toHex(template.parent)
     const size = Body.value_serializedSize(block.body)
-    if (size > MAX_BODY_BYTES) return this.#refuse(block, how, name, invalid('body-size', `${size} bytes, at most ${MAX_BODY_BYTES}`))
+    const tooLarge = checkBodySize(block.body)
+    if (tooLarge !== undefined) return this.#refuse(block, how, name, tooLarge)
     const parentRun = this.#inFlightById.get(parentKey)
     if (parentRun !== undefined) {
       if (this.#waitingForParent >= WAITING_FOR_PARENT) return this.#hold(this.#orphans, block, how, name, orphan('its parent is being verified'), size)
@@ -230,8 +231,10 @@ export class Chain implements ChainService {
   #headMoved (change: HeadChange): void {
     const head = this.#tree.head.meta
     if (change.removed.length > 0) this.#log.info('chain', `reorganised: ${change.removed.length} blocks out, ${change.added.length} in, head ${short(head.hash)} at ${head.height}`)
-    this.#store.follow(head)
+    // Until it is settled a restart goes back to the chain there was before.
+    if (this.#adopted === undefined) this.#store.follow(head)
     this.#events.emit('head', { head, removed: records(change.removed), added: records(change.added) })
+    if (this.#adopted !== undefined) return
     // While work is taken on trust nothing is let go, so there is nothing to look for at every block.
     if (this.#tree.head.checked === 'ledger' && head.height % SNAPSHOT_BLOCKS !== 0) return
     const { gone } = this.#tree.prune(this.#depths)
@@ -345,10 +348,12 @@ export class Chain implements ChainService {
     this.#condemned.add(id)
     this.#store.condemned(this.#condemned)
     this.#log.warn('chain', `contribution ${id.slice(0, 8)} is wrong: ${detail}`)
-    const carriers = [...this.#tree.nodes()].filter((n) => n.body !== undefined && carries(n.body, id))
-    for (const n of carriers.sort((a, b) => a.meta.height - b.meta.height)) {
-      this.#remove(n, invalid('contribution-wrong', `seals contribution ${id.slice(0, 16)}: ${detail}`))
-    }
+    this.#removeCarriers(`seals contribution ${id.slice(0, 16)}: ${detail}`)
+  }
+
+  #removeCarriers (why: string): void {
+    const carriers = [...this.#tree.nodes()].filter((n) => n.body !== undefined && carries(n.body, this.#condemned))
+    for (const n of carriers.sort((a, b) => a.meta.height - b.meta.height)) this.#remove(n, invalid('contribution-wrong', why))
   }
 
   /**
@@ -385,12 +390,10 @@ export class Chain implements ChainService {
     this.#adopted = undefined
     this.#joined = a.joined
     const old = [...a.before.nodes()].filter((n) => n.meta.height > 0)
-    this.#store.settle(old.filter((n) => a.before.isMain(n) && n.meta.height <= a.fork).map(place))
     const gone = old.filter((n) => !a.before.isMain(n) || n.meta.height > a.fork)
     for (const n of gone) n.removed = true
-    this.#store.remove(gone)
-    this.#store.putBase(this.#tree.base.meta, a.below, a.joined)
-    this.#store.trimSnapshots(this.#tree.base.meta.height)
+    const settled = old.filter((n) => !n.removed)
+    this.#store.putBase({ base: this.#tree.base.meta, head: this.head(), below: a.below, joined: a.joined, settled: settled.map(place), gone: gone.map(place) })
     this.#log.info('chain', `goes on from block ${this.#tree.base.meta.height}: what lies below is known by its headers`)
   }
 
@@ -403,8 +406,8 @@ export class Chain implements ChainService {
     const removed = records(mainAbove(this.#tree, this.#tree.base.meta.height))
     this.#tree = a.before
     const head = this.#tree.head.meta
-    this.#store.follow(head)
     this.#events.emit('head', { head, removed, added: records(mainAbove(this.#tree, a.fork)) })
+    this.#removeCarriers('seals a contribution that was proved wrong meanwhile')
   }
 
   /** This block and what stands on it is not believed any more; it may come again. */
@@ -445,11 +448,14 @@ export class Chain implements ChainService {
     this.#joined = await this.#store.joined()
     const top = await this.#store.topHeight()
     if (top === undefined) return { height: 0 }
-    const wanted = Math.max(0, top - this.#params.historyBlocks)
+    // Older snapshots are of what was followed before: the blocks between were never here.
+    const least = this.#joined?.height ?? 0
+    const wanted = Math.max(least, top - this.#params.historyBlocks)
     const branch = await this.#store.branch(Math.max(0, wanted - SNAPSHOT_BLOCKS))
-    this.#tree = new BlockTree(await this.#loadBase(wanted, top, branch), this.#params.joinReplayBlocks)
+    this.#tree = new BlockTree(await this.#loadBase(wanted, least, top, branch), this.#params.joinReplayBlocks)
     const base = this.#tree.base.meta.height
-    const bad: Array<{ height: number, key: Hex }> = []
+    if (base < least) this.#joined = undefined
+    const bad: Place[] = []
     let problem: string | undefined
     // The chain that was followed comes first: the others have to win against it, as they had to before.
     const followed = await this.#store.branch(base + 1)
@@ -457,8 +463,8 @@ export class Chain implements ChainService {
       const why = this.#restore(b)
       if (why === undefined) continue
       bad.push({ height: b.height, key: b.key })
-      // A side branch that forks off below the base is no damage.
-      if ((branch.get(b.height) ?? b.key) !== b.key) continue
+      // A side branch that forks off below the base is no damage, nor what was taken on trust and not proved.
+      if (b.height > top || (branch.get(b.height) ?? b.key) !== b.key) continue
       problem ??= `stored block ${b.height} ${b.key.slice(0, 8)} is damaged (${why}); the chain goes on from block ${this.head().height}`
     }
     this.#store.forget(bad)
@@ -491,10 +497,10 @@ export class Chain implements ChainService {
   }
 
   /** A snapshot on a side branch would keep this node on that branch for ever. */
-  async #loadBase (height: number, top: number, branch: ReadonlyMap<number, Hex>): Promise<TreeNode> {
+  async #loadBase (height: number, least: number, top: number, branch: ReadonlyMap<number, Hex>): Promise<TreeNode> {
     if (height === 0) return this.#genesisNode()
     for await (const s of this.#store.snapshots(height)) {
-      if (s.height > top || (branch.get(s.height) ?? s.hash) !== s.hash) continue
+      if (s.height > top || s.height < least || (branch.get(s.height) ?? s.hash) !== s.hash) continue
       const stored = await this.#store.header(s.height, s.hash)
       if (stored === undefined || s.ledger.height !== s.height || toHex(ledgerRoot(s.ledger)) !== toHex(stored.header.template.stateRoot)) continue
       const ledgers = [s.ledger, ...s.before]
@@ -517,7 +523,7 @@ export class Chain implements ChainService {
 
   /** Indexes the main chain below the base as far as no earlier run did. */
   async #settleBelow (base: TreeNode): Promise<void> {
-    const blocks: Array<{ height: number, key: Hex }> = []
+    const blocks: Place[] = []
     let key = base.parent
     for (let h = base.meta.height - 1; h > 0; h--) {
       if (await this.#store.settledHash(h) !== undefined) break
@@ -560,8 +566,8 @@ export const ledgerLookBack = (p: ChainParams): number => p.anchorAgeMax + p.ran
 const HEADER_RULES: ReadonlySet<string> = new Set(HEADER_REASONS)
 const orphan = (detail: string): Refusal => refusal('orphan', 'header-parent', detail)
 const short = (hash: Uint8Array): string => toHex(hash.subarray(0, 4))
-const place = (n: TreeNode): { height: number, key: Hex } => ({ height: n.meta.height, key: n.key })
+const place = (n: TreeNode): Place => ({ height: n.meta.height, key: n.key })
 
-function carries (body: Body, contribution: Hex): boolean {
-  return body.seals.some((s) => s.seal.contributions.some((c) => toHex(claimId(c)) === contribution))
+function carries (body: Body, contributions: ReadonlySet<Hex>): boolean {
+  return body.seals.some((s) => s.seal.contributions.some((c) => contributions.has(toHex(claimId(c)))))
 }

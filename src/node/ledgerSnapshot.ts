@@ -8,7 +8,8 @@ import { ContainerType, ListCompositeType } from '@chainsafe/ssz'
 import { byteList, decode, equalBytes } from '../core/codec/ssz.ts'
 import type { BlockMeta, HeaderMeta } from '../core/consensus/chain.ts'
 import type { TaggedHash } from '../core/crypto/merkleMap.ts'
-import { decodeLedger, decodeOutline, encodeLedger, encodeOutline, ledgerRoot, type LedgerState, MAX_LEDGER_BYTES, MAX_OUTLINE_BYTES, outlineOf, outlineRoot } from '../core/ledger/state.ts'
+import { digestSeedingWith } from '../core/ledger/pots.ts'
+import { decodeLedger, decodeOutline, encodeLedger, encodeOutline, fitsReaders, ledgerRoot, type LedgerState, MAX_LEDGER_BYTES, MAX_OUTLINE_BYTES, outlineOf, outlineRoot } from '../core/ledger/state.ts'
 import { jobTable } from './persist.ts'
 
 /** As many outlines as a persisted snapshot has job tables at most. */
@@ -27,8 +28,9 @@ export type SnapshotRead =
   | { readonly ok: true, readonly ledgers: readonly LedgerState[] }
   | { readonly ok: false, readonly reason: SnapshotFault, readonly detail: string }
 
-/** Undefined where the ledgers of the blocks before it are not here whole. */
+/** Undefined where the ledgers of the blocks before it are not here whole, and where it would be too large for its readers. */
 export function encodeSnapshotFile (meta: BlockMeta, lookBack: number): Uint8Array | undefined {
+  if (!fitsReaders(meta.ledger)) return undefined
   const before: Uint8Array[] = []
   for (let m = meta.parent; before.length < lookBack; m = m.parent) {
     if (m === undefined) return undefined
@@ -36,7 +38,8 @@ export function encodeSnapshotFile (meta: BlockMeta, lookBack: number): Uint8Arr
     if (!equalBytes(outlineRoot(outline), m.header.template.stateRoot)) return undefined
     before.push(encodeOutline(outline))
   }
-  return SnapshotFile.serialize({ ledger: encodeLedger(meta.ledger), before })
+  const ledger = encodeLedger(meta.ledger)
+  return ledger.length > MAX_LEDGER_BYTES ? undefined : SnapshotFile.serialize({ ledger, before })
 }
 
 const wrong = (reason: SnapshotFault, detail: string): SnapshotRead => ({ ok: false, reason, detail })
@@ -48,7 +51,10 @@ export function readSnapshotFile (bytes: Uint8Array, header: HeaderMeta, lookBac
   const ledger = decodeLedger(file.value.ledger)
   if (!ledger.ok) return wrong('snapshot-malformed', ledger.error.detail)
   if (ledger.value.height !== header.height) return wrong('snapshot-height', `it is of block ${ledger.value.height}, not of ${header.height}`)
-  if (hasher !== undefined) ledger.value.accounts.digestWith(hasher)
+  if (hasher !== undefined) {
+    ledger.value.accounts.digestWith(hasher)
+    digestSeedingWith(ledger.value.seeding, hasher)
+  }
   if (!equalBytes(ledgerRoot(ledger.value), header.header.template.stateRoot)) return wrong('snapshot-root', `its root is not the one that the header of block ${header.height} names`)
   if (file.value.before.length !== lookBack) return wrong('snapshot-before', `${file.value.before.length} blocks before it, ${lookBack} are wanted`)
   const ledgers = [ledger.value]

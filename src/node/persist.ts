@@ -33,8 +33,6 @@ export const SNAPSHOT_BLOCKS = 16
 const COMMIT_BLOCKS = 16
 const COMMIT_BYTES = 4 * 1024 * 1024
 const COMMIT_HEADERS = 256
-/** Headers below a fetched ledger that a restart looks back at, and some. */
-const BASE_HEADERS = 256
 /** A failed write is tried again after this. */
 export const WRITE_RETRY_MS = 30_000
 export const CONDEMNED_KEPT = 1024
@@ -84,6 +82,20 @@ export type StoredBlock =
 export interface StoredSnapshot { readonly height: number, readonly hash: Hex, readonly ledger: LedgerState, readonly before: readonly LedgerState[] }
 
 export type StoreState = { readonly ok: true } | { readonly ok: false, readonly kind: StorageFailure, readonly detail: string }
+
+export interface Place { readonly height: number, readonly key: Hex }
+
+/** What a chain that goes on from a fetched ledger brings, and what of the one before it stays or goes. */
+export interface NewBase {
+  readonly base: BlockMeta
+  /** Newest block of it. */
+  readonly head: BlockMeta
+  /** Headers from the newest block known before up to the base. */
+  readonly below: readonly HeaderMeta[]
+  readonly joined: Joined
+  readonly settled: readonly Place[]
+  readonly gone: readonly Place[]
+}
 
 interface Task {
   readonly ops: () => readonly StorageOp[]
@@ -137,19 +149,27 @@ export class ChainStore {
     }
   }
 
-  /** The block whose ledger was fetched, as a restart needs it: with its snapshot and the headers it looks back at, in one commit. The older ones follow. */
-  putBase (base: BlockMeta, below: readonly HeaderMeta[], joined: Joined): void {
-    const near = below.slice(-BASE_HEADERS)
+  /**
+   * The chain that goes on from a fetched ledger takes the place of what was followed before, in one commit, so
+   * that a restart finds the one or the other. Its headers come before it: without it they are a side branch.
+   */
+  putBase (b: NewBase): void {
+    const { base, below } = b
     const key = toHex(base.hash)
+    for (let i = 0; i < below.length; i += COMMIT_HEADERS) {
+      const some = below.slice(i, i + COMMIT_HEADERS)
+      this.#enqueue({ bytes: COMMIT_BYTES, ops: () => some.map((m) => putHeader(m, toHex(m.hash), 'ledger')) })
+    }
     this.#enqueue({
       bytes: COMMIT_BYTES,
       ops: () => [
-        ...near.flatMap((m) => settledHeader(m, 'ledger')), putHeader(base, key, 'ledger'),
+        ...b.gone.flatMap(forgetOps), ...b.settled.flatMap(settleOps), ...below.flatMap((m) => settleOps({ height: m.height, key: toHex(m.hash) })),
+        putHeader(base, key, 'ledger'),
         { op: 'put', store: 'ledger', key: blockKey(base.height, key), value: this.#snapshot(base) },
-        { op: 'put', store: 'meta', key: 'chain/joined', value: JoinedRecord.serialize(joined) }
+        { op: 'put', store: 'meta', key: 'chain/joined', value: JoinedRecord.serialize(b.joined) },
+        followOp(b.head)
       ]
     })
-    this.putHeaders(below.slice(0, -BASE_HEADERS), 'ledger')
   }
 
   /** How this chain was joined, if its beginning was never applied here. */
@@ -168,22 +188,13 @@ export class ChainStore {
     this.forget(nodes.map((n) => ({ height: n.meta.height, key: n.key })))
   }
 
-  forget (blocks: ReadonlyArray<{ readonly height: number, readonly key: Hex }>): void {
-    if (blocks.length === 0) return
-    this.#enqueue({
-      bytes: 0,
-      ops: () => blocks.flatMap(({ height, key }): StorageOp[] => [
-        { op: 'delete', store: 'headers', key: headerKey(height, key) },
-        { op: 'delete', store: 'bodies', key: blockKey(height, key) },
-        { op: 'delete', store: 'ledger', key: blockKey(height, key) }
-      ])
-    })
+  forget (blocks: readonly Place[]): void {
+    if (blocks.length > 0) this.#enqueue({ bytes: 0, ops: () => blocks.flatMap(forgetOps) })
   }
 
   /** These main-chain blocks have left memory for good: index them, so that they can be served. */
-  settle (blocks: ReadonlyArray<{ readonly height: number, readonly key: Hex }>): void {
-    if (blocks.length === 0) return
-    this.#enqueue({ bytes: 0, ops: () => blocks.flatMap(({ height, key }) => settleOps(height, key)) })
+  settle (blocks: readonly Place[]): void {
+    if (blocks.length > 0) this.#enqueue({ bytes: 0, ops: () => blocks.flatMap(settleOps) })
   }
 
   /** Snapshots no restart will need: all below the newest one at or below `height`. */
@@ -201,8 +212,8 @@ export class ChainStore {
   }
 
   /** Which chain is followed is more than which is heaviest: work taken on trust does not replace work that was redone. */
-  follow ({ hash, height }: BlockMeta): void {
-    this.#enqueue({ bytes: 0, ops: () => [{ op: 'put', store: 'meta', key: 'chain/head', value: FollowedRecord.serialize({ hash, height }) }] })
+  follow (head: BlockMeta): void {
+    this.#enqueue({ bytes: 0, ops: () => [followOp(head)] })
   }
 
   /** When everything so far is on disk, or cannot be written now. */
@@ -421,14 +432,21 @@ function putHeader (m: HeaderMeta, key: Hex, checked: BlockRecord['checked']): S
   return { op: 'put', store: 'headers', key: headerKey(m.height, key), value }
 }
 
-const settledHeader = (m: HeaderMeta, checked: BlockRecord['checked']): StorageOp[] => [putHeader(m, toHex(m.hash), checked), ...settleOps(m.height, toHex(m.hash))]
+const settledHeader = (m: HeaderMeta, checked: BlockRecord['checked']): StorageOp[] => [putHeader(m, toHex(m.hash), checked), ...settleOps({ height: m.height, key: toHex(m.hash) })]
 
-function settleOps (height: number, key: Hex): StorageOp[] {
-  return [
-    { op: 'put', store: 'headers', key: `m/${heightKey(height)}`, value: fromHex(key, 32)! },
-    { op: 'put', store: 'headers', key: `i/${key}`, value: U32.serialize(height) }
-  ]
-}
+const settleOps = ({ height, key }: Place): StorageOp[] => [
+  { op: 'put', store: 'headers', key: `m/${heightKey(height)}`, value: fromHex(key, 32)! },
+  { op: 'put', store: 'headers', key: `i/${key}`, value: U32.serialize(height) }
+]
+
+const forgetOps = ({ height, key }: Place): StorageOp[] => [
+  { op: 'delete', store: 'headers', key: headerKey(height, key) },
+  { op: 'delete', store: 'bodies', key: blockKey(height, key) },
+  { op: 'delete', store: 'ledger', key: blockKey(height, key) }
+]
+
+const followOp = ({ hash, height }: Pick<BlockMeta, 'hash' | 'height'>): StorageOp =>
+  ({ op: 'put', store: 'meta', key: 'chain/head', value: FollowedRecord.serialize({ hash, height }) })
 
 function decodeHeader (hash: Hex, bytes: Uint8Array): Decoded<StoredHeader> {
   const d = decode(HeaderRecord, bytes, HEADER_RECORD_BYTES)

@@ -31,8 +31,6 @@ const SNAPSHOTS_TRIED = 4
 export const SIGNATURES_SAMPLED = 512
 /** A snapshot that does not grow for so long is given up. */
 const STALL_MS = 10_000
-/** After so long with none no other is begun: the blocks have to come in time as well. */
-const TRIES_MS = 15_000
 
 /** The block to go on from. */
 export interface Start { readonly base: BlockMeta, readonly offer: SnapshotOffer, readonly joined: Joined }
@@ -61,9 +59,21 @@ export class SnapshotJoin {
   readonly #d: SnapshotJoinDeps
 
   /** What most peers offer, fetched while the headers still come. */
-  #early: { readonly infoHash: string, readonly got: Promise<Obtained> } | undefined
+  #early: { readonly name: string, readonly infoHash: string, readonly got: Promise<Obtained> } | undefined
+
+  /** Peers of whose offer too little came, in time: nobody is banned for it, but others are asked first. */
+  readonly #letDown = new Set<PeerId>()
 
   constructor (d: SnapshotJoinDeps) { this.#d = d }
+
+  /** What most peers offer first, of those who have not let this node down, then the newest. */
+  #inOrder<C extends { readonly offer: SnapshotOffer, readonly peers: readonly PeerId[] }> (all: Iterable<C>): C[] {
+    const good = (c: C): number => c.peers.filter(p => !this.#letDown.has(p)).length
+    return [...all].sort((a, b) => good(b) - good(a) || b.offer.height - a.offer.height)
+  }
+
+  /** Newer ones have too few blocks above them to be redone, older ones too many to be held until they are. */
+  #isInReach (height: number, tip: number): boolean { return height <= tip - this.#d.params.joinReplayBlocks && height >= tip - 2 * this.#d.params.historyBlocks }
 
   /** Begins to fetch what most of these peers offer below the head they claim: headers say later whether it is of their chain. */
   ahead (peers: readonly PeerId[], claimedHeight: number, leftMs: () => number): void {
@@ -75,20 +85,25 @@ export class SnapshotJoin {
     const counts = new Map<string, { readonly offer: SnapshotOffer, readonly peers: PeerId[] }>()
     for (const [peer, offers] of await this.#offers(peers)) {
       for (const offer of offers) {
-        if (offer.height > claimedHeight - this.#d.params.joinReplayBlocks || !isPossible(offer)) continue
+        if (!this.#isInReach(offer.height, claimedHeight) || !isPossible(offer)) continue
         const name = offerName(offer)
         const known = counts.get(name)
         if (known === undefined) counts.set(name, { offer, peers: [peer] })
         else known.peers.push(peer)
       }
     }
-    const [best] = [...counts.values()].sort((a, b) => b.peers.length - a.peers.length || b.offer.height - a.offer.height)
+    const [best] = this.#inOrder(counts.values())
     if (best === undefined || this.#early !== undefined) return
-    this.#early = { infoHash: toHex(best.offer.infoHash), got: this.#obtain(best.offer, best.peers, leftMs) }
+    this.#early = { name: offerName(best.offer), infoHash: toHex(best.offer.infoHash), got: this.#obtain(best.offer, best.peers, leftMs) }
   }
 
+  /** A third of the time there is, however it comes: what follows has to come in time as well. */
   async #obtain (offer: SnapshotOffer, peers: readonly PeerId[], leftMs: () => number): Promise<Obtained> {
-    return await this.#d.library.obtain(toHex(offer.infoHash), { name: snapshotName(offer.height, offer.block), bytes: offer.bytes, peers, stallMs: STALL_MS, leftMs })
+    const begunAt = this.#d.clock.now()
+    const ownMs = (): number => leftMs() / 2 - (this.#d.clock.now() - begunAt)
+    const got = await this.#d.library.obtain(toHex(offer.infoHash), { name: snapshotName(offer.height, offer.block), bytes: offer.bytes, peers, stallMs: STALL_MS, leftMs: ownMs })
+    if (!got.ok && got.reason === 'withheld') for (const peer of peers) this.#letDown.add(peer)
+    return got
   }
 
   /** Blocks behind from which on it is worth it. */
@@ -115,12 +130,15 @@ export class SnapshotJoin {
     if (tried.length === 0) return undefined
     const signatures = await this.#sample(headers, planPeer)
     if (signatures === undefined) return undefined
-    const startedAt = this.#d.clock.now()
+    const enoughMs = leftMs() / 2
     for (const c of tried) {
-      if (this.#d.clock.now() - startedAt > TRIES_MS) return undefined
+      // No other is begun: the blocks have to come in time as well.
+      if (leftMs() < enoughMs) return undefined
       const { offer, header } = c
-      const infoHash = toHex(offer.infoHash)
-      const got = await (this.#early?.infoHash === infoHash ? this.#early.got : this.#obtain(offer, c.peers, leftMs))
+      const early = this.#early?.infoHash === toHex(offer.infoHash) ? this.#early : undefined
+      // Of one torrent others may have said something else: that is theirs, and over before it is tried again.
+      const ahead = await early?.got
+      const got = ahead !== undefined && early?.name === offerName(offer) ? ahead : await this.#obtain(offer, c.peers, leftMs)
       if (!got.ok) {
         // Its size is what they said themselves; that it does not come may be anybody's fault.
         if (got.reason === 'size') this.#refuse(c, 'snapshot-size', got.detail)
@@ -140,7 +158,6 @@ export class SnapshotJoin {
     return undefined
   }
 
-  /** What most peers offer first, then the newest. */
   async #candidates (headers: readonly HeaderMeta[], peers: readonly PeerId[]): Promise<Candidate[]> {
     const first = headers[0].height
     const tip = headers[headers.length - 1].height
@@ -153,7 +170,7 @@ export class SnapshotJoin {
           this.#d.log.info('sync', `${peer} serves the ledger of a block ${offer.height} that is not on the chain it is followed on`)
           continue
         }
-        if (offer.height > tip - this.#d.params.joinReplayBlocks || offer.height < first + SNAPSHOT_FIRST / 2) continue
+        if (!this.#isInReach(offer.height, tip) || offer.height < first + SNAPSHOT_FIRST / 2) continue
         if (!isPossible(offer)) {
           this.#d.blame.refuse({ what: 'snapshot', reason: 'snapshot-size', detail: `${offer.bytes} bytes, at most ${MAX_SNAPSHOT_FILE_BYTES}`, peer, fatal: true })
           continue
@@ -164,7 +181,7 @@ export class SnapshotJoin {
         else if (!known.peers.includes(peer)) known.peers.push(peer)
       }
     }
-    return [...found.values()].sort((a, b) => b.peers.length - a.peers.length || b.offer.height - a.offer.height)
+    return this.#inOrder(found.values())
   }
 
   /** What each of some peers serves. */

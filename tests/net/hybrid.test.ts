@@ -5,15 +5,18 @@
  */
 import '../../src/net/nodeGlobals.ts'
 import { createHash, randomBytes } from 'node:crypto'
+import { once } from 'node:events'
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { webSockets } from '@libp2p/websockets'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { WebSocket } from 'ws'
 import { MAX_TCP_LINKS } from '../../server/hybrid.ts'
 import { parseOptions } from '../../server/options.ts'
 import { type RunningServer, startServer } from '../../server/server.ts'
+import { MAX_CLIENTS_PER_ADDRESS } from '../../server/tracker.ts'
 import { makeMetainfo, type Metainfo, wrapInfo } from '../../src/core/torrent/metainfo.ts'
 import { createLibp2pNetwork, type TabNetwork } from '../../src/net/libp2p.ts'
 import { MemoryDisk } from '../../src/net/swarm/pieceDisk.ts'
@@ -85,9 +88,9 @@ async function until (what: string, probe: () => Promise<boolean>): Promise<void
   }
 }
 const health = async (server: RunningServer): Promise<Record<string, number>> => await (await fetch(`http://127.0.0.1:${server.port}/health`)).json() as Record<string, number>
-async function ask (server: RunningServer, infoHash: string, more = ''): Promise<string> {
+async function ask (server: RunningServer, infoHash: string, more = '', port = 4000): Promise<string> {
   const raw = infoHash.replace(/../g, '%$&')
-  const r = await fetch(`${announceOf(server)}?info_hash=${raw}&peer_id=${'p'.repeat(20)}&port=4000&uploaded=0&downloaded=0&left=1&compact=1${more}`)
+  const r = await fetch(`${announceOf(server)}?info_hash=${raw}&peer_id=${'p'.repeat(20)}&port=${port}&uploaded=0&downloaded=0&left=1&compact=1${more}`)
   return Buffer.from(await r.arrayBuffer()).toString('latin1')
 }
 
@@ -157,6 +160,43 @@ test('flags that make no sense are named', () => {
   expect(error('--hybrid', '--hybrid-torrent', 'abc')).toMatch(/40 hex digits/)
   expect(error('--hybrid', '--hybrid-open', '--hybrid-address', 'example.org')).toMatch(/IPv4/)
   expect(error('--hybrid', '--hybrid-open', '--hybrid-address', '192.0.2.1')).toBe('taken')
+})
+
+test('what a question names beside what a tracker is asked reaches nobody', async () => {
+  const s = sample('asked.bin', PIECE)
+  const server = await serve('asked', '--hybrid-torrent', s.metainfo.infoHash)
+  const tabs = new WebSocket(`ws://127.0.0.1:${server.port}/announce`)
+  await once(tabs, 'open')
+  tabs.send(JSON.stringify({ action: 'announce', info_hash: Buffer.from(s.metainfo.infoHash, 'hex').toString('latin1'), peer_id: 'w'.repeat(20), numwant: 5, uploaded: 0, downloaded: 0, left: 1, event: 'started', offers: [] }))
+  await once(tabs, 'message')
+  const thrown: unknown[] = []
+  const others = process.listeners('uncaughtException')
+  process.removeAllListeners('uncaughtException')
+  process.on('uncaughtException', e => { thrown.push(e) })
+  try {
+    const signal = (): AbortSignal => AbortSignal.timeout(3_000)
+    const raw = s.metainfo.infoHash.replace(/../g, '%$&')
+    for (const more of ['&event=started&socket=x', '&event=stopped', '&event=started&socket=x&compact=2', '&numwant=-1', '&left=x&event[]=1', '&type=ws&offers=1&numwant=1', '&peer_id=x']) {
+      const r = await fetch(`${announceOf(server)}?info_hash=${raw}&peer_id=${'p'.repeat(20)}&port=4000&left=1&compact=1${more}`, { signal: signal() }).catch((e: unknown) => String(e))
+      if (typeof r === 'string') thrown.push(`${more}: ${r}`)
+      else if ((await r.text()).includes('w'.repeat(20))) thrown.push(`${more}: it is told of a tab`)
+    }
+  } finally {
+    process.removeAllListeners('uncaughtException')
+    for (const l of others) process.on('uncaughtException', l)
+  }
+  tabs.terminate()
+  expect(thrown).toEqual([])
+})
+
+test('one address is so many clients of a torrent and no more', async () => {
+  const s = sample('ports.bin', PIECE)
+  const server = await serve('ports', '--hybrid-torrent', s.metainfo.infoHash)
+  const answers: string[] = []
+  for (let port = 5000; port < 5000 + 2 * MAX_CLIENTS_PER_ADDRESS; port++) answers.push(await ask(server, s.metainfo.infoHash, '', port))
+  expect(answers.filter(a => a.includes('too many clients')).length).toBe(MAX_CLIENTS_PER_ADDRESS)
+  // Those it knows may ask again.
+  expect(await ask(server, s.metainfo.infoHash, '', 5000)).not.toContain('failure')
 })
 
 test('one address asks so often and no more', async () => {

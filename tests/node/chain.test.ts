@@ -282,6 +282,17 @@ describe('seals in blocks', () => {
     expect((await r.chain.submit(again, 'o', 'v')).status).toBe('added')
   })
 
+  it('does not go back to a block whose contribution is condemned while another chain is proved', async () => {
+    const r = rig()
+    const { base, block, contribution } = sealed(r.kit)
+    await feed(r, [...base, block])
+    const fetched = branch(r.kit, r.kit.genesis, 30, 2)[29].meta
+    r.chain.adopt(fetched, r.kit.genesis, [], { headers: 30, signatures: 30, height: 30, bytes: 1 })
+    await r.chain.condemn(contribution, 'replay gave another result')
+    r.chain.distrust(fetched.hash)
+    expect(hex(r.chain.head())).toBe(hex(base[base.length - 1].meta))
+  })
+
   it('refuses a block whose contribution is condemned while it is being verified', async () => {
     const r = rig()
     const { base, block, contribution } = sealed(r.kit)

@@ -2,18 +2,23 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { fromHex, toHex } from '../../src/core/codec/ssz.ts'
 import { type SnapshotOffer, SnapshotRequest, SnapshotResponse } from '../../src/core/codec/wire.ts'
 import type { BlockMeta } from '../../src/core/consensus/chain.ts'
-import { account, encodeLedger, type LedgerState, withAccount } from '../../src/core/ledger/state.ts'
+import { MerkleMap } from '../../src/core/crypto/merkleMap.ts'
+import type { Pot } from '../../src/core/ledger/pots.ts'
+import { account, decodeLedger, encodeLedger, type LedgerState, withAccount } from '../../src/core/ledger/state.ts'
+import { sleep } from '../../src/node/askPeers.ts'
 import { Backfill } from '../../src/node/backfill.ts'
 import { ledgerLookBack } from '../../src/node/chain.ts'
 import { encodeSnapshotFile, MAX_SNAPSHOT_FILE_BYTES, readSnapshotFile, SnapshotFile } from '../../src/node/ledgerSnapshot.ts'
 import { LedgerTorrents, SNAPSHOT_PROTOCOL, snapshotDepth, snapshotName } from '../../src/node/ledgerTorrents.ts'
 import { Library } from '../../src/node/library.ts'
+import { RingLog } from '../../src/node/log.ts'
 import { Refusals } from '../../src/node/refusals.ts'
 import { SnapshotJoin } from '../../src/node/snapshotJoin.ts'
 import { Sync } from '../../src/node/sync.ts'
 import { createMemoryHub } from '../../src/net/memory.ts'
 import { MemorySwarmHub } from '../../src/net/swarm/memory.ts'
 import type { Network } from '../../src/ports/network.ts'
+import type { Storage, StorageOp } from '../../src/ports/storage.ts'
 import { MemoryDisk, MemoryStorage } from '../../src/storage/memory.ts'
 import { ChainKit, keyPair, type Mined } from '../core/chainKit.ts'
 import { kitTime, ManualClock, rig, type Rig } from './chainRig.ts'
@@ -51,11 +56,11 @@ function world (): World {
 const open = (): void => { w = world() }
 afterEach(async () => { for (const stop of w.stops.splice(0)) await stop() })
 
-async function node (id: string, o: { readonly disk?: MemoryDisk, readonly held?: readonly Mined[], readonly snapshots?: boolean } = {}): Promise<SnapNode> {
+async function node (id: string, o: { readonly disk?: MemoryDisk, readonly storage?: Storage, readonly held?: readonly Mined[], readonly snapshots?: boolean } = {}): Promise<SnapNode> {
   const network = w.hub.join(id)
   const { clock } = w
   const disk = o.disk ?? new MemoryDisk()
-  const storage = new MemoryStorage(disk)
+  const storage = o.storage ?? new MemoryStorage(disk)
   const r = rig({ kit, clock, storage, blame: log => new Refusals({ clock, network, log }) })
   const blame = r.blame as Refusals
   const { params } = kit
@@ -160,11 +165,92 @@ describe('the file of a ledger', () => {
     expect(read(SnapshotFile.serialize({ ledger, before: before.map(b => Uint8Array.from(b, (x, i) => i === 40 ? x ^ 1 : x)) }))).toBe('snapshot-before')
   })
 
+  it('is not made of a ledger that nobody could read, for those who offer such a one are banned', () => {
+    const { ledger } = meta()
+    const pots = (count: number): LedgerState['seeding'] => {
+      const entries = Array.from({ length: count }, (_, i) => {
+        const key = new Uint8Array(32)
+        new DataView(key.buffer).setUint32(0, i)
+        return [key, { left: 1n, paid: [] }] as const
+      })
+      const redeemable = MerkleMap.fromSorted<Pot>({ encode: () => new Uint8Array(0), amount: p => p.left }, entries)
+      return { ...ledger.seeding, redeemable }
+    }
+    const of = (count: number): BlockMeta => ({ ...meta(), ledger: { ...ledger, seeding: pots(count), issued: ledger.issued + BigInt(count) } })
+    // What was set aside in an epoch is far below: as many as there are transactions in its blocks.
+    const most = of(1 << 17)
+    const file = encodeSnapshotFile(most, lookBack)!
+    expect(decodeLedger(SnapshotFile.deserialize(file).ledger).ok).toBe(true)
+    expect(encodeSnapshotFile(of((1 << 17) + 1), lookBack)).toBeUndefined()
+  }, 60_000)
+
   it('is the same whoever makes it, and not made where the ledgers before it are not whole', () => {
     const other: BlockMeta = { ...meta(), ledger: { ...meta().ledger } }
     expect(toHex(encodeSnapshotFile(other, lookBack)!)).toBe(toHex(encodeSnapshotFile(meta(), lookBack)!))
     const parent = { ...meta().parent!, ledger: { ...meta().parent!.ledger, accounts: kit.genesis.ledger.accounts } }
     expect(encodeSnapshotFile({ ...meta(), parent }, lookBack)).toBeUndefined()
+  })
+})
+
+/** What is fetched comes at once, or so slowly that it is never whole. */
+function slowWorld () {
+  const clock = new ManualClock(kitTime(kit, 500))
+  const meta = blocks()[HEIGHT - 1].meta
+  const bytes = encodeSnapshotFile(meta, ledgerLookBack(kit.params))!
+  const offered = new Map<string, SnapshotOffer>()
+  const asked: string[] = []
+  const log = new RingLog(clock)
+  const join = new SnapshotJoin({
+    params: kit.params, chainId: kit.genesis.hash, empty: kit.genesis.ledger, random, clock, log, blame: { refuse: r => { throw new Error(r.reason) } },
+    signatures: { verify: async items => items.map(() => true) },
+    network: { request: async peer => SnapshotResponse.serialize({ offers: [offered.get(peer)!] }) },
+    library: {
+      obtain: async (infoHash, o) => {
+        asked.push(infoHash)
+        if (infoHash === '11'.repeat(20)) return { ok: true, bytes, drop: async () => {} }
+        while (o.leftMs() > 0) await sleep(clock, 250)
+        return { ok: false, reason: 'withheld', detail: 'a byte now and then' }
+      }
+    }
+  })
+  const offer = (peer: string, byte: string, height = HEIGHT): void => { offered.set(peer, { height, block: blocks()[height - 1].meta.hash, infoHash: fromHex(byte.repeat(20), 20)!, bytes: bytes.length }) }
+  const find = async (ms: number) => {
+    const until = clock.now() + ms
+    const found = join.find(blocks().map(b => b.meta), 'plan', [...offered.keys()], () => Math.max(0, until - clock.now()))
+    let start: Awaited<typeof found> | 'open' = 'open'
+    void found.then(s => { start = s })
+    while (start === 'open' && clock.now() < until) await clock.advance(250)
+    return { start: await found, tookMs: ms - (until - clock.now()) }
+  }
+  return { offer, find, asked }
+}
+
+describe('peers whose ledger comes drop by drop', () => {
+  it('do not take the time there is, and others are asked before them from then on', async () => {
+    const { offer, find, asked } = slowWorld()
+    for (const peer of ['drip', 'drip2']) offer(peer, 'dd')
+    offer('honest', '11')
+    const first = await find(60_000)
+    expect(first.start?.base.height).toBe(HEIGHT)
+    expect(first.tookMs).toBeLessThan(25_000)
+    const second = await find(60_000)
+    expect(second.tookMs).toBeLessThan(1_000)
+    expect(asked.map(h => h.slice(0, 2))).toEqual(['dd', '11', '11'])
+  })
+
+  it('leave time for the blocks, however many they are', async () => {
+    const { offer, find } = slowWorld()
+    for (const byte of ['aa', 'bb', 'cc', 'dd', 'ee']) offer(byte, byte)
+    const { start, tookMs } = await find(60_000)
+    expect(start).toBeUndefined()
+    expect(tookMs).toBeLessThan(40_000)
+  })
+
+  it('are not asked for one so old that its blocks would fill the memory', async () => {
+    const { offer, find, asked } = slowWorld()
+    offer('old', '11', BLOCKS - 2 * kit.params.historyBlocks - 1)
+    expect((await find(60_000)).start).toBeUndefined()
+    expect(asked).toEqual([])
   })
 })
 
@@ -238,6 +324,17 @@ describe('a tab that joins a long chain', () => {
     expect(fresh.library.view().items).toEqual([])
   }, 60_000)
 
+  it('blames nobody for what others say of the size of his torrent', async () => {
+    open()
+    await cheat('liar', right => right, o => ({ ...o, bytes: o.bytes + 1 }))
+    await cheat('liar2', right => right, o => ({ ...o, bytes: o.bytes + 1 }))
+    await seeder('honest')
+    const fresh = await node('fresh')
+    await until('fresh is in sync', synced(fresh))
+    expect((await fresh.network.status()).banned.map(b => b.id).sort()).toEqual(['liar', 'liar2'])
+    expect(fresh.chain.joined()?.height).toBe(HEIGHT)
+  }, 60_000)
+
   it('does not go on from the ledger of a block that is not on the chain, and applies the blocks instead', async () => {
     open()
     const other = kit.mine(blocks()[HEIGHT - 2].meta, { miner: keyPair(9) })
@@ -259,6 +356,52 @@ describe('a tab that joins a long chain', () => {
     expect(fresh.chain.joined()).toBeUndefined()
     expect(fresh.library.view().items).toEqual([])
   }, 60_000)
+
+  describe('whose disk has an older chain comes back after a death at any commit', () => {
+    const OLD = 50
+    /** Every commit there was. */
+    class Journal extends MemoryStorage {
+      readonly commits: Array<readonly StorageOp[]> = []
+      override async commit (ops: readonly StorageOp[]): Promise<void> {
+        await super.commit(ops)
+        this.commits.push(ops.map(op => op.op === 'put' ? { ...op, value: op.value.slice() } : op))
+      }
+    }
+
+    it.each([['of the same', 0], ['of a fork', 6]])('%s', async (_, own) => {
+      open()
+      await seeder('a')
+      const storage = new Journal()
+      const before = blocks().slice(0, OLD - own)
+      for (let i = 0; i < own; i++) before.push(kit.mine(before[before.length - 1].meta, { miner: keyPair(7) }))
+      const fresh = await node('fresh', { storage, held: before })
+      await fresh.store.idle()
+      const had = storage.commits.length
+      await until('fresh is in sync', synced(fresh))
+      await fresh.store.idle()
+      expect(fresh.chain.joined()?.height).toBe(HEIGHT)
+      const [oldHead, newHead] = [toHex(before[OLD - 1].meta.hash), toHex(blocks()[BLOCKS - 1].meta.hash)]
+      const disk = new MemoryDisk()
+      let atNew = 0
+      for (const [i, ops] of storage.commits.entries()) {
+        disk.apply(ops)
+        if (i < had || ops.every(o => o.store === 'library')) continue
+        const image = new MemoryDisk()
+        for (const earlier of storage.commits.slice(0, i + 1)) image.apply(earlier)
+        const again = rig({ kit, clock: w.clock, storage: new MemoryStorage(image) })
+        const { problem } = await again.chain.loadFromStorage()
+        await again.store.idle()
+        expect(problem).toBeUndefined()
+        const isNew = again.chain.joined() !== undefined
+        expect(toHex(again.chain.head().hash), `after commit ${i}`).toBe(isNew ? newHead : oldHead)
+        if (isNew) expect((await again.store.settledHeaders(1, HEIGHT)).length, `after commit ${i}`).toBeGreaterThanOrEqual(HEIGHT - 1)
+        else expect(await again.store.body(OLD - 1, toHex(before[OLD - 2].meta.hash))).toBeDefined()
+        if (isNew) atNew++
+        else expect(atNew).toBe(0)
+      }
+      expect(atNew).toBeGreaterThan(0)
+    }, 120_000)
+  })
 
   it('goes back to where it was if a block above the ledger proves wrong', async () => {
     open()

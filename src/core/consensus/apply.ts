@@ -9,14 +9,14 @@ import { bodyRoot } from '../crypto/ids.ts'
 import type { SignatureItem } from '../crypto/keys.ts'
 import type { LedgerEvent } from '../ledger/apply.ts'
 import { ledgerRoot } from '../ledger/state.ts'
-import { type ChainParams, MAX_BODY_BYTES } from '../params.ts'
+import { type ChainParams, MAX_BODY_BYTES, MAX_RECEIPTS_PER_BLOCK } from '../params.ts'
 import type { BlockMeta } from './chain.ts'
 import { contributionSignatureItem } from './contribution.ts'
 import { drawAt, jobToWorkOn, randomnessBlock } from './draw.ts'
 import { checkHeader, extendHeader } from './header.ts'
 import { invalid, type Refusal, refusal } from './refusal.ts'
 import { type SealFacts, sealSignatureItems } from './seal.ts'
-import { transactionSignatureItems } from './transaction.ts'
+import { receiptCount, transactionSignatureItems } from './transaction.ts'
 import { transition } from './transition.ts'
 
 /** What redoing the block's slice gave. `skipped`: taken on trust, from before the replay window. */
@@ -67,6 +67,14 @@ export interface BlockRules {
   readonly applyBlock: typeof applyBlock
 }
 
+/** What a body costs who checks it is bounded before any of it is looked at. */
+export function checkBodySize (body: Body): Refusal | undefined {
+  const bytes = Body.value_serializedSize(body)
+  if (bytes > MAX_BODY_BYTES) return invalid('body-size', `${bytes} bytes, at most ${MAX_BODY_BYTES}`)
+  const receipts = body.transactions.reduce((n, t) => n + receiptCount(t), 0)
+  return receipts > MAX_RECEIPTS_PER_BLOCK ? invalid('body-receipts', `${receipts} receipts, at most ${MAX_RECEIPTS_PER_BLOCK}`) : undefined
+}
+
 export function applyBlock (params: ChainParams, parent: BlockMeta, block: Block, facts: BlockFacts): BlockVerdict {
   const { header, body } = block
   const t = header.template
@@ -75,8 +83,8 @@ export function applyBlock (params: ChainParams, parent: BlockMeta, block: Block
 
   const headerWrong = checkHeader(params, parent, header, facts.nowMs)
   if (headerWrong !== undefined) return no(headerWrong)
-  const bytes = Body.serialize(body).length
-  if (bytes > MAX_BODY_BYTES) return no(invalid('body-size', `${bytes} bytes, at most ${MAX_BODY_BYTES}`))
+  const tooLarge = checkBodySize(body)
+  if (tooLarge !== undefined) return no(tooLarge)
   if (!equalBytes(bodyRoot(body), t.bodyRoot)) return no(invalid('body-root', 'the body is not the one the header names'))
   if (!facts.signatures[0]) return no(invalid('header-signature', 'not signed by its miner'))
 

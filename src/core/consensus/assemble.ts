@@ -4,6 +4,7 @@ import { bodyRoot } from '../crypto/ids.ts'
 import type { LedgerEvent } from '../ledger/apply.ts'
 import { type JobRecord, ledgerRoot, type LedgerState } from '../ledger/state.ts'
 import { type ChainParams, MAX_BODY_BYTES, MAX_SEALS_PER_BLOCK, PROTOCOL_VERSION } from '../params.ts'
+import { checkBodySize } from './apply.ts'
 import { type BlockMeta, chainId } from './chain.ts'
 import { drawAt, jobToWorkOn, randomnessBlock } from './draw.ts'
 import type { SealFacts } from './seal.ts'
@@ -46,8 +47,8 @@ function ownFacts (body: Body): BodyFacts {
 export function assembleBlock (params: ChainParams, parent: BlockMeta, parts: BlockParts): AssembledBlock {
   const { miner, payee } = parts
   const body: Body = { transactions: [...parts.transactions], seals: [...parts.seals] }
-  const bytes = Body.serialize(body).length
-  if (bytes > MAX_BODY_BYTES) throw new Error(`body of ${bytes} bytes`)
+  const tooLarge = checkBodySize(body)
+  if (tooLarge !== undefined) throw new Error(`body of ${tooLarge.detail}`)
   const next = transition(params, parent, payee, body, ownFacts(body))
   if (!next.ok) throw new Error(`assembled an invalid block: ${next.refusal.reason}: ${next.refusal.detail}`)
   const q = randomnessBlock(params, parent)

@@ -98,6 +98,7 @@ export function genesisText (params: P.ChainParams, benchmark: JobSpec): string 
     ['seedBurnShare', P.SEED_BURN_SHARE],
     ['redeemBytesLeast', P.REDEEM_BYTES_LEAST],
     ['maxReceiptsPerPot', P.MAX_RECEIPTS_PER_POT],
+    ['maxReceiptsPerBlock', P.MAX_RECEIPTS_PER_BLOCK],
     ['counterHalvingEpochs', P.COUNTER_HALVING_EPOCHS],
     ['benchmark', toHex(specHash(benchmark))]
   ]

@@ -30,6 +30,7 @@ export const HEADER_REASONS = [
 /** Rules of a whole block. */
 export const BLOCK_REASONS = [
   'body-size',
+  'body-receipts',
   'body-root',
   'header-signature',
   'header-job-state',
@@ -95,7 +96,7 @@ export const refusal = (verdict: Verdict, reason: ReasonCode, detail: string): R
 export const invalid = (reason: ReasonCode, detail: string): Refusal => refusal('invalid', reason, detail)
 
 /** A hash commits to neither: other bytes under the same block hash may still be right. */
-const NOT_IN_HASH: ReadonlySet<ReasonCode> = new Set<ReasonCode>(['header-signature', 'body-root', 'body-size'])
+const NOT_IN_HASH: ReadonlySet<ReasonCode> = new Set<ReasonCode>(['header-signature', 'body-root', 'body-size', 'body-receipts'])
 
 /** Whether a block of this hash is wrong whatever body and signature it comes with. */
 export const condemnsHash = (r: Refusal): boolean => r.verdict === 'invalid' && !NOT_IN_HASH.has(r.reason)

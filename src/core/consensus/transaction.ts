@@ -6,10 +6,13 @@ import { receiptMessage, transactionId } from '../crypto/ids.ts'
 import type { SignatureItem } from '../crypto/keys.ts'
 import { type Applied, applyTransaction, openBlock } from '../ledger/apply.ts'
 import type { LedgerState } from '../ledger/state.ts'
-import { type ChainParams, MAX_TRANSACTIONS_PER_BLOCK } from '../params.ts'
+import { type ChainParams, MAX_RECEIPTS_PER_BLOCK, MAX_TRANSACTIONS_PER_BLOCK } from '../params.ts'
 import { specErrors } from '../training/specRules.ts'
 import { type BlockMeta, chainId } from './chain.ts'
 import { invalid, type Refusal } from './refusal.ts'
+
+/** How many it hands in. */
+export const receiptCount = ({ transaction: { action: { value } } }: SignedTransaction): number => value !== null && 'receipts' in value ? value.receipts.length : 0
 
 /** Its sender's first, then those of the receipts it hands in. */
 export function transactionSignatureItems ({ transaction, signature }: SignedTransaction): SignatureItem[] {
@@ -54,15 +57,17 @@ export function tryTransactions (params: ChainParams, parent: BlockMeta, candida
   const taken: SignedTransaction[] = []
   let ledger = openBlock(params, parent.ledger, parent.height + 1).ledger
   let bytes = 0
+  let receipts = 0
   for (const signed of candidates) {
     if (taken.length === MAX_TRANSACTIONS_PER_BLOCK) break
     // Four bytes of offset per list entry.
     const size = SignedTransaction.serialize(signed).length + 4
-    if (bytes + size > bytesMax) continue
+    if (bytes + size > bytesMax || receipts + receiptCount(signed) > MAX_RECEIPTS_PER_BLOCK) continue
     const step = stepTransaction(params, chainId(parent), ledger, signed.transaction)
     if (!step.ok) continue
     ledger = step.ledger
     bytes += size
+    receipts += receiptCount(signed)
     taken.push(signed)
   }
   return taken

@@ -27,7 +27,7 @@ export type TaggedHash = typeof hash
 
 /** How a value is hashed and what it weighs in the sum. */
 export interface MerkleValue<V> {
-  readonly encode: (value: V) => Uint8Array
+  readonly encode: (value: V, hashOf: TaggedHash) => Uint8Array
   readonly amount: (value: V) => bigint
 }
 
@@ -157,7 +157,7 @@ export class MerkleMap<V> {
   }
 
   private digest (t: Tree<V>, hashOf: TaggedHash = hash): Uint8Array {
-    t.digest ??= isBranch(t) ? branchDigest(t, this.digest(t.left, hashOf), this.digest(t.right, hashOf), hashOf) : hashOf('map-leaf', leafBytes(t, this.kind.encode(t.value)))
+    t.digest ??= isBranch(t) ? branchDigest(t, this.digest(t.left, hashOf), this.digest(t.right, hashOf), hashOf) : hashOf('map-leaf', leafBytes(t, this.kind.encode(t.value, hashOf)))
     return t.digest
   }
 }

@@ -6,7 +6,7 @@
 import { ContainerType, ListCompositeType } from '@chainsafe/ssz'
 import { Bytes20, Bytes32, compareBytes, equalBytes, U32, U53, U64 } from '../codec/ssz.ts'
 import { hash, u32le, u64le } from '../crypto/hash.ts'
-import { MerkleMap } from '../crypto/merkleMap.ts'
+import { MerkleMap, type MerkleValue, type TaggedHash } from '../crypto/merkleMap.ts'
 import { MAX_RECEIPTS_PER_POT, REDEEM_BYTES_LEAST } from '../params.ts'
 
 /** A receipt that was paid: for so many bytes it is not paid again. */
@@ -57,8 +57,10 @@ export const SeedingBytes = new ContainerType({
   seeders: new ListCompositeType(SeederBytes, MAX_SEEDERS)
 })
 
-export const NO_POTS = MerkleMap.empty<Pot>({ encode: p => PaidList.serialize([...p.paid]), amount: p => p.left })
-const NO_SEEDERS = MerkleMap.empty<Seeder>({ encode: s => hash('seeder', u64le(s.bytes), u32le(s.leechers), u32le(s.sets)), amount: () => 0n })
+const POT_VALUE: MerkleValue<Pot> = { encode: p => PaidList.serialize([...p.paid]), amount: p => p.left }
+export const NO_POTS = MerkleMap.empty<Pot>(POT_VALUE)
+const SEEDER_VALUE: MerkleValue<Seeder> = { encode: (s, hashOf) => hashOf('seeder', u64le(s.bytes), u32le(s.leechers), u32le(s.sets)), amount: () => 0n }
+const NO_SEEDERS = MerkleMap.empty<Seeder>(SEEDER_VALUE)
 
 export const NO_SEEDING: Seeding = { setAside: NO_POTS, redeemable: NO_POTS, seeders: NO_SEEDERS }
 
@@ -69,6 +71,11 @@ export const seedingSum = (s: Seeding): bigint => s.setAside.sum + s.redeemable.
 export const seedingRoot = (s: Seeding): Uint8Array =>
   hash('seeding', s.setAside.root, u64le(s.setAside.sum), s.redeemable.root, u64le(s.redeemable.sum), s.seeders.root)
 
+/** Makes the hashes that are still missing with a faster engine. */
+export function digestSeedingWith (s: Seeding, hasher: TaggedHash): void {
+  for (const map of [s.setAside, s.redeemable, s.seeders]) map.digestWith(hasher)
+}
+
 export function withSeeder (seeders: Seeding['seeders'], key: Uint8Array, s: Seeder): Seeding['seeders'] {
   return s.bytes === 0n && s.leechers === 0 && s.sets === 0 ? seeders.delete(key) : seeders.set(key, s)
 }
@@ -78,6 +85,8 @@ export function halved (seeders: Seeding['seeders']): Seeding['seeders'] {
   for (const [key, s] of seeders.entries()) next = withSeeder(next, key, { bytes: s.bytes >> 1n, leechers: s.leechers >>> 1, sets: s.sets >>> 1 })
   return next
 }
+
+export const seedingFitsReaders = (s: Seeding): boolean => s.setAside.size <= MAX_POTS && s.redeemable.size <= MAX_POTS && s.seeders.size <= MAX_SEEDERS
 
 const potRows = (pots: MerkleMap<Pot>): Array<{ key: Uint8Array, left: bigint, paid: Paid[] }> =>
   Array.from(pots.entries(), ([key, p]) => ({ key, left: p.left, paid: [...p.paid] }))
@@ -95,19 +104,18 @@ export function seedingFromBytes (rows: SeedingRows): Seeding | string {
   for (const list of [rows.setAside, rows.redeemable, rows.seeders]) {
     for (let i = 1; i < list.length; i++) if (compareBytes(list[i - 1].key, list[i].key) >= 0) return 'pots or seeders are not in ascending key order'
   }
-  const pots = (list: SeedingRows['redeemable']): MerkleMap<Pot> => list.reduce((map, { key, left, paid }) => map.set(key, { left, paid }), NO_POTS)
+  const pots = (list: SeedingRows['redeemable']): MerkleMap<Pot> => MerkleMap.fromSorted<Pot>(POT_VALUE, list.map(({ key, left, paid }) => [key, { left, paid }]))
   for (const { key, left, paid } of [...rows.setAside, ...rows.redeemable]) {
     if (left === 0n) return 'an empty pot is listed'
     if (paid.some(p => !(p.bytes >= REDEEM_BYTES_LEAST) || !Number.isSafeInteger(p.bytes) || equalBytes(p.to, key))) return 'a pot has paid what none pays'
     if (paid.some((p, i) => paid.findIndex(q => equalBytes(q.to, p.to) && equalBytes(q.infoHash, p.infoHash)) !== i)) return 'a pot has paid one receipt twice'
   }
   if (rows.setAside.some(p => p.paid.length > 0)) return 'a pot has paid before its epoch was over'
-  let { seeders } = NO_SEEDING
-  for (const { key, bytes, leechers, sets } of rows.seeders) {
+  for (const { bytes, leechers, sets } of rows.seeders) {
     if (bytes === 0n && leechers === 0 && sets === 0) return 'a seeder of nothing is listed'
     // One that pays is a set that was asked for, and halves keep the order.
     if (leechers > sets) return 'a seeder has more leechers than sets they asked for'
-    seeders = seeders.set(key, { bytes, leechers, sets })
   }
+  const seeders = MerkleMap.fromSorted(SEEDER_VALUE, rows.seeders.map(({ key, bytes, leechers, sets }) => [key, { bytes, leechers, sets }]))
   return { setAside: pots(rows.setAside), redeemable: pots(rows.redeemable), seeders }
 }

@@ -7,7 +7,7 @@ import { decodeJobSpec, encodeJobSpec, type JobSpec } from '../codec/jobSpec.ts'
 import { byteList, Bytes32, type Decoded, decode, toHex, U32, U64, U8, compareBytes, equalBytes, ZERO32 } from '../codec/ssz.ts'
 import { hash, u32le, u64le } from '../crypto/hash.ts'
 import { MerkleMap, type MerkleValue } from '../crypto/merkleMap.ts'
-import { NO_SEEDING, type Seeding, SeedingBytes, seedingFromBytes, seedingRoot, seedingSum, seedingToBytes } from './pots.ts'
+import { NO_SEEDING, type Seeding, SeedingBytes, seedingFitsReaders, seedingFromBytes, seedingRoot, seedingSum, seedingToBytes } from './pots.ts'
 import { MAX_ACTIVE_JOBS, MAX_SPEC_BYTES, OFFER_SHARE_LEAST, OFFER_SHARE_WHOLE } from '../params.ts'
 
 export interface Account {
@@ -274,6 +274,10 @@ export function encodeLedger (state: LedgerState): Uint8Array {
     burned: state.burned
   })
 }
+
+/** Whether no list of it is longer than `decodeLedger` reads; the bytes of all together are for the caller to see. */
+export const fitsReaders = ({ accounts, maturing, seeding }: LedgerState): boolean =>
+  accounts.size <= MAX_ACCOUNTS && maturing.length <= MAX_MATURING && seedingFitsReaders(seeding)
 
 const bad = (detail: string): { readonly ok: false, readonly error: { readonly reason: 'malformed', readonly detail: string } } =>
   ({ ok: false, error: { reason: 'malformed', detail } })

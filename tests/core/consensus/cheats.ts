@@ -13,7 +13,7 @@ import { ticketWins } from '../../../src/core/consensus/target.ts'
 import { hash } from '../../../src/core/crypto/hash.ts'
 import { bodyRoot, claimId, jobId, specHash, ticket } from '../../../src/core/crypto/ids.ts'
 import { account, benchmarkJob, findJob, type JobRecord, ledgerRoot, withAccount } from '../../../src/core/ledger/state.ts'
-import { MAX_ACTIVE_JOBS, MAX_CONTRIBUTION_SLICES, MAX_RECEIPTS_PER_POT, MAX_RECEIPTS_PER_REDEMPTION } from '../../../src/core/params.ts'
+import { MAX_ACTIVE_JOBS, MAX_CONTRIBUTION_SLICES, MAX_RECEIPTS_PER_BLOCK, MAX_RECEIPTS_PER_POT, MAX_RECEIPTS_PER_REDEMPTION } from '../../../src/core/params.ts'
 import { sliceCost } from '../../../src/core/training/cost.ts'
 import { ChainKit, EASY, keyPair, type KeyPair, type MineOptions, type Post, tinySpec } from '../chainKit.ts'
 
@@ -138,6 +138,12 @@ export const CHEATS: Record<ReasonCode, () => Cheat> = {
     const seals = new Array<SignedSeal>(32).fill(kit.signSeal({ ...goodSeal.seal, anchor: other, contributions: new Array<Claim>(32).fill(work[0]) }, tip))
     const block = carrying(tip, { transactions: padding, seals })
     return { cheat: { on: tip, block, facts: { signatures: new Array<boolean>(1 + padding.length).fill(true) } } }
+  },
+  'body-receipts': () => {
+    const { on, epoch, receipt } = seeded
+    const padding = new Array<SignedTransaction>(1 + MAX_RECEIPTS_PER_BLOCK / MAX_RECEIPTS_PER_REDEMPTION).fill(kit.redeem(on, bob, epoch, new Array<RedeemedReceipt>(MAX_RECEIPTS_PER_REDEMPTION).fill(receipt())))
+    const signatures = new Array<boolean>(1 + padding.length * (1 + MAX_RECEIPTS_PER_REDEMPTION)).fill(true)
+    return { cheat: { on, block: carrying(on, { transactions: padding, seals: [] }), facts: { signatures } } }
   },
   'body-root': () => {
     const block = kit.block(tip)

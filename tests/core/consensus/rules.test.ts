@@ -309,7 +309,7 @@ describe('facts that are missing', () => {
 
 describe('what a refusal says of a hash', () => {
   it('is nothing where the hash does not commit to what was wrong', () => {
-    for (const reason of ['header-signature', 'body-root', 'body-size'] as const) expect(condemnsHash(invalid(reason, ''))).toBe(false)
+    for (const reason of ['header-signature', 'body-root', 'body-size', 'body-receipts'] as const) expect(condemnsHash(invalid(reason, ''))).toBe(false)
     expect(condemnsHash(invalid('state-root', ''))).toBe(true)
     expect(condemnsHash(refusal('unavailable', 'replay-unavailable', ''))).toBe(false)
     expect(condemnsHash(refusal('future', 'header-time-future', ''))).toBe(false)

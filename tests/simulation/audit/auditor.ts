@@ -12,7 +12,7 @@ import { headerFindings, workOf } from './headers.ts'
 import { type Agreement, agreementOf, type Held, rewardsOf, type Rewards, workedTwiceOn, type WorkedTwice } from './history.ts'
 import { Ledger } from './ledger.ts'
 import { readSnapshot, rootOf, type Snapshot, snapshotOf } from './ledgerRoot.ts'
-import { type AuditParams, genesisText, MAX_BODY_BYTES } from './numbers.ts'
+import { type AuditParams, genesisText, MAX_BODY_BYTES, MAX_RECEIPTS_PER_BLOCK } from './numbers.ts'
 import { type Replayed, Replayer, type Supply } from './replay.ts'
 import { sealFinding, type SealPlace } from './seals.ts'
 import { signatureChecker, type Verify } from './signatures.ts'
@@ -212,6 +212,8 @@ export class Auditor {
     if (!this.#verify(t.miner, hash, header.signature)) found.push(['header-signature', hexOf(t.miner)])
     const encoded = bodyBytes(body)
     if (encoded.length > MAX_BODY_BYTES) found.push(['body-size', `${encoded.length} bytes`])
+    const receipts = body.transactions.reduce((n, { transaction: { action } }) => n + (action.selector === 5 ? action.value.receipts.length : 0), 0)
+    if (receipts > MAX_RECEIPTS_PER_BLOCK) found.push(['body-receipts', `${receipts} receipts`])
     if (hexOf(H('body', encoded)) !== hexOf(t.bodyRoot)) found.push(['body-root', 'another body'])
     const inHeader = new Set(found.map(([name]) => name))
 

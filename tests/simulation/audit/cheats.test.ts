@@ -35,7 +35,8 @@ const EXPECTED: Partial<Record<ReasonCode, readonly string[]>> = {
   'seal-round': ['contribution-repeated', 'seal-round', 'ticket-repeated'],
   'seal-contribution-repeated': ['seal-contribution-repeated', 'ticket-repeated'],
   // Stuffed with copies of one transaction and one seal.
-  'body-size': ['body-size', 'contribution-repeated', 'post-spec-encoding', 'seal-anchor-unknown', 'ticket-repeated', 'transaction-repeated']
+  'body-size': ['body-size', 'contribution-repeated', 'post-spec-encoding', 'seal-anchor-unknown', 'ticket-repeated', 'transaction-repeated'],
+  'body-receipts': ['body-receipts', 'redeem-bytes', 'transaction-repeated']
 }
 
 const auditors = new Map<ChainKit, Auditor>()

@@ -61,6 +61,7 @@ export const SEED_PRICE_PER_MIB = 1000n
 /** Of what a receipt takes, in 1/256. */
 export const SEED_BURN_SHARE = 32n
 export const REDEEM_BYTES_LEAST = 1_048_576
+export const MAX_RECEIPTS_PER_BLOCK = 512
 export const MAX_RECEIPTS_PER_POT = 64
 export const COUNTER_HALVING_EPOCHS = 16
 
@@ -78,7 +79,7 @@ export function genesisText (p: AuditParams, specHash: string): string {
     ['costPerWindowElement', COST_PER_WINDOW_ELEMENT], ['costPerPoolElement', COST_PER_POOL_ELEMENT],
     ['costPerInputElement', COST_PER_INPUT_ELEMENT], ['costPerElement', COST_PER_ELEMENT], ['maxSliceCost', MAX_SLICE_COST],
     ['contributionSubsidyShare', CONTRIBUTION_SHARE], ['jobDrawCap', JOB_DRAW_CAP], ['seedPricePerMib', SEED_PRICE_PER_MIB], ['seedBurnShare', SEED_BURN_SHARE],
-    ['redeemBytesLeast', REDEEM_BYTES_LEAST], ['maxReceiptsPerPot', MAX_RECEIPTS_PER_POT], ['counterHalvingEpochs', COUNTER_HALVING_EPOCHS], ['benchmark', specHash]
+    ['redeemBytesLeast', REDEEM_BYTES_LEAST], ['maxReceiptsPerPot', MAX_RECEIPTS_PER_POT], ['maxReceiptsPerBlock', MAX_RECEIPTS_PER_BLOCK], ['counterHalvingEpochs', COUNTER_HALVING_EPOCHS], ['benchmark', specHash]
   ]
   return lines.map(([name, value]) => `${name}=${value}\n`).join('')
 }

@@ -8,7 +8,7 @@ export const VIOLATIONS = [
   // Bytes and links.
   'encoding', 'parent-unknown',
   'header-version', 'header-chain', 'header-height', 'header-time-range', 'header-time-old', 'header-target', 'header-randomness',
-  'header-time-future', 'header-job', 'header-job-state', 'header-payload-size', 'header-ticket', 'header-signature', 'body-size', 'body-root', 'state-root',
+  'header-time-future', 'header-job', 'header-job-state', 'header-payload-size', 'header-ticket', 'header-signature', 'body-size', 'body-receipts', 'body-root', 'state-root',
   // Transactions.
   'transaction-chain', 'transaction-fee', 'transaction-nonce-reused', 'transaction-nonce-gap', 'transaction-nonce-exhausted',
   'transaction-action', 'transaction-balance', 'transaction-signature', 'transfer-amount', 'transfer-self',
