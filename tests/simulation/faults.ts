@@ -366,10 +366,11 @@ export class Faults {
       if (!random.chance(this.#o.wrongShare)) continue
       const from = random.between(0, 120_000)
       const forGood = random.chance(FOR_GOOD)
-      if (forGood) this.#wrongForGood.add(tab)
       this.#after(from, () => {
         this.#struck('wrong')
         this.wrong.add(tab)
+        // Whose time has not come before all is healed stays sound.
+        if (forGood) this.#wrongForGood.add(tab)
         this.#computesWrong(tab, true)
         if (!forGood) this.#after(this.#length(random), () => { this.#computesWrong(tab, false) })
       })
