@@ -246,7 +246,7 @@ export async function runSeedDemo (o: SeedOptions, browser: Browser): Promise<Se
   expect(ledger.equal, `receipts are not the bytes: ${ledger.detail}`)
   // A link that ended meanwhile took its counts with it.
   expect(ledger.bytes >= 0.95 * o.bytes * o.leechers, `receipts for ${ledger.bytes} bytes only`)
-  expect(o.leechers < 2 || shareAmongLeechers >= (o.shareMin ?? 0.4), `leechers had ${(100 * shareAmongLeechers).toFixed(0)} % of one another`)
+  expect(o.leechers < 2 || shareAmongLeechers >= (o.shareMin ?? 0.4), `leechers had ${(100 * shareAmongLeechers).toFixed(1)} % of one another, less than ${Math.round(100 * (o.shareMin ?? 0.4))} %`)
 
   // 2. The seeder leaves, a leecher is reloaded, another seeder comes.
   const smaller = Math.max(4 * MB, Math.min(40 * MB, Math.floor(o.bytes / 4)))

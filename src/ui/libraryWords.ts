@@ -37,6 +37,12 @@ export function addressOf (key: Hex): string {
 
 export const isWhole = (item: LibraryItem): boolean => item.state === 'complete' || (item.bytes > 0 && item.haveBytes >= item.bytes)
 
+/** The pieces that are here; undefined while nobody looks at them: a set that rests is counted in bytes only. */
+export function piecesHere (item: LibraryItem): Uint8Array | undefined {
+  if (isWhole(item)) return new Uint8Array(Math.ceil(item.pieces / 8)).fill(255)
+  return item.state === 'paused' && item.haveBytes > 0 && item.have.every(byte => byte === 0) ? undefined : item.have
+}
+
 interface StateWords { readonly tone: Tone, readonly label: string, readonly text: string }
 
 const STATES: Readonly<Record<LibraryState, StateWords>> = {
@@ -50,7 +56,7 @@ const STATES: Readonly<Record<LibraryState, StateWords>> = {
 }
 
 export const stateWords = (item: LibraryItem): StateWords =>
-  item.state === 'paused' && isWhole(item) ? { ...STATES.paused, label: 'Not shared', text: 'All of it is here, but it is not passed on until you go on.' } : STATES[item.state]
+  item.state === 'paused' && isWhole(item) ? { ...STATES.paused, label: 'Not shared', text: 'All of it is here, but it is not passed on until you share it again.' } : STATES[item.state]
 
 /** 0..1; undefined where the way to go is not known. */
 export const progressOf = (item: LibraryItem): number | undefined => item.state === 'metadata' || item.bytes === 0 ? undefined : item.haveBytes / item.bytes
@@ -76,15 +82,12 @@ export function healthOf (item: LibraryItem): Health {
       ? { tone: 'idle', label: 'Offered', text: `${plural(item.seeders, 'seeder')} said to have all of it. Which pieces are to be had is seen once this tab is linked to them.` }
       : { tone: 'warn', label: 'No seeder', text: 'Nobody who has all of it is known. It may take long, or never come.' }
   }
-  if (item.peers.length === 0 && !isWhole(item)) {
-    return item.state === 'paused'
-      ? { tone: 'idle', label: 'Not looked for', text: 'While it is paused, this tab is linked to nobody for it.' }
-      : { tone: 'bad', label: 'Nobody in reach', text: 'No peer of this set is linked. It goes on when one is found.' }
-  }
+  if (item.peers.length === 0 && item.state === 'paused') return { tone: 'idle', label: 'Not looked for', text: `While it is ${isWhole(item) ? 'not shared' : 'paused'}, this tab is linked to nobody for it.` }
+  if (item.peers.length === 0 && !isWhole(item)) return { tone: 'bad', label: 'Nobody in reach', text: 'No peer of this set is linked. It goes on when one is found.' }
   const share = spread.reachable / item.pieces
   const whole = isWhole(item)
   if (spread.copies >= 2) return { tone: 'good', share, label: 'Good', text: `The peers linked have ${count(spread.copies)} whole copies between them.` }
-  if (spread.copies === 1) return { tone: whole ? 'good' : 'warn', share, label: whole ? 'One more copy' : 'One copy', text: whole ? 'The peers linked have one whole copy between them, beside the one here.' : 'The peers linked have one whole copy between them: if one of them leaves, a piece may be gone.' }
+  if (spread.copies === 1) return { tone: whole ? 'good' : 'warn', share, label: whole ? 'One more copy' : 'One copy', text: whole ? 'The peers linked have one whole copy between them, beside the one here.' : item.peers.length === 1 ? 'The one peer linked has all of it: if it leaves, the rest may be gone.' : 'The peers linked have one whole copy between them: if one of them leaves, a piece may be gone.' }
   if (whole) return { tone: 'warn', share, label: spread.reachable === 0 ? 'Only here' : 'Whole only here', text: `Nobody linked has all of it${spread.reachable === 0 ? '' : `; ${percent(share, 0)} of the pieces are also elsewhere`}. Keep this tab open so that others can fetch it.` }
   if (spread.lost === 0) return { tone: 'warn', share, label: 'Just enough', text: 'What is not here is with somebody linked, but some pieces are only here.' }
   return { tone: 'bad', share, label: 'Pieces missing', text: `${plural(spread.lost, 'piece')} of ${count(item.pieces)} ${spread.lost === 1 ? 'is' : 'are'} with nobody linked now. It can be completed when somebody who has ${spread.lost === 1 ? 'it' : 'them'} comes back.` }

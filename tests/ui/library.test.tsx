@@ -455,7 +455,7 @@ describe('library: limits', () => {
 
   test('earnings: what receipts pay now, what waits for the end of the epoch, and what was paid for', async () => {
     await limits()
-    expect(text('earnings-payable')).toBe('1.05 credits for 5 receipts of the last epoch')
+    expect(text('earnings-payable')).toBe('1.05 credits for 5 receipts of the last epoch, an eighth burned')
     expect(text('earnings-signed')).toBe('96.0 MiB redeemable in 44 blocks')
     expect(text('earnings-unpaid')).toContain('12.0 MiB')
     expect(text('earnings-paid')).toMatch(/1\.5 GiB.*7 payers, 11 sets/)

@@ -13,9 +13,9 @@ export function Earnings (props: { view: LibraryView }): JSX.Element {
   const nothing = (): boolean => props.view.receiptsIn === 0 && s().counters.sets === 0
   return (
     <Card title="Earnings from seeding" testid="earnings">
-      <Show when={!nothing()} fallback={<Empty icon="library" title="Nothing earned yet">Who fetches a set from this tab signs for the bytes. Once an epoch is over, the chain pays for them out of what the signer has set aside.</Empty>}>
+      <Show when={!nothing()} fallback={<Empty icon="library" title="Nothing earned yet">Who fetches a set from this tab signs for the bytes. Once an epoch is over, the chain pays for them out of what the signer has set aside; an eighth of that is burned.</Empty>}>
         <dl class="facts">
-          <div><dt>Pays now</dt><dd data-testid="earnings-payable">{credits(s().payable)} credits <small>{s().sent ? 'a redemption is on its way into a block' : `for ${plural(s().receipts, 'receipt')} of the last epoch`}</small></dd></div>
+          <div><dt>Pays now</dt><dd data-testid="earnings-payable">{credits(s().payable)} credits <small>{s().sent ? 'a redemption is on its way into a block' : `for ${plural(s().receipts, 'receipt')} of the last epoch, an eighth burned`}</small></dd></div>
           <div><dt>Signed in this epoch</dt><dd data-testid="earnings-signed">{bytes(s().signed)} <small>redeemable in {plural(s().blocksLeft, 'block')}</small></dd></div>
           <Show when={s().unpaid > 0}><div><dt>Signed by who pays nothing</dt><dd data-testid="earnings-unpaid">{bytes(s().unpaid)} <small>nothing is left that was set aside for it</small></dd></div></Show>
           <div><dt>Paid for by others</dt><dd data-testid="earnings-paid">{bytes(s().counters.bytes)} <small>{plural(s().counters.leechers, 'payer')}, {plural(s().counters.sets, 'set')} they asked for; halved every 16 epochs</small></dd></div>
@@ -44,7 +44,9 @@ function Pay (props: { view: LibraryView }): JSX.Element {
     setBusy(false)
     if (outcome === undefined) return
     setRefused(outcome.ok ? undefined : outcome.errors.map(e => sentence(e.message)).join(' '))
-    if (outcome.ok) setDraft(undefined)
+    if (!outcome.ok) return
+    if (change.setAside !== undefined) app.toast('info', change.setAside === 0 ? 'Nothing is set aside while you fetch.' : `${credits(BigInt(change.setAside))} credits are set aside per epoch while you fetch.`)
+    setDraft(undefined)
   }
   return (
     <form class="form" novalidate data-testid="seeding-pay" onSubmit={e => {

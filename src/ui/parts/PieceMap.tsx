@@ -36,7 +36,7 @@ function pathOf (cells: readonly Shade[], shade: Shade, columns: number): string
 
 export function PieceMap (props: { item: LibraryItem }): JSX.Element {
   const [chosen, setChosen] = createSignal<About>()
-  const about = (): About => chosen() ?? (isWhole(props.item) ? 'others' : 'here')
+  const about = (): About => chosen() ?? (isWhole(props.item) && props.item.state !== 'paused' ? 'others' : 'here')
   const cells = createMemo(() => cellsOf(props.item, CELLS_MAX, about()))
   const spread = createMemo(() => spreadOf(props.item))
   const each = (): number => Math.ceil(props.item.pieces / CELLS_MAX)

@@ -1,9 +1,9 @@
 /** What can be done with a set: fetch, pause, save, pass on, remove. In a row the lesser ones are icons. */
-import { createSignal, Show, type JSX } from 'solid-js'
+import { createEffect, createSignal, on, Show, type JSX } from 'solid-js'
 import type { LibraryItem, Outcome } from '../../bridge/api.ts'
 import { useApp } from '../context.tsx'
 import { bytes, plural, sentence, shortId } from '../format.ts'
-import { healthOf, nameOf, plainText } from '../libraryWords.ts'
+import { healthOf, isWhole, nameOf, plainText } from '../libraryWords.ts'
 import { Button, CopyButton, Note, saveFile } from './basics.tsx'
 import { Confirm } from './dialogs.tsx'
 import { Icon } from './Icon.tsx'
@@ -39,8 +39,17 @@ export function SetActions (props: { item: LibraryItem, small?: boolean, onRemov
     app.toast('warn', outcome.errors.map(e => sentence(e.message)).join(' '))
     return undefined
   }
-  const fetchIt = (): void => { void run('main', 'Fetching', async () => await app.node.fetchItem(props.item.infoHash)) }
+  // The button that was pressed gives way to another: the focus goes there, not to the top of the page.
+  let bar!: HTMLDivElement
+  let pressed = false
+  createEffect(on(() => props.item.state, () => {
+    if (!pressed) return
+    pressed = false
+    requestAnimationFrame(() => { if (document.activeElement === document.body) bar.querySelector<HTMLElement>('button, a')?.focus() })
+  }, { defer: true }))
+  const fetchIt = (): void => { pressed = true; void run('main', 'Fetching', async () => await app.node.fetchItem(props.item.infoHash)) }
   const pause = async (): Promise<void> => {
+    pressed = true
     setBusy('main')
     await app.attempt('Pausing', async () => { await app.node.pauseItem(props.item.infoHash) })
     setBusy(undefined)
@@ -54,17 +63,17 @@ export function SetActions (props: { item: LibraryItem, small?: boolean, onRemov
   const described = (): boolean => props.item.pieces > 0
 
   return (
-    <div class="row set-actions">
+    <div class="row set-actions" ref={bar}>
       <Show when={state() === 'found'}><Button kind="primary" small={small()} icon="download" busy={busy() === 'main'} aria-label={`Fetch ${name()}`} data-testid="set-fetch" onClick={fetchIt}>Fetch</Button></Show>
       <Show when={state() === 'downloading' || state() === 'metadata'}><Button small={small()} icon="pause" busy={busy() === 'main'} aria-label={`Pause ${name()}`} data-testid="set-pause" onClick={() => { void pause() }}>Pause</Button></Show>
-      <Show when={state() === 'paused'}><Button kind="primary" small={small()} icon="play" busy={busy() === 'main'} aria-label={`Go on with ${name()}`} data-testid="set-resume" onClick={fetchIt}>Go on</Button></Show>
+      <Show when={state() === 'paused'}><Button kind="primary" small={small()} icon="play" busy={busy() === 'main'} aria-label={isWhole(props.item) ? `Share ${name()} again` : `Go on with ${name()}`} data-testid="set-resume" onClick={fetchIt}>{isWhole(props.item) ? 'Share again' : 'Go on'}</Button></Show>
       <Show when={state() === 'failed'}><Button small={small()} icon="replay" busy={busy() === 'main'} aria-label={`Try again: ${name()}`} data-testid="set-retry" onClick={fetchIt}>Try again</Button></Show>
       <Show when={state() === 'complete'}>
         <Show when={props.item.files.length === 1} fallback={<Show when={small()}><a class="button button-plain button-small" href={app.router.href('library', props.item.infoHash)} data-testid="set-files"><Icon name="file" />{plural(props.item.files.length, 'file')}</a></Show>}>
           <Button small={small()} icon="download" busy={busy() === 'main'} aria-label={`Save ${name()}`} data-testid="set-save" onClick={() => { void saveOne() }}>Save</Button>
         </Show>
       </Show>
-      <Show when={state() === 'complete'}><StopSharing item={props.item} small={small()} /></Show>
+      <Show when={state() === 'complete'}><StopSharing item={props.item} small={small()} onStop={() => { pressed = true }} /></Show>
       <Show when={small()} fallback={<CopyButton text={props.item.magnet} label={`Copy the magnet link of ${name()}`} icon="magnet" testid="set-magnet">Copy magnet link</CopyButton>}>
         <CopyButton text={props.item.magnet} label={`Copy the magnet link of ${name()}`} icon="magnet" testid="set-magnet" />
       </Show>
@@ -75,7 +84,7 @@ export function SetActions (props: { item: LibraryItem, small?: boolean, onRemov
 }
 
 /** The files stay; whoever fetches them from here is left in the middle of it, so it is asked first. */
-function StopSharing (props: { item: LibraryItem, small: boolean }): JSX.Element {
+function StopSharing (props: { item: LibraryItem, small: boolean, onStop: () => void }): JSX.Element {
   const app = useApp()
   const [asking, setAsking] = createSignal(false)
   const [asked, setAsked] = createSignal(false)
@@ -83,6 +92,7 @@ function StopSharing (props: { item: LibraryItem, small: boolean }): JSX.Element
   const name = (): string => nameOf(props.item)
   const fetching = (): number => props.item.peers.filter(p => p.has < 1).length
   const stop = async (): Promise<void> => {
+    props.onStop()
     setBusy(true)
     await app.attempt('Ending the sharing', async () => { await app.node.pauseItem(props.item.infoHash) })
     setBusy(false)

@@ -3,7 +3,7 @@ import { createMemo, For, Show, type JSX } from 'solid-js'
 import type { Hex, LibraryItem, LibraryView } from '../../bridge/api.ts'
 import { useApp } from '../context.tsx'
 import { percent, plural, rate, shortId } from '../format.ts'
-import { addressOf, healthOf, KINDS, kindOf, LICENCES, nameOf, plainText, progressOf, progressWords, stateWords, storeWords } from '../libraryWords.ts'
+import { addressOf, healthOf, isWhole, KINDS, kindOf, LICENCES, nameOf, plainText, progressOf, progressWords, stateWords, storeWords } from '../libraryWords.ts'
 import { Badge, Note, Progress } from './basics.tsx'
 import { Identicon } from './Identicon.tsx'
 
@@ -55,7 +55,7 @@ export function HealthView (props: { item: LibraryItem, tip?: boolean }): JSX.El
     <span class="health" data-testid="health" data-share={health().share}>
       <Badge tone={health().tone} tip={props.tip === false ? undefined : health().text}>{health().label}</Badge>
       <Show when={health().share !== undefined}><small>{percent(health().share, health().share! > 0.99 && health().share! < 1 ? 1 : 0)} in reach</small></Show>
-      <small>{plural(props.item.seeders, 'seeder')}</small>
+      <small>{plural(props.item.seeders, isWhole(props.item) ? 'other seeder' : 'seeder')}</small>
     </span>
   )
 }
@@ -64,7 +64,7 @@ export function HealthView (props: { item: LibraryItem, tip?: boolean }): JSX.El
 export function Standing (props: { item: LibraryItem }): JSX.Element {
   const words = (): ReturnType<typeof stateWords> => stateWords(props.item)
   const moving = (): boolean => props.item.state === 'metadata' || props.item.state === 'checking' || props.item.state === 'downloading'
-  const partly = (): boolean => moving() || props.item.state === 'paused' || props.item.state === 'failed'
+  const partly = (): boolean => moving() || (props.item.state === 'paused' && !isWhole(props.item)) || props.item.state === 'failed'
   return (
     <div class="standing">
       <div class="standing-head">

@@ -3,7 +3,7 @@ import { createMemo, createSignal, For, Show, type JSX } from 'solid-js'
 import type { LibraryItem, LibraryView, SwarmPeerView } from '../../bridge/api.ts'
 import { useApp } from '../context.tsx'
 import { bytes, count, dateTime, percent, plural, rate, sentence, shortId } from '../format.ts'
-import { healthOf, hostingWords, kindOf, nameOf, plainText, stateWords } from '../libraryWords.ts'
+import { healthOf, hostingWords, isWhole, kindOf, nameOf, piecesHere, plainText, stateWords } from '../libraryWords.ts'
 import { Badge, Button, Card, Empty, Hash, Progress } from '../parts/basics.tsx'
 import { PieceMap } from '../parts/PieceMap.tsx'
 import { RateChart } from '../parts/RateChart.tsx'
@@ -49,6 +49,7 @@ function Swarm (props: { item: LibraryItem, view: LibraryView }): JSX.Element {
   const children = createMemo(() => props.view.items.filter(o => o.note?.parents.includes(i().infoHash) === true).map(o => o.infoHash))
   const parents = (): LibraryItem['infoHash'][] => [...i().note?.parents ?? []]
   const about = (): string => plainText(i().note?.about ?? '')
+  const have = createMemo(() => piecesHere(i()))
   return (
     <div class="stack" data-testid="set-detail" data-state={i().state}>
       <StoreNote view={props.view} />
@@ -66,7 +67,7 @@ function Swarm (props: { item: LibraryItem, view: LibraryView }): JSX.Element {
           <Show when={children().length > 0}><div data-testid="set-children"><dt>Went into</dt><dd><SetLinks infoHashes={children()} /></dd></div></Show>
           <div><dt>Health</dt><dd><HealthView item={i()} tip={false} /> <small>{healthOf(i()).text}</small></dd></div>
           <div><dt>Hosting</dt><dd data-testid="set-hosting">{hostingWords(i())}</dd></div>
-          <div><dt>Passed so far</dt><dd>{bytes(i().down)} received, {bytes(i().up)} sent</dd></div>
+          <div><dt>Passed</dt><dd>{bytes(i().down)} received, {bytes(i().up)} sent <small>since it was last started here</small></dd></div>
           <Show when={i().addedAt > 0}><div><dt>Added</dt><dd>{dateTime(i().addedAt)}</dd></div></Show>
           <div><dt>Infohash</dt><dd><Hash value={i().infoHash} label="infohash" /></dd></div>
         </dl>
@@ -74,7 +75,9 @@ function Swarm (props: { item: LibraryItem, view: LibraryView }): JSX.Element {
       </Card>
       <div class="set-grid">
         <Card title="Pieces">
-          <Show when={i().pieces > 0} fallback={<Empty icon="library" title="Pieces are not known yet">{i().state === 'found' ? 'They are known once you fetch it.' : 'They are known as soon as a peer has sent the metadata.'}</Empty>}><PieceMap item={i()} /></Show>
+          <Show when={i().pieces > 0} fallback={<Empty icon="library" title="Pieces are not known yet">{i().state === 'found' ? 'They are known once you fetch it.' : 'They are known as soon as a peer has sent the metadata.'}</Empty>}>
+            <Show when={have()} fallback={<Empty icon="library" title="Not looked at while it is paused">Which pieces are here is seen when you go on.</Empty>}>{bits => <PieceMap item={{ ...i(), have: bits() }} />}</Show>
+          </Show>
         </Card>
         <Card title="Speed"><RateChart points={app.library.rates(i().infoHash)} name={nameOf(i())} /></Card>
       </div>
@@ -90,7 +93,7 @@ function Peers (props: { item: LibraryItem }): JSX.Element {
   const sum = (of: (p: SwarmPeerView) => number): number => props.item.peers.reduce((n, p) => n + of(p), 0)
   return (
     <Card title="Peers" aside={<span class="quiet" data-testid="set-receipts">receipts: {bytes(sum(p => p.receiptsIn))} for this tab, {bytes(sum(p => p.receiptsOut))} by it</span>} class="swarm">
-      <Show when={sorted().length > 0} fallback={<Empty icon="network" title="Nobody is linked">{props.item.state === 'complete' ? 'Send someone the magnet link, or keep this tab open until somebody asks.' : props.item.state === 'found' || props.item.state === 'paused' ? 'Peers are looked for once it is fetched.' : 'Peers are being looked for.'}</Empty>}>
+      <Show when={sorted().length > 0} fallback={<Empty icon="network" title="Nobody is linked">{props.item.state === 'complete' ? 'Send someone the magnet link, or keep this tab open until somebody asks.' : props.item.state === 'found' || props.item.state === 'paused' ? isWhole(props.item) ? 'Peers are looked for once it is shared again.' : 'Peers are looked for once it is fetched.' : 'Peers are being looked for.'}</Empty>}>
         <div class="table-scroll table-tall" tabIndex={0} role="region" aria-label="Peers of this set">
           <table class="table" data-testid="swarm-table">
             <thead><tr>
@@ -108,7 +111,7 @@ function Peers (props: { item: LibraryItem }): JSX.Element {
                   <td class="num">{p.peer === undefined ? '–' : bytes(p.receiptsIn)}</td>
                   <td class="num">{p.peer === undefined ? '–' : bytes(p.receiptsOut)}</td>
                   <td><Checked peer={p} /></td>
-                  <td><Badge tone={p.choked ? 'warn' : 'good'} tip={p.choked ? 'Not now: it gave too little, or others come first.' : undefined}>{p.choked ? 'waits' : 'yes'}</Badge></td>
+                  <td><Show when={p.has < 1} fallback={<span class="quiet" title="It needs nothing: it has all of it">–</span>}><Badge tone={p.choked ? 'warn' : 'good'} tip={p.choked ? 'Not now: it gave too little, or others come first.' : undefined}>{p.choked ? 'waits' : 'yes'}</Badge></Show></td>
                 </tr>
               )}</For>
             </tbody>
@@ -122,7 +125,7 @@ function Peers (props: { item: LibraryItem }): JSX.Element {
 
 function Checked (props: { peer: SwarmPeerView }): JSX.Element {
   return (
-    <Show when={props.peer.hosting} fallback={<span class="quiet" title="Not asked for a piece by lot so far">–</span>}>{h => (
+    <Show when={props.peer.hosting !== undefined && props.peer.hosting.tried + props.peer.hosting.unproven > 0 && props.peer.hosting} fallback={<span class="quiet" title="Not asked for a piece by lot so far">–</span>}>{h => (
       <Show when={h().unproven > 0} fallback={`${count(h().passed)} of ${count(h().tried)}`}><Badge tone="bad" tip={`It says to have all of it and did not show it: ${count(h().passed)} of ${count(h().tried)} checks passed. It is asked last.`}>unproven</Badge></Show>
     )}</Show>
   )
@@ -131,8 +134,10 @@ function Checked (props: { peer: SwarmPeerView }): JSX.Element {
 function Files (props: { item: LibraryItem }): JSX.Element {
   const save = createSaver()
   const [busy, setBusy] = createSignal<string>()
-  const shares = createMemo(() => fileShares(props.item))
-  const whole = (at: number): boolean => shares()[at] === 1
+  const have = createMemo(() => piecesHere(props.item))
+  const shares = createMemo(() => { const bits = have(); return bits === undefined ? [] : fileShares({ ...props.item, have: bits }) })
+  /** A set that is not shared is not open: its files are saved once it is again. */
+  const whole = (at: number): boolean => props.item.state !== 'paused' && shares()[at] === 1
   const saveOne = async (path: string): Promise<void> => { setBusy(path); await save(props.item, path); setBusy(undefined) }
   const saveAll = async (): Promise<void> => {
     // It may be removed while its files are being read.
@@ -143,7 +148,7 @@ function Files (props: { item: LibraryItem }): JSX.Element {
     }
     setBusy(undefined)
   }
-  const all = (): boolean => props.item.files.length > 1 && shares().every(s => s === 1)
+  const all = (): boolean => props.item.state !== 'paused' && props.item.files.length > 1 && shares().every(s => s === 1)
   return (
     <Show when={props.item.files.length > 0}>
       <Card title={kindOf(props.item) === 'file' && props.item.files.length === 1 ? 'File' : 'Files'} aside={<><span class="quiet">{count(props.item.files.length)}</span><Show when={all()}><Button small icon="download" disabled={busy() !== undefined} data-testid="set-save-all" onClick={() => { void saveAll() }}>Save all</Button></Show></>}>
@@ -152,12 +157,13 @@ function Files (props: { item: LibraryItem }): JSX.Element {
             <li data-testid="set-file">
               <span class="file-path">{plainText(f.path)}</span>
               <small>{bytes(f.bytes)}</small>
-              <Show when={whole(at())} fallback={<span class="file-share"><Progress value={shares()[at()]} label={`Here of ${plainText(f.path)}`} /><small>{percent(shares()[at()], 0)}</small></span>}>
+              <Show when={whole(at())} fallback={<Show when={shares()[at()] !== undefined}><span class="file-share"><Progress value={shares()[at()]} label={`Here of ${plainText(f.path)}`} /><small>{percent(shares()[at()], 0)}</small></span></Show>}>
                 <Button small icon="download" busy={busy() === f.path} disabled={busy() !== undefined} aria-label={`Save ${plainText(f.path)}`} data-testid="set-file-save" onClick={() => { void saveOne(f.path) }}>Save</Button>
               </Show>
             </li>
           )}</For>
         </ul>
+        <Show when={props.item.state === 'paused' && isWhole(props.item)}><p class="quiet">They can be saved once the set is shared again.</p></Show>
         <Show when={props.item.files.length > FILES_SHOWN}><p class="quiet">and {plural(props.item.files.length - FILES_SHOWN, 'more file')}</p></Show>
       </Card>
     </Show>

@@ -49,6 +49,7 @@ export function ShareFiles (props: { view: LibraryView, files: readonly File[], 
   const [errors, setErrors] = createSignal<readonly FieldError[]>([])
   const [busy, setBusy] = createSignal(false)
   const [cancelled, setCancelled] = createSignal(false)
+  let buttons!: HTMLDivElement
 
   const shownName = (): string => name() ?? guessName(props.files)
   const shownKind = (): LibraryKind => kind() ?? guessKind(props.files)
@@ -92,10 +93,12 @@ export function ShareFiles (props: { view: LibraryView, files: readonly File[], 
     if (wrong() || shownName().trim() === '') return
     setCancelled(false)
     setBusy(true)
+    buttons.querySelector<HTMLElement>('button:enabled')?.focus()
     const outcome = await app.attempt('Sharing', async () => await app.node.shareFiles(props.files, {
       name: shownName().trim(), kind: shownKind(), licence: licence() === OWN ? ownLicence().trim() : licence(), about: about().trim(), parents: parents()
     }))
     setBusy(false)
+    if (outcome?.ok !== true) buttons.querySelector<HTMLElement>('button:enabled')?.focus()
     if (outcome === undefined) return
     if (!outcome.ok) {
       // Who ends it himself needs no telling.
@@ -126,20 +129,20 @@ export function ShareFiles (props: { view: LibraryView, files: readonly File[], 
       <Field label="Name" value={shownName()} onInput={edit('name', setName)} error={nameError()} disabled={busy()} testid="share-name" />
       <div class="field"><span class="field-label">What it is</span><Segments label="What it is" options={KIND_CHOICES} value={shownKind() === 'snapshot' ? 'file' : shownKind() as 'model'} onChange={setKind} testid="share-kind" /></div>
       <div class="form-pair">
-        <label class="field"><span class="field-label">Licence</span><Choice options={LICENCE_CHOICES} value={licence()} onChange={edit('licence', setLicence)} data-testid="share-licence" aria-invalid={licence() !== OWN && licenceError() !== undefined} /></label>
+        <label class="field"><span class="field-label">Licence</span><Choice options={LICENCE_CHOICES} value={licence()} onChange={edit('licence', setLicence)} disabled={busy()} data-testid="share-licence" aria-invalid={licence() !== OWN && licenceError() !== undefined} /></label>
         <Show when={licence() === OWN}><Field label="In your own words" value={ownLicence()} onInput={edit('licence', setOwnLicence)} error={licenceError()} hint="A short text, or an SPDX identifier that is not in the list." disabled={busy()} testid="share-own-licence" /></Show>
       </div>
       <Show when={licence() !== OWN && licenceError()}>{text => <p class="field-error" role="alert">{text()}</p>}</Show>
       <Field label="About it" rows={3} value={about()} onInput={edit('about', setAbout)} error={aboutError()} placeholder="What is in it, and where it comes from" disabled={busy()} testid="share-about" />
       <Show when={props.view.items.length > 0}>
         <div class="field">
-          <label class="field"><span class="field-label">Made from</span><Choice options={others()} value="" disabled={parents().length >= MAX_NOTE_PARENTS} onChange={p => { if (p !== '') setParents(list => [...list, p]) }} data-testid="share-parents" /></label>
+          <label class="field"><span class="field-label">Made from</span><Choice options={others()} value="" disabled={busy() || parents().length >= MAX_NOTE_PARENTS} onChange={p => { if (p !== '') setParents(list => [...list, p]) }} data-testid="share-parents" /></label>
           <ul class="chips"><For each={parents()}>{p => <li>{nameOf(props.view.items.find(i => i.infoHash === p) ?? { name: '', infoHash: p })}<Button kind="quiet" small icon="cross" aria-label="Take this parent out" onClick={() => { setParents(list => list.filter(x => x !== p)) }} /></li>}</For></ul>
         </div>
       </Show>
       <Show when={elsewhere().length > 0}><Note tone="bad" title="It was not shared" role="alert" testid="share-refused">{elsewhere().map(e => sentence(e.message)).join(' ')}</Note></Show>
       <Show when={busy()}><Progress label="Reading and hashing the files" value={props.view.sharing} /><p class="quiet" role="status">Reading and hashing {bytes(total())}{props.view.sharing === undefined ? '' : `, ${percent(props.view.sharing, 0)} done`}. Keep this tab open.</p></Show>
-      <div class="row">
+      <div class="row" ref={buttons}>
         <Button kind="primary" type="submit" icon="share" busy={busy()} data-testid="share-submit">Share {props.files.length === 1 ? 'it' : 'them'}</Button>
         <Show when={busy()} fallback={<Button kind="quiet" onClick={() => { props.onFiles([]) }}>Leave it</Button>}>
           <Button kind="quiet" icon="cross" busy={cancelled()} data-testid="share-cancel" onClick={cancel}>Cancel</Button>
