@@ -465,9 +465,12 @@ describe('library: limits', () => {
 
   test('earnings of a tab that nobody has signed for', async () => {
     const { node } = await limits()
-    node.showLibrary({ receiptsIn: 0 })
+    node.showLibrary({ receiptsIn: 0, receiptsOut: 0 })
     node.show({ seeding: { epoch: 0, blocksLeft: 9, signed: 0, payable: 0n, receipts: 0, unpaid: 0, sent: false, setAside: 0n, counters: { bytes: 0, leechers: 0, sets: 0 } } })
     await waitFor(() => { expect(text('earnings')).toContain('Nothing earned yet') })
+    // Who has signed for others' bytes sees for how many.
+    node.showLibrary({ receiptsIn: 0, receiptsOut: 5 * 1024 ** 2 })
+    await waitFor(() => { expect(text('earnings-out')).toContain('5.0 MiB') })
   })
 
   test('what is set aside is typed in credits, and redeeming can be switched off', async () => {

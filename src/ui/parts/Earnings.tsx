@@ -10,7 +10,7 @@ import { Field, Toggle } from './fields.tsx'
 export function Earnings (props: { view: LibraryView }): JSX.Element {
   const app = useApp()
   const s = () => app.view.seeding
-  const nothing = (): boolean => props.view.receiptsIn === 0 && s().counters.sets === 0
+  const nothing = (): boolean => props.view.receiptsIn === 0 && props.view.receiptsOut === 0 && s().counters.sets === 0
   return (
     <Card title="Earnings from seeding" testid="earnings">
       <Show when={!nothing()} fallback={<Empty icon="library" title="Nothing earned yet">Who fetches a set from this tab signs for the bytes. Once an epoch is over, the chain pays for them out of what the signer has set aside; an eighth of that is burned.</Empty>}>
