@@ -39,7 +39,7 @@ export const PLANTS = [
   },
   {
     name: 'condemned-stays', what: 'a contribution is found wrong, and the block that carries it stays',
-    file: 'src/node/chain.ts', find: "this.#remove(n, invalid('contribution-wrong', `seals contribution ${id.slice(0, 16)}: ${detail}`))", replace: 'this.#log.info(\'chain\', n.key)', seeds: 10
+    file: 'src/node/chain.ts', find: "this.#remove(n, invalid('contribution-wrong', why))", replace: 'this.#log.info(\'chain\', n.key)', seeds: 10
   },
   {
     name: 'clock-unread', what: 'a block may be dated as far ahead as its miner likes',
