@@ -168,10 +168,10 @@ class Bridge {
   }
 
   /** Of the unnamed ones without a link the one that was used longest ago. */
-  #idlest (): InfoHash | undefined {
+  #idlest (but?: InfoHash): InfoHash | undefined {
     let found: InfoHash | undefined
     for (const [infoHash, b] of this.#bridged) {
-      if (!b.named && this.#linksOf(infoHash) === 0 && (found === undefined || b.usedAt < this.#bridged.get(found)!.usedAt)) found = infoHash
+      if (infoHash !== but && !b.named && this.#linksOf(infoHash) === 0 && (found === undefined || b.usedAt < this.#bridged.get(found)!.usedAt)) found = infoHash
     }
     return found
   }
@@ -244,17 +244,12 @@ class Bridge {
   async #makeRoom (more: number, keep?: InfoHash): Promise<boolean> {
     for (;;) {
       if (this.#used() + more <= this.#d.options.cacheBytes) return true
-      const oldest = this.#cached.keys().next().value ?? this.#idlestBut(keep)
+      const oldest = this.#cached.keys().next().value ?? this.#idlest(keep)
       if (oldest === undefined) return false
       this.#cached.delete(oldest)
       this.#bridged.delete(oldest)
       await this.#swarm.remove(oldest)
     }
-  }
-
-  #idlestBut (keep: InfoHash | undefined): InfoHash | undefined {
-    const idle = this.#idlest()
-    return idle === keep ? undefined : idle
   }
 
   #onEvent (e: SwarmEvent): void {

@@ -141,11 +141,11 @@ export class ChainStore {
     this.#enqueue({ put: n, bytes: Body.value_serializedSize(body), ops: () => this.#putOps(n, body) })
   }
 
-  /** Headers of settled main-chain blocks whose bodies are not here. */
+  /** Headers whose bodies are not here; they count once they are settled. */
   putHeaders (metas: readonly HeaderMeta[], checked: BlockRecord['checked']): void {
     for (let i = 0; i < metas.length; i += COMMIT_HEADERS) {
       const some = metas.slice(i, i + COMMIT_HEADERS)
-      this.#enqueue({ bytes: COMMIT_BYTES, ops: () => some.flatMap((m) => settledHeader(m, checked)) })
+      this.#enqueue({ bytes: COMMIT_BYTES, ops: () => some.map((m) => putHeader(m, toHex(m.hash), checked)) })
     }
   }
 
@@ -156,10 +156,7 @@ export class ChainStore {
   putBase (b: NewBase): void {
     const { base, below } = b
     const key = toHex(base.hash)
-    for (let i = 0; i < below.length; i += COMMIT_HEADERS) {
-      const some = below.slice(i, i + COMMIT_HEADERS)
-      this.#enqueue({ bytes: COMMIT_BYTES, ops: () => some.map((m) => putHeader(m, toHex(m.hash), 'ledger')) })
-    }
+    this.putHeaders(below, 'ledger')
     this.#enqueue({
       bytes: COMMIT_BYTES,
       ops: () => [
@@ -431,8 +428,6 @@ function putHeader (m: HeaderMeta, key: Hex, checked: BlockRecord['checked']): S
   const value = HeaderRecord.serialize({ header: m.header, work: m.work, rho: m.rho, checked: CHECKED.indexOf(checked) })
   return { op: 'put', store: 'headers', key: headerKey(m.height, key), value }
 }
-
-const settledHeader = (m: HeaderMeta, checked: BlockRecord['checked']): StorageOp[] => [putHeader(m, toHex(m.hash), checked), ...settleOps({ height: m.height, key: toHex(m.hash) })]
 
 const settleOps = ({ height, key }: Place): StorageOp[] => [
   { op: 'put', store: 'headers', key: `m/${heightKey(height)}`, value: fromHex(key, 32)! },

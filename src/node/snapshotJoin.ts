@@ -61,6 +61,9 @@ export class SnapshotJoin {
   /** What most peers offer, fetched while the headers still come. */
   #early: { readonly name: string, readonly infoHash: string, readonly got: Promise<Obtained> } | undefined
 
+  /** Joins so far that are over: what one of them has asked for is nobody's when it comes later. */
+  #over = 0
+
   /** Peers of whose offer too little came, in time: nobody is banned for it, but others are asked first. */
   readonly #letDown = new Set<PeerId>()
 
@@ -82,6 +85,7 @@ export class SnapshotJoin {
   }
 
   async #fetchEarly (peers: readonly PeerId[], claimedHeight: number, leftMs: () => number): Promise<void> {
+    const over = this.#over
     const counts = new Map<string, { readonly offer: SnapshotOffer, readonly peers: PeerId[] }>()
     for (const [peer, offers] of await this.#offers(peers)) {
       for (const offer of offers) {
@@ -93,7 +97,7 @@ export class SnapshotJoin {
       }
     }
     const [best] = this.#inOrder(counts.values())
-    if (best === undefined || this.#early !== undefined) return
+    if (best === undefined || this.#early !== undefined || this.#over !== over) return
     this.#early = { name: offerName(best.offer), infoHash: toHex(best.offer.infoHash), got: this.#obtain(best.offer, best.peers, leftMs) }
   }
 
@@ -120,6 +124,7 @@ export class SnapshotJoin {
   forget (but?: string): void {
     const early = this.#early
     this.#early = undefined
+    this.#over++
     if (early === undefined || early.infoHash === but) return
     early.got.then(async got => { if (got.ok) await got.drop() }).catch((e: unknown) => { this.#d.log.error('sync', e instanceof Error ? e.message : String(e)) })
   }

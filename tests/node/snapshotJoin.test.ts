@@ -335,6 +335,30 @@ describe('a tab that joins a long chain', () => {
     expect(fresh.chain.joined()?.height).toBe(HEIGHT)
   }, 60_000)
 
+  it('begins to fetch nothing once the join is over for which offers were asked', async () => {
+    const offer: SnapshotOffer = { height: HEIGHT, block: new Uint8Array(32).fill(1), infoHash: new Uint8Array(20).fill(2), bytes: 1_000 }
+    const fetched: string[] = []
+    const answers: Array<(bytes: Uint8Array) => void> = []
+    const { params } = kit
+    const joining = new SnapshotJoin({
+      params, chainId: kit.genesis.hash, empty: kit.genesis.ledger, random, clock: w.clock, log: new RingLog(w.clock),
+      network: { request: async () => await new Promise<Uint8Array>(resolve => { answers.push(resolve) }) },
+      library: { obtain: async infoHash => { fetched.push(infoHash); return { ok: false, reason: 'withheld', detail: 'nobody has it' } } },
+      signatures: { verify: async items => items.map(() => true) }, blame: { refuse: () => {} }
+    })
+    const answer = async (): Promise<void> => {
+      for (const give of answers.splice(0)) give(SnapshotResponse.serialize({ offers: [offer] }))
+      await new Promise(resolve => { setImmediate(resolve) })
+    }
+    joining.ahead(['a'], BLOCKS, () => 60_000)
+    joining.forget()
+    await answer()
+    expect(fetched).toEqual([])
+    joining.ahead(['a'], BLOCKS, () => 60_000)
+    await answer()
+    expect(fetched).toEqual([toHex(offer.infoHash)])
+  })
+
   it('does not go on from the ledger of a block that is not on the chain, and applies the blocks instead', async () => {
     open()
     const other = kit.mine(blocks()[HEIGHT - 2].meta, { miner: keyPair(9) })
