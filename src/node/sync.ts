@@ -227,19 +227,25 @@ export class Sync {
     const jitter = this.#random.bytes(1)[0] / 256
     this.#offs.push(this.#clock.after(STATUS_EVERY_MS * (0.75 + jitter / 2), () => {
       this.#offs.pop()
-      // Those not asked for the longest first.
-      const ids = [...this.#peers].filter(([, p]) => this.#isOld(p)).sort((a, b) => a[1].askedAt - b[1].askedAt).slice(0, STATUS_PEERS).map(([id]) => id)
-      for (const id of ids) void this.#askStatus(id)
+      this.#poll()
       // Whoever could have shown the end of the trusted chain has left.
       if (!this.#following && this.unproved() && this.#due.over()) this.#dropSlow()
       this.#pollLater()
     }))
   }
 
-  /** Its status says little about now: both sides of a link ask, and either learns from it. */
-  #isOld (p: Peer): boolean {
-    const has = p.status !== undefined && p.status.work <= this.#server.head().work
-    return this.#clock.now() - p.heardAt >= (has ? AGREED_MS : STATUS_EVERY_MS / 2)
+  /** Asks those whose status says little about now: both sides of a link ask, and either learns from it. */
+  #poll (): void {
+    const now = this.#clock.now()
+    const { work } = this.#server.head()
+    const old: Array<readonly [PeerId, Peer]> = []
+    for (const entry of this.#peers) {
+      const [, { heardAt, status }] = entry
+      if (now - heardAt >= STATUS_EVERY_MS / 2 && (now - heardAt >= AGREED_MS || status === undefined || status.work > work)) old.push(entry)
+    }
+    // Those not asked for the longest first.
+    if (old.length > 1) old.sort((a, b) => a[1].askedAt - b[1].askedAt)
+    for (const [id] of old.slice(0, STATUS_PEERS)) void this.#askStatus(id)
   }
 
   async #askStatus (id: PeerId): Promise<void> {
