@@ -14,7 +14,7 @@ import type { Sync } from './sync.ts'
 export const JOIN_MS = 8_000
 /** A tick this late means that the tab was frozen or the machine asleep. */
 export const ASLEEP_MS = 20_000
-const TICK_MS = 2_000
+const TICK_MS = 4_000
 /** Blocks behind the best peer from which the node says so. */
 const BEHIND_BLOCKS = 3
 /** After waking, the others are listened to for this long before work goes on. */

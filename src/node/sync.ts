@@ -36,8 +36,11 @@ import { HEADERS_PROTOCOL, MAX_HEADERS_RESPONSE_BYTES, MAX_LOCATOR, MAX_STATUS_B
 export const STATUS_EVERY_MS = 4_000
 /** Peers asked in one go. */
 const STATUS_PEERS = 16
-/** Of a peer that had no more than this node has nothing is asked for so long: what comes next comes by gossip. */
-const AGREED_MS = 6 * STATUS_EVERY_MS
+/**
+ * Of a peer that had no more than this node has nothing is asked for so long: what comes next comes by gossip, and who
+ * has missed it hears of it by the next block, or from the first of its other peers whose turn it is.
+ */
+const AGREED_MS = 15 * STATUS_EVERY_MS
 /** One peer is not asked again sooner than this, whatever happens. */
 const STATUS_LEAST_MS = 1_000
 const STATUS_TIMEOUT_MS = 5_000
@@ -246,6 +249,8 @@ export class Sync {
     // Those not asked for the longest first.
     if (old.length > 1) old.sort((a, b) => a[1].askedAt - b[1].askedAt)
     for (const [id] of old.slice(0, STATUS_PEERS)) void this.#askStatus(id)
+    // Somebody who was shunned may not be any more.
+    this.#follow()
   }
 
   async #askStatus (id: PeerId): Promise<void> {
@@ -271,7 +276,7 @@ export class Sync {
     this.sawVersion(status.version)
     peer.status = status
     peer.heardAt = this.#clock.now()
-    this.#follow()
+    if (status.work > this.#chain.head().work || this.#trusted !== undefined) this.#follow()
   }
 
   #reachable (p: Peer): boolean {
