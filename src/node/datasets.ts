@@ -15,7 +15,6 @@ import { HASH_BYTES, MAX_ACTIVE_JOBS } from '../core/params.ts'
 import {
   BUILTIN_REF, builtinDataset, chunkCount, chunkRecords, chunkRoot, type Dataset, datasetRoot, type Display, heldDataset, packChunk, readRecords, recordCount, recordsPerChunk, unpackChunk
 } from '../core/training/dataset.ts'
-import type { Hasher } from '../core/training/stateHash.ts'
 import type { Clock, Random } from '../ports/clock.ts'
 import type { Network, PeerId } from '../ports/network.ts'
 import type { Storage } from '../ports/storage.ts'
@@ -88,8 +87,6 @@ export interface DatasetsDeps {
   readonly random: Random
   readonly blame: Pick<Blame, 'refuse'>
   readonly log: Log
-  /** A faster engine for hash() of core. */
-  readonly hasher?: Hasher
   /** Called when a set becomes held. */
   readonly onHeld?: (root: Hex) => void
 }
@@ -219,7 +216,7 @@ export class Datasets implements DataService {
       if (!fetch.missing.has(chunk)) continue
       const packed = await this.#store.chunk(name, chunk)
       const bytes = packed === undefined ? undefined : unpackChunk(fetch.ref, chunk, packed)
-      if (bytes !== undefined) this.#take(fetch, chunk, bytes, chunkRoot(fetch.ref, bytes, this.#d.hasher))
+      if (bytes !== undefined) this.#take(fetch, chunk, bytes, chunkRoot(fetch.ref, bytes))
     }
   }
 
@@ -259,7 +256,7 @@ export class Datasets implements DataService {
     if (response.ok) {
       const { records, proof } = response.value
       const bytes = unpackChunk(ref, chunk, records)
-      const root = bytes === undefined ? undefined : chunkRoot(ref, bytes, this.#d.hasher)
+      const root = bytes === undefined ? undefined : chunkRoot(ref, bytes)
       if (bytes !== undefined && root !== undefined && verifyRange(ref.root, chunkCount(ref), chunk, [root], proof)) {
         fetch.proved = true
         if (this.#take(fetch, chunk, bytes, root)) return records
