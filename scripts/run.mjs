@@ -12,8 +12,12 @@ import { Failure, runMain, runNode } from './process.mjs'
 import { totalmem } from 'node:os'
 import { resolve } from 'node:path'
 
-/** Large worlds are simulated in one process: most of the machine may become heap. */
+/**
+ * Large worlds are simulated in one process: most of the machine may become heap, and what is young may be much:
+ * timers and promises of thousands of nodes live for a while, and each collection copies those that do.
+ */
 const HEAP_MIB = Math.floor(totalmem() / 2 ** 20 * 0.8)
+const YOUNG_MIB = Math.min(128, Math.max(16, Math.floor(HEAP_MIB / 64)))
 
 await runMain(async () => {
   const given = process.argv.slice(2)
@@ -24,5 +28,5 @@ await runMain(async () => {
   await ensureWasm()
   if (page) await buildPage()
   // The caller's directory stays, so that a relative path among the arguments means what it says.
-  return runNode([`--max-old-space-size=${HEAP_MIB}`, '--import', new URL('../node_modules/tsx/dist/loader.mjs', import.meta.url).href, resolve(ROOT, entry), ...args], { cwd: process.env.INIT_CWD ?? process.cwd() })
+  return runNode([`--max-old-space-size=${HEAP_MIB}`, `--max-semi-space-size=${YOUNG_MIB}`, '--import', new URL('../node_modules/tsx/dist/loader.mjs', import.meta.url).href, resolve(ROOT, entry), ...args], { cwd: process.env.INIT_CWD ?? process.cwd() })
 })

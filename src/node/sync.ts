@@ -283,7 +283,8 @@ export class Sync {
     return p.status !== undefined && !p.foreign && p.status.version === PROTOCOL_VERSION && p.shunnedUntil <= this.#clock.now()
   }
 
-  #worthFollowing (p: Peer): boolean { return this.#reachable(p) && p.status!.work > this.#chain.head().work }
+  /** Not for the block that is looked at here already: it came by gossip. */
+  #worthFollowing (p: Peer): boolean { return this.#reachable(p) && p.status!.work > this.#chain.head().work && !this.#chain.judging(p.status!.head) }
 
   /** Who has let us down least, and of those who claims the most work. */
   #best (): PeerId | undefined {
