@@ -85,7 +85,7 @@ export class Presence {
     if (progress !== undefined && (progress.target - height >= BEHIND_BLOCKS || sync.unproved())) return { phase: 'syncing', ...progress }
     const peers = this.#meet()
     if (peers === 0) return now - this.#startedAt < JOIN_MS && !this.#metPeers ? { phase: 'joining' } : { phase: 'alone' }
-    if (sync.statuses().size === 0 && now - this.#startedAt < JOIN_MS) return { phase: 'joining' }
+    if (now - this.#startedAt < JOIN_MS && sync.statuses().size === 0) return { phase: 'joining' }
     const target = sync.targetHeight()
     if (target >= height + BEHIND_BLOCKS) return { phase: 'behind', height, target }
     // Behind the others first: it is one peer's word, and must not hide that this node has to catch up.
