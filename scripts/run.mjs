@@ -1,10 +1,12 @@
 /**
  * Runs one TypeScript program of this repository with everything it needs in place:
- *   node scripts/run.mjs [--page] src/cli/cw.ts <its arguments>
- * With --page the page is built first, for programs that open it in a browser.
+ *   node scripts/run.mjs [--page | --bundle] src/cli/cw.ts <its arguments>
+ * With --page the page is built first, for programs that open it in a browser; with --bundle the program is
+ * made one file first, for those that run long.
  * stdout and stdin are the program's own.
  */
 import { buildPage } from './build.mjs'
+import { withBundle } from './bundle.mjs'
 import { ensureDeps } from './ensure-deps.mjs'
 import { ensureWasm } from './ensure-wasm.mjs'
 import { ROOT } from './lock.mjs'
@@ -12,18 +14,26 @@ import { Failure, runMain, runNode } from './process.mjs'
 import { totalmem } from 'node:os'
 import { resolve } from 'node:path'
 
-/** Large worlds are simulated in one process: most of the machine may become heap. */
+/**
+ * Large worlds are simulated in one process: most of the machine may become heap, and what is young may be much:
+ * timers and promises of thousands of nodes live for a while, and each collection copies those that do.
+ */
 const HEAP_MIB = Math.floor(totalmem() / 2 ** 20 * 0.8)
+const YOUNG_MIB = Math.min(128, Math.max(16, Math.floor(HEAP_MIB / 64)))
 
 await runMain(async () => {
   const given = process.argv.slice(2)
   const page = given[0] === '--page'
-  const [entry, ...args] = page ? given.slice(1) : given
-  if (entry === undefined) throw new Failure('usage: node scripts/run.mjs [--page] <file.ts> [arguments]')
+  const bundle = given[0] === '--bundle'
+  const [entry, ...args] = page || bundle ? given.slice(1) : given
+  if (entry === undefined) throw new Failure('usage: node scripts/run.mjs [--page | --bundle] <file.ts> [arguments]')
   await ensureDeps()
   await ensureWasm()
   // Help needs no page.
   if (page && !args.includes('--help')) await buildPage()
+  const flags = [`--max-old-space-size=${HEAP_MIB}`, `--max-semi-space-size=${YOUNG_MIB}`]
   // The caller's directory stays, so that a relative path among the arguments means what it says.
-  return runNode([`--max-old-space-size=${HEAP_MIB}`, '--import', new URL('../node_modules/tsx/dist/loader.mjs', import.meta.url).href, resolve(ROOT, entry), ...args], { cwd: process.env.INIT_CWD ?? process.cwd() })
+  const options = { cwd: process.env.INIT_CWD ?? process.cwd() }
+  if (bundle) return await withBundle(resolve(ROOT, entry), file => runNode([...flags, '--enable-source-maps', file, ...args], options))
+  return runNode([...flags, '--import', new URL('../node_modules/tsx/dist/loader.mjs', import.meta.url).href, resolve(ROOT, entry), ...args], options)
 })

@@ -9,8 +9,6 @@ import { type GossipMessage, type Network, type NetworkStatus, type PeerId, type
 import { GOSSIP_BURST, GOSSIP_PER_PEER_PER_SECOND, HANDLER_TIMEOUT_MS, MAX_VALIDATIONS, MAX_VALIDATIONS_PER_PEER, PENALTY_OVERSIZE, PENALTY_REJECTED_MESSAGE, PENALTY_TOO_FAST, SCORE_BAN_MS, VALIDATOR_TIMEOUT_MS } from './bounds.ts'
 import { BanList, InFlight, isUnbearable, PeerBuckets, Penalties, RequestGate } from './peerBook.ts'
 
-/** Message names a node remembers against loops. */
-const SEEN_KEPT = 8192
 const STATUS_EVERY_MS = 1_000
 
 export interface MemoryHubOptions {
@@ -56,13 +54,16 @@ export function createMemoryHub (options: MemoryHubOptions): MemoryHub {
 }
 
 interface Flying {
-  readonly id: string
   readonly topic: string
   readonly bytes: Uint8Array
   readonly origin: PeerId
+  /** Against loops: who has it. Kept with the message, and so no longer than the message is on its way. */
+  readonly seen: Set<MemoryNode>
   /** When its first copy reaches whom, where later ones are left out. */
-  readonly firstAt?: Map<PeerId, number>
+  readonly firstAt?: Map<MemoryNode, number>
 }
+
+interface Link { readonly node: MemoryNode, readonly direction: 'inbound' | 'outbound', readonly connectedAt: number }
 
 const pair = (a: PeerId, b: PeerId): string => a < b ? `${a}|${b}` : `${b}|${a}`
 
@@ -75,6 +76,8 @@ class Hub implements MemoryHub {
   readonly copy: (bytes: Uint8Array) => Uint8Array
   readonly #cuts = new Set<string>()
   #groups = new Map<PeerId, number>()
+  /** One string for each: to look one up by itself compares no letters. */
+  readonly #topics = new Map<string, string>()
 
   constructor (options: MemoryHubOptions) {
     this.#options = options
@@ -98,8 +101,8 @@ class Hub implements MemoryHub {
   connect (a: PeerId, b: PeerId): void {
     const [x, y] = [this.#node(a), this.#node(b)]
     if (a === b || x.isBanned(b) || y.isBanned(a)) return
-    x.linked(b, 'outbound')
-    y.linked(a, 'inbound')
+    x.linked(b, y, 'outbound')
+    y.linked(a, x, 'inbound')
   }
 
   disconnect (a: PeerId, b: PeerId): void {
@@ -126,16 +129,17 @@ class Hub implements MemoryHub {
   }
 
   /** Do bytes pass between the two now? */
-  open (a: PeerId, b: PeerId): boolean {
-    return this.nodes.get(a)?.isLinked(b) === true &&
-      (this.#cuts.size === 0 || !this.#cuts.has(pair(a, b))) &&
+  open (a: PeerId, b: PeerId): boolean { return this.nodes.get(a)?.isLinked(b) === true && this.passes(a, b) }
+
+  /** Do they, if the two are linked? */
+  passes (a: PeerId, b: PeerId): boolean {
+    return (this.#cuts.size === 0 || !this.#cuts.has(pair(a, b))) &&
       (this.#groups.size === 0 || this.#groups.get(a) === this.#groups.get(b))
   }
 
   /** Runs `fn` one latency later, unless the message is lost or the link is down by then. */
-  carry (from: PeerId, to: PeerId, bytes: number, fn: (node: MemoryNode) => void, worth: (ms: number) => boolean = () => true): void {
-    for (const ms of this.#options.route?.(from, to, bytes) ?? this.#plainRoute()) {
-      if (!worth(ms)) continue
+  carry (from: PeerId, to: PeerId, bytes: number, fn: (node: MemoryNode) => void): void {
+    for (const ms of this.route(from, to, bytes)) {
       this.clock.after(ms, () => {
         const node = this.nodes.get(to)
         if (node !== undefined && this.open(from, to)) fn(node)
@@ -143,16 +147,23 @@ class Hub implements MemoryHub {
     }
   }
 
+  topic (name: string): string {
+    const known = this.#topics.get(name)
+    if (known === undefined) this.#topics.set(name, name)
+    return known ?? name
+  }
+
+  /** When a message arrives, ms from now, once per copy. */
+  route (from: PeerId, to: PeerId, bytes: number): readonly number[] { return this.#options.route?.(from, to, bytes) ?? this.#plainRoute() }
+
   #plainRoute (): readonly number[] {
     const { loss = 0, latencyMs = 0 } = this.#options
     if (loss > 0 && this.#uniform() < loss) return []
     return [typeof latencyMs === 'number' ? latencyMs : latencyMs[0] + this.#uniform() * (latencyMs[1] - latencyMs[0])]
   }
 
-  follows (id: PeerId, topic: string): boolean { return this.nodes.get(id)?.follows(topic) === true }
-
   leave (id: PeerId): void {
-    for (const other of this.nodes.keys()) this.disconnect(id, other)
+    for (const other of this.links(id)) this.disconnect(id, other)
     this.nodes.delete(id)
   }
 
@@ -179,16 +190,14 @@ type Answer = { readonly ok: true, readonly bytes: Uint8Array } | { readonly ok:
 class MemoryNode implements Network {
   readonly #hub: Hub
   readonly #id: PeerId
-  readonly #links = new Map<PeerId, { readonly direction: 'inbound' | 'outbound', readonly connectedAt: number }>()
+  readonly #links = new Map<PeerId, Link>()
   readonly #validators = new Map<string, Validator>()
   readonly #handlers = new Map<string, Handler>()
-  readonly #seen = new Set<string>()
   readonly #bans: BanList
   readonly #penalties: Penalties
   readonly #gossipRate: PeerBuckets
   readonly #validating = new InFlight(MAX_VALIDATIONS_PER_PEER, MAX_VALIDATIONS)
   readonly #listeners = new Set<(s: NetworkStatus) => void>()
-  #published = 0
   #bytesIn = 0
   #bytesOut = 0
   #statusDue: (() => void) | undefined
@@ -213,13 +222,13 @@ class MemoryNode implements Network {
   async publish (topic: string, bytes: Uint8Array): Promise<number> {
     this.#running()
     if (bytes.length > MAX_GOSSIP_BYTES) throw new Error(`a message of ${bytes.length} bytes is over the limit of ${MAX_GOSSIP_BYTES}`)
-    const message: Flying = { id: `${this.#id}/${this.#published++}`, topic, bytes: this.#hub.copy(bytes), origin: this.#id, firstAt: this.#hub.shares ? new Map() : undefined }
-    this.#remember(message.id)
+    const message: Flying = { topic: this.#hub.topic(topic), bytes: this.#hub.copy(bytes), origin: this.#id, seen: new Set([this]), firstAt: this.#hub.shares ? new Map() : undefined }
     return this.#spread(message)
   }
 
-  async subscribe (topic: string, validator: Validator): Promise<() => void> {
+  async subscribe (name: string, validator: Validator): Promise<() => void> {
     this.#running()
+    const topic = this.#hub.topic(name)
     if (this.#validators.has(topic)) throw new Error(`subscribed to ${topic} already`)
     this.#validators.set(topic, validator)
     return () => { if (this.#validators.get(topic) === validator) this.#validators.delete(topic) }
@@ -282,9 +291,9 @@ class MemoryNode implements Network {
   links (): PeerId[] { return [...this.#links.keys()] }
   follows (topic: string): boolean { return this.#validators.has(topic) }
 
-  linked (id: PeerId, direction: 'inbound' | 'outbound'): void {
+  linked (id: PeerId, node: MemoryNode, direction: 'inbound' | 'outbound'): void {
     if (this.#links.has(id)) return
-    this.#links.set(id, { direction, connectedAt: this.#hub.clock.now() })
+    this.#links.set(id, { node, direction, connectedAt: this.#hub.clock.now() })
     this.announce()
   }
 
@@ -301,9 +310,9 @@ class MemoryNode implements Network {
 
   receive (message: Flying, via: PeerId): void {
     const validator = this.#validators.get(message.topic)
-    if (validator === undefined || this.#seen.has(message.id)) return
+    if (validator === undefined || message.seen.has(this)) return
     this.#count('in', message.bytes.length)
-    this.#remember(message.id)
+    message.seen.add(this)
     if (this.#bans.has(message.origin)) return
     if (!this.#gossipRate.take(via)) return this.#offend(via, PENALTY_TOO_FAST)
     const done = this.#validating.enter(via)
@@ -358,33 +367,31 @@ class MemoryNode implements Network {
   }
 
   #status (): NetworkStatus {
-    const peers = [...this.#links].filter(([id]) => this.#hub.open(this.#id, id))
+    const peers = [...this.#links].filter(([id]) => this.#hub.passes(this.#id, id))
       .map(([id, l]) => ({ id, link: 'memory' as const, direction: l.direction, connectedAt: l.connectedAt, score: this.#penalties.score(id) }))
     return { self: this.#id, peers, relays: [], bytesIn: this.#bytesIn, bytesOut: this.#bytesOut, banned: this.#bans.list() }
   }
 
   #spread (message: Flying, via?: PeerId): number {
+    const { bytes, firstAt, origin, topic } = message
+    const now = this.#hub.clock.now()
     let sent = 0
-    for (const id of this.#links.keys()) {
-      if (id === via || id === message.origin || !this.#hub.open(this.#id, id) || !this.#hub.follows(id, message.topic)) continue
+    for (const [id, { node }] of this.#links) {
+      if (id === via || id === origin || !this.#hub.passes(this.#id, id) || !node.follows(topic)) continue
       sent++
-      this.#count('out', message.bytes.length)
-      this.#hub.carry(this.#id, id, message.bytes.length, node => { node.receive(message, this.#id) }, ms => this.#isFirst(message, id, ms))
+      for (const ms of this.#hub.route(this.#id, id, bytes.length)) {
+        if (firstAt !== undefined) {
+          const first = firstAt.get(node)
+          if (first !== undefined && first <= now + ms) continue
+          firstAt.set(node, now + ms)
+        }
+        this.#hub.clock.after(ms, () => {
+          if (this.#links.get(id)?.node === node && this.#hub.passes(this.#id, id)) node.receive(message, this.#id)
+        })
+      }
     }
+    if (sent > 0) this.#count('out', sent * bytes.length)
     return sent
-  }
-
-  #isFirst ({ firstAt }: Flying, to: PeerId, ms: number): boolean {
-    if (firstAt === undefined) return true
-    const at = this.#hub.clock.now() + ms
-    if ((firstAt.get(to) ?? Infinity) <= at) return false
-    firstAt.set(to, at)
-    return true
-  }
-
-  #remember (id: string): void {
-    this.#seen.add(id)
-    if (this.#seen.size > SEEN_KEPT) this.#seen.delete(this.#seen.values().next().value as string)
   }
 
   #offend (peer: PeerId, amount: number): void {

@@ -68,7 +68,7 @@ export class PeerBuckets {
   readonly #now: Now
   readonly #perSecond: number
   readonly #burst: number
-  readonly #buckets = new Map<PeerId, { readonly tokens: number, readonly at: number }>()
+  readonly #buckets = new Map<PeerId, { tokens: number, at: number }>()
 
   constructor (now: Now, perSecond: number, burst: number) {
     this.#now = now
@@ -79,9 +79,13 @@ export class PeerBuckets {
   /** False: too fast. */
   take (id: PeerId): boolean {
     const now = this.#now()
-    const old = this.#buckets.get(id) ?? { tokens: this.#burst, at: now }
-    const tokens = Math.min(this.#burst, old.tokens + Math.max(0, now - old.at) / 1000 * this.#perSecond)
-    remember(this.#buckets, id, { tokens: tokens < 1 ? tokens : tokens - 1, at: now }, MAX_TRACKED_PEERS)
+    let bucket = this.#buckets.get(id)
+    if (bucket === undefined) remember(this.#buckets, id, bucket = { tokens: this.#burst, at: now }, MAX_TRACKED_PEERS)
+    // Who comes first goes first only once there are many: moving an entry to the end costs more than all the rest.
+    else if (this.#buckets.size > MAX_TRACKED_PEERS / 2) remember(this.#buckets, id, bucket, MAX_TRACKED_PEERS)
+    const tokens = Math.min(this.#burst, bucket.tokens + Math.max(0, now - bucket.at) / 1000 * this.#perSecond)
+    bucket.tokens = tokens < 1 ? tokens : tokens - 1
+    bucket.at = now
     return tokens >= 1
   }
 }

@@ -97,8 +97,8 @@ export class BlocksGossip {
 
   async start (): Promise<() => void> {
     const offs = [
-      await this.#network.subscribe(blocksTopic(this.#chainId), async (m) => await this.#onBlock(m)),
-      await this.#network.subscribe(transactionsTopic(this.#chainId), async (m) => await this.#onTransaction(m))
+      await this.#network.subscribe(blocksTopic(this.#chainId), (m) => this.#onBlock(m)),
+      await this.#network.subscribe(transactionsTopic(this.#chainId), (m) => this.#onTransaction(m))
     ]
     return () => {
       this.#stopped = true

@@ -137,6 +137,8 @@ export class Chain implements ChainService {
   /** Oldest height whose blocks can still be built on. */
   baseHeight (): number { return this.#tree.base.meta.height }
   has (hash: Uint8Array): boolean { return this.#tree.get(toHex(hash)) !== undefined }
+  /** It is here, and what it says is being checked. */
+  judging (hash: Uint8Array): boolean { return this.#inFlightById.has(toHex(hash)) }
   meta (hash: Uint8Array): BlockMeta | undefined { return this.#tree.get(toHex(hash))?.meta }
   metaAt (height: number): BlockMeta | undefined { return this.#tree.at(height)?.meta }
   /** Refused whatever body and signature it comes with. */

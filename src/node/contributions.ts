@@ -19,6 +19,7 @@ import type { PeerId, Verdict } from '../ports/network.ts'
 import type { Signatures } from '../ports/signatures.ts'
 import { anchorOn, committeesAround, RENEW_BLOCKS } from './duties.ts'
 import { Lru } from './lru.ts'
+import { eachTime, type Once } from './once.ts'
 import type { Blame, ChainService, Hex, Log, PayloadService } from './parts.ts'
 import { isProof } from './proof.ts'
 import type { Rounds, RoundTip } from './rounds.ts'
@@ -89,6 +90,7 @@ export interface ContributionsDeps {
   readonly blame: Blame
   readonly clock: Clock
   readonly log: Log
+  readonly once?: Once
 }
 
 const short = (bytes: Uint8Array): string => toHex(bytes).slice(0, 16)
@@ -210,7 +212,8 @@ export class Contributions {
         this.#release(claim, name)
         return ignore('payload unavailable')
       }
-      const payload = decodePayload(tip.spec, lr20At(tip.spec, round), bytes)
+      const lr20 = lr20At(tip.spec, round)
+      const payload = (this.#d.once ?? eachTime)('payload', [bytes, tip.spec, lr20], () => decodePayload(tip.spec, lr20, bytes))
       if (!payload.ok) {
         // The miner signed for these bytes, and whoever forwarded them has looked at them.
         this.#d.blame.refuse({ what: 'contribution', reason: 'bad payload', detail: payload.error.detail, miner: toHex(claim.template.miner), fatal: true })

@@ -44,6 +44,9 @@ export function replayers (members: readonly Uint8Array[], contribution: Uint8Ar
   return order
 }
 
+/** The second lots, by block and contribution. */
+const audits = new WeakMap<HeaderMeta, WeakMap<Uint8Array, readonly Uint8Array[]>>()
+
 /** How many members replay a sealed contribution once more. */
 const AUDITORS = 2
 
@@ -52,8 +55,14 @@ const AUDITORS = 2
  * contribution's id, because rounds do not wait for blocks, and an id can be ground until a friend is
  * drawn; rho of the block that seals it is known to nobody before.
  */
-export function auditors (params: ChainParams, sealedIn: HeaderMeta, contribution: Uint8Array, claim: Claim): Uint8Array[] {
-  return ranked(others(committee(params, sealedIn), claim), key => hash('audit', sealedIn.rho, contribution, key)).slice(0, AUDITORS)
+export function auditors (params: ChainParams, sealedIn: HeaderMeta, contribution: Uint8Array, claim: Claim): readonly Uint8Array[] {
+  const known = audits.get(sealedIn) ?? new WeakMap<Uint8Array, readonly Uint8Array[]>()
+  audits.set(sealedIn, known)
+  const before = known.get(contribution)
+  if (before !== undefined) return before
+  const drawn = ranked(others(committee(params, sealedIn), claim), key => hash('audit', sealedIn.rho, contribution, key)).slice(0, AUDITORS)
+  known.set(contribution, drawn)
+  return drawn
 }
 
 /** First proposes, the next takes over after a round's time, and so on. */

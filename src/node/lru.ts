@@ -1,4 +1,7 @@
-/** A map that forgets its longest unused entries once their sizes sum to more than `sizeMax`. */
+/**
+ * A map that forgets its longest unused entries once their sizes sum to more than `sizeMax`. As long as
+ * it is not half full, nothing has to go soon, and what is used keeps its place: to move it costs more than to find it.
+ */
 export class Lru<V> {
   readonly #sizeMax: number
   readonly #sizeOf: (value: V) => number
@@ -16,7 +19,7 @@ export class Lru<V> {
 
   get (key: string): V | undefined {
     const value = this.#entries.get(key)
-    if (value === undefined) return undefined
+    if (value === undefined || 2 * this.#size < this.#sizeMax) return value
     this.#entries.delete(key)
     this.#entries.set(key, value)
     return value

@@ -31,6 +31,7 @@ import { RingLog } from './log.ts'
 import { Mempool } from './mempool.ts'
 import type { MinerKey } from './minerKey.ts'
 import { Models } from './models.ts'
+import type { Once } from './once.ts'
 import { Payloads } from './payloads.ts'
 import { ChainStore } from './persist.ts'
 import { Presence } from './presence.ts'
@@ -81,6 +82,8 @@ export interface NodeDeps {
   readonly genesis?: BlockMeta
   /** Instead of core's own, with answers remembered, where many nodes share a process. */
   readonly rules?: BlockRules
+  /** The same for what is no rule. */
+  readonly once?: Once
 }
 
 /** A refusal for one of these reasons means that redone work came out differently. */
@@ -151,7 +154,7 @@ export class Node {
     this.net = net
     this.computeStatus = computeStatus
     const params = this.params = d.params ?? NETWORKS[d.networkName]
-    const { rules } = d
+    const { once, rules } = d
     this.networkName = d.networkName
     this.clock = clock
     this.storage = storage
@@ -166,16 +169,16 @@ export class Node {
     const blame = this.refusals = new Refusals({ clock, network, log })
     const first = d.genesis ?? genesis(params, d.benchmark)
     this.genesisHash = first.hash
-    const store = new ChainStore({ storage, clock, log, lookBack: ledgerLookBack(params), empty: first.ledger })
+    const store = new ChainStore({ storage, clock, log, lookBack: ledgerLookBack(params), empty: first.ledger, once })
     const chain = this.chain = new Chain({ params, genesis: first, clock, store, blame, log, rules })
     const historyBlocks = params.historyBlocks
-    const payloads = this.#payloads = new Payloads({ storage, network, clock, random, blame, log, height: () => chain.head().height, historyBlocks })
-    const states = this.#states = new States({ storage, network, compute, payloads, chain, clock, random, blame, log, historyBlocks })
+    const payloads = this.#payloads = new Payloads({ storage, network, clock, random, blame, log, height: () => chain.head().height, historyBlocks, once })
+    const states = this.#states = new States({ storage, network, compute, payloads, chain, clock, random, blame, log, historyBlocks, once })
     const data = this.data = new Datasets({ storage, network, chain, clock, random, blame, log, onHeld: () => { chain.retryUnavailable() } })
-    const replays = this.replays = new Replays({ compute, states, data, log })
+    const replays = this.replays = new Replays({ compute, states, data, log, once })
     this.#verifier = new Verifier({ params, clock, signatures, replay: replays, states, rules })
     const rounds = this.rounds = new Rounds({ params, chain, states, signatures, blame, clock, log })
-    const contributions = this.#contributions = new Contributions({ params, chain, rounds, payloads, signatures, blame, clock, log })
+    const contributions = this.#contributions = new Contributions({ params, chain, rounds, payloads, signatures, blame, clock, log, once })
     const records = new Records(params, chain)
     const publisher = this.#topics = new WorkTopics({ chainId: first.hash, network, chain, blame, clock, log })
     const challenges = this.#challenges = new Challenges({ params, key: miner, chain, rounds, contributions, replay: replays, publisher, blame, random, clock, log })

@@ -12,6 +12,7 @@ import type { Network, PeerId } from '../ports/network.ts'
 import { StorageError, type Storage, type StorageOp } from '../ports/storage.ts'
 import { ask, candidates, type Asking } from './askPeers.ts'
 import { Lru } from './lru.ts'
+import { eachTime, type Once } from './once.ts'
 import type { Blame, Hex, Log, PayloadService } from './parts.ts'
 
 export const PAYLOAD_PROTOCOL = '/cw/1/payload'
@@ -53,6 +54,7 @@ export interface PayloadsDeps {
   readonly height: () => number
   readonly historyBlocks: number
   readonly diskBytesMax?: number
+  readonly once?: Once
 }
 
 export class Payloads implements PayloadService {
@@ -100,7 +102,7 @@ export class Payloads implements PayloadService {
     if (held === undefined) return undefined
     const bytes = await this.#read(held.key)
     if (bytes === undefined) return undefined
-    if (!equalBytes(payloadDigest(bytes), digest)) {
+    if (!equalBytes(this.#digestOf(bytes), digest)) {
       this.#d.log.warn('payloads', `stored payload ${name.slice(0, 16)} is damaged; dropped`)
       await this.#commit(this.#forget([name]))
       return undefined
@@ -134,6 +136,8 @@ export class Payloads implements PayloadService {
     return await fetching
   }
 
+  #digestOf (bytes: Uint8Array): Uint8Array { return (this.#d.once ?? eachTime)('payload digest', [bytes], () => payloadDigest(bytes)) }
+
   /** What no replay can need any more below this head. */
   #outlived (head: number): Hex[] {
     if (head <= this.#prunedAt) return []
@@ -162,7 +166,7 @@ export class Payloads implements PayloadService {
       if (left <= 0) break
       const bytes = await this.#inTurn(peer, async () => await ask(network, peer, PAYLOAD_PROTOCOL, request, Math.min(REQUEST_TIMEOUT_MS, left), size))
       if (bytes === undefined) continue
-      if (bytes.length === size && equalBytes(payloadDigest(bytes), digest)) {
+      if (bytes.length === size && equalBytes(this.#digestOf(bytes), digest)) {
         // Held at once: a replay or a seal waits for it, the disk takes its time.
         this.put(digest, bytes, round).catch((e: unknown) => { this.#d.log.error('payloads', e instanceof Error ? e.message : String(e)) })
         return bytes

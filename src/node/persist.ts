@@ -24,6 +24,7 @@ import { decodeLedger, encodeLedger, escrowSum, type LedgerState, MAX_LEDGER_BYT
 import { MAX_BODY_BYTES } from '../core/params.ts'
 import type { Clock } from '../ports/clock.ts'
 import { type Storage, StorageError, type StorageFailure, type StorageOp } from '../ports/storage.ts'
+import { eachTime, type Once } from './once.ts'
 import type { BlockRecord, Hex, Log } from './parts.ts'
 import type { TreeNode } from './tree.ts'
 
@@ -111,6 +112,7 @@ export class ChainStore {
   readonly #log: Log
   readonly #lookBack: number
   readonly #empty: LedgerState
+  readonly #once: Once
   #queue: Task[] = []
   #running: Promise<void> | undefined
   #cancelRetry: (() => void) | undefined
@@ -119,12 +121,13 @@ export class ChainStore {
   #closed = false
 
   /** `lookBack`: how many blocks before a snapshot keep their job table; `empty`: the ledger of block 0. */
-  constructor (d: { readonly storage: Storage, readonly clock: Pick<Clock, 'after'>, readonly log: Log, readonly lookBack: number, readonly empty: LedgerState }) {
+  constructor (d: { readonly storage: Storage, readonly clock: Pick<Clock, 'after'>, readonly log: Log, readonly lookBack: number, readonly empty: LedgerState, readonly once?: Once }) {
     this.#storage = d.storage
     this.#clock = d.clock
     this.#log = d.log
     this.#lookBack = d.lookBack
     this.#empty = d.empty
+    this.#once = d.once ?? eachTime
   }
 
   get state (): StoreState { return this.#state }
@@ -145,7 +148,7 @@ export class ChainStore {
   putHeaders (metas: readonly HeaderMeta[], checked: BlockRecord['checked']): void {
     for (let i = 0; i < metas.length; i += COMMIT_HEADERS) {
       const some = metas.slice(i, i + COMMIT_HEADERS)
-      this.#enqueue({ bytes: COMMIT_BYTES, ops: () => some.map((m) => putHeader(m, toHex(m.hash), checked)) })
+      this.#enqueue({ bytes: COMMIT_BYTES, ops: () => some.map((m) => this.#headerOp(m, toHex(m.hash), checked)) })
     }
   }
 
@@ -161,7 +164,7 @@ export class ChainStore {
       bytes: COMMIT_BYTES,
       ops: () => [
         ...b.gone.flatMap(forgetOps), ...b.settled.flatMap(settleOps), ...below.flatMap((m) => settleOps({ height: m.height, key: toHex(m.hash) })),
-        putHeader(base, key, 'ledger'),
+        this.#headerOp(base, key, 'ledger'),
         { op: 'put', store: 'ledger', key: blockKey(base.height, key), value: this.#snapshot(base) },
         { op: 'put', store: 'meta', key: 'chain/joined', value: JoinedRecord.serialize(b.joined) },
         followOp(b.head)
@@ -178,7 +181,7 @@ export class ChainStore {
 
   /** The block is checked by replay now. */
   update (n: TreeNode): void {
-    this.#enqueue({ bytes: 0, ops: () => n.removed ? [] : [headerOp(n)] })
+    this.#enqueue({ bytes: 0, ops: () => n.removed ? [] : [this.#headerOp(n.meta, n.key, n.checked)] })
   }
 
   remove (nodes: readonly TreeNode[]): void {
@@ -290,15 +293,22 @@ export class ChainStore {
 
   #putOps (n: TreeNode, body: Body): StorageOp[] {
     if (n.removed) return []
-    const ops: StorageOp[] = [headerOp(n), { op: 'put', store: 'bodies', key: blockKey(n.meta.height, n.key), value: Body.serialize(body) }]
+    const ops: StorageOp[] = [this.#headerOp(n.meta, n.key, n.checked), { op: 'put', store: 'bodies', key: blockKey(n.meta.height, n.key), value: Body.serialize(body) }]
     if (n.meta.height % SNAPSHOT_BLOCKS === 0) ops.push({ op: 'put', store: 'ledger', key: blockKey(n.meta.height, n.key), value: this.#snapshot(n.meta) })
     return ops
   }
 
+  #headerOp (m: HeaderMeta, key: Hex, checked: BlockRecord['checked']): StorageOp {
+    const value = this.#once('header record', [m, checked], () => HeaderRecord.serialize({ header: m.header, work: m.work, rho: m.rho, checked: CHECKED.indexOf(checked) }))
+    return { op: 'put', store: 'headers', key: headerKey(m.height, key), value }
+  }
+
   #snapshot (meta: BlockMeta): Uint8Array {
-    const before: Uint8Array[] = []
-    for (let m = meta.parent; m !== undefined && before.length < this.#lookBack; m = m.parent) before.push(encodeLedger(jobTable(this.#empty, m.ledger)))
-    return SnapshotRecord.serialize({ ledger: encodeLedger(meta.ledger), before })
+    return this.#once('snapshot record', [meta, this.#empty, this.#lookBack], () => {
+      const before: Uint8Array[] = []
+      for (let m = meta.parent; m !== undefined && before.length < this.#lookBack; m = m.parent) before.push(encodeLedger(jobTable(this.#empty, m.ledger)))
+      return SnapshotRecord.serialize({ ledger: encodeLedger(meta.ledger), before })
+    })
   }
 
   // --- reading
@@ -420,13 +430,6 @@ export class ChainStore {
 /** A ledger that answers questions about jobs and holds nobody's money. */
 export function jobTable (empty: LedgerState, of: Pick<LedgerState, 'height' | 'jobs'>): LedgerState {
   return { ...empty, height: of.height, jobs: of.jobs, issued: escrowSum(of) }
-}
-
-const headerOp = (n: TreeNode): StorageOp => putHeader(n.meta, n.key, n.checked)
-
-function putHeader (m: HeaderMeta, key: Hex, checked: BlockRecord['checked']): StorageOp {
-  const value = HeaderRecord.serialize({ header: m.header, work: m.work, rho: m.rho, checked: CHECKED.indexOf(checked) })
-  return { op: 'put', store: 'headers', key: headerKey(m.height, key), value }
 }
 
 const settleOps = ({ height, key }: Place): StorageOp[] => [

@@ -14,7 +14,7 @@ import type { Sync } from './sync.ts'
 export const JOIN_MS = 8_000
 /** A tick this late means that the tab was frozen or the machine asleep. */
 export const ASLEEP_MS = 20_000
-const TICK_MS = 2_000
+const TICK_MS = 4_000
 /** Blocks behind the best peer from which the node says so. */
 const BEHIND_BLOCKS = 3
 /** After waking, the others are listened to for this long before work goes on. */
@@ -85,7 +85,7 @@ export class Presence {
     if (progress !== undefined && (progress.target - height >= BEHIND_BLOCKS || sync.unproved())) return { phase: 'syncing', ...progress }
     const peers = this.#meet()
     if (peers === 0) return now - this.#startedAt < JOIN_MS && !this.#metPeers ? { phase: 'joining' } : { phase: 'alone' }
-    if (sync.statuses().size === 0 && now - this.#startedAt < JOIN_MS) return { phase: 'joining' }
+    if (now - this.#startedAt < JOIN_MS && sync.statuses().size === 0) return { phase: 'joining' }
     const target = sync.targetHeight()
     if (target >= height + BEHIND_BLOCKS) return { phase: 'behind', height, target }
     // Behind the others first: it is one peer's word, and must not hide that this node has to catch up.

@@ -30,12 +30,15 @@ export class Records {
    * slice that others redid. Undefined where not all of the bodies are here and the rest does not show it.
    */
   standing (parent: BlockMeta, miner: Uint8Array): boolean | undefined {
+    const key = toHex(miner)
     let whole = true
     for (const meta of this.#upTo(parent)) {
       if (equalBytes(meta.header.template.miner, miner)) return true
-      whole &&= this.#chain.get(meta.hash) !== undefined
+      const body = this.#chain.get(meta.hash)?.body
+      if (body === undefined) whole = false
+      else if (this.#minersOf(body).has(key)) return true
     }
-    return this.has(parent, miner) || (whole ? false : undefined)
+    return whole ? false : undefined
   }
 
   * #upTo (anchor: BlockMeta): Generator<BlockMeta> {

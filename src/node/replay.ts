@@ -13,6 +13,7 @@ import type { Dataset } from '../core/training/dataset.ts'
 import type { Compute, SliceResult, SliceTask } from '../ports/compute.ts'
 import { dataFor } from './datasets.ts'
 import { Lru } from './lru.ts'
+import { eachTime, type Once } from './once.ts'
 import type { DataService, Hex, Log, ReplayService, StatesService } from './parts.ts'
 
 /** Results remembered: a hash and a digest each. */
@@ -42,6 +43,7 @@ export interface ReplaysDeps {
   readonly states: Pick<StatesService, 'state'>
   readonly data: Pick<DataService, 'held' | 'want'>
   readonly log: Log
+  readonly once?: Once
 }
 
 export class Replays implements ReplayService {
@@ -99,7 +101,7 @@ export class Replays implements ReplayService {
     if (state === undefined) return { kind: 'unavailable', detail: `state of round ${template.round} of job ${toHex(template.job).slice(0, 16)} is not to be had` }
     let result: SliceResult
     try {
-      result = await this.#d.compute.runSlice(sliceTask(spec, template, slice, state, data), priority)
+      result = await this.#d.compute.runSlice((this.#d.once ?? eachTime)('slice task', [template, slice, spec, state, data], () => sliceTask(spec, template, slice, state, data)), priority)
     } catch (e) {
       // A kernel that crashed says nothing about the claim.
       const detail = e instanceof Error ? e.message : String(e)

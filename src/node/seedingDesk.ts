@@ -136,7 +136,7 @@ export class SeedingDesk {
     const { params, chain, wallet, library, log } = this.#d
     const head = chain.head()
     const into = (head.height + 1) % params.epochBlocks
-    if (!this.#d.ready() || into < EDGE_BLOCKS || into >= params.epochBlocks - EDGE_BLOCKS) return
+    if (into < EDGE_BLOCKS || into >= params.epochBlocks - EDGE_BLOCKS || !this.#d.ready()) return
     const settings = library.settings()
     await this.#setAside(head, BigInt(settings.setAside))
     if (!settings.redeem || this.#tried === head || this.#waits(ACTION_REDEEM)) return

@@ -23,6 +23,7 @@ import type { Network, PeerId } from '../ports/network.ts'
 import type { Storage } from '../ports/storage.ts'
 import { ask, candidates, type Asking } from './askPeers.ts'
 import { Lru } from './lru.ts'
+import { eachTime, type Once } from './once.ts'
 import type { Blame, BlockRecord, ChainService, Hex, Log, PayloadService, StatesService } from './parts.ts'
 import { SNAPSHOT_ROUNDS, Snapshots } from './snapshots.ts'
 
@@ -63,6 +64,7 @@ export interface StatesDeps {
   readonly blame: Pick<Blame, 'refuse'>
   readonly log: Log
   readonly historyBlocks: number
+  readonly once?: Once
 }
 
 const mergeNames = new WeakMap<Seal, Hex>()
@@ -78,6 +80,7 @@ const short = (bytes: Uint8Array): string => toHex(bytes).slice(0, 16)
 
 export class States implements StatesService {
   readonly #d: StatesDeps
+  readonly #once: Once
   readonly #snapshots: Snapshots
   readonly #memory = new Lru<ModelState>(MEMORY_BYTES, bytesOf)
   readonly #encoded = new Lru<Uint8Array>(ENCODED_KEPT)
@@ -94,6 +97,7 @@ export class States implements StatesService {
 
   constructor (d: StatesDeps) {
     this.#d = d
+    this.#once = d.once ?? eachTime
     this.#snapshots = new Snapshots(d.storage, d.log)
   }
 
@@ -173,7 +177,7 @@ export class States implements StatesService {
   /** S_{r+1} = S_r + mean of the sealed changes; nothing of the seal is trusted but what it names. */
   async #merge (spec: JobSpec, seal: Seal, via: PeerId | undefined, mayFetch: boolean, before?: ModelState): Promise<NextState> {
     if (seal.contributions.length === 0) {
-      const state = initialState(spec)
+      const state = this.#initial(spec)
       return { kind: 'done', state, stateHash: await this.#d.compute.stateHash(state) }
     }
     const { template } = seal.contributions[0]
@@ -187,7 +191,7 @@ export class States implements StatesService {
         ? await this.#d.payloads.fetch(claim.payloadDigest, size, { job: seal.job, round: template.round }, via)
         : await this.#d.payloads.get(claim.payloadDigest)
       if (bytes === undefined) return { kind: 'missing', detail: `payload ${short(claim.payloadDigest)} of round ${seal.round} is not to be had`, claim }
-      const payload = decodePayload(spec, lr20, bytes)
+      const payload = this.#once('payload', [bytes, spec, lr20], () => decodePayload(spec, lr20, bytes))
       return payload.ok ? { kind: 'payload', payload: payload.value } : { kind: 'wrong', detail: payload.error.detail, claim }
     }))
     // A payload that is wrong settles the matter, whatever else is missing.
@@ -198,9 +202,11 @@ export class States implements StatesService {
       if (f.kind !== 'payload') return { kind: 'unavailable', detail: f.detail }
       payloads.push(f.payload)
     }
-    const state = mergePayloads(from, payloads)
+    const state = this.#once('merged state', [from, ...payloads], () => mergePayloads(from, payloads))
     return { kind: 'done', state, stateHash: await this.#d.compute.stateHash(state) }
   }
+
+  #initial (spec: JobSpec): ModelState { return this.#once('initial state', [spec], () => initialState(spec)) }
 
   #specOf (job: Uint8Array): JobSpec | undefined {
     return findJob(this.#d.chain.head().ledger, job)?.spec ?? this.#specs.get(toHex(job))
@@ -211,7 +217,7 @@ export class States implements StatesService {
     if (spec === undefined) return undefined
     const held = await this.#own(spec, stateHash)
     if (held !== undefined) return held
-    if (round === 0) return await this.#accept(initialState(spec), stateHash)
+    if (round === 0) return await this.#accept(this.#initial(spec), stateHash)
     const path = this.#pathTo(job, round, stateHash)
     return await this.#recompute(spec, path, false) ??
       await this.#fetchState(spec, job, stateHash) ??
@@ -269,7 +275,7 @@ export class States implements StatesService {
   async #recompute (spec: JobSpec, path: readonly Seal[], mayFetch: boolean): Promise<ModelState | undefined> {
     for (const [i, seal] of path.entries()) {
       const { round, stateHash } = seal.contributions[0].template
-      const base = await this.#own(spec, stateHash) ?? (round === 0 ? await this.#accept(initialState(spec), stateHash) : undefined)
+      const base = await this.#own(spec, stateHash) ?? (round === 0 ? await this.#accept(this.#initial(spec), stateHash) : undefined)
       if (base !== undefined) return await this.#forward(spec, base, path.slice(0, i + 1).reverse(), mayFetch)
     }
     return undefined

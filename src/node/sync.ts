@@ -36,8 +36,11 @@ import { HEADERS_PROTOCOL, MAX_HEADERS_RESPONSE_BYTES, MAX_LOCATOR, MAX_STATUS_B
 export const STATUS_EVERY_MS = 4_000
 /** Peers asked in one go. */
 const STATUS_PEERS = 16
-/** Of a peer that had no more than this node has nothing is asked for so long: what comes next comes by gossip. */
-const AGREED_MS = 6 * STATUS_EVERY_MS
+/**
+ * Of a peer that had no more than this node has nothing is asked for so long: what comes next comes by gossip, and who
+ * has missed it hears of it by the next block, or from the first of its other peers whose turn it is.
+ */
+const AGREED_MS = 15 * STATUS_EVERY_MS
 /** One peer is not asked again sooner than this, whatever happens. */
 const STATUS_LEAST_MS = 1_000
 const STATUS_TIMEOUT_MS = 5_000
@@ -227,19 +230,27 @@ export class Sync {
     const jitter = this.#random.bytes(1)[0] / 256
     this.#offs.push(this.#clock.after(STATUS_EVERY_MS * (0.75 + jitter / 2), () => {
       this.#offs.pop()
-      // Those not asked for the longest first.
-      const ids = [...this.#peers].filter(([, p]) => this.#isOld(p)).sort((a, b) => a[1].askedAt - b[1].askedAt).slice(0, STATUS_PEERS).map(([id]) => id)
-      for (const id of ids) void this.#askStatus(id)
+      this.#poll()
       // Whoever could have shown the end of the trusted chain has left.
       if (!this.#following && this.unproved() && this.#due.over()) this.#dropSlow()
       this.#pollLater()
     }))
   }
 
-  /** Its status says little about now: both sides of a link ask, and either learns from it. */
-  #isOld (p: Peer): boolean {
-    const has = p.status !== undefined && p.status.work <= this.#server.head().work
-    return this.#clock.now() - p.heardAt >= (has ? AGREED_MS : STATUS_EVERY_MS / 2)
+  /** Asks those whose status says little about now: both sides of a link ask, and either learns from it. */
+  #poll (): void {
+    const now = this.#clock.now()
+    const { work } = this.#server.head()
+    const old: Array<readonly [PeerId, Peer]> = []
+    for (const entry of this.#peers) {
+      const [, { heardAt, status }] = entry
+      if (now - heardAt >= STATUS_EVERY_MS / 2 && (now - heardAt >= AGREED_MS || status === undefined || status.work > work)) old.push(entry)
+    }
+    // Those not asked for the longest first.
+    if (old.length > 1) old.sort((a, b) => a[1].askedAt - b[1].askedAt)
+    for (const [id] of old.slice(0, STATUS_PEERS)) void this.#askStatus(id)
+    // Somebody who was shunned may not be any more.
+    this.#follow()
   }
 
   async #askStatus (id: PeerId): Promise<void> {
@@ -265,14 +276,15 @@ export class Sync {
     this.sawVersion(status.version)
     peer.status = status
     peer.heardAt = this.#clock.now()
-    this.#follow()
+    if (status.work > this.#chain.head().work || this.#trusted !== undefined) this.#follow()
   }
 
   #reachable (p: Peer): boolean {
     return p.status !== undefined && !p.foreign && p.status.version === PROTOCOL_VERSION && p.shunnedUntil <= this.#clock.now()
   }
 
-  #worthFollowing (p: Peer): boolean { return this.#reachable(p) && p.status!.work > this.#chain.head().work }
+  /** Not for the block that is looked at here already: it came by gossip. */
+  #worthFollowing (p: Peer): boolean { return this.#reachable(p) && p.status!.work > this.#chain.head().work && !this.#chain.judging(p.status!.head) }
 
   /** Who has let us down least, and of those who claims the most work. */
   #best (): PeerId | undefined {

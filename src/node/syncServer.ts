@@ -33,6 +33,9 @@ const LIMITS: Readonly<Record<string, ProtocolLimits>> = {
   [BODIES_PROTOCOL]: { maxRequestBytes: MAX_BODIES_REQUEST_BYTES, maxResponseBytes: MAX_BODIES_RESPONSE_BYTES, perPeerPerSecond: 8 }
 }
 
+/** What was said last of a head. */
+const statuses = new WeakMap<BlockMeta, Status>()
+
 export class SyncServer {
   readonly #network: Pick<Network, 'handle'>
   readonly #chain: Chain
@@ -92,9 +95,13 @@ export class SyncServer {
     return redone.height > bound ? this.#chain.metaAt(bound) ?? redone : redone
   }
 
+  /** The same object as long as it says the same: it is asked for far more often than it changes. */
   status (): Status {
     const head = this.head()
-    return { chain: head.header.template.chain, version: PROTOCOL_VERSION, head: head.hash, height: head.height, work: head.work, historyFrom: this.#historyFrom() }
+    const historyFrom = this.#historyFrom()
+    let status = statuses.get(head)
+    if (status?.historyFrom !== historyFrom) statuses.set(head, status = { chain: head.header.template.chain, version: PROTOCOL_VERSION, head: head.hash, height: head.height, work: head.work, historyFrom })
+    return status
   }
 
   async #headers (locator: readonly Uint8Array[], count: number): Promise<Uint8Array> {

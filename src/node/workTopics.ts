@@ -104,7 +104,7 @@ export class WorkTopics implements WorkPublisher {
     for (const job of open) {
       const name = toHex(job.id)
       if (this.#subscriptions.has(name)) continue
-      const subscription = this.#d.network.subscribe(workTopic(this.#d.chainId, job.id), async m => await this.#validate(job.id, m))
+      const subscription = this.#d.network.subscribe(workTopic(this.#d.chainId, job.id), m => this.#validate(job.id, m))
       this.#subscriptions.set(name, subscription)
       await subscription
     }

@@ -40,12 +40,15 @@ export interface Kernels {
   evaluate(task: EvaluationTask): EvaluationResult
 }
 
-const hashes = new WeakMap<ModelState, string>()
+const hashes = new WeakMap<ModelState, { readonly bytes: Uint8Array, readonly name: string }>()
 
-function nameOf (state: ModelState): string {
-  let name = hashes.get(state)
-  if (name === undefined) hashes.set(state, name = toHex(stateHash(state)))
-  return name
+function hashOf (state: ModelState): { readonly bytes: Uint8Array, readonly name: string } {
+  let known = hashes.get(state)
+  if (known === undefined) {
+    const bytes = stateHash(state)
+    hashes.set(state, known = { bytes, name: toHex(bytes) })
+  }
+  return known
 }
 
 /** The newest `kept` answers by name. */
@@ -69,12 +72,12 @@ export function realKernels (): Kernels {
   const slices = new Remembered<SliceResult>(4096)
   const evaluations = new Remembered<EvaluationResult>(256)
   return {
-    slice: task => slices.get(`${toHex(task.noiseKey)}/${nameOf(task.state)}/${task.lr20}/${task.steps}/${toHex(task.labels)}`, () => {
+    slice: task => slices.get(`${toHex(task.noiseKey)}/${hashOf(task.state).name}/${task.lr20}/${task.steps}/${toHex(task.labels)}`, () => {
       const state = referenceKernels.runSlice(task)
       const payload = encodePayload(task.state, state)
       return { stateHash: stateHash(state), state, payload, payloadDigest: payloadDigest(payload), macs: 0, elapsedMs: 0 }
     }),
-    evaluate: task => evaluations.get(`${nameOf(task.state)}/${task.labels.length}`, () => evaluationOf(referenceKernels.score(task), task.labels, task.spec.data.classes))
+    evaluate: task => evaluations.get(`${hashOf(task.state).name}/${task.labels.length}`, () => evaluationOf(referenceKernels.score(task), task.labels, task.spec.data.classes))
   }
 }
 
@@ -83,7 +86,7 @@ export function standInKernels (): Kernels {
   const slices = new Remembered<SliceResult>(65_536)
   const move = (tensor: Int32Array, key: Uint8Array): Int32Array => tensor.map((w, i) => w + (key[i % 32] & 63) - 31)
   return {
-    slice: task => slices.get(`${toHex(task.noiseKey)}/${nameOf(task.state)}`, () => {
+    slice: task => slices.get(`${toHex(task.noiseKey)}/${hashOf(task.state).name}`, () => {
       const key = hash('sim-slice', task.noiseKey)
       const state: ModelState = { ...task.state, weights: task.state.weights.map(w => move(w, key)), biases: task.state.biases.map(b => move(b, key)) }
       const payload = encodePayload(task.state, state)
@@ -151,7 +154,7 @@ export class SimDevice implements Compute {
 
   async evaluate (task: EvaluationTask): Promise<EvaluationResult> { return this.#o.kernels.evaluate(task) }
   async predict (): Promise<PredictionResult> { throw new Error('nobody predicts in a simulated world') }
-  async stateHash (state: ModelState): Promise<Uint8Array> { return stateHash(state) }
+  async stateHash (state: ModelState): Promise<Uint8Array> { return hashOf(state).bytes }
 
   async status (): Promise<ComputeStatus> {
     return { backend: 'reference', workers: 1, workersMax: 1, busy: this.#busy ? 1 : 0, stepsPerSecond: 0, macsPerSecond: 0, selfTest: 'passed', choice: 'auto', reports: [] }

@@ -31,8 +31,8 @@ export class Life {
   }
 
   /** Settles as `p` does, while somebody is there to see it. */
-  async through<T> (p: Promise<T>): Promise<T> {
-    return await new Promise<T>((resolve, reject) => {
+  through<T> (p: Promise<T>): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
       p.then(v => { this.run(() => { resolve(v) }) }, (e: unknown) => { this.run(() => { reject(e as Error) }) })
     })
   }
@@ -61,7 +61,10 @@ export class TabClock implements Clock {
   }
 }
 
-/** The mesh as a living tab sees it. Whoever wraps it further may hold things back or make them up. */
+/**
+ * The mesh as a living tab sees it. Whoever wraps it further may hold things back or make them up. Nothing is
+ * awaited on the way: of a message every turn of a promise that only passes something on is paid by each who hears it.
+ */
 export class TabNetwork implements Network {
   readonly #inner: Network
   readonly #life: Life
@@ -71,30 +74,30 @@ export class TabNetwork implements Network {
     this.#life = life
   }
 
-  async status (): Promise<NetworkStatus> { return await this.#inner.status() }
+  status (): Promise<NetworkStatus> { return this.#inner.status() }
 
-  async onStatus (listener: (s: NetworkStatus) => void): Promise<() => void> {
-    return await this.#inner.onStatus(s => { this.#life.run(() => { listener(s) }) })
+  onStatus (listener: (s: NetworkStatus) => void): Promise<() => void> {
+    return this.#inner.onStatus(s => { this.#life.run(() => { listener(s) }) })
   }
 
-  async publish (topic: string, bytes: Uint8Array): Promise<number> { return await this.#inner.publish(topic, bytes) }
+  publish (topic: string, bytes: Uint8Array): Promise<number> { return this.#inner.publish(topic, bytes) }
 
-  async subscribe (topic: string, validator: (m: GossipMessage) => Promise<Verdict>): Promise<() => void> {
-    return await this.#inner.subscribe(topic, async m => this.#life.up ? await validator(m) : await this.#later(async () => await validator(m)))
+  subscribe (topic: string, validator: (m: GossipMessage) => Promise<Verdict>): Promise<() => void> {
+    return this.#inner.subscribe(topic, m => this.#life.up ? validator(m) : this.#later(() => validator(m)))
   }
 
-  async request (peer: PeerId, protocol: string, body: Uint8Array, options: RequestOptions): Promise<Uint8Array> {
-    return await this.#life.through(this.#inner.request(peer, protocol, body, options))
+  request (peer: PeerId, protocol: string, body: Uint8Array, options: RequestOptions): Promise<Uint8Array> {
+    return this.#life.through(this.#inner.request(peer, protocol, body, options))
   }
 
-  async handle (protocol: string, limits: ProtocolLimits, handler: (peer: PeerId, body: Uint8Array) => Promise<Uint8Array>): Promise<() => void> {
-    return await this.#inner.handle(protocol, limits, async (peer, body) => this.#life.up ? await handler(peer, body) : await this.#later(async () => await handler(peer, body)))
+  handle (protocol: string, limits: ProtocolLimits, handler: (peer: PeerId, body: Uint8Array) => Promise<Uint8Array>): Promise<() => void> {
+    return this.#inner.handle(protocol, limits, (peer, body) => this.#life.up ? handler(peer, body) : this.#later(() => handler(peer, body)))
   }
 
-  async ban (peer: PeerId, reason: string, ms?: number): Promise<void> { await this.#inner.ban(peer, reason, ms) }
-  async stop (): Promise<void> { await this.#inner.stop() }
+  ban (peer: PeerId, reason: string, ms?: number): Promise<void> { return this.#inner.ban(peer, reason, ms) }
+  stop (): Promise<void> { return this.#inner.stop() }
 
-  async #later<T> (fn: () => Promise<T>): Promise<T> {
-    return await new Promise<T>((resolve, reject) => { this.#life.run(() => { fn().then(resolve, reject) }) })
+  #later<T> (fn: () => Promise<T>): Promise<T> {
+    return new Promise<T>((resolve, reject) => { this.#life.run(() => { fn().then(resolve, reject) }) })
   }
 }

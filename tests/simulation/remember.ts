@@ -14,6 +14,7 @@ import type { Refusal } from '../../src/core/consensus/refusal.ts'
 import { type SignatureItem, verifyZip215 } from '../../src/core/crypto/keys.ts'
 import { ledgerRoot, type LedgerState } from '../../src/core/ledger/state.ts'
 import type { MinerKey } from '../../src/node/minerKey.ts'
+import type { Once } from '../../src/node/once.ts'
 import type { Signatures } from '../../src/ports/signatures.ts'
 
 // --- decoding
@@ -21,32 +22,39 @@ import type { Signatures } from '../../src/ports/signatures.ts'
 interface Codec { deserialize(bytes: Uint8Array): unknown, serialize(value: unknown): Uint8Array }
 interface Seen { readonly offset: number, readonly length: number, readonly value: unknown }
 
+/**
+ * Kept at the things themselves, where no copy takes them along: a property is found faster than an entry of a
+ * table of a million, and the collector has no such table to go through.
+ */
+const hide = (of: object, name: symbol, value: unknown): void => { Object.defineProperty(of, name, { value, configurable: true }) }
+
 /** A view into a buffer is made anew by each who looks: the buffer and the place are what is the same. */
 function rememberCodec (type: Codec): void {
-  const seen = new WeakMap<ArrayBufferLike, Seen[]>()
-  const sources = new WeakMap<object, Uint8Array>()
-  const written = new WeakMap<object, Uint8Array>()
+  const places = Symbol('places')
+  const source = Symbol('source')
+  const written = Symbol('written')
   const deserialize = type.deserialize.bind(type)
   const serialize = type.serialize.bind(type)
   type.deserialize = bytes => {
-    const places = seen.get(bytes.buffer)
-    const before = places?.find(s => s.offset === bytes.byteOffset && s.length === bytes.length)
-    if (before !== undefined) return before.value
+    const buffer = bytes.buffer as { readonly [places]?: Seen[] }
+    const seen = buffer[places]
+    if (seen !== undefined) for (const s of seen) if (s.offset === bytes.byteOffset && s.length === bytes.length) return s.value
     const value = deserialize(bytes)
     const entry = { offset: bytes.byteOffset, length: bytes.length, value }
-    if (places === undefined) seen.set(bytes.buffer, [entry])
-    else places.push(entry)
-    sources.set(value as object, bytes)
+    if (seen === undefined) hide(buffer, places, [entry])
+    else seen.push(entry)
+    hide(value as object, source, bytes)
     return value
   }
   type.serialize = value => {
-    const before = written.get(value as object)
+    const known = value as { readonly [source]?: Uint8Array, readonly [written]?: Uint8Array }
+    const before = known[written]
     if (before !== undefined) return before
     const bytes = serialize(value)
-    const source = sources.get(value as object)
+    const from = known[source]
     // The very bytes it came from, if they are the canonical ones: to compare them costs nothing then.
-    const kept = source !== undefined && equalBytes(source, bytes) ? source : bytes
-    written.set(value as object, kept)
+    const kept = from !== undefined && equalBytes(from, bytes) ? from : bytes
+    hide(known, written, kept)
     return kept
   }
 }
@@ -55,6 +63,22 @@ for (const type of [
   wire.Template, wire.Claim, wire.Seal, wire.SignedSeal, wire.Body, wire.Block, wire.WorkMessage, wire.SignedTransaction, wire.Transaction,
   wire.Status, wire.PayloadRequest, wire.HeadersResponse, wire.BodiesResponse
 ]) rememberCodec(type as unknown as Codec)
+
+// --- what follows from values
+
+interface Made { readonly what: string, readonly from: readonly unknown[], readonly value: unknown }
+
+const made = new WeakMap<object, Made[]>()
+
+export const rememberedOnce: Once = <T>(what: string, from: readonly [object, ...unknown[]], make: () => T): T => {
+  let list = made.get(from[0])
+  if (list === undefined) made.set(from[0], list = [])
+  const before = list.find(m => m.what === what && m.from.length === from.length && m.from.every((x, i) => x === from[i]))
+  if (before !== undefined) return before.value as T
+  const value = make()
+  list.push({ what, from, value })
+  return value
+}
 
 // --- signatures
 

@@ -12,7 +12,7 @@ import { hash, ascii } from '../../src/core/crypto/hash.ts'
 import { type DeviceClass, DEVICE_CLASSES, SimDevice } from './devices.ts'
 import { type DiskEvents, TabStorage } from './disk.ts'
 import type { Line } from './internet.ts'
-import { nativeKeyOf, plainSignatures, rememberedSignatures } from './remember.ts'
+import { nativeKeyOf, plainSignatures, rememberedOnce, rememberedSignatures } from './remember.ts'
 import { Life, TabClock, TabNetwork } from './life.ts'
 import type { Seeded } from './seeded.ts'
 import type { World } from './world.ts'
@@ -105,7 +105,7 @@ export class Tab {
       network, swarm: new MemorySwarmHub({ clock }).join(id), networkName: 'test', storage, compute: device, signatures: world.remembers ? rememberedSignatures : plainSignatures, clock,
       random: world.random.stream(`node ${id}`), keystore: noKeystore, minerSeed: this.minerSeed, walletSeed: this.walletSeed, keyOf: world.remembers ? nativeKeyOf : undefined,
       slot: 0, cores: 2, gunzip: async () => { throw new Error('nobody unpacks files in a simulated world') },
-      params: world.params, benchmark: world.spec, genesis: world.genesis, rules: world.rules
+      params: world.params, benchmark: world.spec, genesis: world.genesis, rules: world.rules, once: world.remembers ? rememberedOnce : undefined
     }
     const node = await Node.start(this.enemy?.ports?.(deps, this) ?? deps)
     // It may have been closed, or have died, while it started.

@@ -2,6 +2,7 @@
  * A world: many tabs of the real node on one clock and one internet, from one seed. What happens in
  * it is for others to decide (faults.ts, enemies/); what is to be seen in it, for watch.ts.
  */
+import { useFastHash } from '../../src/compute/hasher.ts'
 import type { JobSpec } from '../../src/core/codec/jobSpec.ts'
 import { hash } from '../../src/core/crypto/hash.ts'
 import { BLOCK_RULES, type BlockRules } from '../../src/core/consensus/apply.ts'
@@ -143,5 +144,8 @@ export class World {
     for (const tab of this.tabs) this.scheduler.after(random.uniform() * spreadMs, () => { void tab.open() })
   }
 
-  async run (ms: number): Promise<void> { await this.scheduler.runUntil(this.now + ms) }
+  async run (ms: number): Promise<void> {
+    await useFastHash()
+    await this.scheduler.runUntil(this.now + ms)
+  }
 }

@@ -39,9 +39,14 @@ export function decode<T> (type: Type<T>, bytes: Uint8Array, maxBytes: number): 
   return { ok: true, value }
 }
 
+/** Of a typed array without a buffer of its own, at most. */
+const INLINE_BYTES = 64
+
 export function equalBytes (a: Uint8Array, b: Uint8Array): boolean {
+  if (a === b) return true
   if (a.length !== b.length) return false
-  if (a.buffer === b.buffer && a.byteOffset === b.byteOffset) return true
+  // Short arrays lie inside their object in V8 until somebody asks for the buffer: then each gets one of its own.
+  if (a.length > INLINE_BYTES && a.buffer === b.buffer && a.byteOffset === b.byteOffset) return true
   let i = 0
   // Snapshots are megabytes long: by words where both lie on them.
   if (a.length >= 1024 && a.byteOffset % 4 === 0 && b.byteOffset % 4 === 0) {
@@ -64,14 +69,26 @@ export function compareBytes (a: Uint8Array, b: Uint8Array): number {
 
 const HEX = Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, '0'))
 
-/** Two bytes at a time: names are made of hashes all the time. */
-const HEX16 = Array.from({ length: 65_536 }, (_, i) => HEX[i >> 8] + HEX[i & 255])
+/** Character codes of the two digits of each byte, one after the other. */
+const HEX_CODES = Uint8Array.from({ length: 512 }, (_, i) => HEX[i >> 1].charCodeAt(i & 1))
+/** Bytes made text at a time: most names are of so many. */
+const HEX_CHUNK = 32
+const hexChunk = new Array<number>(2 * HEX_CHUNK).fill(0)
 
+/** Names are made of hashes all the time: one flat string per chunk is a quarter of the time of joining digits. */
 export function toHex (bytes: Uint8Array): string {
   let s = ''
-  const even = bytes.length & ~1
-  for (let i = 0; i < even; i += 2) s += HEX16[bytes[i] << 8 | bytes[i + 1]]
-  return even === bytes.length ? s : s + HEX[bytes[even]]
+  let from = 0
+  for (; from + HEX_CHUNK <= bytes.length; from += HEX_CHUNK) {
+    for (let i = 0; i < HEX_CHUNK; i++) {
+      const code = 2 * bytes[from + i]
+      hexChunk[2 * i] = HEX_CODES[code]
+      hexChunk[2 * i + 1] = HEX_CODES[code + 1]
+    }
+    s += String.fromCharCode.apply(undefined, hexChunk)
+  }
+  for (; from < bytes.length; from++) s += HEX[bytes[from]]
+  return s
 }
 
 /** Undefined unless `hex` is lower-case hex of exactly `length` bytes. */

@@ -42,8 +42,8 @@ export const transactionId = kept((tx: Transaction) => hash('transaction', Trans
 
 export const bodyRoot = kept((body: Body) => hash('body', Body.serialize(body)))
 
-export const vouchMessage = (v: Pick<Vouch, 'job' | 'contribution' | 'member'>): Uint8Array =>
-  hash('vouch', v.job, v.contribution, v.member)
+export const vouchMessage = kept((v: Pick<Vouch, 'job' | 'contribution' | 'member'>) =>
+  hash('vouch', v.job, v.contribution, v.member))
 
 export const proposalMessage = (p: Pick<Proposal, 'seal' | 'proposer'>): Uint8Array =>
   hash('proposal', sealHash(p.seal), p.proposer)
