@@ -179,7 +179,8 @@ export class Library {
     }
   }
 
-  async share (files: readonly File[], said: Omit<LibraryNote, 'publisher'> & { readonly name: string }): Promise<Outcome<{ readonly infoHash: string }>> {
+  /** `evictable`: of the node's own making, and no reason to refuse what the user wants. */
+  async share (files: readonly File[], said: Omit<LibraryNote, 'publisher'> & { readonly name: string }, o: { readonly evictable?: boolean } = {}): Promise<Outcome<{ readonly infoHash: string }>> {
     if (this.#entries.size >= MAX_ITEMS) return refuse('files', FULL)
     const bytes = files.reduce((n, f) => n + f.size, 0)
     if (bytes === 0) return refuse('files', 'there is nothing in them')
@@ -194,7 +195,7 @@ export class Library {
       if (!m.ok) return refuse('files', `${m.reason}: ${m.detail}`)
       const note = writeNote(this.#d.chain, this.#d.key, m.value.infoHash, m.value.bytes, said)
       if (!note.ok) return refuse(note.field, note.message)
-      return await this.#add(m.value.infoHash, { torrent, metainfo: m.value, note: note.value, own: true, name: said.name }, room.release)
+      return await this.#add(m.value.infoHash, { torrent, metainfo: m.value, note: note.value, written: true, own: o.evictable !== true, name: said.name }, room.release)
     } catch (e) {
       return refuse('files', this.#words(e))
     } finally {
@@ -235,6 +236,8 @@ export class Library {
     await this.#follow(infoHash, e)
     return { ok: true, value: { infoHash } }
   }
+
+  has (infoHash: InfoHash): boolean { return this.#entries.has(infoHash) }
 
   /** Whether all of it is here and served. */
   holds (infoHash: InfoHash): boolean {
@@ -315,12 +318,13 @@ export class Library {
     return { ok: true, value: next }
   }
 
-  async #add (infoHash: InfoHash, what: { readonly torrent?: Uint8Array, readonly metainfo?: Metainfo, readonly note?: SignedNote, readonly own?: boolean, readonly name: string, readonly expect?: number, readonly hints?: readonly PeerId[] }, release: () => void = () => {}): Promise<Outcome<{ readonly infoHash: string }>> {
+  async #add (infoHash: InfoHash, what: { readonly torrent?: Uint8Array, readonly metainfo?: Metainfo, readonly note?: SignedNote, readonly written?: boolean, readonly own?: boolean, readonly name: string, readonly expect?: number, readonly hints?: readonly PeerId[] }, release: () => void = () => {}): Promise<Outcome<{ readonly infoHash: string }>> {
     const known = this.#entries.get(infoHash)
     if (known !== undefined) {
       release()
-      if (what.own === true) {
-        await this.#put(infoHash, known, { own: 1, note: what.note === undefined ? known.record.note : [what.note] })
+      known.hints = what.hints ?? known.hints
+      if (what.written === true) {
+        await this.#put(infoHash, known, { own: what.own === true ? 1 : known.record.own, note: what.note === undefined ? known.record.note : [what.note] })
         // All of it has just been written: it is verified, not fetched.
         if (known.live?.state !== 'complete') await this.#leave(infoHash, known)
       }
@@ -331,9 +335,9 @@ export class Library {
     const note = what.note ?? this.#table.note(infoHash)
     const e: Entry = {
       record: { torrent: what.torrent ?? new Uint8Array(0), note: note === undefined ? [] : [note], name: (utf8Bytes(what.name) ?? new Uint8Array(0)).slice(0, 256), paused: 0, own: what.own === true ? 1 : 0, addedAt: now, usedAt: now },
-      metainfo: what.metainfo, live: undefined, problem: undefined, storedBytes: what.own === true ? what.metainfo!.bytes : 0, expect: what.expect, hints: what.hints
+      metainfo: what.metainfo, live: undefined, problem: undefined, storedBytes: what.written === true ? what.metainfo!.bytes : 0, expect: what.expect, hints: what.hints
     }
-    if (what.metainfo !== undefined && what.own !== true) {
+    if (what.metainfo !== undefined && what.written !== true) {
       const room = await this.#makeRoom(what.metainfo.bytes, infoHash)
       if ('words' in room) return refuse('budget', room.words)
       return await this.#enter(infoHash, e, room.release)
