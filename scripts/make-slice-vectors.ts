@@ -5,7 +5,6 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { OP_ADD, OP_APPLY, OP_AVERAGE_POOL, OP_CONV, OP_DENSE, OP_MAX_POOL, OP_NORM, OP_SCORES, OP_SOFTMAX, type Model } from '../src/core/codec/jobSpec.ts'
-import { hash } from '../src/core/crypto/hash.ts'
 import { opOf } from '../src/core/training/shape.ts'
 import type { GoldenInput, GoldenSlice } from '../src/compute/golden.ts'
 import { referenceKernels } from '../src/compute/reference/referenceKernels.ts'
@@ -111,7 +110,7 @@ const INPUTS: readonly GoldenInput[] = [
 const slices: GoldenSlice[] = []
 for (const input of INPUTS) {
   process.stderr.write(`${input.name}\n`)
-  slices.push({ ...input, ...await runGolden(referenceKernels, hash, input) })
+  slices.push({ ...input, ...await runGolden(referenceKernels, input) })
 }
 const about = [
   'Slices of docs/exact.md; src/compute/golden.ts says how a row becomes a task.',

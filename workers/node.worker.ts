@@ -1,6 +1,6 @@
 /** The node of a tab: built here from the page's network port, IndexedDB, the compute workers and WebCrypto. */
 import { exposeNode } from '../src/bridge/remoteNode.ts'
-import { createHasher, DATA_TAGS, LEDGER_TAGS } from '../src/compute/hasher.ts'
+import { useFastHash } from '../src/compute/hasher.ts'
 import { createComputePool } from '../src/compute/pool.ts'
 import { createSignatures } from '../src/compute/signatures.ts'
 import { fromWebWorker } from '../src/compute/webWorker.ts'
@@ -27,6 +27,7 @@ const clock: Clock = {
 const random: Random = { bytes: (n) => crypto.getRandomValues(new Uint8Array(n)) }
 
 async function start (boot: NodeBoot): Promise<void> {
+  await useFastHash()
   const wallet = await openWallet(random)
   const cores = Math.max(1, boot.cores || 1)
   const compute = await createComputePool({
@@ -48,9 +49,7 @@ async function start (boot: NodeBoot): Promise<void> {
     walletSeed: wallet.seed,
     slot: boot.slot,
     cores,
-    gunzip,
-    dataHasher: await createHasher(DATA_TAGS),
-    ledgerHasher: await createHasher(LEDGER_TAGS)
+    gunzip
   })
   exposeNode(new NodeService(node), self as unknown as Worker)
 }

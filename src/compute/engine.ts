@@ -3,15 +3,16 @@
  * and which does (measured, per model).
  */
 import type { JobSpec } from '../core/codec/jobSpec.ts'
+import { hash } from '../core/crypto/hash.ts'
 import { encodePayload } from '../core/training/payload.ts'
 import { stepMacs } from '../core/training/cost.ts'
 import type { ModelState } from '../core/training/modelState.ts'
-import { type Hasher, stateHash } from '../core/training/stateHash.ts'
+import { stateHash } from '../core/training/stateHash.ts'
 import type { BackendChoice, BackendName, BackendReport, EvaluationResult, EvaluationTask, PredictionResult, SliceResult, SliceTask } from '../ports/compute.ts'
 import { checkEvaluation, checkSlice } from './check.ts'
 import { evaluationOf, predictionOf } from './evaluation.ts'
 import { type GoldenInput, goldenTask } from './golden.ts'
-import { createHasher } from './hasher.ts'
+import { useFastHash } from './hasher.ts'
 import { DeviceLost, type Kernels } from './kernels.ts'
 import { referenceKernels } from './reference/referenceKernels.ts'
 import { selfTestFailure } from './selfTest.ts'
@@ -70,19 +71,17 @@ export class Engine {
   /** Those that passed, the fastest on the first model first. */
   readonly #kernels: readonly Kernels[]
   readonly #standIn: () => Promise<Kernels>
-  readonly #hasher: Hasher
   readonly #now: () => number
   readonly #fastest = new Map<string, Kernels>()
   #last: Kernels
 
   constructor (
-    choice: BackendChoice, kernels: readonly [Kernels, ...Kernels[]], standIn: () => Promise<Kernels>, reports: readonly BackendReport[], hasher: Hasher, now: () => number
+    choice: BackendChoice, kernels: readonly [Kernels, ...Kernels[]], standIn: () => Promise<Kernels>, reports: readonly BackendReport[], now: () => number
   ) {
     this.choice = choice
     this.reports = reports
     this.#kernels = kernels
     this.#standIn = standIn
-    this.#hasher = hasher
     this.#now = now
     this.#last = kernels[0]
   }
@@ -103,10 +102,10 @@ export class Engine {
     const state = await this.#run(task.spec, async kernels => await kernels.runSlice(task))
     const payload = encodePayload(task.state, state)
     return {
-      stateHash: stateHash(state, this.#hasher),
+      stateHash: stateHash(state),
       state,
       payload,
-      payloadDigest: this.#hasher('payload', payload),
+      payloadDigest: hash('payload', payload),
       macs: task.steps * stepMacs(task.spec),
       elapsedMs: this.#now() - started
     }
@@ -122,7 +121,7 @@ export class Engine {
     return predictionOf(await this.#run(task.spec, async kernels => await kernels.score(task)), classesOf(task))
   }
 
-  stateHash (state: ModelState): Uint8Array { return stateHash(state, this.#hasher) }
+  stateHash (state: ModelState): Uint8Array { return stateHash(state) }
 
   close (): void {
     for (const kernels of this.#kernels) kernels.close?.()
@@ -186,7 +185,7 @@ const classesOf = (task: EvaluationTask): number => task.spec.data.classes
 export async function openEngine (
   choice: BackendChoice, kernels: Registry = KERNELS, now: () => number = () => performance.now(), given: readonly BackendReport[] = []
 ): Promise<Engine> {
-  const hasher = await createHasher()
+  await useFastHash()
   const reports: BackendReport[] = [...given]
   const attempt = async (backend: BackendName): Promise<Kernels | undefined> => {
     if (given.some(report => report.backend === backend)) return undefined
@@ -194,7 +193,7 @@ export async function openEngine (
     try {
       opened = await kernels[backend]?.(backend === choice)
       if (opened === undefined) throw new Error('not in this build')
-      const failure = await selfTestFailure(opened, hasher)
+      const failure = await selfTestFailure(opened)
       if (failure === undefined) {
         reports.push({ backend, state: 'ready', detail: opened.detail })
         return opened
@@ -215,7 +214,7 @@ export async function openEngine (
   }
   const standIn = async (): Promise<Kernels> => await firstOf(CHAIN.slice(1))
 
-  if (choice !== 'auto') return new Engine(choice, [await firstOf(CHAIN.slice(CHAIN.indexOf(choice)))], standIn, reports, hasher, now)
+  if (choice !== 'auto') return new Engine(choice, [await firstOf(CHAIN.slice(CHAIN.indexOf(choice)))], standIn, reports, now)
 
   const task = goldenTask(MEASURED)
   const times = new Map<Kernels, number>()
@@ -236,6 +235,6 @@ export async function openEngine (
   const kept = ranked.filter(one => times.get(one)! <= HOPELESS * times.get(ranked[0])!)
   for (const one of ranked) if (!kept.includes(one)) one.close?.()
   const [first, ...others] = kept
-  if (first === undefined) return new Engine(choice, [await firstOf(['reference'])], standIn, reports, hasher, now)
-  return new Engine(choice, [first, ...others], standIn, reports, hasher, now)
+  if (first === undefined) return new Engine(choice, [await firstOf(['reference'])], standIn, reports, now)
+  return new Engine(choice, [first, ...others], standIn, reports, now)
 }

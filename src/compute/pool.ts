@@ -10,12 +10,12 @@
  * and measures, undisturbed, and the others open afterwards on what the CPU has.
  */
 import type { ModelState } from '../core/training/modelState.ts'
-import { type Hasher, stateHash } from '../core/training/stateHash.ts'
+import { stateHash } from '../core/training/stateHash.ts'
 import type { Clock } from '../ports/clock.ts'
 import type {
   BackendChoice, BackendName, BackendReport, Compute, ComputeStatus, EvaluationResult, EvaluationTask, PredictionResult, Priority, SliceResult, SliceTask
 } from '../ports/compute.ts'
-import { createHasher } from './hasher.ts'
+import { useFastHash } from './hasher.ts'
 import type { Opened, Reply, Work, WorkerLike } from './messages.ts'
 import { Throughput } from './throughput.ts'
 
@@ -73,7 +73,6 @@ const compact = (bytes: Uint8Array): Uint8Array => bytes.byteLength === bytes.bu
 
 class ComputePool implements Compute {
   readonly #options: PoolOptions
-  readonly #hasher: Hasher
   readonly #throughput: Throughput
   #slots: Slot[] = []
   #queue: Pending[] = []
@@ -98,9 +97,8 @@ class ComputePool implements Compute {
   /** Whoever waits for ready(), longest first. */
   #waiting: Array<() => void> = []
 
-  constructor (options: PoolOptions, hasher: Hasher) {
+  constructor (options: PoolOptions) {
     this.#options = options
-    this.#hasher = hasher
     this.#throughput = new Throughput(() => options.clock.now())
     this.#choice = options.backend
     this.#backend = firstGuess(options.backend)
@@ -130,7 +128,7 @@ class ComputePool implements Compute {
   }
 
   /** Half a millisecond for a common model: not worth the way to a worker and back. */
-  async stateHash (state: ModelState): Promise<Uint8Array> { return stateHash(state, this.#hasher) }
+  async stateHash (state: ModelState): Promise<Uint8Array> { return stateHash(state) }
 
   async status (): Promise<ComputeStatus> {
     const { steps, macs } = this.#throughput.perSecond()
@@ -388,5 +386,6 @@ class ComputePool implements Compute {
 }
 
 export async function createComputePool (options: PoolOptions): Promise<Compute> {
-  return new ComputePool(options, await createHasher())
+  await useFastHash()
+  return new ComputePool(options)
 }

@@ -1,6 +1,9 @@
 /**
  * Blocks and transactions as they travel: what this node announces, and what it lets pass. A message
- * is forwarded only after its content was taken, so whoever hands one over answers for it.
+ * is forwarded only after its content was taken, so whoever hands one over answers for it. One thing is
+ * given on credit: a block that is sound but for the work, of a miner with a record, is forwarded while
+ * its slice is redone, one a height; else every hop would cost a replay. For its work the miner alone
+ * answers, with his key: of a key that was caught nothing more is redone before others build on it.
  *
  * Block message: one byte 0 and the block, or one byte 1 and the header alone where the block is too
  * large for gossip; the body is then asked of whoever handed it over.
@@ -17,10 +20,13 @@ import type { GossipMessage, Network, PeerId, Verdict } from '../ports/network.t
 import { ask } from './askPeers.ts'
 import type { Chain } from './chain.ts'
 import { MAX_TRANSACTION_BYTES } from './mempool.ts'
+import { Lru } from './lru.ts'
 import type { Blame, Log, PoolService, SubmitResult } from './parts.ts'
+import type { Records } from './records.ts'
 import type { Sync } from './sync.ts'
 import { BODIES_PROTOCOL, BODIES_TIMEOUT_MS, MAX_BODIES_RESPONSE_BYTES } from './syncServer.ts'
 import { TokenBuckets } from './tokenBucket.ts'
+import type { OnSound } from './verify.ts'
 
 const KIND_BLOCK = 0
 const KIND_HEADER = 1
@@ -33,6 +39,8 @@ const TRANSACTIONS_PER_SECOND = 40
 const TRANSACTIONS_BURST = 400
 /** A version further ahead than this is no version but garbage: it must not pass for news. */
 const VERSIONS_AHEAD = 64
+/** Blocks forwarded on credit that are remembered. */
+const CREDITS_KEPT = 4096
 /** An own block is announced this often while it is the head; gossip may have missed it. */
 const ANNOUNCEMENTS = 3
 
@@ -52,10 +60,13 @@ export class BlocksGossip {
   readonly #chain: Chain
   readonly #sync: Pick<Sync, 'sawVersion'>
   readonly #pool: Pick<PoolService, 'add'>
-  readonly #blame: Pick<Blame, 'refuse'>
+  readonly #records: Pick<Records, 'standing'>
+  readonly #blame: Blame
   readonly #log: Log
   readonly #blocks: TokenBuckets
   readonly #transactions: TokenBuckets
+  /** By height and miner. */
+  readonly #credits = new Lru<true>(CREDITS_KEPT)
   readonly #chainId: Uint8Array
   #stopped = false
 
@@ -66,7 +77,8 @@ export class BlocksGossip {
     readonly chain: Chain
     readonly sync: Pick<Sync, 'sawVersion'>
     readonly pool: Pick<PoolService, 'add'>
-    readonly blame: Pick<Blame, 'refuse'>
+    readonly records: Pick<Records, 'standing'>
+    readonly blame: Blame
     readonly log: Log
   }) {
     this.#params = d.params
@@ -75,6 +87,7 @@ export class BlocksGossip {
     this.#chain = d.chain
     this.#sync = d.sync
     this.#pool = d.pool
+    this.#records = d.records
     this.#blame = d.blame
     this.#log = d.log
     this.#blocks = new TokenBuckets(d.clock, BLOCKS_PER_SECOND, BLOCKS_BURST)
@@ -134,7 +147,7 @@ export class BlocksGossip {
       case KIND_BLOCK: {
         const d = decode(Block, content, MAX_GOSSIP_BYTES)
         if (!d.ok) return this.#garbage('block message', `${d.error.reason}: ${d.error.detail}`, m.via)
-        return verdictOf(await this.#chain.submit(d.value, m.origin, m.via))
+        return await this.#onWhole(d.value, m)
       }
       case KIND_HEADER: {
         const d = decode(Claim, content, MAX_GOSSIP_BYTES)
@@ -144,6 +157,30 @@ export class BlocksGossip {
       default:
         return this.#garbage('block message', `kind ${m.bytes[0]}`, m.via)
     }
+  }
+
+  async #onWhole (block: Block, m: GossipMessage): Promise<Verdict> {
+    return await new Promise((resolve, reject) => {
+      const onSound: OnSound = () => {
+        const standing = this.#standing(block)
+        if (standing === 'credit') resolve('accept')
+        return standing === 'credit' ? 'forgiven' : standing
+      }
+      this.#chain.submit(block, m.origin, m.via, onSound).then(r => { resolve(verdictOf(r)) }, reject)
+    })
+  }
+
+  /** Of the miner at this block's parent: the same wherever the bodies behind it are. */
+  #standing ({ header: { template } }: Block): ReturnType<OnSound> | 'credit' {
+    const parent = this.#chain.meta(template.parent)
+    const standing = parent === undefined ? false : this.#records.standing(parent, template.miner)
+    if (standing === false) return 'answers'
+    if (this.#blame.isBannedMiner(template.miner)) return 'let-go'
+    const name = `${template.height}/${toHex(template.miner)}`
+    // Whoever has more of the bodies may have given credit where this node cannot.
+    if (standing === undefined || this.#credits.has(name)) return 'forgiven'
+    this.#credits.set(name, true)
+    return 'credit'
   }
 
   async #onHeader (header: Claim, m: GossipMessage): Promise<Verdict> {

@@ -24,7 +24,7 @@ import { Lru } from './lru.ts'
 import type { Blame, BlockRecord, ChainEvents, ChainService, Hex, Log, SubmitResult } from './parts.ts'
 import { type ChainStore, type Joined, type Place, type StoredBlock, type StoreState, SNAPSHOT_BLOCKS } from './persist.ts'
 import { BlockTree, type Depths, type HeadChange, record, records, type TreeNode, treeNode } from './tree.ts'
-import type { Mode, Verifier } from './verify.ts'
+import type { Mode, OnSound, Verifier } from './verify.ts'
 
 export interface MoreChainEvents extends ChainEvents {
   /** A block's parent is not here: whoever sent it has it. */
@@ -41,6 +41,8 @@ export interface SubmitOptions {
   readonly via?: PeerId
   /** Who answers for the block if it breaks a rule. */
   readonly blame?: PeerId
+  /** Asked before its work is redone. */
+  readonly onSound?: OnSound
 }
 
 export interface ChainLimits { readonly orphans: HeldLimits, readonly waiting: HeldLimits }
@@ -151,8 +153,8 @@ export class Chain implements ChainService {
   condemnedContributions (): ReadonlySet<Hex> { return this.#condemned }
   held (): { readonly orphans: number, readonly waiting: number } { return { orphans: this.#orphans.size, waiting: this.#waiting.size } }
 
-  async submit (block: Block, origin?: PeerId, via?: PeerId): Promise<SubmitResult> {
-    return await this.submitAs(block, { mode: 'full', origin, via, blame: via })
+  async submit (block: Block, origin?: PeerId, via?: PeerId, onSound?: OnSound): Promise<SubmitResult> {
+    return await this.submitAs(block, { mode: 'full', origin, via, blame: via, onSound })
   }
 
   async submitOwn (block: Block): Promise<SubmitResult> { return await this.submitAs(block, { mode: 'own' }) }
@@ -206,8 +208,14 @@ export class Chain implements ChainService {
     if (early !== undefined) return this.#judged(block, how, name, early, size)
     if (toHex(name.root) !== toHex(template.bodyRoot)) return this.#refuse(block, how, name, invalid('body-root', 'the body is not the one that the header names'))
     if (this.#verifier === undefined) throw new Error('chain: submit before start')
-    const verified = await this.#verifier.verify(parent.meta, block, { mode: how.mode, wrong: this.#condemned, via: how.via })
-    if (!verified.ok && !this.#stopped) return verified.letGo === true ? { status: 'refused', refusal: verified.refusal } : this.#judged(block, how, name, verified.refusal, size)
+    let forgiven = false
+    const onSound: OnSound = () => {
+      const verdict = how.onSound?.() ?? 'answers'
+      forgiven = verdict === 'forgiven'
+      return verdict
+    }
+    const verified = await this.#verifier.verify(parent.meta, block, { mode: how.mode, wrong: this.#condemned, via: how.via, onSound })
+    if (!verified.ok && !this.#stopped) return verified.letGo === true ? { status: 'refused', refusal: verified.refusal } : this.#judged(block, forgiven ? { ...how, blame: undefined } : how, name, verified.refusal, size)
     const n = verified.ok ? treeNode({ meta: verified.meta, body: block.body, events: verified.events, checked: verified.checked, origin: how.origin }) : undefined
     if (n !== undefined && how.mode === 'own' && !this.#stopped) {
       this.#store.put(n)

@@ -18,7 +18,6 @@ import {
   BUILTIN_REF, builtinDataset, chunkCount, chunkRecords, chunkRoot, type Dataset, datasetRoot, type Display, heldDataset, packChunk, readRecords, recordCount, recordsPerChunk, unpackChunk
 } from '../core/training/dataset.ts'
 import { MAX_DATA_FILE_BYTES, dataFileMax, decodeDataFile, encodeDataFile, fileSizes } from '../core/training/datasetFile.ts'
-import type { Hasher } from '../core/training/stateHash.ts'
 import type { Clock, Random } from '../ports/clock.ts'
 import type { Network, PeerId } from '../ports/network.ts'
 import type { Storage } from '../ports/storage.ts'
@@ -95,8 +94,6 @@ export interface DatasetsDeps {
   readonly random: Random
   readonly blame: Pick<Blame, 'refuse'>
   readonly log: Log
-  /** A faster engine for hash() of core. */
-  readonly hasher?: Hasher
   readonly torrents: TorrentService
   /** Called when a set becomes held. */
   readonly onHeld?: (root: Hex) => void
@@ -279,7 +276,7 @@ export class Datasets implements DataService {
       await sleep(this.#d.clock, 0)
       const records = unpackChunk(sizes, i, packed)
       if (records === undefined) return lie('data-malformed', `chunk ${i} is not packed as it has to be`)
-      roots.push(chunkRoot(sizes, records, this.#d.hasher))
+      roots.push(chunkRoot(sizes, records))
     }
     if (!equalBytes(datasetRoot(roots), fetch.ref.root)) return lie('data-root', 'its records do not have the root')
     const misfit = (detail: string): Read<true> => {
@@ -303,7 +300,7 @@ export class Datasets implements DataService {
       if (!fetch.missing.has(chunk)) continue
       const packed = await this.#store.chunk(name, chunk)
       const bytes = packed === undefined ? undefined : unpackChunk(fetch.ref, chunk, packed)
-      if (bytes !== undefined) this.#take(fetch, chunk, bytes, chunkRoot(fetch.ref, bytes, this.#d.hasher))
+      if (bytes !== undefined) this.#take(fetch, chunk, bytes, chunkRoot(fetch.ref, bytes))
     }
   }
 
@@ -343,7 +340,7 @@ export class Datasets implements DataService {
     if (response.ok) {
       const { records, proof } = response.value
       const bytes = unpackChunk(ref, chunk, records)
-      const root = bytes === undefined ? undefined : chunkRoot(ref, bytes, this.#d.hasher)
+      const root = bytes === undefined ? undefined : chunkRoot(ref, bytes)
       if (bytes !== undefined && root !== undefined && verifyRange(ref.root, chunkCount(ref), chunk, [root], proof)) {
         fetch.proved = true
         if (this.#take(fetch, chunk, bytes, root)) return records

@@ -14,7 +14,6 @@ import { BUILTIN_REF, type Dataset } from '../core/training/dataset.ts'
 import { datasetFromIdx } from '../core/training/idx.ts'
 import { parseJobJson, templateErrors, toSpec } from '../core/training/jobJson.ts'
 import { shapeOf } from '../core/training/shape.ts'
-import type { Hasher } from '../core/training/stateHash.ts'
 import { MAX_CLASSES } from '../core/params.ts'
 import type { ChainService, DataService, Hex } from './parts.ts'
 import type { WalletDesk } from './walletDesk.ts'
@@ -33,7 +32,6 @@ export interface JobDeskDeps {
   readonly owner: Uint8Array
   /** Undoes .gz, giving at most `maxBytes`; rejects on what is no gzip or larger. */
   readonly gunzip: (bytes: Uint8Array, maxBytes: number) => Promise<Uint8Array>
-  readonly hasher?: Hasher
 }
 
 type NamedFile = JobFiles['trainFeatures']
@@ -69,8 +67,8 @@ export class JobDesk {
     if (files.kind === 'idx' && files.trainLabels === undefined) errors.push({ field: 'trainLabels', message: 'IDX keeps labels in a file of their own: choose it (train-labels-idx1-ubyte for MNIST)' })
     if (errors.length > 0 || trainFeatures === undefined) return { ok: false, errors }
     const made = files.kind === 'csv'
-      ? datasetFromCsv({ train: trainFeatures, test: testFeatures, labelColumn: files.labelColumn }, this.#d.hasher)
-      : datasetFromIdx({ trainFeatures, trainLabels: trainLabels!, testFeatures, testLabels }, this.#d.hasher)
+      ? datasetFromCsv({ train: trainFeatures, test: testFeatures, labelColumn: files.labelColumn })
+      : datasetFromIdx({ trainFeatures, trainLabels: trainLabels!, testFeatures, testLabels })
     if (!made.ok) return { ok: false, errors: made.errors.map((e) => ({ ...e, message: `${files[e.field as FileField]?.name ?? ''} ${e.message}`.trim() })) }
     const data = made.value
     if (data.ref.classes > MAX_CLASSES) return refuse('trainLabels', `${data.ref.classes} classes, at most ${MAX_CLASSES}`)

@@ -7,8 +7,6 @@
 import { ContainerType, ListCompositeType } from '@chainsafe/ssz'
 import { byteList, decode, equalBytes } from '../core/codec/ssz.ts'
 import type { BlockMeta, HeaderMeta } from '../core/consensus/chain.ts'
-import type { TaggedHash } from '../core/crypto/merkleMap.ts'
-import { digestSeedingWith } from '../core/ledger/pots.ts'
 import { decodeLedger, decodeOutline, encodeLedger, encodeOutline, fitsReaders, ledgerRoot, type LedgerState, MAX_LEDGER_BYTES, MAX_OUTLINE_BYTES, outlineOf, outlineRoot } from '../core/ledger/state.ts'
 import { jobTable } from './persist.ts'
 
@@ -44,17 +42,13 @@ export function encodeSnapshotFile (meta: BlockMeta, lookBack: number): Uint8Arr
 
 const wrong = (reason: SnapshotFault, detail: string): SnapshotRead => ({ ok: false, reason, detail })
 
-/** `empty`: the ledger of block 0. `hasher`: a faster engine than core's own hash. */
-export function readSnapshotFile (bytes: Uint8Array, header: HeaderMeta, lookBack: number, empty: LedgerState, hasher?: TaggedHash): SnapshotRead {
+/** `empty`: the ledger of block 0. */
+export function readSnapshotFile (bytes: Uint8Array, header: HeaderMeta, lookBack: number, empty: LedgerState): SnapshotRead {
   const file = decode(SnapshotFile, bytes, MAX_SNAPSHOT_FILE_BYTES)
   if (!file.ok) return wrong('snapshot-malformed', file.error.detail)
   const ledger = decodeLedger(file.value.ledger)
   if (!ledger.ok) return wrong('snapshot-malformed', ledger.error.detail)
   if (ledger.value.height !== header.height) return wrong('snapshot-height', `it is of block ${ledger.value.height}, not of ${header.height}`)
-  if (hasher !== undefined) {
-    ledger.value.accounts.digestWith(hasher)
-    digestSeedingWith(ledger.value.seeding, hasher)
-  }
   if (!equalBytes(ledgerRoot(ledger.value), header.header.template.stateRoot)) return wrong('snapshot-root', `its root is not the one that the header of block ${header.height} names`)
   if (file.value.before.length !== lookBack) return wrong('snapshot-before', `${file.value.before.length} blocks before it, ${lookBack} are wanted`)
   const ledgers = [ledger.value]

@@ -9,7 +9,6 @@ import { type BlockMeta, genesis } from '../core/consensus/chain.ts'
 import { publicKey, sign } from '../core/crypto/keys.ts'
 import { findJob } from '../core/ledger/state.ts'
 import { type ChainParams, NETWORKS } from '../core/params.ts'
-import type { Hasher } from '../core/training/stateHash.ts'
 import type { Clock, Random } from '../ports/clock.ts'
 import type { Compute, ComputeStatus } from '../ports/compute.ts'
 import type { Keystore } from '../ports/keystore.ts'
@@ -75,10 +74,6 @@ export interface NodeDeps {
   readonly slot: number
   readonly cores: number
   readonly gunzip: (bytes: Uint8Array, maxBytes: number) => Promise<Uint8Array>
-  /** Instead of core's own hash() for records, of which a set has many. */
-  readonly dataHasher?: Hasher
-  /** The same for the tree of accounts. */
-  readonly ledgerHasher?: Hasher
   /** False: every block of a long chain is applied, to compare. */
   readonly joinBySnapshot?: boolean
   /** Instead of the network's own numbers and benchmark, in tests and simulated worlds. */
@@ -185,7 +180,7 @@ export class Node {
     const torrents = this.#torrents = new TorrentFetch({ chainId: first.hash, shelf: new TorrentShelf({ chainId: first.hash, library, network, storage, log }), library, network, clock, random, blame, log })
     const synced = (): boolean => this.sync.progress() === undefined && !this.sync.unproved()
     const states = this.#states = new States({ storage, network, compute, payloads, chain, clock, random, blame, log, historyBlocks, torrents, synced })
-    const data = this.data = new Datasets({ storage, network, chain, clock, random, blame, log, hasher: d.dataHasher, torrents, onHeld: () => { chain.retryUnavailable() } })
+    const data = this.data = new Datasets({ storage, network, chain, clock, random, blame, log, torrents, onHeld: () => { chain.retryUnavailable() } })
     const replays = this.replays = new Replays({ compute, states, data, log })
     this.#verifier = new Verifier({ params, clock, signatures, replay: replays, states, rules })
     const rounds = this.rounds = new Rounds({ params, chain, states, signatures, blame, clock, log })
@@ -202,12 +197,12 @@ export class Node {
     this.curve = new Curve({ rounds, states, data, compute, storage, clock, log })
     const backfill = this.#backfill = new Backfill({ chain, replay: replays, log })
     const ledgers = this.ledgers = new LedgerTorrents({ params, chainId: first.hash, chain, library, network, storage, log, synced })
-    const snapshots = new SnapshotJoin({ params, chainId: first.hash, empty: first.ledger, network, library, signatures, random, clock, blame, log, hasher: d.ledgerHasher })
+    const snapshots = new SnapshotJoin({ params, chainId: first.hash, empty: first.ledger, network, library, signatures, random, clock, blame, log })
     const sync = this.sync = new Sync({ params, clock, random, network, chain, store, blame, log, backfill, snapshots: d.joinBySnapshot === false ? undefined : snapshots, onJoined: (offer) => { ledgers.keep(offer).catch((e: unknown) => { log.error('snapshot', e instanceof Error ? e.message : String(e)) }) }, redoAhead: async (claim) => await replays.isRight(claim, findJob(chain.head().ledger, claim.template.job)?.spec), historyFrom: () => Math.max(0, chain.head().height - historyBlocks) })
     this.presence = new Presence({ clock, chain, sync, network: () => this.net, dataMissing: () => this.#dataMissing(), pruned: () => backfill.pruned, params })
     // The pool publishes through gossip and gossip adds to the pool: the one that is built first is named late.
     const pool = this.pool = new Mempool({ params, clock, signatures, chain, blocks: store, storage, log, own: [payee.publicKey], publish: (tx) => { void gossip.announceTransaction(tx) } })
-    const gossip = this.#gossip = new BlocksGossip({ params, clock, network, chain, sync, pool, blame, log })
+    const gossip = this.#gossip = new BlocksGossip({ params, clock, network, chain, sync, pool, records, blame, log })
     this.history = new History({ storage, log, accounts: [payee.publicKey] })
     this.#slices = new SliceCounter(storage, log, miner.publicKey)
     this.#trainer = new Trainer({
@@ -222,7 +217,7 @@ export class Node {
     })
     this.#mining = new MiningControl({ trainer: this.#trainer, compute, storage, log, cores: d.cores })
     this.wallet = new WalletDesk({ params, chain, pool, key: payee, publish: async (tx) => { await gossip.announceTransaction(tx) } })
-    this.jobDesk = new JobDesk({ params, chain, data, wallet: this.wallet, owner: payee.publicKey, gunzip: d.gunzip, hasher: d.dataHasher })
+    this.jobDesk = new JobDesk({ params, chain, data, wallet: this.wallet, owner: payee.publicKey, gunzip: d.gunzip })
     this.models = new Models({ compute, states, data })
     this.seeding = new SeedingDesk({
       params, chain, pool, wallet: this.wallet, account: payee.publicKey, log, ready: () => this.presence.phase().phase === 'ready',

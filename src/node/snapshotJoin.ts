@@ -9,7 +9,6 @@ import { decode, equalBytes, toHex } from '../core/codec/ssz.ts'
 import { type SnapshotOffer, SnapshotRequest, SnapshotResponse } from '../core/codec/wire.ts'
 import type { BlockMeta, HeaderMeta } from '../core/consensus/chain.ts'
 import { claimId } from '../core/crypto/ids.ts'
-import type { TaggedHash } from '../core/crypto/merkleMap.ts'
 import type { LedgerState } from '../core/ledger/state.ts'
 import type { ChainParams } from '../core/params.ts'
 import type { Clock, Random } from '../ports/clock.ts'
@@ -52,7 +51,6 @@ export interface SnapshotJoinDeps {
   readonly clock: Pick<Clock, 'now'>
   readonly blame: Pick<Blame, 'refuse'>
   readonly log: Log
-  readonly hasher?: TaggedHash
 }
 
 export class SnapshotJoin {
@@ -150,7 +148,7 @@ export class SnapshotJoin {
         else log.info('sync', `ledger of block ${offer.height} not to be had (${got.reason}): ${got.detail}`)
         continue
       }
-      const read = readSnapshotFile(got.bytes, header, ledgerLookBack(params), this.#d.empty, this.#d.hasher)
+      const read = readSnapshotFile(got.bytes, header, ledgerLookBack(params), this.#d.empty)
       if (!read.ok) {
         this.#refuse(c, read.reason, read.detail)
         await got.drop()

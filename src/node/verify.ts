@@ -34,12 +34,19 @@ export type Verified =
 /** Blocks of one peer that are being verified or wait for it. `wrong`: one of them was refused by a rule. */
 interface Line { length: number, last: Promise<void>, wrong: boolean }
 
+/**
+ * What becomes of a block with which nothing is wrong but what only redoing its work could show: it is
+ * redone, and whoever brought it answers for it or does not; or it is let go.
+ */
+export type OnSound = () => 'answers' | 'forgiven' | 'let-go'
+
 export interface VerifyOptions {
   readonly mode: Mode
   /** Contributions proved wrong; read at the end, so that a proof that comes meanwhile counts. */
   readonly wrong: ReadonlySet<Hex>
   /** Who handed it to us: it has what the block refers to. */
   readonly via?: PeerId
+  readonly onSound?: OnSound
 }
 
 export interface VerifyLimits { readonly running: number, readonly waiting: number, readonly perPeer: number }
@@ -135,6 +142,7 @@ export class Verifier {
 
     const dry = apply({ kind: 'skipped' }, block.body.seals.map(() => ({ kind: 'skipped' })))
     if (!dry.ok || o.mode === 'ledger') return verdict(dry, o.mode)
+    if (o.onSound?.() === 'let-go') return { ok: false, letGo: true, refusal: refusal('unavailable', 'replay-unavailable', 'its miner was caught with wrong work before') }
 
     const seals = await this.#sealFacts(dry.meta.ledger, parent.ledger, block.body.seals, o.via)
     const sealed = apply({ kind: 'skipped' }, seals)

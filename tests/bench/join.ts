@@ -7,7 +7,6 @@ import { createInlineCompute } from '../../src/compute/inline.ts'
 import { createSignatures } from '../../src/compute/signatures.ts'
 import { type ChainParams, TEST } from '../../src/core/params.ts'
 import { hash, u32le } from '../../src/core/crypto/hash.ts'
-import { createHasher, DATA_TAGS, LEDGER_TAGS } from '../../src/compute/hasher.ts'
 import { createMemoryHub } from '../../src/net/memory.ts'
 import { MemorySwarmHub } from '../../src/net/swarm/memory.ts'
 import { Node } from '../../src/node/node.ts'
@@ -44,7 +43,7 @@ export function joinWorld (params: ChainParams): JoinWorld {
       network: hub.join(name), swarm: swarms.join(name), networkName: 'test', storage: new MemoryStorage(disk),
       compute: await createInlineCompute('wasm'), signatures: createSignatures(crypto.subtle), clock, random, keystore: noKeystore,
       minerSeed: hash('join-miner', u32le(++count)), walletSeed: hash('join-wallet', u32le(count)),
-      slot: 0, cores: 2, gunzip: async () => { throw new Error('nothing is packed here') }, dataHasher: await createHasher(DATA_TAGS), ledgerHasher: await createHasher(LEDGER_TAGS), params, ...over
+      slot: 0, cores: 2, gunzip: async () => { throw new Error('nothing is packed here') }, params, ...over
     })
   }
 }

@@ -3,7 +3,6 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { openEngine } from '../../src/compute/engine.ts'
 import { evaluationOf, log2Bits16, predictionOf } from '../../src/compute/evaluation.ts'
 import type { GoldenSlice } from '../../src/compute/golden.ts'
-import { createHasher } from '../../src/compute/hasher.ts'
 import { createInlineCompute } from '../../src/compute/inline.ts'
 import type { SyncKernels } from '../../src/compute/kernels.ts'
 import { referenceKernels } from '../../src/compute/reference/referenceKernels.ts'
@@ -12,21 +11,19 @@ import { SELF_TEST } from '../../src/compute/selfTestSlices.ts'
 import { createWasmKernels } from '../../src/compute/wasm/wasmKernels.ts'
 import { hash } from '../../src/core/crypto/hash.ts'
 import { decodePayload, mergePayloads } from '../../src/core/training/payload.ts'
-import type { Hasher } from '../../src/core/training/stateHash.ts'
 import vectors from '../vectors/slices-v1.json'
 import { mlp } from '../../src/core/training/shape.ts'
 import { hashOf, task } from './tasks.ts'
 
 const slices = vectors.slices as unknown as readonly GoldenSlice[]
 let wasm: SyncKernels
-let hasher: Hasher
-beforeAll(async () => { [wasm, hasher] = await Promise.all([createWasmKernels(), createHasher()]) })
+beforeAll(async () => { wasm = await createWasmKernels() })
 
 describe('golden slices', () => {
   test.each(slices.map(slice => [slice.name, slice] as const))('%s', async (_, { stateHash, payloadDigest, correct, lossBits16, ...golden }) => {
     const want = { stateHash, payloadDigest, correct, lossBits16 }
-    expect(await runGolden(referenceKernels, hash, golden)).toEqual(want)
-    expect(await runGolden(wasm, hasher, golden)).toEqual(want)
+    expect(await runGolden(referenceKernels, golden)).toEqual(want)
+    expect(await runGolden(wasm, golden)).toEqual(want)
   })
 
   test('the self-test holds the first of them', () => {
@@ -48,8 +45,8 @@ describe('the self-test', () => {
   })
 
   test('passes on both backends', async () => {
-    expect(await selfTestFailure(referenceKernels, hash)).toBeUndefined()
-    expect(await selfTestFailure(wasm, hasher)).toBeUndefined()
+    expect(await selfTestFailure(referenceKernels)).toBeUndefined()
+    expect(await selfTestFailure(wasm)).toBeUndefined()
   })
 
   test('a single wrong bit disables the backend by name, and the reference stands in', async () => {

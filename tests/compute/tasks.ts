@@ -1,6 +1,5 @@
 /** Random tasks for holding one backend against another. */
 import { toHex } from '../../src/core/codec/ssz.ts'
-import { hash } from '../../src/core/crypto/hash.ts'
 import { type GoldenInput, goldenTask } from '../../src/compute/golden.ts'
 import type { ModelState } from '../../src/core/training/modelState.ts'
 import { stateHash } from '../../src/core/training/stateHash.ts'
@@ -13,4 +12,4 @@ export const input = (layers: GoldenInput['layers'], batch: number, steps: numbe
 export const task = (layers: GoldenInput['layers'], batch: number, steps: number, rest: Partial<GoldenInput> = {}): SliceTask =>
   goldenTask(input(layers, batch, steps, rest))
 
-export const hashOf = (state: ModelState): string => toHex(stateHash(state, hash))
+export const hashOf = (state: ModelState): string => toHex(stateHash(state))

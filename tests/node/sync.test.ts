@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { toHex } from '../../src/core/codec/ssz.ts'
+import { equalBytes, toHex } from '../../src/core/codec/ssz.ts'
 import { BodiesRequest, BodiesResponse, Block, Body, HeadersRequest, HeadersResponse, Status } from '../../src/core/codec/wire.ts'
 import type { BlockMeta } from '../../src/core/consensus/chain.ts'
 import { claimId } from '../../src/core/crypto/ids.ts'
@@ -8,6 +8,7 @@ import { sleep } from '../../src/node/askPeers.ts'
 import { BlocksGossip, blocksTopic, MAX_GOSSIP_BLOCK_BYTES } from '../../src/node/blocksGossip.ts'
 import { PATIENCE_MS, PROVE_BLOCK_MS, PROVE_MS } from '../../src/node/patience.ts'
 import { Presence } from '../../src/node/presence.ts'
+import { Records } from '../../src/node/records.ts'
 import { Refusals } from '../../src/node/refusals.ts'
 import { BODIES_PROTOCOL, HEADERS_PROTOCOL, STATUS_PROTOCOL } from '../../src/node/syncServer.ts'
 import { Sync, type SyncProgress } from '../../src/node/sync.ts'
@@ -39,7 +40,7 @@ async function node (w: World, id: string, disk = new MemoryDisk()): Promise<Tes
   await r.chain.loadFromStorage()
   const backfill = new Backfill({ chain: r.chain, replay: r.replay, log: r.log })
   const sync = new Sync({ params: w.kit.params, clock: w.clock, random, network, chain: r.chain, store: r.store, blame, log: r.log, backfill, historyFrom: () => 0 })
-  const gossip = new BlocksGossip({ params: w.kit.params, clock: w.clock, network, chain: r.chain, sync, pool: { add: async () => undefined }, blame, log: r.log })
+  const gossip = new BlocksGossip({ params: w.kit.params, clock: w.clock, network, chain: r.chain, sync, pool: { add: async () => undefined }, records: new Records(w.kit.params, r.chain), blame, log: r.log })
   const progress: SyncProgress[] = []
   sync.onProgress((p) => { if (p !== undefined) progress.push(p) })
   return { ...r, id, network, sync, gossip, backfill, blame, progress }
@@ -434,6 +435,88 @@ describe('gossip', () => {
     expect((await a.network.status()).banned.map((x) => x.id)).toEqual(['evil'])
     expect(b.replay.replayed).toEqual([])
     expect(b.blame.list()).toEqual([])
+  })
+
+  describe('on credit', () => {
+    const known = keyPair(2)
+    const base = branch(kit, kit.genesis, kit.params.committeeBlocks + kit.params.maturity + 2)
+    const round = kit.sealRound(base[base.length - 1].meta, [known])
+    const grown = [...base, round]
+    /** evil - a - b - c, all at the same block; evil can be heard by a alone unless a test says so. */
+    async function line (): Promise<{ w: World, evil: Network, nodes: readonly TestNode[], hand: (block: Block) => Promise<void> }> {
+      const w = world()
+      const evil = w.hub.join('evil')
+      const nodes = [await run(await node(w, 'a')), await run(await node(w, 'b')), await run(await node(w, 'c'))]
+      for (const [x, y] of [['evil', 'b'], ['evil', 'c'], ['a', 'c']]) w.hub.cut(x, y)
+      for (const n of nodes) await feed(n, grown)
+      return { w, evil, nodes, hand: async block => { await evil.publish(blocksTopic(kit.genesis.hash), Uint8Array.of(0, ...Block.serialize(block))) } }
+    }
+    const bans = async (n: TestNode): Promise<string[]> => (await n.network.status()).banned.map(b => b.id)
+
+    it('a sound block of a miner with a record goes on while its work is redone, and is built on only after that', async () => {
+      const { w, nodes: [a, b, c], hand } = await line()
+      let open = (): void => {}
+      a.replay.gate = new Promise<void>(resolve => { open = resolve })
+      const next = kit.mine(round.meta, { miner: known })
+      await hand(next.block)
+      await w.clock.advance(100)
+      expect([a, b, c].map(n => n.chain.head().height)).toEqual([0, 1, 1].map(n => round.meta.height + n))
+      open()
+      await w.clock.advance(100)
+      expect(hex(a.chain.head())).toBe(hex(next.meta))
+    })
+
+    it('a block of a stranger does not', async () => {
+      const { w, nodes: [a, b], hand } = await line()
+      a.replay.gate = new Promise<void>(() => {})
+      await hand(kit.mine(round.meta, { miner: keyPair(7) }).block)
+      await w.clock.advance(100)
+      expect(b.chain.head().height).toBe(round.meta.height)
+    })
+
+    it('a forged one costs everybody one replay and its miner his key; who passed it on is not banned, and nothing more of that key is redone', async () => {
+      const { w, nodes: [a, b, c], hand } = await line()
+      const forged = [0, 1, 2].map(slice => kit.block(round.meta, { miner: known, slice }))
+      for (const n of [a, b, c]) for (const f of forged) n.replay.wrong.add(toHex(claimId(f.header)))
+      const before = [a, b, c].map(n => n.replay.replayed.length)
+      // All at once: only the first is passed on, and only it is redone.
+      for (const f of forged) await hand(f)
+      await w.clock.advance(1_000)
+      expect([a, b, c].map((n, i) => n.replay.replayed.length - before[i])).toEqual([1, 1, 1])
+      expect(await Promise.all([a, b, c].map(bans))).toEqual([[], [], []])
+      for (const n of [a, b, c]) {
+        expect(n.blame.isBannedMiner(known.key)).toBe(true)
+        expect(n.blame.list()).toMatchObject([{ reason: 'result-hash', peer: undefined }])
+        expect(n.chain.head().height).toBe(round.meta.height)
+      }
+      await hand(kit.block(round.meta, { miner: known, slice: 3 }))
+      await w.clock.advance(1_000)
+      expect([a, b, c].map((n, i) => n.replay.replayed.length - before[i])).toEqual([1, 1, 1])
+    })
+
+    it('what others build on a block of a banned key is followed all the same', async () => {
+      const { w, evil, nodes: [a], hand } = await line()
+      a.blame.refuse({ what: 'block', reason: 'result-hash', detail: 'caught', miner: toHex(known.key), fatal: true })
+      const next = kit.mine(round.meta, { miner: known })
+      await hand(next.block)
+      await w.clock.advance(1_000)
+      expect(a.chain.head().height).toBe(round.meta.height)
+      const above = kit.mine(next.meta)
+      const blocks = [...grown, next, above]
+      await evil.stop()
+      await stranger(w, 'honest', blocks)
+      await w.clock.advance(20_000)
+      expect(hex(a.chain.head())).toBe(hex(above.meta))
+    })
+
+    it('a record is a block of one\'s own, or a contribution that was sealed; without all bodies nobody can say that there is none', () => {
+      const whole = new Records(kit.params, { get: hash => { const at = grown.find(b => equalBytes(b.meta.hash, hash)); return at === undefined ? undefined : { meta: at.meta, body: at.block.body, events: at.events, checked: 'own' } } })
+      const none = new Records(kit.params, { get: () => undefined })
+      const [sealed, miner, stranger] = [known, keyPair(1), keyPair(7)].map(k => k.key)
+      expect([sealed, miner, stranger].map(k => whole.standing(round.meta, k))).toEqual([true, true, false])
+      expect([sealed, miner, stranger].map(k => none.standing(round.meta, k))).toEqual([undefined, true, undefined])
+      expect([sealed, miner, stranger].map(k => whole.has(round.meta, k))).toEqual([true, false, false])
+    })
   })
 
   it('names garbage, and takes an unknown newer version as news, not as an offence', async () => {

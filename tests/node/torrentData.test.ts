@@ -8,7 +8,7 @@ import { rangeProof } from '../../src/core/crypto/merkle.ts'
 import { type Dataset, packChunk, recordsOf } from '../../src/core/training/dataset.ts'
 import { decodeDataFile, encodeDataFile, MAX_DATA_FILE_BYTES } from '../../src/core/training/datasetFile.ts'
 import { DATA_PROTOCOL, dataFor } from '../../src/node/datasets.ts'
-import { STALL_MS } from '../../src/node/torrentFetch.ts'
+import { LET_DOWN_MS, STALL_MS } from '../../src/node/torrentFetch.ts'
 import { OF_DATA, TORRENTS_PROTOCOL } from '../../src/node/torrentShelf.ts'
 import { CHAIN, file, item, share, view } from './libraryRig.ts'
 import { dataFile, holdsData, joined, type Member, packed, TorrentWorld } from './torrentRig.ts'
@@ -187,6 +187,26 @@ describe('a data set', () => {
     expect(me.refused).toEqual([])
     expect(holdsData(me, root)).toBe(true)
     await a.stop()
+  })
+
+  test('that fits no reference there is, is read once', async () => {
+    const w = new TorrentWorld({ ...spec, data: { ...data.ref, classes: 2 } })
+    const a = await owner(w)
+    const me = await w.member('me')
+    await w.clock.advance(30_000)
+    expect(me.log.entries(500).filter(e => e.text.includes('not what is wanted')).length).toBe(1)
+    expect([holds(me)(), me.refused, a.refused]).toEqual([false, [], []])
+  })
+
+  test('of which a torrent did not come is not waited for again, from the same peers, for some minutes', async () => {
+    const w = world()
+    await w.cheat('silent', OF_DATA, root, undefined)
+    const me = await w.member('me')
+    const tries = (): number => me.log.entries(5000).filter(e => e.text.includes('is not to be had')).length
+    await w.clock.advance(LET_DOWN_MS)
+    expect(tries()).toBe(1)
+    await w.clock.advance(3 * STALL_MS)
+    expect(tries()).toBe(2)
   })
 
   test('leaves what the user follows as it is, whatever a peer says it is', async () => {

@@ -101,8 +101,11 @@ export interface DeviceOptions {
   readonly kernels: Kernels
   /** Cost units per second. */
   readonly costPerSecond: number
-  /** Share of time left for slices, whatever the tab is set to: its owner has other things for it to do. Replays do not wait for it. */
-  readonly spared?: number
+  /**
+   * Share of time left for slices, whatever the tab is set to: its owner has other things for it to do,
+   * at other times than anybody else. Replays do not wait for it.
+   */
+  readonly spared?: { readonly share: number, readonly random: Pick<Seeded, 'exponential'> }
 }
 
 /** One lane; replays before slices, as in the real pool. */
@@ -113,6 +116,7 @@ export class SimDevice implements Compute {
   #busy = false
   #waiting: Array<() => void> = []
   #duty = 1
+  #begun = false
   /** No slice starts before it; the clock's ms. */
   #restUntil = 0
   /** Faults. */
@@ -160,6 +164,11 @@ export class SimDevice implements Compute {
   async #turn (ms: number, priority: Priority): Promise<void> {
     await new Promise<void>(resolve => {
       (priority === 'replay' ? this.#urgent : this.#other).push({ ms, start: resolve })
+      // It was opened in the midst of something else.
+      if (priority === 'slice' && !this.#begun) {
+        this.#begun = true
+        this.#spare(ms)
+      }
       this.#next()
     })
   }
@@ -180,11 +189,17 @@ export class SimDevice implements Compute {
     this.#busy = true
     clock.after(job.ms, () => {
       this.#busy = false
-      const share = urgent === undefined ? Math.min(this.#duty, this.#o.spared ?? 1) : this.#duty
-      if (share < 1) this.#rest(job.ms * (1 / share - 1))
+      if (this.#duty < 1) this.#rest(job.ms * (1 / this.#duty - 1))
+      if (urgent === undefined) this.#spare(job.ms)
       job.start()
       this.#next()
     })
+  }
+
+  /** Of one length for all, tabs opened together would mine in turns with long silence between. */
+  #spare (ms: number): void {
+    const { spared } = this.#o
+    if (spared !== undefined) this.#rest(spared.random.exponential(ms * (1 / spared.share - 1)))
   }
 
   #rest (ms: number): void {

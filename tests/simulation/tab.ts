@@ -98,7 +98,7 @@ export class Tab {
     const life = new Life()
     const clock = new TabClock(world.scheduler, life)
     clock.skewMs = this.faults.skewMs
-    const device = new SimDevice({ clock, life, kernels: world.kernels, costPerSecond: this.costPerSecond, spared: duty < DUTY_MIN ? duty : undefined })
+    const device = new SimDevice({ clock, life, kernels: world.kernels, costPerSecond: this.costPerSecond, spared: duty < DUTY_MIN ? { share: duty, random: this.random.stream(`spared ${id}`) } : undefined })
     device.slowness = this.faults.slowness
     device.wrongBit = this.faults.wrongBit
     world.internet.plug(id, this.line)

@@ -22,12 +22,9 @@ interface Branch<V> {
 }
 type Tree<V> = Leaf<V> | Branch<V>
 
-/** hash(), or another engine that gives the same. */
-export type TaggedHash = typeof hash
-
 /** How a value is hashed and what it weighs in the sum. */
 export interface MerkleValue<V> {
-  readonly encode: (value: V, hashOf: TaggedHash) => Uint8Array
+  readonly encode: (value: V) => Uint8Array
   readonly amount: (value: V) => bigint
 }
 
@@ -129,11 +126,6 @@ export class MerkleMap<V> {
     return this.tree === undefined ? ZERO32 : this.digest(this.tree)
   }
 
-  /** Makes the hashes that are still missing with a faster engine that gives the same ones. */
-  digestWith (hasher: TaggedHash): void {
-    if (this.tree !== undefined) this.digest(this.tree, hasher)
-  }
-
   get (key: Uint8Array): V | undefined {
     if (this.tree === undefined) return undefined
     const leaf = nearest(this.tree, key)
@@ -156,8 +148,8 @@ export class MerkleMap<V> {
     if (this.tree !== undefined) yield * walk(this.tree)
   }
 
-  private digest (t: Tree<V>, hashOf: TaggedHash = hash): Uint8Array {
-    t.digest ??= isBranch(t) ? branchDigest(t, this.digest(t.left, hashOf), this.digest(t.right, hashOf), hashOf) : hashOf('map-leaf', leafBytes(t, this.kind.encode(t.value, hashOf)))
+  private digest (t: Tree<V>): Uint8Array {
+    t.digest ??= isBranch(t) ? branchDigest(t, this.digest(t.left), this.digest(t.right)) : hash('map-leaf', leafBytes(t, this.kind.encode(t.value)))
     return t.digest
   }
 }
@@ -166,13 +158,13 @@ export class MerkleMap<V> {
 const scratch = new Uint8Array(4 + 2 * (32 + 8))
 const scratchView = new DataView(scratch.buffer)
 
-function branchDigest<V> (t: Branch<V>, left: Uint8Array, right: Uint8Array, hashOf: TaggedHash): Uint8Array {
+function branchDigest<V> (t: Branch<V>, left: Uint8Array, right: Uint8Array): Uint8Array {
   scratchView.setUint32(0, t.bit, true)
   scratch.set(left, 4)
   scratchView.setBigUint64(36, t.left.sum, true)
   scratch.set(right, 44)
   scratchView.setBigUint64(76, t.right.sum, true)
-  return hashOf('map-branch', scratch)
+  return hash('map-branch', scratch)
 }
 
 function leafBytes<V> (t: Leaf<V>, value: Uint8Array): Uint8Array {

@@ -6,7 +6,7 @@
 import { ContainerType, ListCompositeType } from '@chainsafe/ssz'
 import { Bytes20, Bytes32, compareBytes, equalBytes, U32, U53, U64 } from '../codec/ssz.ts'
 import { hash, u32le, u64le } from '../crypto/hash.ts'
-import { MerkleMap, type MerkleValue, type TaggedHash } from '../crypto/merkleMap.ts'
+import { MerkleMap, type MerkleValue } from '../crypto/merkleMap.ts'
 import { MAX_RECEIPTS_PER_POT, REDEEM_BYTES_LEAST } from '../params.ts'
 
 /** A receipt that was paid: for so many bytes it is not paid again. */
@@ -59,7 +59,7 @@ export const SeedingBytes = new ContainerType({
 
 const POT_VALUE: MerkleValue<Pot> = { encode: p => PaidList.serialize([...p.paid]), amount: p => p.left }
 export const NO_POTS = MerkleMap.empty<Pot>(POT_VALUE)
-const SEEDER_VALUE: MerkleValue<Seeder> = { encode: (s, hashOf) => hashOf('seeder', u64le(s.bytes), u32le(s.leechers), u32le(s.sets)), amount: () => 0n }
+const SEEDER_VALUE: MerkleValue<Seeder> = { encode: s => hash('seeder', u64le(s.bytes), u32le(s.leechers), u32le(s.sets)), amount: () => 0n }
 const NO_SEEDERS = MerkleMap.empty<Seeder>(SEEDER_VALUE)
 
 export const NO_SEEDING: Seeding = { setAside: NO_POTS, redeemable: NO_POTS, seeders: NO_SEEDERS }
@@ -70,11 +70,6 @@ export const seedingSum = (s: Seeding): bigint => s.setAside.sum + s.redeemable.
 
 export const seedingRoot = (s: Seeding): Uint8Array =>
   hash('seeding', s.setAside.root, u64le(s.setAside.sum), s.redeemable.root, u64le(s.redeemable.sum), s.seeders.root)
-
-/** Makes the hashes that are still missing with a faster engine. */
-export function digestSeedingWith (s: Seeding, hasher: TaggedHash): void {
-  for (const map of [s.setAside, s.redeemable, s.seeders]) map.digestWith(hasher)
-}
 
 export function withSeeder (seeders: Seeding['seeders'], key: Uint8Array, s: Seeder): Seeding['seeders'] {
   return s.bytes === 0n && s.leechers === 0 && s.sets === 0 ? seeders.delete(key) : seeders.set(key, s)

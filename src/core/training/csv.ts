@@ -7,7 +7,6 @@ import { type CellNumber, cellNumber, cellText, type CsvFault, scanCsv } from '.
 import { newDataset, type Dataset } from './dataset.ts'
 import type { FieldError, Outcome } from './fieldError.ts'
 import { splitOrder } from './split.ts'
-import type { Hasher } from './stateHash.ts'
 
 export interface CsvFiles {
   readonly train: Uint8Array
@@ -189,7 +188,7 @@ function checkTest (train: Layout, test: Layout): string | undefined {
   return undefined
 }
 
-export function datasetFromCsv (files: CsvFiles, hasher?: Hasher): Outcome<Dataset> {
+export function datasetFromCsv (files: CsvFiles): Outcome<Dataset> {
   const refuse = (field: string, message: string): Outcome<Dataset> => ({ ok: false, errors: [{ field, message }] })
   const train = readLayout(files.train, files.labelColumn)
   if (!train.ok) return { ok: false, errors: [faultError('trainFeatures', train.fault)] }
@@ -231,7 +230,7 @@ export function datasetFromCsv (files: CsvFiles, hasher?: Hasher): Outcome<Datas
     for (const [row, label] of layout.labels.entries()) labels[place[base + row]] = classOf.get(label) as number
     offset += layout.labels.length
   }
-  return { ok: true, value: newDataset({ features, labels, trainRecords, classes: classNames.length }, { classNames }, hasher) }
+  return { ok: true, value: newDataset({ features, labels, trainRecords, classes: classNames.length }, { classNames }) }
 }
 
 /** Where each row goes: in order if there is a test file, else as the split says. */

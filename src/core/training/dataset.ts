@@ -8,7 +8,6 @@ import { DATA_CHUNK_BYTES } from '../codec/wire.ts'
 import { hash } from '../crypto/hash.ts'
 import { merkleRoot } from '../crypto/merkle.ts'
 import { BUILTIN_CLASSES, BUILTIN_FEATURES, BUILTIN_ROOT, BUILTIN_SIDE, BUILTIN_TEST, BUILTIN_TRAIN, digitRecord } from './digits.ts'
-import type { Hasher } from './stateHash.ts'
 import { packZeros, unpackZeros } from './zeroRuns.ts'
 
 export interface Batch { readonly inputs: Uint8Array, readonly labels: Uint8Array }
@@ -48,10 +47,10 @@ export const chunkCount = (ref: Sizes): number => Math.ceil(recordCount(ref) / r
 export const chunkRecords = (ref: Sizes, chunk: number): number => Math.min(recordsPerChunk(ref), recordCount(ref) - chunk * recordsPerChunk(ref))
 
 /** The root's node over a chunk, given its records' canonical bytes. */
-export function chunkRoot (ref: Pick<DataRef, 'features'>, records: Uint8Array, hasher: Hasher = hash): Uint8Array {
+export function chunkRoot (ref: Pick<DataRef, 'features'>, records: Uint8Array): Uint8Array {
   const size = recordBytes(ref)
-  const leaves = Array.from({ length: records.length / size }, (_, i) => hasher('record', records.subarray(i * size, (i + 1) * size)))
-  return merkleRoot(leaves, (left, right) => hasher('merkle-node', left, right))
+  const leaves = Array.from({ length: records.length / size }, (_, i) => hash('record', records.subarray(i * size, (i + 1) * size)))
+  return merkleRoot(leaves, (left, right) => hash('merkle-node', left, right))
 }
 
 export const datasetRoot = (chunkRoots: readonly Uint8Array[]): Uint8Array => merkleRoot(chunkRoots)
@@ -131,14 +130,13 @@ export function heldDataset (ref: DataRef, features: Uint8Array, labels: Uint8Ar
 /** A data set that a user brings: the first `trainRecords` records train. Computes the root. */
 export function newDataset (
   records: { readonly features: Uint8Array, readonly labels: Uint8Array, readonly trainRecords: number, readonly classes: number },
-  display: Display = {},
-  hasher: Hasher = hash
+  display: Display = {}
 ): Dataset {
   const { features, labels, trainRecords, classes } = records
   const sizes = { trainRecords, testRecords: labels.length - trainRecords, features: features.length / labels.length }
   const roots = Array.from({ length: chunkCount(sizes) }, (_, chunk) => {
     const first = chunk * recordsPerChunk(sizes)
-    return chunkRoot(sizes, joinRecords(sizes.features, features, labels, first, chunkRecords(sizes, chunk)), hasher)
+    return chunkRoot(sizes, joinRecords(sizes.features, features, labels, first, chunkRecords(sizes, chunk)))
   })
   return heldDataset({ source: DATA_REGISTERED, root: datasetRoot(roots), ...sizes, classes }, features, labels, roots, display)
 }

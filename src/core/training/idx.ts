@@ -8,7 +8,6 @@ import { MAX_DATASET_BYTES, MAX_FEATURES, MAX_RECORDS } from '../params.ts'
 import { newDataset, type Dataset, type PictureShape } from './dataset.ts'
 import type { FieldError, Outcome } from './fieldError.ts'
 import { splitRecords } from './split.ts'
-import type { Hasher } from './stateHash.ts'
 
 const TYPE_U8 = 0x08
 const MAX_DIMENSIONS = 4
@@ -85,7 +84,7 @@ function readPart (features: Uint8Array, labels: Uint8Array, names: readonly [st
  * Classes are 0..the largest label. Without test files a sixth of the records is held out, drawn
  * by a fixed permutation.
  */
-export function datasetFromIdx (files: IdxFiles, hasher?: Hasher): Outcome<Dataset> {
+export function datasetFromIdx (files: IdxFiles): Outcome<Dataset> {
   const errors: FieldError[] = []
   const train = readPart(files.trainFeatures, files.trainLabels, ['trainFeatures', 'trainLabels'], errors)
   let test: Part | undefined
@@ -107,7 +106,7 @@ export function datasetFromIdx (files: IdxFiles, hasher?: Hasher): Outcome<Datas
   if (test === undefined && total < 2) errors.push({ field: 'trainFeatures', message: 'has one record: nothing is left to hold out' })
   if (errors.length > 0) return { ok: false, errors }
   const records = test === undefined ? splitRecords(train.features, train.labels) : join(train, test)
-  return { ok: true, value: newDataset({ ...records, classes }, { shape: train.shape }, hasher) }
+  return { ok: true, value: newDataset({ ...records, classes }, { shape: train.shape }) }
 }
 
 const greatest = (labels: Uint8Array): number => labels.reduce((most, label) => Math.max(most, label), 0)

@@ -9,9 +9,6 @@ import { merkleRoot } from '../crypto/merkle.ts'
 import { MAX_EXPONENT, MAX_WEIGHT, type ModelState } from './modelState.ts'
 import { shapeOf } from './shape.ts'
 
-/** hash() of crypto/hash.ts, or another BLAKE3 engine with the same tag keys. */
-export type Hasher = (tag: string, ...parts: readonly Uint8Array[]) => Uint8Array
-
 /** In the order in which they are hashed and stored. */
 export function stateTensors (state: ModelState): Int32Array[] {
   return [...state.weights.flatMap((w, l) => [w, state.biases[l]]), state.activationExponents, state.errorExponents]
@@ -75,7 +72,7 @@ export function decodeState (model: Model, bytes: Uint8Array): Decoded<ModelStat
   return { ok: true, value: { weights, biases, activationExponents, errorExponents } }
 }
 
-export function stateHash (state: ModelState, hasher: Hasher = hash): Uint8Array {
-  const leaves = stateTensors(state).map((tensor, index) => hasher('tensor', u32le(index), tensorBytes(tensor)))
-  return merkleRoot(leaves, (left, right) => hasher('tensor-node', left, right))
+export function stateHash (state: ModelState): Uint8Array {
+  const leaves = stateTensors(state).map((tensor, index) => hash('tensor', u32le(index), tensorBytes(tensor)))
+  return merkleRoot(leaves, (left, right) => hash('tensor-node', left, right))
 }

@@ -4,7 +4,8 @@
  */
 import fc from 'fast-check'
 import { type GoldenInput, type GoldenSlice, goldenTask } from '../../../src/compute/golden.ts'
-import { createHasher } from '../../../src/compute/hasher.ts'
+import { useFastHash } from '../../../src/compute/hasher.ts'
+import { hash } from '../../../src/core/crypto/hash.ts'
 import type { Kernels } from '../../../src/compute/kernels.ts'
 import { referenceKernels } from '../../../src/compute/reference/referenceKernels.ts'
 import { runGolden } from '../../../src/compute/selfTest.ts'
@@ -33,17 +34,15 @@ export interface ReportOptions {
 export interface Time { readonly model: string, readonly backend: string, readonly stepMs: number, readonly bestStepMs: number, readonly gigaMacsPerSecond: number, readonly equal: boolean }
 
 async function bits (kernels: Kernels, task: SliceTask): Promise<string> {
-  const hasher = await createHasher()
   const state = await kernels.runSlice(task)
   const { distance, sum, probability } = await kernels.score({ spec: task.spec, state, inputs: task.inputs, labels: task.labels })
-  return `${toHex(stateHash(state, hasher))} ${toHex(hasher('tensor', new Uint8Array(distance.buffer), new Uint8Array(sum.buffer), new Uint8Array(probability.buffer)))}`
+  return `${toHex(stateHash(state))} ${toHex(hash('tensor', new Uint8Array(distance.buffer), new Uint8Array(sum.buffer), new Uint8Array(probability.buffer)))}`
 }
 
 async function goldens (kernels: Kernels): Promise<string[]> {
-  const hasher = await createHasher()
   const wrong: string[] = []
   for (const { stateHash, payloadDigest, correct, lossBits16, ...golden } of vectors.slices as unknown as readonly GoldenSlice[]) {
-    const got = await runGolden(kernels, hasher, golden)
+    const got = await runGolden(kernels, golden)
     if (got.stateHash !== stateHash || got.payloadDigest !== payloadDigest || got.correct !== correct || got.lossBits16 !== lossBits16) wrong.push(golden.name)
   }
   return wrong
@@ -103,7 +102,7 @@ export async function gpuReport ({ gpu, models, seed, budgetMs, say }: ReportOpt
   const paths: DotPath[] = dot4 ? ['packed', 'plain'] : ['plain']
   const equality: Record<string, object> = {}
   const times: Time[] = []
-  const hasher = await createHasher()
+  await useFastHash()
   const wasm = await createWasmKernels()
   for (const dot of paths) {
     const at = performance.now()
@@ -117,10 +116,10 @@ export async function gpuReport ({ gpu, models, seed, budgetMs, say }: ReportOpt
     for (const { name, model, batch } of BENCH_MODELS) {
       const taskOf = (steps: number): SliceTask => goldenTask({ name, layers: model, batch, steps, inputNoise: 16, lr20: 1049, seed: 7, state: 'initial', inputs: 'random' })
       const short = taskOf(3)
-      const want = toHex(stateHash(wasm.runSlice(short), hasher))
+      const want = toHex(stateHash(wasm.runSlice(short)))
       const all: ReadonlyArray<readonly [string, Kernels]> = [[`webgpu ${dot}`, kernels], ...(dot === paths[0] ? [['wasm', wasm] as const] : [])]
       for (const [backend, one] of all) {
-        const equal = toHex(stateHash(await one.runSlice(short), hasher)) === want
+        const equal = toHex(stateHash(await one.runSlice(short))) === want
         const { stepMs, bestStepMs } = await timed(one, taskOf, budgetMs)
         times.push({ model: name, backend, stepMs, bestStepMs, gigaMacsPerSecond: stepMacs(short.spec) / stepMs / 1e6, equal })
         say(`${name}, ${backend}: ${stepMs.toFixed(3)} ms a step (best ${bestStepMs.toFixed(3)}), ${equal ? 'equal' : 'NOT EQUAL'} to wasm`)

@@ -2,7 +2,8 @@
 import fc from 'fast-check'
 import { Engine, KERNELS, openEngine, type Registry } from '../../../src/compute/engine.ts'
 import { type GoldenInput, type GoldenSlice, goldenTask } from '../../../src/compute/golden.ts'
-import { createHasher } from '../../../src/compute/hasher.ts'
+import { useFastHash } from '../../../src/compute/hasher.ts'
+import { hash } from '../../../src/core/crypto/hash.ts'
 import type { SyncKernels } from '../../../src/compute/kernels.ts'
 import type { WorkerLike } from '../../../src/compute/messages.ts'
 import { createComputePool } from '../../../src/compute/pool.ts'
@@ -42,11 +43,11 @@ const kernelsOf = (dot: DotPath): Promise<WebgpuKernels> => {
 
 /** Everything of a slice and of its evaluation, in words that differ when a bit does. */
 async function bits (kernels: SyncKernels | WebgpuKernels, task: SliceTask): Promise<string> {
-  const hasher = await createHasher()
+  await useFastHash()
   const state = await kernels.runSlice(task)
   const { spec, inputs, labels } = task
   const { distance, sum, probability } = await kernels.score({ spec, state, inputs, labels })
-  return `${toHex(stateHash(state, hasher))} ${toHex(hasher('tensor', new Uint8Array(distance.buffer), new Uint8Array(sum.buffer), new Uint8Array(probability.buffer)))}`
+  return `${toHex(stateHash(state))} ${toHex(hash('tensor', new Uint8Array(distance.buffer), new Uint8Array(sum.buffer), new Uint8Array(probability.buffer)))}`
 }
 
 /** Random models with random tasks: how many, and the first that two backends do not agree on. */
@@ -93,7 +94,7 @@ const api = {
     const adapter = await navigator.gpu?.requestAdapter()
     return { found: adapter != null, software: adapter?.info.isFallbackAdapter, dot4: navigator.gpu?.wgslLanguageFeatures.has('packed_4x8_integer_dot_product') }
   },
-  golden: async (dot: DotPath, golden: GoldenInput): Promise<Results> => await runGolden(await kernelsOf(dot), await createHasher(), golden),
+  golden: async (dot: DotPath, golden: GoldenInput): Promise<Results> => await runGolden(await kernelsOf(dot), golden),
   random,
   /** The same slice on all three. */
   three: async (golden: GoldenInput) => {

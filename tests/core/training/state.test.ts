@@ -135,17 +135,6 @@ describe('state bytes and hash', () => {
     expect(stateHash(state({ activationExponents: one }))).not.toEqual(stateHash(state({ errorExponents: one })))
   })
 
-  it('asks another engine for exactly its tagged hashes', () => {
-    const state = stateFromSeed32(spec, 9)
-    const tags: string[] = []
-    const other = stateHash(state, (tag, ...parts) => {
-      tags.push(tag)
-      return hash(tag, ...parts)
-    })
-    expect(other).toEqual(stateHash(state))
-    expect(tags).toEqual([...Array<string>(8).fill('tensor'), ...Array<string>(7).fill('tensor-node')])
-  })
-
   it('hashes a model without hidden layers', () => {
     const linear = mlp([4, 3])
     const state = stateFromSeed32(linear, 2)
