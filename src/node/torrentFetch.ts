@@ -11,7 +11,7 @@ import type { PeerId } from '../ports/network.ts'
 import { ask, type Asking, candidates } from './askPeers.ts'
 import type { Library, Obtained } from './library.ts'
 import type { Blame, Log } from './parts.ts'
-import { type ShelfKind, type Shareable, torrentName, type TorrentShelf, TORRENTS_PROTOCOL, TORRENTS_RESPONSE_BYTES } from './torrentShelf.ts'
+import { OF_STATE, type ShelfKind, type Shareable, torrentName, type TorrentShelf, TORRENTS_PROTOCOL, TORRENTS_RESPONSE_BYTES } from './torrentShelf.ts'
 
 const OFFERS_TIMEOUT_MS = 4_000
 /** Peers asked at once, and torrents tried, for one thing. */
@@ -139,7 +139,7 @@ export class TorrentFetch implements TorrentService {
     const mine = shelf.of(infoHash) !== undefined || !library.has(hex)
     if (mine && shelf.of(infoHash) === undefined) await shelf.put({ ...entry, whole: 0 }, wish.keep)
     const endsAt = clock.now() + STALL_MS + bytes / SLOWEST_BYTES_PER_MS
-    const got = await library.obtain(hex, { name: torrentName(wish.kind, name), bytes, peers: c.peers, stallMs: STALL_MS, leftMs: () => wish.over() ? 0 : endsAt - clock.now() })
+    const got = await library.obtain(hex, { name: torrentName(wish.kind, name), bytes, peers: c.peers, stallMs: STALL_MS, leftMs: () => wish.over() ? 0 : endsAt - clock.now(), quiet: wish.kind === OF_STATE })
     // Of a page that goes it is gone on with by the next one.
     if (!this.#running) return undefined
     if (!got.ok) {

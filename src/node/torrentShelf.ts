@@ -2,7 +2,8 @@
  * Data sets and model states as torrents, by the hash that the chain knows them by. What is made here is
  * the same file, with the same name and pieces, whoever makes it; so all that hold it are seeders of one
  * torrent, and a peer that is asked for a hash answers with an infohash. What is not of use any more
- * leaves the library again. Getting one: torrentFetch.ts.
+ * leaves the library again. A state is the newest for half a minute, and every node makes one: so they are
+ * said to others with all the rest, once a minute, and not each by itself. Getting one: torrentFetch.ts.
  */
 import { ContainerType, ListCompositeType, type ValueOf } from '@chainsafe/ssz'
 import type { LibraryNote } from '../bridge/api.ts'
@@ -170,7 +171,7 @@ export class TorrentShelf {
     if (parts === undefined || this.#stopped) return
     const name = torrentName(s.kind, s.name)
     const file = new File([...parts] as BlobPart[], name)
-    const shared = await library.share([file], s.note, { evictable: true })
+    const shared = await library.share([file], s.note, { evictable: true, quiet: s.kind === OF_STATE })
     if (!shared.ok) {
       log.warn('torrents', `${name} is not shared: ${shared.errors.map(e => e.message).join('; ')}`)
       return

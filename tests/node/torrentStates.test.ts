@@ -11,6 +11,7 @@ import { decodePayload, encodePayload, mergePayloads, payloadDigest, payloadSize
 import { mlp } from '../../src/core/training/shape.ts'
 import { lr20At } from '../../src/core/training/schedule.ts'
 import { stateBytes, stateHash, stateSize } from '../../src/core/training/stateHash.ts'
+import { ANNOUNCE_MS, LIBRARY_TOPIC } from '../../src/node/libraryTable.ts'
 import type { BlockRecord } from '../../src/node/parts.ts'
 import { OF_STATE } from '../../src/node/torrentShelf.ts'
 import { item, view } from './libraryRig.ts'
@@ -86,6 +87,8 @@ describe('a snapshot', () => {
     expect(await found(w, me, 8, name)).toBe(toHex(name))
     expect([a.asked.state, b.asked.state]).toEqual([0, 0])
     expect(holdsTorrent(me, OF_STATE, name)).toBe(true)
+    // What it is is said by those who made it, with all the rest.
+    await w.until('its note has come', () => item(me, toHex(kept.infoHash))?.note !== undefined, ANNOUNCE_MS)
     expect(item(me, toHex(kept.infoHash))).toMatchObject({ state: 'complete', note: { kind: 'snapshot', job: toHex(w.job), round: 8 } })
     await w.until('it is signed for', () => view(a).receiptsIn + view(b).receiptsIn === stateSize(spec))
     await a.stop()
@@ -135,6 +138,10 @@ describe('a snapshot', () => {
       chain: { head: () => ({ ...w.head, height: 1, ledger: { ...w.head.ledger, jobs } }), at: () => undefined },
       payloads: { fetch: async digest => payloads.get(toHex(digest)) }
     })
+    let messages = 0
+    const ear = w.hub.join('ear')
+    w.hub.connect('ear', 'me')
+    await ear.subscribe(LIBRARY_TOPIC, async () => { messages++; return 'accept' })
     for (const seal of seals) {
       expect((await m.states.sealState(spec, { seal, signatures: [] })).kind).toBe('done')
       if (seal.round % 8 === 0) await w.until('it is shared', () => holdsTorrent(m, OF_STATE, seal.stateHash))
@@ -145,6 +152,8 @@ describe('a snapshot', () => {
     jobs = []
     await m.states.flush()
     expect(view(m).items.length).toBe(0)
+    // Four states, a minute at most: nothing of it was worth a message of its own.
+    expect(messages).toBeLessThanOrEqual(1)
   })
 })
 
