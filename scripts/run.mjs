@@ -22,7 +22,8 @@ await runMain(async () => {
   if (entry === undefined) throw new Failure('usage: node scripts/run.mjs [--page] <file.ts> [arguments]')
   await ensureDeps()
   await ensureWasm()
-  if (page) await buildPage()
+  // Help needs no page.
+  if (page && !args.includes('--help')) await buildPage()
   // The caller's directory stays, so that a relative path among the arguments means what it says.
   return runNode([`--max-old-space-size=${HEAP_MIB}`, '--import', new URL('../node_modules/tsx/dist/loader.mjs', import.meta.url).href, resolve(ROOT, entry), ...args], { cwd: process.env.INIT_CWD ?? process.cwd() })
 })

@@ -36,8 +36,12 @@ export interface SeedVerdict {
   /** Pieces by lot that the seeder was shown by those who have all of the first file, and claims that were not shown to be true. */
   readonly hostingPassed: number
   readonly hostingUnproven: number
-  /** Largest renderer process, MB; null where the platform does not tell. */
+  /**
+   * Of the largest renderer, MB: its memory footprint, as the browser's task manager counts it (private
+   * memory), and what is resident, the binary that all tabs share with it. Null where the platform does not tell.
+   */
   readonly tabMBMax: number | null
+  readonly residentMBMax: number | null
   readonly ok: boolean
   readonly failures: readonly string[]
 }
@@ -175,17 +179,20 @@ async function wait (tabs: readonly SwarmTab[], infoHash: string, what: string, 
 
 const whole = (items: Array<LibraryItem | undefined>): boolean => items.every(i => i?.state === 'complete')
 
-/** Largest resident size of a renderer; Linux tells. */
-async function rendererMB (browser: Browser): Promise<number | null> {
+interface RendererMB { readonly footprint: number | null, readonly resident: number | null }
+
+/** Largest of all renderers; Linux tells. Footprint: RssAnon and VmSwap, as Chromium's memory_instrumentation has it. */
+async function rendererMB (browser: Browser): Promise<RendererMB> {
   const session = await browser.newBrowserCDPSession()
   const { processInfo } = await session.send('SystemInfo.getProcessInfo')
   await session.detach()
   const sizes = await Promise.all(processInfo.filter(p => p.type === 'renderer').map(async p => {
     const text = await readFile(`/proc/${p.id}/status`, 'utf8').catch(() => '')
-    return Number(/VmRSS:\s+(\d+) kB/.exec(text)?.[1] ?? 0) / 1024
+    const mb = (field: string): number => Number(new RegExp(`${field}:\\s+(\\d+) kB`).exec(text)?.[1] ?? 0) * 1024 / MB
+    return { footprint: mb('RssAnon') + mb('VmSwap'), resident: mb('VmRSS') }
   }))
-  const max = Math.max(0, ...sizes)
-  return max === 0 ? null : Math.round(max)
+  const max = (of: 'footprint' | 'resident'): number | null => Math.round(Math.max(0, ...sizes.map(s => s[of]))) || null
+  return { footprint: max('footprint'), resident: max('resident') }
 }
 
 interface Ledger { readonly equal: boolean, readonly bytes: number, readonly detail: string }
@@ -230,7 +237,7 @@ export async function runSeedDemo (o: SeedOptions, browser: Browser): Promise<Se
   await Promise.all(leechers.map(async t => { await t.fetch(infoHash) }))
   await wait(leechers, infoHash, 'all leechers have the file', patience, whole)
   const seconds = (Date.now() - started) / 1000
-  const tabMBMax = await rendererMB(browser)
+  const memory = await rendererMB(browser)
   const ledger = await until('receipts for the last bytes', 30_000, async () => { const l = await compareReceipts([seeder, ...leechers], infoHash); return l.equal ? l : undefined }).catch(async () => await compareReceipts([seeder, ...leechers], infoHash))
   const items = await Promise.all(leechers.map(async t => (await t.item(infoHash))!))
   const seederName = await seeder.self()
@@ -296,6 +303,6 @@ export async function runSeedDemo (o: SeedOptions, browser: Browser): Promise<Se
   return {
     leechers: o.leechers, bytes: o.bytes, seconds, aggregateMBps: o.bytes * o.leechers / MB / seconds, shareAmongLeechers,
     receiptsEqualBytes: ledger.equal, receiptBytes: ledger.bytes, sha256Equal, seederLeftAt, secondSeederFinished, hadBeforeReload, hadAfterReload,
-    badPieces: refused, corruptorBanned: banned !== undefined, hostingPassed: hosting?.passed ?? 0, hostingUnproven: hosting?.unproven ?? 0, tabMBMax, ok: failures.length === 0, failures
+    badPieces: refused, corruptorBanned: banned !== undefined, hostingPassed: hosting?.passed ?? 0, hostingUnproven: hosting?.unproven ?? 0, tabMBMax: memory.footprint, residentMBMax: memory.resident, ok: failures.length === 0, failures
   }
 }

@@ -17,8 +17,10 @@ import { SnapshotJoin } from '../../src/node/snapshotJoin.ts'
 import { Sync } from '../../src/node/sync.ts'
 import { createMemoryHub } from '../../src/net/memory.ts'
 import { MemorySwarmHub } from '../../src/net/swarm/memory.ts'
+import { MemoryDisk as PieceMemory, type PieceDisk } from '../../src/net/swarm/pieceDisk.ts'
 import type { Network } from '../../src/ports/network.ts'
 import type { Storage, StorageOp } from '../../src/ports/storage.ts'
+import { SwarmError } from '../../src/ports/swarm.ts'
 import { MemoryDisk, MemoryStorage } from '../../src/storage/memory.ts'
 import { ChainKit, keyPair, type Mined } from '../core/chainKit.ts'
 import { kitTime, ManualClock, rig, type Rig } from './chainRig.ts'
@@ -56,7 +58,7 @@ function world (): World {
 const open = (): void => { w = world() }
 afterEach(async () => { for (const stop of w.stops.splice(0)) await stop() })
 
-async function node (id: string, o: { readonly disk?: MemoryDisk, readonly storage?: Storage, readonly held?: readonly Mined[], readonly snapshots?: boolean } = {}): Promise<SnapNode> {
+async function node (id: string, o: { readonly disk?: MemoryDisk, readonly storage?: Storage, readonly held?: readonly Mined[], readonly snapshots?: boolean, readonly pieces?: PieceDisk } = {}): Promise<SnapNode> {
   const network = w.hub.join(id)
   const { clock } = w
   const disk = o.disk ?? new MemoryDisk()
@@ -65,7 +67,7 @@ async function node (id: string, o: { readonly disk?: MemoryDisk, readonly stora
   const blame = r.blame as Refusals
   const { params } = kit
   await r.chain.loadFromStorage()
-  const swarm = w.swarms.join(id)
+  const swarm = w.swarms.join(id, { disk: o.pieces })
   const library = new Library({
     chain: kit.genesis.hash, key: keyOf(id), epochBlocks: params.epochBlocks, network, swarm, storage, signatures: r.signatures, clock, random, blame, log: r.log,
     self: () => id, height: () => r.chain.head().height, block: height => r.chain.metaAt(height), synced: () => true, trackers: []
@@ -89,6 +91,10 @@ async function node (id: string, o: { readonly disk?: MemoryDisk, readonly stora
     await library.stop()
   })
   return { ...r, network, library, torrents, sync, blame, disk }
+}
+
+class FullPieces extends PieceMemory implements PieceDisk {
+  override async write (): Promise<void> { throw new SwarmError('full', 'no room') }
 }
 
 async function until (what: string, holds: () => boolean, ms = 120_000): Promise<void> {
@@ -425,6 +431,35 @@ describe('a tab that joins a long chain', () => {
       }
       expect(atNew).toBeGreaterThan(0)
     }, 120_000)
+  })
+
+  describe('on a full disk', () => {
+    it('that has no room for the ledger\'s pieces applies the blocks instead, and says why', async () => {
+      open()
+      await seeder('a')
+      const fresh = await node('fresh', { pieces: new FullPieces(1 << 20) })
+      await until('fresh is in sync', synced(fresh))
+      expect(fresh.chain.joined()).toBeUndefined()
+      expect(logged(fresh, 'not to be had (room)')).toBe(true)
+      expect(reasons(fresh)).toEqual([])
+    }, 60_000)
+
+    it('that takes no more blocks is in sync in memory, says so, and comes back sound', async () => {
+      open()
+      const a = await seeder('a')
+      const disk = new MemoryDisk()
+      const fresh = await node('fresh', { disk, held: blocks().slice(0, 3) })
+      await fresh.store.idle()
+      disk.quota = disk.used
+      await until('fresh is in sync', synced(fresh))
+      expect(toHex(fresh.chain.head().hash)).toBe(toHex(a.chain.head().hash))
+      expect(fresh.store.state).toMatchObject({ kind: 'full' })
+      const again = rig({ kit, clock: w.clock, storage: new MemoryStorage(disk) })
+      await again.chain.loadFromStorage()
+      expect(head(again)).toBe(3)
+      expect(toHex(again.chain.head().hash)).toBe(toHex(blocks()[2].meta.hash))
+      expect(again.chain.joined()).toBeUndefined()
+    }, 60_000)
   })
 
   it('goes back to where it was if a block above the ledger proves wrong', async () => {

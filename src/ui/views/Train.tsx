@@ -200,9 +200,10 @@ function Paid (): JSX.Element {
 function Committee (): JSX.Element {
   const app = useApp()
   const c = (): typeof app.view.committee => app.view.committee
+  const behind = (): boolean => { const { phase } = app.view.phase; return phase === 'joining' || phase === 'syncing' || phase === 'behind' }
   return (
     <p class="quiet" data-testid="committee">
-      <Show when={c().ready} fallback={`Rounds are sealed once a committee exists: ${plural(c().needsBlocks, 'more block')} to go.`}>
+      <Show when={c().ready} fallback={behind() ? 'Who seals the rounds is known once this tab has caught up.' : `Rounds are sealed once a committee exists: ${plural(c().needsBlocks, 'more block')} to go.`}>
         {plural(c().size, 'recent miner')} seal{c().size === 1 ? 's' : ''} the rounds{c().member ? '; this tab is one of them.' : '.'}
       </Show>
     </p>

@@ -20,6 +20,7 @@ import { selfish } from './selfish.ts'
 import { selfPay } from './selfPay.ts'
 import { SHORTCUTS, shortcuts } from './shortcuts.ts'
 import { spam } from './spam.ts'
+import { credit } from './credit.ts'
 import { everyNth } from './squad.ts'
 import { sybil } from './sybil.ts'
 import { ENEMIES } from './table.ts'
@@ -143,6 +144,21 @@ describe('enemies in simulated worlds', () => {
     // The victim comes back in its own time: from a branch of its own, over fifteen links of which most are the eclipse's.
     const others = arena.honest.filter(t => t !== arena.world.tabs[4])
     expect(await arena.settle(SETTLING, others)).toBeLessThanOrEqual(SETTLING)
+  }, TIMEOUT)
+
+  test('a record that is spent: each node redoes about one forged block, the key is banned, nobody who passed it on is', async () => {
+    const squad = credit()
+    const arena = new Arena({ seed: 'credit', honest: 8, enemies: [[squad, 1]] })
+    await arena.run(200_000)
+    const [spender] = arena.of(squad)
+    expect(did(squad, 'blocks forged on credit')).toBeGreaterThan(15)
+    for (const t of arena.honest) expect(t.node!.refusals.isBannedMiner(spender.minerKey), `tab ${t.index}`).toBe(true)
+    const refused = arena.refusals('result-hash')
+    expect(refused).toBeGreaterThanOrEqual(arena.honest.length / 2)
+    expect(refused).toBeLessThanOrEqual(3 * arena.honest.length)
+    expect(arena.survivors(c => squad.forged.has(toHex(claimId(c))))).toEqual([])
+    expect(await arena.settle(SETTLING)).toBeLessThanOrEqual(SETTLING)
+    expect(arena.wronglyBanned()).toEqual([])
   }, TIMEOUT)
 
   test('a Sybil swarm: blocks for its work alone, and a seat for each of them', async () => {

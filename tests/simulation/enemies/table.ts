@@ -10,6 +10,7 @@ import { selfish } from './selfish.ts'
 import { selfPay } from './selfPay.ts'
 import { shortcuts } from './shortcuts.ts'
 import { spam } from './spam.ts'
+import { credit } from './credit.ts'
 import type { Squad } from './squad.ts'
 import { sybil } from './sybil.ts'
 import { timestamps } from './timestamps.ts'
@@ -72,6 +73,12 @@ export const ENEMIES = {
     stoppedBy: 'bounds per peer on bytes, messages, requests and replays; bans',
     seenBy: 'blocks and rounds go on, names are banned, no honest tab is',
     make: () => spam()
+  },
+  'credit': {
+    wants: 'every node busy with forged blocks that it passes on before it redoes them',
+    stoppedBy: 'one block a height and key is passed on so, of keys with a record only; the first that is redone bans the key',
+    seenBy: 'wrong results refused, about one a node; no honest tab is banned for having passed one on',
+    make: credit
   },
   'equivocation': {
     wants: 'the others split by two truths',
