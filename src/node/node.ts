@@ -177,7 +177,7 @@ export class Node {
       chain: first.hash, key: payee, epochBlocks: params.epochBlocks, network, swarm: d.swarm, storage, signatures, clock, random, blame, log, trackers: d.trackers ?? [],
       self: () => this.net.self, height: () => chain.head().height, block: height => chain.metaAt(height), synced: () => this.presence.phase().phase === 'ready'
     })
-    const torrents = this.#torrents = new TorrentFetch({ chainId: first.hash, shelf: new TorrentShelf({ chainId: first.hash, library, network, storage, log }), library, network, clock, random, blame, log })
+    const torrents = this.#torrents = new TorrentFetch({ chainId: first.hash, shelf: new TorrentShelf({ chainId: first.hash, library, network, storage, clock, log }), library, network, clock, random, blame, log })
     const synced = (): boolean => this.sync.progress() === undefined && !this.sync.unproved()
     const states = this.#states = new States({ storage, network, compute, payloads, chain, clock, random, blame, log, historyBlocks, torrents, synced })
     const data = this.data = new Datasets({ storage, network, chain, clock, random, blame, log, torrents, onHeld: () => { chain.retryUnavailable() } })

@@ -5,9 +5,9 @@
  * A seal names its contributions, and each contribution the state it started from: so the way back
  * from any sealed state to one that is held is written in the seals themselves.
  *
- * A snapshot of more than one chunk is shared as a torrent, the newest two of each job, and fetched as
- * one; of a state between two snapshots, or of one chunk, the chunks are asked for: one question and
- * one answer are cheaper than finding a torrent.
+ * A state of more than one chunk is fetched as a torrent. The newest two snapshots of each job are shared
+ * as such, and one more that a peer has asked for; where there is none, and for a state of one chunk, the
+ * chunks are asked for: one question and one answer are cheaper than finding a torrent.
  */
 import type { JobSpec } from '../core/codec/jobSpec.ts'
 import { decode, equalBytes, toHex, ZERO32 } from '../core/codec/ssz.ts'
@@ -30,7 +30,7 @@ import { Lru } from './lru.ts'
 import type { Blame, BlockRecord, ChainService, Hex, Log, PayloadService, StatesService } from './parts.ts'
 import { SNAPSHOT_ROUNDS, Snapshots } from './snapshots.ts'
 import type { Read, TorrentService } from './torrentFetch.ts'
-import { OF_STATE } from './torrentShelf.ts'
+import { OF_ASKED, OF_STATE, type Shareable } from './torrentShelf.ts'
 
 export const STATE_PROTOCOL = '/cw/1/state'
 export const STATES_PROTOCOL = '/cw/1/states'
@@ -113,6 +113,7 @@ export class States implements StatesService {
 
   async start (): Promise<void> {
     await this.#snapshots.start()
+    this.#d.torrents.onAsked(name => this.#asked(name))
     this.#undo.push(await this.#d.network.handle(STATE_PROTOCOL,
       { maxRequestBytes: STATE_REQUEST_BYTES, maxResponseBytes: CHUNK_BYTES, perPeerPerSecond: REQUESTS_PER_SECOND },
       async (_, body) => await this.#serveChunk(body)))
@@ -134,7 +135,7 @@ export class States implements StatesService {
     if (head.height > 0) {
       const jobs = new Set(head.ledger.jobs.map(j => toHex(j.id)))
       await this.#snapshots.keepJobs(jobs)
-      await this.#d.torrents.keepGroups(OF_STATE, jobs)
+      for (const kind of [OF_STATE, OF_ASKED] as const) await this.#d.torrents.keepGroups(kind, jobs)
     }
     for (const [job, { round, stateHash }] of [...this.#newest]) {
       const state = this.#memory.get(stateHash)
@@ -183,17 +184,35 @@ export class States implements StatesService {
     this.#share(seal, stateHash)
   }
 
-  #share ({ job, round, stateHash: name }: Seal, stateHash: Hex): void {
+  #share (seal: Seal, stateHash: Hex): void {
+    if (this.#isShared(seal.job)) this.#d.torrents.share({ ...this.#shareable(seal, async () => await this.#snapshots.bytes(stateHash)), kind: OF_STATE, order: seal.round, keep: TORRENTS_PER_JOB })
+  }
+
+  /** Another that a peer wants, if it is here. */
+  #asked (name: Uint8Array): Shareable | undefined {
+    this.#indexChain()
+    const stateHash = toHex(name)
+    const seal = this.#seals.get(stateHash)
+    const state = this.#memory.get(stateHash)
+    if (seal === undefined || (state === undefined && !this.#snapshots.has(stateHash)) || !this.#isShared(seal.job)) return undefined
+    const file = async (): Promise<Uint8Array | undefined> => state === undefined ? await this.#snapshots.bytes(stateHash) : stateBytes(state)
+    return { ...this.#shareable(seal, file), kind: OF_ASKED, order: Math.floor(this.#d.clock.now() / 1000), keep: 1 }
+  }
+
+  #isShared (job: Uint8Array): boolean {
     const spec = this.#specOf(job)
-    if (spec === undefined || stateSize(spec) <= CHUNK_BYTES || !this.#d.synced()) return
-    this.#d.torrents.share({
-      kind: OF_STATE, group: job, order: round, name, keep: TORRENTS_PER_JOB,
+    return spec !== undefined && stateSize(spec) > CHUNK_BYTES && this.#d.synced()
+  }
+
+  #shareable ({ job, round, stateHash }: Seal, bytes: () => Promise<Uint8Array | undefined>): Pick<Shareable, 'group' | 'name' | 'file' | 'note'> {
+    return {
+      group: job, name: stateHash,
       file: async () => {
-        const bytes = await this.#snapshots.bytes(stateHash)
-        return bytes === undefined ? undefined : [bytes]
+        const whole = await bytes()
+        return whole === undefined ? undefined : [whole]
       },
       note: { name: `State of job ${short(job)} after round ${round}`, kind: 'snapshot', licence: '', about: 'weights and biases as integers, as the chain names them', parents: [], job: toHex(job), round }
-    })
+    }
   }
 
   #nextState (spec: JobSpec, seal: Seal, name: Hex, via?: PeerId): Promise<NextState> {

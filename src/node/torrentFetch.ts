@@ -11,7 +11,7 @@ import type { PeerId } from '../ports/network.ts'
 import { ask, type Asking, candidates } from './askPeers.ts'
 import type { Library, Obtained } from './library.ts'
 import type { Blame, Log } from './parts.ts'
-import { OF_STATE, type ShelfKind, type Shareable, torrentName, type TorrentShelf, TORRENTS_PROTOCOL, TORRENTS_RESPONSE_BYTES } from './torrentShelf.ts'
+import { OF_DATA, type ShelfKind, type Shareable, torrentName, type TorrentShelf, TORRENTS_PROTOCOL, TORRENTS_RESPONSE_BYTES } from './torrentShelf.ts'
 
 const OFFERS_TIMEOUT_MS = 4_000
 /** Peers asked at once, and torrents tried, for one thing. */
@@ -54,6 +54,7 @@ export interface TorrentService {
   /** Settles once the library is there. */
   readonly started: Promise<void>
   share (s: Shareable): void
+  onAsked (make: (name: Uint8Array) => Shareable | undefined): void
   keepGroups (kind: ShelfKind, groups: ReadonlySet<string>): Promise<void>
   /** Undefined: nobody offers it, or it did not come, or nothing right did. */
   fetch<T> (wish: Wish<T>): Promise<Got<T> | undefined>
@@ -100,6 +101,7 @@ export class TorrentFetch implements TorrentService {
   }
 
   share (s: Shareable): void { this.#d.shelf.share(s) }
+  onAsked (make: (name: Uint8Array) => Shareable | undefined): void { this.#d.shelf.onAsked(make) }
   async keepGroups (kind: ShelfKind, groups: ReadonlySet<string>): Promise<void> { if (this.#running) await this.#d.shelf.keepGroups(kind, groups) }
 
   async fetch<T> (wish: Wish<T>): Promise<Got<T> | undefined> {
@@ -139,7 +141,7 @@ export class TorrentFetch implements TorrentService {
     const mine = shelf.of(infoHash) !== undefined || !library.has(hex)
     if (mine && shelf.of(infoHash) === undefined) await shelf.put({ ...entry, whole: 0 }, wish.keep)
     const endsAt = clock.now() + STALL_MS + bytes / SLOWEST_BYTES_PER_MS
-    const got = await library.obtain(hex, { name: torrentName(wish.kind, name), bytes, peers: c.peers, stallMs: STALL_MS, leftMs: () => wish.over() ? 0 : endsAt - clock.now(), quiet: wish.kind === OF_STATE })
+    const got = await library.obtain(hex, { name: torrentName(wish.kind, name), bytes, peers: c.peers, stallMs: STALL_MS, leftMs: () => wish.over() ? 0 : endsAt - clock.now(), quiet: wish.kind !== OF_DATA })
     // Of a page that goes it is gone on with by the next one.
     if (!this.#running) return undefined
     if (!got.ok) {

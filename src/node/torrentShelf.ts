@@ -9,9 +9,12 @@ import { ContainerType, ListCompositeType, type ValueOf } from '@chainsafe/ssz'
 import type { LibraryNote } from '../bridge/api.ts'
 import { Bytes20, Bytes32, decode, equalBytes, fromHex, toHex, U32, U8 } from '../core/codec/ssz.ts'
 import { MAX_TORRENT_NAMES, type TorrentOffer, TorrentsRequest, TorrentsResponse } from '../core/codec/wire.ts'
+import type { Clock } from '../ports/clock.ts'
 import { type Network, RequestError } from '../ports/network.ts'
 import { type Storage, StorageError } from '../ports/storage.ts'
+import { within } from './askPeers.ts'
 import type { Library } from './library.ts'
+import { Lru } from './lru.ts'
 import type { Hex, Log } from './parts.ts'
 
 export const TORRENTS_PROTOCOL = '/cw/1/torrents'
@@ -27,7 +30,13 @@ const SHELF_KEY = 'torrents/kept'
 /** Kinds of what is on the shelf. */
 export const OF_DATA = 0
 export const OF_STATE = 1
-export type ShelfKind = typeof OF_DATA | typeof OF_STATE
+/** A state that is none of the newest snapshots, and somebody wants it: who joins begins some rounds back. */
+export const OF_ASKED = 2
+export type ShelfKind = typeof OF_DATA | typeof OF_STATE | typeof OF_ASKED
+/** One of each group, and no other for so long: strangers must not make a tab work, nor take it away from who fetches it. */
+export const ASKED_STAYS_MS = 30_000
+/** Whoever asks waits no longer: less than he allows for an answer. */
+const ASKED_WITHIN_MS = 2_500
 
 const Kept = new ContainerType({
   kind: U8,
@@ -68,6 +77,7 @@ export interface TorrentShelfDeps {
   readonly library: Pick<Library, 'share' | 'remove' | 'holds'>
   readonly network: Pick<Network, 'handle'>
   readonly storage: Pick<Storage, 'get' | 'commit'>
+  readonly clock: Pick<Clock, 'now' | 'after'>
   readonly log: Log
 }
 
@@ -77,6 +87,9 @@ export class TorrentShelf {
   /** By kind and group: of one group only what was asked last. */
   readonly #queue = new Map<string, Shareable>()
   #making = false
+  #onAsked: ((name: Uint8Array) => Shareable | undefined) | undefined
+  /** When one was made of a group because somebody asked. */
+  readonly #askedAt = new Lru<number>(MAX_KEPT)
   #started = false
   #stopped = false
   #off: (() => void) | undefined
@@ -90,7 +103,7 @@ export class TorrentShelf {
     if (kept?.ok === true) this.#kept = kept.value
     this.#off = await this.#d.network.handle(TORRENTS_PROTOCOL,
       { maxRequestBytes: TORRENTS_REQUEST_BYTES, maxResponseBytes: TORRENTS_RESPONSE_BYTES, perPeerPerSecond: REQUESTS_PER_SECOND },
-      async (_, body) => this.#serve(body))
+      async (_, body) => await this.#serve(body))
     this.#started = true
     this.#makeSoon()
   }
@@ -105,6 +118,9 @@ export class TorrentShelf {
     this.#queue.set(`${s.kind}/${toHex(s.group)}`, s)
     this.#makeSoon()
   }
+
+  /** Who can make what is asked for and does not stand here. */
+  onAsked (make: (name: Uint8Array) => Shareable | undefined): void { this.#onAsked = make }
 
   /** All of these that are here whole. */
   whole (kind: ShelfKind, names: readonly Uint8Array[]): Kept[] {
@@ -139,12 +155,22 @@ export class TorrentShelf {
 
   #isWhole (k: Kept): boolean { return k.whole === 1 && this.#d.library.holds(toHex(k.infoHash)) }
 
-  #serve (body: Uint8Array): Uint8Array {
+  async #serve (body: Uint8Array): Promise<Uint8Array> {
     const request = decode(TorrentsRequest, body, TORRENTS_REQUEST_BYTES)
     if (!request.ok || !equalBytes(request.value.chain, this.#d.chainId)) throw new RequestError('refused', 'of another network')
     const { names } = request.value
+    // What is wanted most stands first.
+    if (names.length > 0 && !this.#kept.some(k => equalBytes(k.name, names[0]))) await this.#makeAsked(names[0])
     const offers: TorrentOffer[] = this.#kept.filter(k => names.some(n => equalBytes(n, k.name)) && this.#isWhole(k)).map(({ name, infoHash, bytes }) => ({ name, infoHash, bytes }))
     return offers.length === 0 ? new Uint8Array(0) : TorrentsResponse.serialize({ offers: offers.slice(0, MAX_TORRENT_NAMES) })
+  }
+
+  async #makeAsked (name: Uint8Array): Promise<void> {
+    const { clock } = this.#d
+    const s = this.#onAsked?.(name)
+    if (s === undefined || clock.now() - (this.#askedAt.get(toHex(s.group)) ?? -Infinity) < ASKED_STAYS_MS) return
+    this.#askedAt.set(toHex(s.group), clock.now())
+    await within(clock, ASKED_WITHIN_MS, this.#make(s))
   }
 
   #makeSoon (): void {
@@ -171,7 +197,7 @@ export class TorrentShelf {
     if (parts === undefined || this.#stopped) return
     const name = torrentName(s.kind, s.name)
     const file = new File([...parts] as BlobPart[], name)
-    const shared = await library.share([file], s.note, { evictable: true, quiet: s.kind === OF_STATE })
+    const shared = await library.share([file], s.note, { evictable: true, quiet: s.kind !== OF_DATA })
     if (!shared.ok) {
       log.warn('torrents', `${name} is not shared: ${shared.errors.map(e => e.message).join('; ')}`)
       return

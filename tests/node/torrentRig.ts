@@ -59,7 +59,6 @@ export class TorrentWorld extends LibraryWorld {
     const random = new SeededRandom(name.length)
     const log = new RingLog(this.clock)
     log.setLevel('debug')
-    const { clock } = this
     const blame = { refuse: (r: Parameters<Array<Member['refused'][number]>['push']>[0]) => { tab.refused.push(r) } }
     const asked = { data: 0, state: 0 }
     const counted: Pick<Network, 'handle' | 'request' | 'status'> = {
@@ -71,7 +70,8 @@ export class TorrentWorld extends LibraryWorld {
         return await handler(peer, body)
       })
     }
-    const shelf = new TorrentShelf({ chainId: CHAIN, library: tab.library, network: tab.network, storage, log })
+    const { clock } = this
+    const shelf = new TorrentShelf({ chainId: CHAIN, library: tab.library, network: tab.network, storage, clock, log })
     const torrents = new TorrentFetch({ chainId: CHAIN, shelf, library: tab.library, network: tab.network, clock, random, blame, log })
     const data = new Datasets({ storage, network: counted, chain: { head: () => this.#head, on: () => () => {} }, clock, random, blame, log, torrents })
     const states = new States({

@@ -13,7 +13,7 @@ import { lr20At } from '../../src/core/training/schedule.ts'
 import { stateBytes, stateHash, stateSize } from '../../src/core/training/stateHash.ts'
 import { ANNOUNCE_MS, LIBRARY_TOPIC } from '../../src/node/libraryTable.ts'
 import type { BlockRecord } from '../../src/node/parts.ts'
-import { OF_STATE } from '../../src/node/torrentShelf.ts'
+import { ASKED_STAYS_MS, OF_ASKED, OF_STATE } from '../../src/node/torrentShelf.ts'
 import { item, view } from './libraryRig.ts'
 import { holdsTorrent, type Member, type MemberOptions, TorrentWorld } from './torrentRig.ts'
 import { workSpec } from './workRig.ts'
@@ -158,9 +158,9 @@ describe('a snapshot', () => {
 })
 
 describe('a state between two snapshots', () => {
-  const me = async (w: TorrentWorld, p: ReturnType<typeof path>, over: MemberOptions = {}): Promise<Member> => {
+  const me = async (w: TorrentWorld, p: ReturnType<typeof path>, { name = 'me', ...over }: MemberOptions & { readonly name?: string } = {}): Promise<Member> => {
     const record = { body: { seals: p.seals.slice(1).map(seal => ({ seal, signatures: [] })) } } as unknown as BlockRecord
-    return await w.member('me', {
+    return await w.member(name, {
       chain: { head: () => ({ ...w.head, height: 1 }), at: h => h === 1 ? record : undefined },
       payloads: { fetch: async digest => p.payloads.get(toHex(digest)) }, ...over
     })
@@ -178,17 +178,32 @@ describe('a state between two snapshots', () => {
     expect(m.shelf.whole(OF_STATE, [stateHash(first)])[0]).toMatchObject({ order: 8, whole: 1 })
   })
 
-  test('is asked for itself where they weigh more', async () => {
+  const holder = async (w: TorrentWorld, p: ReturnType<typeof path>): Promise<Member> => {
+    const m = await w.member('holder', { payloads: { fetch: async digest => p.payloads.get(toHex(digest)) } })
+    for (const seal of p.seals) await m.states.sealState(spec, { seal, signatures: [] })
+    return m
+  }
+
+  test('is made into a torrent by who holds it where they weigh more, one of a job in half a minute', async () => {
     const w = world()
     await owner(w)
-    const p = path(w, 6)
-    const last = stateHash(p.states[6])
-    const m = await me(w, p)
-    const holder = await w.member('holder', { payloads: { fetch: async digest => p.payloads.get(toHex(digest)) } })
-    for (const seal of p.seals) await holder.states.sealState(spec, { seal, signatures: [] })
+    const p = path(w, 7)
+    const m = await me(w, p, { payloads: { fetch: async () => undefined } })
+    const h = await holder(w, p)
+    const [last, next] = [stateHash(p.states[6]), stateHash(p.states[7])]
     expect(await found(w, m, 14, last)).toBe(toHex(last))
-    expect(holder.asked.state).toBe(3)
-    expect(m.refused).toEqual([])
+    expect(h.asked.state).toBe(0)
+    // Another is read chunk by chunk, until the first one has been here for a while.
+    expect(await found(w, m, 15, next)).toBe(toHex(next))
+    expect(h.asked.state).toBe(3)
+    expect(holdsTorrent(h, OF_ASKED, last)).toBe(true)
+    await w.clock.advance(ASKED_STAYS_MS)
+    const late = await me(w, p, { name: 'late', payloads: { fetch: async () => undefined } })
+    await m.stop()
+    expect(await found(w, late, 15, next)).toBe(toHex(next))
+    expect(h.asked.state).toBe(3)
+    expect([last, next].map(name => holdsTorrent(h, OF_ASKED, name))).toEqual([false, true])
+    expect([m.refused, late.refused]).toEqual([[], []])
   })
 
   test('of one chunk is asked for, and never a torrent', async () => {

@@ -138,7 +138,7 @@ class SharedSignatures extends TestSignatures {
 export const minerKey = (pair: KeyPair): MinerKey => ({ publicKey: pair.key, sign: message => sign(pair.seed, message) })
 
 /** A node without a library: everything goes over the streams. */
-export const noTorrents: TorrentService = { started: Promise.resolve(), share: () => {}, keepGroups: async () => {}, fetch: async () => undefined }
+export const noTorrents: TorrentService = { started: Promise.resolve(), share: () => {}, onAsked: () => {}, keepGroups: async () => {}, fetch: async () => undefined }
 
 export interface NodeOptions {
   readonly disk?: MemoryDisk

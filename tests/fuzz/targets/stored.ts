@@ -179,7 +179,7 @@ const shelf: Target = {
     const disk = new OneValue()
     disk.value = input
     const torrents = new TorrentShelf({
-      chainId: new Uint8Array(32), storage: disk, log: new Said(), network: { handle: async () => () => {} },
+      chainId: new Uint8Array(32), storage: disk, clock: { now: () => 0, after: () => () => {} }, log: new Said(), network: { handle: async () => () => {} },
       library: { holds: () => true, share: async () => { throw new Error('nothing is to be shared') }, remove: async () => {} }
     })
     await torrents.start()
