@@ -47,6 +47,8 @@ export interface MemoryHub {
   /** Nothing passes between nodes of different groups until `heal`. */
   partition (groups: ReadonlyArray<readonly PeerId[]>): void
   heal (): void
+  /** Do bytes pass between the two now? */
+  open (a: PeerId, b: PeerId): boolean
 }
 
 export function createMemoryHub (options: MemoryHubOptions): MemoryHub {
@@ -128,7 +130,6 @@ class Hub implements MemoryHub {
     this.#changed()
   }
 
-  /** Do bytes pass between the two now? */
   open (a: PeerId, b: PeerId): boolean { return this.nodes.get(a)?.isLinked(b) === true && this.passes(a, b) }
 
   /** Do they, if the two are linked? */

@@ -1,7 +1,9 @@
 /**
- * The data that jobs train on. The built-in digits every node draws for itself; registered sets are
- * fetched chunk by chunk from whoever has them, each chunk proved against the root before it is
- * kept, and served on once whole. A set is `held` when all of it is here and its root is right.
+ * The data that jobs train on. The built-in digits every node draws for itself. A registered set is
+ * fetched as the torrent that most peers say it is (training/datasetFile.ts), and every chunk of it
+ * checked against the root before it is used. Where nobody has the torrent, where it does not come, and
+ * for a set of one chunk, the chunks are asked for one by one, each proved against the root. Once whole
+ * it is served on both ways. A set is `held` when all of it is here and its root is right.
  *
  * Anyone may post a job that names another's root with a wrong size. So a fetch is one of a whole
  * reference, and as long as no chunk has been proved, an answer that does not fit is nobody's lie.
@@ -15,12 +17,15 @@ import { HASH_BYTES, MAX_ACTIVE_JOBS } from '../core/params.ts'
 import {
   BUILTIN_REF, builtinDataset, chunkCount, chunkRecords, chunkRoot, type Dataset, datasetRoot, type Display, heldDataset, packChunk, readRecords, recordCount, recordsPerChunk, unpackChunk
 } from '../core/training/dataset.ts'
+import { MAX_DATA_FILE_BYTES, dataFileMax, decodeDataFile, encodeDataFile, fileSizes } from '../core/training/datasetFile.ts'
 import type { Clock, Random } from '../ports/clock.ts'
 import type { Network, PeerId } from '../ports/network.ts'
 import type { Storage } from '../ports/storage.ts'
 import { ask, candidates, sleep, type Asking } from './askPeers.ts'
 import { DatasetStore } from './datasetStore.ts'
 import type { Blame, ChainService, DataService, Hex, Log } from './parts.ts'
+import type { Read, TorrentService } from './torrentFetch.ts'
+import { OF_DATA } from './torrentShelf.ts'
 
 export const DATA_PROTOCOL = '/cw/1/data'
 const REQUEST_BYTES = HASH_BYTES + 8
@@ -52,11 +57,13 @@ interface Fetch {
   have: number
   /** A chunk from a peer has been proved: the reference is right about its root. */
   proved: boolean
+  /** The file that its root names is here and does not fit it: no torrent will. */
+  misfit: boolean
   stopped: boolean
 }
 
 function newFetch (ref: DataRef): Fetch {
-  return { ref, roots: [], missing: new Set(Array.from({ length: chunkCount(ref) }, (_, i) => i)), have: 0, proved: false, stopped: false }
+  return { ref, roots: [], missing: new Set(Array.from({ length: chunkCount(ref) }, (_, i) => i)), have: 0, proved: false, misfit: false, stopped: false }
 }
 
 const maxLabels = new WeakMap<Dataset, number>()
@@ -87,6 +94,7 @@ export interface DatasetsDeps {
   readonly random: Random
   readonly blame: Pick<Blame, 'refuse'>
   readonly log: Log
+  readonly torrents: TorrentService
   /** Called when a set becomes held. */
   readonly onHeld?: (root: Hex) => void
 }
@@ -116,6 +124,8 @@ export class Datasets implements DataService {
       async (_, body) => this.#serve(body)))
     this.#undo.push(this.#d.chain.on('head', () => { this.#follow() }))
     this.#follow()
+    // What is on the shelf may be of jobs that have ended since.
+    this.#d.torrents.started.then(async () => { await this.#evict() }).catch((e: unknown) => { this.#d.log.error('data', e instanceof Error ? e.message : String(e)) })
   }
 
   async stop (): Promise<void> {
@@ -156,6 +166,29 @@ export class Datasets implements DataService {
     await this.#evict()
   }
 
+  /** As a torrent, if it is held. */
+  publish (root: Uint8Array): void {
+    const data = this.#held.get(toHex(root))
+    if (data === undefined) return
+    const { features, classes } = data.ref
+    this.#d.torrents.share({
+      kind: OF_DATA, group: root, order: 0, name: root, keep: 1,
+      file: async () => await this.#fileOf(data),
+      note: { name: `Data set ${toHex(root).slice(0, 16)}`, kind: 'dataset', licence: '', about: `${data.records} records of ${features} features in ${classes} classes; the root is ${toHex(root)}`, parents: [] }
+    })
+  }
+
+  async #fileOf (data: Dataset): Promise<Uint8Array[] | undefined> {
+    const chunks: Uint8Array[] = []
+    for (let i = 0; i < chunkCount(data.ref); i++) {
+      // A chunk takes some milliseconds: others of this thread get their turn.
+      await sleep(this.#d.clock, 0)
+      if (this.#stopped || this.#held.get(toHex(data.ref.root)) !== data) return undefined
+      chunks.push(packChunk(data, i))
+    }
+    return encodeDataFile({ root: data.ref.root, records: data.records, features: data.ref.features, chunks })
+  }
+
   /** Wants what open jobs need. */
   #follow (): void {
     const { jobs } = this.#d.chain.head().ledger
@@ -174,17 +207,21 @@ export class Datasets implements DataService {
     this.#held.delete(name)
     this.#held.set(name, data)
     for (const fetch of this.#fetchesOf(data.ref.root)) fetch.stopped = true
+    // One chunk is a question and an answer; who posts a job on so little shares it all the same.
+    if (chunkCount(data.ref) > 1) this.publish(data.ref.root)
     this.#d.onHeld?.(name)
   }
 
   /** Oldest first, never one that an open job trains on. */
   async #evict (): Promise<void> {
+    if (this.#stopped) return
     const open = this.#openRoots()
     const extra = [...this.#held.keys()].filter(name => !open.has(name))
     for (const name of extra.slice(0, Math.max(0, extra.length - EXTRA_SETS))) {
       this.#held.delete(name)
       await this.#store.drop(name)
     }
+    await this.#d.torrents.keepGroups(OF_DATA, new Set([...open, ...this.#held.keys()]))
   }
 
   /** A set that is in storage whole. */
@@ -196,7 +233,10 @@ export class Datasets implements DataService {
 
   async #run (name: Hex, fetch: Fetch): Promise<void> {
     await this.#resume(name, fetch)
+    await this.#d.torrents.started
     while (!fetch.stopped && fetch.missing.size > 0) {
+      await this.#fromTorrent(name, fetch)
+      if (fetch.stopped || fetch.missing.size === 0) break
       const before = fetch.missing.size
       const peers = (await candidates(this.#d.network, this.#d.random)).slice()
       await Promise.all(Array.from({ length: PARALLEL_PEERS }, async () => {
@@ -208,6 +248,50 @@ export class Datasets implements DataService {
     if (this.#finish(name, fetch, {})) await this.#evict()
     // What is stored may be good for the other reference.
     else if (this.#fetchesOf(fetch.ref.root).length === 1) await this.#store.drop(name)
+  }
+
+  /** Whole, unless most of it is here or it is of one chunk. */
+  async #fromTorrent (name: Hex, fetch: Fetch): Promise<void> {
+    const { ref } = fetch
+    if (fetch.misfit || chunkCount(ref) === 1 || 2 * fetch.missing.size <= chunkCount(ref)) return
+    const most = dataFileMax(ref)
+    await this.#d.torrents.fetch({
+      kind: OF_DATA, names: [ref.root], group: ref.root, order: () => 0, keep: 1, bytesMax: MAX_DATA_FILE_BYTES,
+      // More may be the fault of the reference.
+      fits: bytes => bytes <= most,
+      read: async bytes => await this.#read(name, fetch, bytes),
+      over: () => fetch.stopped
+    })
+  }
+
+  /** Checks all of it before anything is used: a file that has its root is right, whatever this reference says. */
+  async #read (name: Hex, fetch: Fetch, bytes: Uint8Array): Promise<Read<true>> {
+    const lie = (reason: string, detail: string): Read<true> => ({ ok: false, lie: true, reason, detail })
+    const file = decodeDataFile(bytes)
+    if (!file.ok) return lie('data-malformed', file.error.detail)
+    if (!equalBytes(file.value.root, fetch.ref.root)) return lie('data-root', 'it is the file of another set')
+    const sizes = fileSizes(file.value)
+    const roots: Uint8Array[] = []
+    for (const [i, packed] of file.value.chunks.entries()) {
+      await sleep(this.#d.clock, 0)
+      const records = unpackChunk(sizes, i, packed)
+      if (records === undefined) return lie('data-malformed', `chunk ${i} is not packed as it has to be`)
+      roots.push(chunkRoot(sizes, records))
+    }
+    if (!equalBytes(datasetRoot(roots), fetch.ref.root)) return lie('data-root', 'its records do not have the root')
+    const misfit = (detail: string): Read<true> => {
+      fetch.misfit = true
+      return { ok: false, lie: false, reason: 'data-reference', detail }
+    }
+    if (file.value.features !== fetch.ref.features || file.value.records !== recordCount(fetch.ref)) return misfit(`${file.value.records} records of ${file.value.features} features`)
+    for (const [i, packed] of file.value.chunks.entries()) {
+      if (!fetch.missing.has(i)) continue
+      await sleep(this.#d.clock, 0)
+      if (!this.#take(fetch, i, unpackChunk(sizes, i, packed)!, roots[i])) return misfit('a record is of a class that the reference does not have')
+      // A copy, or the whole file would stay with it.
+      this.#store.putChunk(name, i, packed.slice())
+    }
+    return { ok: true, value: true }
   }
 
   /** Chunks that an earlier run of the page left in storage; proved when they came, and again as a whole. */

@@ -27,7 +27,7 @@ const MAX_FILE_BYTES = 4 * MAX_DATASET_BYTES
 export interface JobDeskDeps {
   readonly params: ChainParams
   readonly chain: Pick<ChainService, 'head'>
-  readonly data: Pick<DataService, 'add' | 'held'>
+  readonly data: Pick<DataService, 'add' | 'held' | 'publish'>
   readonly wallet: Pick<WalletDesk, 'postJob'>
   readonly owner: Uint8Array
   /** Undoes .gz, giving at most `maxBytes`; rejects on what is no gzip or larger. */
@@ -114,6 +114,7 @@ export class JobDesk {
       deadline: this.#d.chain.head().height + draft.deadlineBlocks
     }, draft.fee)
     if (!posted.ok) return posted
+    if (staged !== undefined) this.#d.data.publish(staged.ref.root)
     return { ok: true, value: { id: toHex(jobId(specHash(spec.value), this.#d.owner, posted.value.nonce)) } }
   }
 

@@ -71,6 +71,8 @@ export interface Entry {
   expect?: number
   /** Peers known to hold it before they have said so to all. */
   hints?: readonly PeerId[]
+  /** Others need not hear at once that it is here: those who want it ask. */
+  quiet?: boolean
 }
 
 export type Obtained =
@@ -179,7 +181,8 @@ export class Library {
     }
   }
 
-  async share (files: readonly File[], said: Omit<LibraryNote, 'publisher'> & { readonly name: string }): Promise<Outcome<{ readonly infoHash: string }>> {
+  /** `evictable`: of the node's own making, and no reason to refuse what the user wants. `quiet`: said with the rest, not at once. */
+  async share (files: readonly File[], said: Omit<LibraryNote, 'publisher'> & { readonly name: string }, o: { readonly evictable?: boolean, readonly quiet?: boolean } = {}): Promise<Outcome<{ readonly infoHash: string }>> {
     if (this.#entries.size >= MAX_ITEMS) return refuse('files', FULL)
     const bytes = files.reduce((n, f) => n + f.size, 0)
     if (bytes === 0) return refuse('files', 'there is nothing in them')
@@ -194,7 +197,7 @@ export class Library {
       if (!m.ok) return refuse('files', `${m.reason}: ${m.detail}`)
       const note = writeNote(this.#d.chain, this.#d.key, m.value.infoHash, m.value.bytes, said)
       if (!note.ok) return refuse(note.field, note.message)
-      return await this.#add(m.value.infoHash, { torrent, metainfo: m.value, note: note.value, own: true, name: said.name }, room.release)
+      return await this.#add(m.value.infoHash, { torrent, metainfo: m.value, note: note.value, written: true, own: o.evictable !== true, quiet: o.quiet, name: said.name }, room.release)
     } catch (e) {
       return refuse('files', this.#words(e))
     } finally {
@@ -236,6 +239,8 @@ export class Library {
     return { ok: true, value: { infoHash } }
   }
 
+  has (infoHash: InfoHash): boolean { return this.#entries.has(infoHash) }
+
   /** Whether all of it is here and served. */
   holds (infoHash: InfoHash): boolean {
     const e = this.#entries.get(infoHash)
@@ -243,13 +248,13 @@ export class Library {
   }
 
   /** The bytes of a set of one file that others need not have announced yet: for the node itself. Dropped again where they do not come. */
-  async obtain (infoHash: InfoHash, o: { readonly name: string, readonly bytes: number, readonly peers: readonly PeerId[], readonly stallMs: number, readonly leftMs: () => number }): Promise<Obtained> {
+  async obtain (infoHash: InfoHash, o: { readonly name: string, readonly bytes: number, readonly peers: readonly PeerId[], readonly stallMs: number, readonly leftMs: () => number, readonly quiet?: boolean }): Promise<Obtained> {
     const isNew = !this.#entries.has(infoHash)
     const given = async (reason: 'size' | 'withheld' | 'room', detail: string): Promise<Obtained> => {
       if (isNew) await this.remove(infoHash)
       return { ok: false, reason, detail }
     }
-    const added = await this.#add(infoHash, { name: o.name, expect: o.bytes, hints: o.peers })
+    const added = await this.#add(infoHash, { name: o.name, expect: o.bytes, hints: o.peers, quiet: o.quiet })
     if (!added.ok) return { ok: false, reason: 'room', detail: added.errors.map(e => e.message).join('; ') }
     let had = -1
     let grewAt = this.#d.clock.now()
@@ -280,10 +285,13 @@ export class Library {
   }
 
   async remove (infoHash: string): Promise<void> {
-    if (!this.#entries.delete(infoHash)) return
+    const e = this.#entries.get(infoHash)
+    if (e === undefined) return
+    this.#entries.delete(infoHash)
     await this.#d.swarm.remove(infoHash).catch((e: unknown) => { this.#d.log.warn('library', `${infoHash} could not be deleted: ${this.#words(e)}`) })
     await this.#store.deleteItem(infoHash)
-    await this.#table.left(fromHex(infoHash, 20)!)
+    // One that was come and gone in silence is forgotten by others in time.
+    if (e.quiet !== true) await this.#table.left(fromHex(infoHash, 20)!)
     this.#changed()
   }
 
@@ -315,12 +323,13 @@ export class Library {
     return { ok: true, value: next }
   }
 
-  async #add (infoHash: InfoHash, what: { readonly torrent?: Uint8Array, readonly metainfo?: Metainfo, readonly note?: SignedNote, readonly own?: boolean, readonly name: string, readonly expect?: number, readonly hints?: readonly PeerId[] }, release: () => void = () => {}): Promise<Outcome<{ readonly infoHash: string }>> {
+  async #add (infoHash: InfoHash, what: { readonly torrent?: Uint8Array, readonly metainfo?: Metainfo, readonly note?: SignedNote, readonly written?: boolean, readonly own?: boolean, readonly quiet?: boolean, readonly name: string, readonly expect?: number, readonly hints?: readonly PeerId[] }, release: () => void = () => {}): Promise<Outcome<{ readonly infoHash: string }>> {
     const known = this.#entries.get(infoHash)
     if (known !== undefined) {
       release()
-      if (what.own === true) {
-        await this.#put(infoHash, known, { own: 1, note: what.note === undefined ? known.record.note : [what.note] })
+      known.hints = what.hints ?? known.hints
+      if (what.written === true) {
+        await this.#put(infoHash, known, { own: what.own === true ? 1 : known.record.own, note: what.note === undefined ? known.record.note : [what.note] })
         // All of it has just been written: it is verified, not fetched.
         if (known.live?.state !== 'complete') await this.#leave(infoHash, known)
       }
@@ -331,9 +340,9 @@ export class Library {
     const note = what.note ?? this.#table.note(infoHash)
     const e: Entry = {
       record: { torrent: what.torrent ?? new Uint8Array(0), note: note === undefined ? [] : [note], name: (utf8Bytes(what.name) ?? new Uint8Array(0)).slice(0, 256), paused: 0, own: what.own === true ? 1 : 0, addedAt: now, usedAt: now },
-      metainfo: what.metainfo, live: undefined, problem: undefined, storedBytes: what.own === true ? what.metainfo!.bytes : 0, expect: what.expect, hints: what.hints
+      metainfo: what.metainfo, live: undefined, problem: undefined, storedBytes: what.written === true ? what.metainfo!.bytes : 0, expect: what.expect, hints: what.hints, quiet: what.quiet
     }
-    if (what.metainfo !== undefined && what.own !== true) {
+    if (what.metainfo !== undefined && what.written !== true) {
       const room = await this.#makeRoom(what.metainfo.bytes, infoHash)
       if ('words' in room) return refuse('budget', room.words)
       return await this.#enter(infoHash, e, room.release)
@@ -372,7 +381,7 @@ export class Library {
     } catch (error) { e.problem = this.#words(error) }
     this.#connect(infoHash)
     this.#watch()
-    this.#table.announceSoon()
+    if (e.quiet !== true) this.#table.announceSoon()
     this.#changed()
   }
 
@@ -460,7 +469,7 @@ export class Library {
       case 'unlink': this.#receipts.onUnlink(e.link); break
       case 'message': await this.#receipts.onMessage(e.link, e.bytes); break
       case 'offence': await this.#onOffence(e); break
-      case 'complete': this.#table.announceSoon(); break
+      case 'complete': if (this.#entries.get(e.infoHash)?.quiet !== true) this.#table.announceSoon(); break
       case 'sharing': this.#sharing = e.done / e.of; break
       default: e satisfies never
     }

@@ -46,6 +46,8 @@ import { SnapshotJoin } from './snapshotJoin.ts'
 import { States } from './states.ts'
 import { type CommitteeView, Supervisor } from './supervisor.ts'
 import { Sync } from './sync.ts'
+import { TorrentFetch } from './torrentFetch.ts'
+import { TorrentShelf } from './torrentShelf.ts'
 import { Trainer } from './trainer.ts'
 import { Verifier } from './verify.ts'
 import { SeedingDesk } from './seedingDesk.ts'
@@ -126,6 +128,7 @@ export class Node {
   readonly #d: NodeDeps
   readonly #payloads: Payloads
   readonly #states: States
+  readonly #torrents: TorrentFetch
   readonly #verifier: Verifier
   readonly #contributions: Contributions
   readonly #topics: WorkTopics
@@ -173,8 +176,14 @@ export class Node {
     const chain = this.chain = new Chain({ params, genesis: first, clock, store, blame, log, rules })
     const historyBlocks = params.historyBlocks
     const payloads = this.#payloads = new Payloads({ storage, network, clock, random, blame, log, height: () => chain.head().height, historyBlocks, once })
-    const states = this.#states = new States({ storage, network, compute, payloads, chain, clock, random, blame, log, historyBlocks, once })
-    const data = this.data = new Datasets({ storage, network, chain, clock, random, blame, log, onHeld: () => { chain.retryUnavailable() } })
+    const library = this.library = new Library({
+      chain: first.hash, key: payee, epochBlocks: params.epochBlocks, network, swarm: d.swarm, storage, signatures, clock, random, blame, log, trackers: d.trackers ?? [],
+      self: () => this.net.self, height: () => chain.head().height, block: height => chain.metaAt(height), synced: () => this.presence.phase().phase === 'ready'
+    })
+    const torrents = this.#torrents = new TorrentFetch({ chainId: first.hash, shelf: new TorrentShelf({ chainId: first.hash, library, network, storage, clock, log }), library, network, clock, random, blame, log })
+    const synced = (): boolean => this.sync.progress() === undefined && !this.sync.unproved()
+    const states = this.#states = new States({ storage, network, compute, payloads, chain, clock, random, blame, log, historyBlocks, torrents, synced, once })
+    const data = this.data = new Datasets({ storage, network, chain, clock, random, blame, log, torrents, onHeld: () => { chain.retryUnavailable() } })
     const replays = this.replays = new Replays({ compute, states, data, log, once })
     this.#verifier = new Verifier({ params, clock, signatures, replay: replays, states, rules })
     const rounds = this.rounds = new Rounds({ params, chain, states, signatures, blame, clock, log })
@@ -190,11 +199,7 @@ export class Node {
     })
     this.curve = new Curve({ rounds, states, data, compute, storage, clock, log })
     const backfill = this.#backfill = new Backfill({ chain, replay: replays, log })
-    const library = this.library = new Library({
-      chain: first.hash, key: payee, epochBlocks: params.epochBlocks, network, swarm: d.swarm, storage, signatures, clock, random, blame, log, trackers: d.trackers ?? [],
-      self: () => this.net.self, height: () => chain.head().height, block: height => chain.metaAt(height), synced: () => this.presence.phase().phase === 'ready'
-    })
-    const ledgers = this.ledgers = new LedgerTorrents({ params, chainId: first.hash, chain, library, network, storage, log, synced: () => this.sync.progress() === undefined && !this.sync.unproved() })
+    const ledgers = this.ledgers = new LedgerTorrents({ params, chainId: first.hash, chain, library, network, storage, log, synced })
     const snapshots = new SnapshotJoin({ params, chainId: first.hash, empty: first.ledger, network, library, signatures, random, clock, blame, log })
     const sync = this.sync = new Sync({ params, clock, random, network, chain, store, blame, log, backfill, snapshots: d.joinBySnapshot === false ? undefined : snapshots, onJoined: (offer) => { ledgers.keep(offer).catch((e: unknown) => { log.error('snapshot', e instanceof Error ? e.message : String(e)) }) }, redoAhead: async (claim) => await replays.isRight(claim, findJob(chain.head().ledger, claim.template.job)?.spec), historyFrom: () => Math.max(0, chain.head().height - historyBlocks) })
     this.presence = new Presence({ clock, chain, sync, network: () => this.net, dataMissing: () => this.#dataMissing(), pruned: () => backfill.pruned, params })
@@ -249,6 +254,7 @@ export class Node {
     // Before the chain is followed: a far chain is joined by a set of files.
     await this.library.start()
     await this.ledgers.start()
+    await this.#torrents.start()
     await this.sync.start()
     this.#supervisor.start()
     await this.curve.start()
@@ -293,6 +299,7 @@ export class Node {
     await this.#topics.stop()
     this.seeding.stop()
     this.ledgers.stop()
+    this.#torrents.stop()
     await this.library.stop()
     for (const off of this.#offs.splice(0)) await off()
     await this.curve.stop()

@@ -99,6 +99,8 @@ export interface DataService {
   want(spec: JobSpec): void
   /** Takes a data set the user brought. */
   add(data: Dataset): Promise<void>
+  /** Shares one that is held as a torrent, however small. */
+  publish(root: Uint8Array): void
 }
 
 /** Redoes one slice. */

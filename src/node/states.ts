@@ -4,6 +4,10 @@
  *
  * A seal names its contributions, and each contribution the state it started from: so the way back
  * from any sealed state to one that is held is written in the seals themselves.
+ *
+ * A state of more than one chunk is fetched as a torrent. The newest two snapshots of each job are shared
+ * as such, and one more that a peer has asked for; where there is none, and for a state of one chunk, the
+ * chunks are asked for: one question and one answer are cheaper than finding a torrent.
  */
 import type { JobSpec } from '../core/codec/jobSpec.ts'
 import { decode, equalBytes, toHex, ZERO32 } from '../core/codec/ssz.ts'
@@ -11,7 +15,7 @@ import { type Claim, type Seal, type SignedSeal, StateListRequest, StateListResp
 import type { BlockMeta } from '../core/consensus/chain.ts'
 import { claimId, sealHash } from '../core/crypto/ids.ts'
 import { findJob } from '../core/ledger/state.ts'
-import { CHUNK_BYTES, HASH_BYTES } from '../core/params.ts'
+import { CHUNK_BYTES, HASH_BYTES, MAX_OPS, MAX_PARAMETERS } from '../core/params.ts'
 import { initialState } from '../core/training/init.ts'
 import type { ModelState } from '../core/training/modelState.ts'
 import { decodePayload, mergePayloads, type Payload, payloadSize } from '../core/training/payload.ts'
@@ -26,6 +30,8 @@ import { Lru } from './lru.ts'
 import { eachTime, type Once } from './once.ts'
 import type { Blame, BlockRecord, ChainService, Hex, Log, PayloadService, StatesService } from './parts.ts'
 import { SNAPSHOT_ROUNDS, Snapshots } from './snapshots.ts'
+import type { Read, TorrentService } from './torrentFetch.ts'
+import { OF_ASKED, OF_STATE, type Shareable } from './torrentShelf.ts'
 
 export const STATE_PROTOCOL = '/cw/1/state'
 export const STATES_PROTOCOL = '/cw/1/states'
@@ -35,6 +41,8 @@ const STATE_LIST_BYTES = 4 + 64 * 4
 const MEMORY_BYTES = 32 * 1024 * 1024
 /** Seals remembered beside those in the kept blocks: pending ones and those of forks. */
 const SEALS_KEPT = 1024
+/** Of the largest model there can be, whatever job it is of: an offer of more is no mistake. */
+const MAX_STATE_BYTES = 4 * (MAX_PARAMETERS + 2 * MAX_OPS)
 /** Rounds recomputed in a row; a longer way needs a snapshot from a peer. */
 const ROUNDS_RECOMPUTED = 160
 const REQUEST_TIMEOUT_MS = 5_000
@@ -42,6 +50,8 @@ const PEERS_ASKED = 5
 const FLUSH_MS = 15_000
 /** Encoded states kept for peers that read them chunk by chunk. */
 const ENCODED_KEPT = 3
+/** Of a job, shared as torrents: who fetches the older one is not cut off by the newer. */
+const TORRENTS_PER_JOB = 2
 /** One state of the largest model is 31 chunks. */
 const REQUESTS_PER_SECOND = 32
 
@@ -64,6 +74,9 @@ export interface StatesDeps {
   readonly blame: Pick<Blame, 'refuse'>
   readonly log: Log
   readonly historyBlocks: number
+  readonly torrents: TorrentService
+  /** Nothing is shared of a chain that is only being taken over. */
+  readonly synced: () => boolean
   readonly once?: Once
 }
 
@@ -94,6 +107,7 @@ export class States implements StatesService {
   readonly #newest = new Map<Hex, { readonly round: number, readonly stateHash: Hex }>()
   #indexedHead: BlockMeta | undefined
   #undo: Array<() => void> = []
+  #stopped = false
 
   constructor (d: StatesDeps) {
     this.#d = d
@@ -103,6 +117,7 @@ export class States implements StatesService {
 
   async start (): Promise<void> {
     await this.#snapshots.start()
+    this.#d.torrents.onAsked(name => this.#asked(name))
     this.#undo.push(await this.#d.network.handle(STATE_PROTOCOL,
       { maxRequestBytes: STATE_REQUEST_BYTES, maxResponseBytes: CHUNK_BYTES, perPeerPerSecond: REQUESTS_PER_SECOND },
       async (_, body) => await this.#serveChunk(body)))
@@ -113,6 +128,7 @@ export class States implements StatesService {
   }
 
   async stop (): Promise<void> {
+    this.#stopped = true
     for (const undo of this.#undo.splice(0)) undo()
     await this.flush()
   }
@@ -120,7 +136,11 @@ export class States implements StatesService {
   /** Writes the newest state of every job: at intervals, and when the page may be about to go. */
   async flush (): Promise<void> {
     const head = this.#d.chain.head()
-    if (head.height > 0) await this.#snapshots.keepJobs(new Set(head.ledger.jobs.map(j => toHex(j.id))))
+    if (head.height > 0) {
+      const jobs = new Set(head.ledger.jobs.map(j => toHex(j.id)))
+      await this.#snapshots.keepJobs(jobs)
+      for (const kind of [OF_STATE, OF_ASKED] as const) await this.#d.torrents.keepGroups(kind, jobs)
+    }
     for (const [job, { round, stateHash }] of [...this.#newest]) {
       const state = this.#memory.get(stateHash)
       if (state !== undefined && round > 0) await this.#snapshots.save({ job, round, stateHash }, state)
@@ -163,7 +183,40 @@ export class States implements StatesService {
     this.#seals.set(stateHash, seal)
     if (state === undefined) return
     if (seal.round >= (this.#newest.get(job)?.round ?? 0)) this.#newest.set(job, { round: seal.round, stateHash })
-    if (seal.round > 0 && seal.round % SNAPSHOT_ROUNDS === 0) await this.#snapshots.save({ job, round: seal.round, stateHash }, state)
+    if (seal.round === 0 || seal.round % SNAPSHOT_ROUNDS !== 0) return
+    await this.#snapshots.save({ job, round: seal.round, stateHash }, state)
+    this.#share(seal, stateHash)
+  }
+
+  #share (seal: Seal, stateHash: Hex): void {
+    if (this.#isShared(seal.job)) this.#d.torrents.share({ ...this.#shareable(seal, async () => await this.#snapshots.bytes(stateHash)), kind: OF_STATE, order: seal.round, keep: TORRENTS_PER_JOB })
+  }
+
+  /** Another that a peer wants, if it is here. */
+  #asked (name: Uint8Array): Shareable | undefined {
+    this.#indexChain()
+    const stateHash = toHex(name)
+    const seal = this.#seals.get(stateHash)
+    const state = this.#memory.get(stateHash)
+    if (seal === undefined || (state === undefined && !this.#snapshots.has(stateHash)) || !this.#isShared(seal.job)) return undefined
+    const file = async (): Promise<Uint8Array | undefined> => state === undefined ? await this.#snapshots.bytes(stateHash) : stateBytes(state)
+    return { ...this.#shareable(seal, file), kind: OF_ASKED, order: Math.floor(this.#d.clock.now() / 1000), keep: 1 }
+  }
+
+  #isShared (job: Uint8Array): boolean {
+    const spec = this.#specOf(job)
+    return spec !== undefined && stateSize(spec) > CHUNK_BYTES && this.#d.synced()
+  }
+
+  #shareable ({ job, round, stateHash }: Seal, bytes: () => Promise<Uint8Array | undefined>): Pick<Shareable, 'group' | 'name' | 'file' | 'note'> {
+    return {
+      group: job, name: stateHash,
+      file: async () => {
+        const whole = await bytes()
+        return whole === undefined ? undefined : [whole]
+      },
+      note: { name: `State of job ${short(job)} after round ${round}`, kind: 'snapshot', licence: '', about: 'weights and biases as integers, as the chain names them', parents: [], job: toHex(job), round }
+    }
   }
 
   #nextState (spec: JobSpec, seal: Seal, name: Hex, via?: PeerId): Promise<NextState> {
@@ -220,6 +273,7 @@ export class States implements StatesService {
     if (round === 0) return await this.#accept(this.#initial(spec), stateHash)
     const path = this.#pathTo(job, round, stateHash)
     return await this.#recompute(spec, path, false) ??
+      await this.#fromTorrent(spec, job, round, path, stateHash) ??
       await this.#fetchState(spec, job, stateHash) ??
       await this.#recompute(spec, path, true) ??
       await this.#recomputeFromPeer(spec, job, path)
@@ -302,11 +356,42 @@ export class States implements StatesService {
       const rounds = new Set(list.value.rounds)
       const i = path.findIndex(seal => rounds.has(seal.round))
       if (i < 1) continue
-      const base = await this.#fetchState(spec, job, path[i].stateHash, peer)
+      const base = await this.#fromTorrent(spec, job, path[i].round, path.slice(i), path[i].stateHash) ?? await this.#fetchState(spec, job, path[i].stateHash, peer)
       const state = base === undefined ? undefined : await this.#forward(spec, base, path.slice(0, i).reverse(), true)
       if (state !== undefined) return state
     }
     return undefined
+  }
+
+  /**
+   * The state itself, or the nearest before it on the path from which the payloads weigh no more than a
+   * state does. What is right of that kind is the state with this hash, so a wrong one is somebody's lie.
+   */
+  async #fromTorrent (spec: JobSpec, job: Uint8Array, round: number, path: readonly Seal[], stateHash: Uint8Array): Promise<ModelState | undefined> {
+    const size = stateSize(spec)
+    if (size <= CHUNK_BYTES) return undefined
+    const names = [stateHash]
+    const rounds = new Map([[toHex(stateHash), round]])
+    let payloads = 0
+    for (const { contributions } of path) {
+      const { round: r, stateHash: before } = contributions[0].template
+      payloads += contributions.length * payloadSize(spec)
+      if (payloads > size || r === 0) break
+      names.push(before)
+      rounds.set(toHex(before), r)
+    }
+    const got = await this.#d.torrents.fetch({
+      kind: OF_STATE, names, group: job, order: name => rounds.get(toHex(name)) ?? 0, keep: TORRENTS_PER_JOB, bytesMax: MAX_STATE_BYTES,
+      fits: bytes => bytes === size,
+      read: async (bytes, name): Promise<Read<ModelState>> => {
+        const state = await this.#decoded(spec, bytes, name)
+        return state === undefined ? { ok: false, lie: true, reason: 'state-hash', detail: `state ${short(name)} of job ${short(job)} does not have its hash` } : { ok: true, value: state }
+      },
+      over: () => this.#stopped
+    })
+    if (got === undefined) return undefined
+    const behind = names.findIndex(name => equalBytes(name, got.name))
+    return behind === 0 ? got.value : await this.#forward(spec, got.value, path.slice(0, behind).reverse(), true)
   }
 
   /**

@@ -195,6 +195,46 @@ describe('a job of one\'s own data', () => {
   })
 })
 
+describe('a larger set', () => {
+  test('goes from tab to tab as the one torrent that all make of it, and is signed for', async () => {
+    const id = await a.page.evaluate(async job => {
+      const idx = (dimensions: readonly number[], fill: (body: Uint8Array<ArrayBuffer>) => void): Uint8Array => {
+        const bytes = new Uint8Array(4 + 4 * dimensions.length + dimensions.reduce((x, y) => x * y, 1))
+        bytes.set([0, 0, 8, dimensions.length])
+        dimensions.forEach((d, i) => { new DataView(bytes.buffer).setUint32(4 + 4 * i, d) })
+        fill(bytes.subarray(4 + 4 * dimensions.length))
+        return bytes
+      }
+      // Six chunks that cannot be packed.
+      const noise = (body: Uint8Array<ArrayBuffer>): void => { for (let at = 0; at < body.length; at += 65_536) crypto.getRandomValues(body.subarray(at, at + 65_536)) }
+      const node = window.commonweight!
+      const read = await node.previewData({
+        kind: 'idx', trainFeatures: { name: 'noise', bytes: idx([3000, 28, 28], noise) },
+        trainLabels: { name: 'labels', bytes: idx([3000], body => { body.forEach((_, i) => { body[i] = i % 3 }) }) }
+      })
+      if (!read.ok) throw new Error(JSON.stringify(read.errors))
+      const posted = await node.postJob({ json: JSON.stringify(job), data: read.value.root, escrow: 1_000_000n, pricePerContribution: 10_000n, burn: 100_000n, deadlineBlocks: 5000, fee: 10_000n })
+      if (!posted.ok) throw new Error(JSON.stringify(posted.errors))
+      return posted.value.id
+    }, { ...JOB, name: 'Noise', architecture: { input_size: 784, hidden_sizes: [16], output_size: 3 } })
+    for (const t of tabs) await t.until('the data of the job', 120_000, v => v.jobs.find(j => j.id === id)?.dataHeld === 1)
+    const set = async (tab: Tab): Promise<{ infoHash: string, signed: number } | undefined> => await tab.page.evaluate(async () => {
+      const item = (await window.commonweight!.library()).items.find(i => i.note?.kind === 'dataset' && i.state === 'complete' && i.bytes > 2_000_000)
+      return item === undefined ? undefined : { infoHash: item.infoHash, signed: item.peers.reduce((n, p) => n + p.receiptsIn, 0) }
+    })
+    const all = await until('it stands in every library', 60_000, async () => {
+      const found = await Promise.all(tabs.map(set))
+      return found.every(f => f !== undefined) && found.some(f => f.signed > 0) ? found : undefined
+    })
+    expect(new Set(all.map(f => f!.infoHash)).size).toBe(1)
+    for (const t of [b, c]) {
+      const logged = await t.page.evaluate(async () => (await window.commonweight!.logs(500)).map(l => l.text))
+      expect(logged.filter(text => /data-.* has come: \d+ bytes/.test(text)).length).toBe(1)
+    }
+    expect((await a.page.evaluate(async job => (await window.commonweight!.cancelJob(job)).ok, id))).toBe(true)
+  })
+})
+
 describe('one profile', () => {
   test('carries its wallet to another by a backup under a passphrase', async () => {
     const { wallet } = await a.view()

@@ -16,7 +16,7 @@ const never = (): never => { throw new Error('not used here') }
 const desk = (): JobDesk => new JobDesk({
   params: TEST,
   chain: { head: () => ({ height: 0, ledger: { jobs: [] } }) } as unknown as JobDeskDeps['chain'],
-  data: { add: never, held: never }, wallet: { postJob: never }, owner: new Uint8Array(32), gunzip: never
+  data: { add: never, held: never, publish: never }, wallet: { postJob: never }, owner: new Uint8Array(32), gunzip: never
 })
 
 const files = (dimensions: readonly number[]): Parameters<JobDesk['previewData']>[0] => ({

@@ -98,6 +98,27 @@ describe('within the budget', () => {
     expect(item(b, own)?.state).toBe('complete')
   })
 
+  test('what the node shares by itself makes room too, but what the user shares as well is his own', async () => {
+    const w = new LibraryWorld()
+    const a = await w.tab('a')
+    await a.library.set({ budget: 16 * MIB })
+    const made = async (bytes: number, seed: number): Promise<string> => {
+      const out = await a.library.share([file(bytes, seed)], SAID, { evictable: true })
+      if (!out.ok) throw new Error(JSON.stringify(out.errors))
+      await w.until('it is served', () => item(a, out.value.infoHash)?.state === 'complete')
+      return out.value.infoHash
+    }
+    const [first, second] = [await made(5 * MIB, 70), await made(4 * MIB, 71)]
+    // The second one is his as well from here on.
+    expect(await share(a, file(4 * MIB, 71))).toBe(second)
+    const own = await share(a, file(7.5 * MIB, 72))
+    expect([first, second, own].map(name => item(a, name) !== undefined)).toEqual([false, true, true])
+    // Nor is his taken from him by the node's sharing of the same.
+    expect(await made(4 * MIB, 71)).toBe(second)
+    expect(await a.library.share([file(5 * MIB, 73)], SAID)).toMatchObject({ ok: false, errors: [{ field: 'files' }] })
+    expect(item(a, second)).toBeDefined()
+  })
+
   test('two that are added at once do not get the same room', async () => {
     const w = new LibraryWorld()
     const a = await w.tab('a')

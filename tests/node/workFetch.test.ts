@@ -22,7 +22,7 @@ import { SNAPSHOTS_PER_JOB, Snapshots } from '../../src/node/snapshots.ts'
 import type { Network } from '../../src/ports/network.ts'
 import { MemoryDisk, MemoryStorage } from '../../src/storage/memory.ts'
 import { gatedStorage, ManualClock } from './chainRig.ts'
-import { SeededRandom, smallData, TestCompute, workParams, workSpec } from './workRig.ts'
+import { noTorrents, SeededRandom, smallData, TestCompute, workParams, workSpec } from './workRig.ts'
 import { mlp } from '../../src/core/training/shape.ts'
 
 // Whole nodes on one thread: seconds on an idle machine, more on a busy one.
@@ -142,7 +142,7 @@ describe('states', () => {
   const make = (p: ReturnType<typeof place>, disk = new MemoryDisk()): States => new States({
     storage: new MemoryStorage(disk), network: p.net, compute: new TestCompute(p.clock), clock: p.clock, random: p.random, blame: p.blame, log: p.log,
     payloads: { get: async () => undefined, fetch: async () => undefined },
-    chain: { head: () => head, at: () => undefined }, historyBlocks: 96
+    chain: { head: () => head, at: () => undefined }, historyBlocks: 96, torrents: noTorrents, synced: () => true
   })
 
   test('are read chunk by chunk; who lies is named, who stops is followed by another', async () => {
@@ -221,7 +221,7 @@ describe('data sets', () => {
   const head = genesis(workParams, spec)
 
   const make = (p: ReturnType<typeof place>, disk: MemoryDisk, network: Network = p.net): Datasets => new Datasets({
-    storage: new MemoryStorage(disk), network, chain: { head: () => head, on: () => () => {} }, clock: p.clock, random: p.random, blame: p.blame, log: p.log
+    storage: new MemoryStorage(disk), network, chain: { head: () => head, on: () => () => {} }, clock: p.clock, random: p.random, blame: p.blame, log: p.log, torrents: noTorrents
   })
 
   const until = async (p: ReturnType<typeof place>, test: () => boolean): Promise<void> => {
@@ -314,7 +314,7 @@ describe('data sets', () => {
     const [job] = head.ledger.jobs
     const squatter: JobSpec = { ...spec, data: { ...data.ref, ...wrong } }
     const squatted = { ...head, ledger: { ...head.ledger, jobs: [{ ...job, spec: squatter }, { ...job, id: hash('test-second'), spec }] } }
-    const mine = new Datasets({ storage: new MemoryStorage(new MemoryDisk()), network: p.net, chain: { head: () => squatted, on: () => () => {} }, clock: p.clock, random: p.random, blame: p.blame, log: p.log })
+    const mine = new Datasets({ storage: new MemoryStorage(new MemoryDisk()), network: p.net, chain: { head: () => squatted, on: () => () => {} }, clock: p.clock, random: p.random, blame: p.blame, log: p.log, torrents: noTorrents })
     await mine.start()
     await until(p, () => mine.held(data.ref.root) !== undefined)
     expect(dataFor(mine, spec)).toBeDefined()

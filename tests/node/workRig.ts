@@ -36,6 +36,7 @@ import { Sealing } from '../../src/node/sealing.ts'
 import { SliceCounter } from '../../src/node/sliceCounter.ts'
 import { States } from '../../src/node/states.ts'
 import { Supervisor } from '../../src/node/supervisor.ts'
+import type { TorrentService } from '../../src/node/torrentFetch.ts'
 import { Trainer } from '../../src/node/trainer.ts'
 import { Verifier } from '../../src/node/verify.ts'
 import { workHandlers } from '../../src/node/workHandlers.ts'
@@ -136,6 +137,9 @@ class SharedSignatures extends TestSignatures {
 
 export const minerKey = (pair: KeyPair): MinerKey => ({ publicKey: pair.key, sign: message => sign(pair.seed, message) })
 
+/** A node without a library: everything goes over the streams. */
+export const noTorrents: TorrentService = { started: Promise.resolve(), share: () => {}, onAsked: () => {}, keepGroups: async () => {}, fetch: async () => undefined }
+
 export interface NodeOptions {
   readonly disk?: MemoryDisk
   readonly auditShare?: number
@@ -196,8 +200,8 @@ export class WorkNode {
     const chain = this.chain = new Chain({ params, genesis: base, clock, store, log, blame })
     const compute = this.compute = new TestCompute(clock)
     const payloads = this.payloads = new Payloads({ storage, network, clock, random, blame, log, height: () => chain.head().height, historyBlocks: params.historyBlocks, diskBytesMax: o.payloadBytesMax })
-    const states = this.states = new States({ storage, network, compute, payloads, chain, clock, random, blame, log, historyBlocks: params.historyBlocks })
-    const data = this.data = new Datasets({ storage, network, chain, clock, random, blame, log })
+    const states = this.states = new States({ storage, network, compute, payloads, chain, clock, random, blame, log, historyBlocks: params.historyBlocks, torrents: noTorrents, synced: () => true })
+    const data = this.data = new Datasets({ storage, network, chain, clock, random, blame, log, torrents: noTorrents })
     const replay = this.replays = new Replays({ compute, states, data, log })
     chain.start(new Verifier({ params, clock, signatures, replay, states }))
     const rounds = this.rounds = new Rounds({ params, chain, states, signatures, blame, clock, log })

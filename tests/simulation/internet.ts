@@ -65,6 +65,8 @@ const STATUS_EVERY_MS = 10_000
 /** The sender's queue is dropped when it is longer, ms. */
 const QUEUE_MS_MAX = 60_000
 
+const NOBODY: ReadonlySet<PeerId> = new Set()
+
 interface Endpoint { readonly line: Line, upFreeAt: number, downFreeAt: number, reachable: boolean }
 
 export class Internet {
@@ -102,6 +104,13 @@ export class Internet {
     this.apart = undefined
     Object.assign(this.faults, CALM)
     this.hub.heal()
+  }
+
+  /** Whether two are linked and bytes pass both ways. */
+  passes (a: PeerId, b: PeerId): boolean {
+    const { from, to } = this.#oneWay ?? { from: NOBODY, to: NOBODY }
+    return this.hub.open(a, b) && this.#ends.get(a)?.reachable === true && this.#ends.get(b)?.reachable === true &&
+      !(from.has(a) && to.has(b)) && !(from.has(b) && to.has(a))
   }
 
   #route (from: PeerId, to: PeerId, size: number): readonly number[] {

@@ -3,7 +3,7 @@
  * is closed, crashes, sleeps and comes back.
  */
 import { publicKey } from '../../src/core/crypto/keys.ts'
-import { MemorySwarmHub } from '../../src/net/swarm/memory.ts'
+import { MemoryDisk as MemoryPieces } from '../../src/net/swarm/pieceDisk.ts'
 import { type NodeDeps, Node } from '../../src/node/node.ts'
 import type { Network, PeerId } from '../../src/ports/network.ts'
 import { DUTY_MIN } from '../../src/node/miningControl.ts'
@@ -32,6 +32,8 @@ const noKeystore: NodeDeps['keystore'] = {
   import: async () => ({ ok: false, field: 'backup', message: 'there is nobody to give it' })
 }
 
+const PIECES_BYTES = 64 * 1024 * 1024
+
 /** The tab as it is now: everything that a reload makes anew. */
 export interface Session {
   readonly id: PeerId
@@ -53,6 +55,8 @@ export class Tab {
   readonly enemy: Enemy | undefined
   readonly random: Seeded
   disk: MemoryDisk
+  /** What it has of torrents: outlives the page as the disk does. */
+  pieces = new MemoryPieces(PIECES_BYTES)
   session: Session | undefined
   /** Page loads, this one included. */
   loads = 0
@@ -102,7 +106,7 @@ export class Tab {
     const session: Session = this.session = { id, life, clock, device, network, node: undefined }
     const storage = new TabStorage(this.disk, life, { clock: world.scheduler, random: this.random, latencyMs: this.faults.diskLatencyMs, events: this.diskEvents })
     const deps: NodeDeps = {
-      network, swarm: new MemorySwarmHub({ clock }).join(id), networkName: 'test', storage, compute: device, signatures: world.remembers ? rememberedSignatures : plainSignatures, clock,
+      network, swarm: world.swarms.join(id, { disk: this.pieces, clock, life }), networkName: 'test', storage, compute: device, signatures: world.remembers ? rememberedSignatures : plainSignatures, clock,
       random: world.random.stream(`node ${id}`), keystore: noKeystore, minerSeed: this.minerSeed, walletSeed: this.walletSeed, keyOf: world.remembers ? nativeKeyOf : undefined,
       slot: 0, cores: 2, gunzip: async () => { throw new Error('nobody unpacks files in a simulated world') },
       params: world.params, benchmark: world.spec, genesis: world.genesis, rules: world.rules, once: world.remembers ? rememberedOnce : undefined
@@ -132,8 +136,9 @@ export class Tab {
     const session = this.#leave()
     if (session === undefined) return
     session.life.end()
-    const { internet, scheduler } = this.world
+    const { internet, scheduler, swarms } = this.world
     internet.silence(session.id)
+    swarms.forget(session.id)
     scheduler.after(noticeMs, () => {
       void session.network.stop()
       internet.unplug(session.id)
@@ -144,6 +149,7 @@ export class Tab {
   wipe (): void {
     if (this.session !== undefined) throw new Error('a tab is open on this disk')
     this.disk = new MemoryDisk(this.disk.quota, this.world.remembers)
+    this.pieces = new MemoryPieces(PIECES_BYTES)
     this.#profile++
   }
 

@@ -12,6 +12,7 @@ import { benchmarkSpec } from '../../src/core/training/benchmark.ts'
 import { sliceCost } from '../../src/core/training/cost.ts'
 import { type Dataset, newDataset } from '../../src/core/training/dataset.ts'
 import { mlp } from '../../src/core/training/shape.ts'
+import { MemorySwarmHub } from '../../src/net/swarm/memory.ts'
 import type { Node } from '../../src/node/node.ts'
 import { DEVICE_CLASSES, type DeviceClass, drawDevice, type Kernels, realKernels, standInKernels } from './devices.ts'
 import { drawLine, Internet, Topology } from './internet.ts'
@@ -79,6 +80,8 @@ export class World {
   readonly scheduler = new Scheduler(START_MS)
   readonly internet: Internet
   readonly topology: Topology
+  /** Of torrents: pieces pass between those that are linked, at the twin's pace. */
+  readonly swarms: MemorySwarmHub
   readonly kernels: Kernels
   readonly rules: BlockRules
   readonly remembers: boolean
@@ -101,6 +104,7 @@ export class World {
     const classes = this.random.stream('devices')
     const lines = this.random.stream('lines')
     this.internet = new Internet(this.scheduler, this.random.stream('internet'), this.remembers)
+    this.swarms = new MemorySwarmHub({ clock: this.scheduler, connected: (a, b) => this.internet.passes(a, b) })
     this.topology = new Topology(this.internet, this.scheduler, this.random.stream('topology'))
     for (let i = 0; i < o.nodes; i++) {
       const drawn = drawDevice(classes)

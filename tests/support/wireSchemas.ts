@@ -39,6 +39,7 @@ const challenge = container({ job: b32, sealHash: b32, contribution: b32 })
 const dataRef = container({ source: u8, root: b32, trainRecords: u32, testRecords: u32, features: u16, classes: u16 })
 const b20 = bytes(20)
 const snapshotOffer = container({ height: u32, block: b32, infoHash: b20, bytes: u32 })
+const torrentOffer = container({ name: b32, infoHash: b20, bytes: u32 })
 const note = container({ chain: b32, infoHash: b20, kind: u8, name: byteList(200), licence: byteList(64), about: byteList(512), bytes: u53, publisher: b32, job: b32, round: u32, parents: list(b20, 16) })
 const signedNote = container({ note, signature: b64 })
 const announcedItem = container({ infoHash: b20, share: u16, note: list(signedNote, 1) })
@@ -76,6 +77,9 @@ export const WIRE_SCHEMAS: Readonly<Record<string, Schema>> = {
   SnapshotOffer: snapshotOffer,
   SnapshotRequest: container({ chain: b32 }),
   SnapshotResponse: container({ offers: list(snapshotOffer, 2) }),
+  TorrentOffer: torrentOffer,
+  TorrentsRequest: container({ chain: b32, names: list(b32, 16) }),
+  TorrentsResponse: container({ offers: list(torrentOffer, 16) }),
   BodiesRequest: container({ hashes: list(b32, 8) }),
   BodiesResponse: container({ bodies: list(byteList(768 * KiB), 8) }),
   HostingRequest: container({ chain: b32, infoHash: b20, height: u32, block: b32, commitment: b32, nonce: list(b32, 1) }),

@@ -188,6 +188,17 @@ export const SnapshotOffer = new ContainerType({
 })
 export const MAX_SNAPSHOT_OFFERS = 2
 export const SnapshotResponse = new ContainerType({ offers: new ListCompositeType(SnapshotOffer, MAX_SNAPSHOT_OFFERS) })
+/** Names asked for at once: roots of data sets, hashes of model states. */
+export const MAX_TORRENT_NAMES = 16
+/** Which torrents of these the node serves whole. */
+export const TorrentsRequest = new ContainerType({ chain: Bytes32, names: new ListCompositeType(Bytes32, MAX_TORRENT_NAMES) })
+export const TorrentOffer = new ContainerType({
+  name: Bytes32,
+  infoHash: Bytes20,
+  /** Of the one file. */
+  bytes: U32
+})
+export const TorrentsResponse = new ContainerType({ offers: new ListCompositeType(TorrentOffer, MAX_TORRENT_NAMES) })
 export const BodiesRequest = new ContainerType({ hashes: new ListCompositeType(Bytes32, MAX_BODIES_PER_REQUEST) })
 /** Empty list entry: not held. */
 export const BodiesResponse = new ContainerType({ bodies: new ListCompositeType(byteList(MAX_BODY_BYTES), MAX_BODIES_PER_REQUEST) })
@@ -230,3 +241,4 @@ export type Challenge = ValueOf<typeof Challenge>
 export type WorkMessage = ValueOf<typeof WorkMessage>
 export type Status = ValueOf<typeof Status>
 export type SnapshotOffer = ValueOf<typeof SnapshotOffer>
+export type TorrentOffer = ValueOf<typeof TorrentOffer>

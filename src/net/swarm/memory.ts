@@ -14,6 +14,8 @@ import { MemoryDisk, type PieceDisk } from './pieceDisk.ts'
 
 /** A link gives one piece in this time. */
 const TICK_MS = 25
+/** Where nothing is fetched, whom to link to is looked at this often only: in a world of many tabs most have nothing to do. */
+const IDLE_MS = 1_000
 const DISK_BYTES = 64 * 1024 * 1024
 
 export interface MemorySwarmHubOptions {
@@ -26,6 +28,9 @@ export interface JoinOptions {
   readonly disk?: PieceDisk
   /** What a cheat sends instead of a piece. */
   readonly tamper?: (piece: number, bytes: Uint8Array) => Uint8Array
+  /** The tab's own clock, and whether its code runs, where tabs sleep and die. */
+  readonly clock?: Clock
+  readonly life?: { readonly up: boolean, run: (fn: () => void) => void }
 }
 
 export class MemorySwarmHub {
@@ -43,6 +48,9 @@ export class MemorySwarmHub {
     this.nodes.set(self, swarm)
     return swarm
   }
+
+  /** A tab has died without a word. */
+  forget (self: PeerId): void { this.nodes.delete(self) }
 }
 
 interface Side { readonly id: LinkId, readonly item: Item, readonly peer: PeerId, other: Side | undefined, down: number, up: number, serves: boolean }
@@ -63,9 +71,11 @@ interface Item {
 
 class MemorySwarm implements Swarm {
   readonly #hub: MemorySwarmHub
+  readonly #clock: Clock
   readonly #self: PeerId
   readonly #disk: PieceDisk
   readonly #tamper: JoinOptions['tamper']
+  readonly #life: JoinOptions['life']
   readonly #items = new Map<InfoHash, Item>()
   readonly #listeners = new Set<(e: SwarmEvent) => void>()
   readonly #refused = new Set<PeerId>()
@@ -75,13 +85,18 @@ class MemorySwarm implements Swarm {
   #cancelled = 0
   #toldAt = 0
   #changed = false
+  /** Until the tick that is waited for; none is while one runs. */
+  #waitMs: number | undefined
+  #ticking = false
   #stopped = false
 
   constructor (hub: MemorySwarmHub, self: PeerId, options: JoinOptions) {
     this.#hub = hub
+    this.#clock = options.clock ?? hub.clock
     this.#self = self
     this.#disk = options.disk ?? new MemoryDisk(DISK_BYTES)
     this.#tamper = options.tamper
+    this.#life = options.life
   }
 
   async status (): Promise<SwarmStatus> { return { items: [...this.#items.values()].map(i => this.#view(i)), store: this.#disk.kind } }
@@ -123,13 +138,13 @@ class MemorySwarm implements Swarm {
     let item = this.#items.get(infoHash)
     if (item !== undefined && item.failure === undefined) {
       item.fetch ||= options.fetch
+      this.#touch()
       return
     }
     item = { infoHash, torrent: undefined, metainfo: undefined, fetch: options.fetch, ready: false, failure: undefined, have: new Set(), links: new Map(), wanted: item?.wanted ?? [], down: 0, up: 0 }
     this.#items.set(infoHash, item)
-    this.#cancel ??= this.#hub.clock.after(TICK_MS, () => { void this.#tick() })
     if (options.torrent !== undefined) await this.#read(item, options.torrent)
-    this.#changed = true
+    this.#touch()
   }
 
   async leave (infoHash: InfoHash): Promise<void> {
@@ -137,7 +152,7 @@ class MemorySwarm implements Swarm {
     if (item === undefined) return
     for (const side of [...item.links.values()]) this.#end(side)
     this.#items.delete(infoHash)
-    this.#changed = true
+    this.#touch()
   }
 
   async remove (infoHash: InfoHash): Promise<void> {
@@ -181,19 +196,19 @@ class MemorySwarm implements Swarm {
     if (other === undefined || bytes.length > MAX_LINK_MESSAGE_BYTES) return
     const copy = bytes.slice()
     const node = this.#hub.nodes.get(this.#side(link)!.peer)
-    this.#hub.clock.after(1, () => { if (other.item.links.get(this.#self) === other) node?.emit({ type: 'message', link: node.linkView(other), bytes: copy }) })
+    this.#clock.after(1, () => { if (other.item.links.get(this.#self) === other) node?.emit({ type: 'message', link: node.linkView(other), bytes: copy }) })
   }
 
   async serve (link: LinkId, allowed: boolean): Promise<void> {
     const side = this.#side(link)
     if (side !== undefined) side.serves = allowed
-    this.#changed = true
+    this.#touch()
   }
 
   async cut (link: LinkId, forMs?: number): Promise<void> {
     const side = this.#side(link)
     if (side === undefined) return
-    if (forMs !== undefined) this.#cutUntil.set(`${side.item.infoHash} ${side.peer}`, this.#hub.clock.now() + forMs)
+    if (forMs !== undefined) this.#cutUntil.set(`${side.item.infoHash} ${side.peer}`, this.#clock.now() + forMs)
     this.#end(side)
   }
 
@@ -215,12 +230,18 @@ class MemorySwarm implements Swarm {
 
   // --- what the other nodes of the hub use
 
-  emit (e: SwarmEvent): void { for (const l of this.#listeners) l(e) }
+  get up (): boolean { return this.#life?.up ?? true }
+
+  emit (e: SwarmEvent): void {
+    const tell = (): void => { for (const l of this.#listeners) l(e) }
+    if (this.#life === undefined) tell()
+    else this.#life.run(tell)
+  }
 
   item (infoHash: InfoHash): Item | undefined { return this.#items.get(infoHash) }
 
   admits (infoHash: InfoHash, peer: PeerId): boolean {
-    return !this.#stopped && !this.#refused.has(peer) && (this.#cutUntil.get(`${infoHash} ${peer}`) ?? 0) <= this.#hub.clock.now()
+    return !this.#stopped && !this.#refused.has(peer) && (this.#cutUntil.get(`${infoHash} ${peer}`) ?? 0) <= this.#clock.now()
   }
 
   linkView (side: Side): SwarmLink {
@@ -236,7 +257,7 @@ class MemorySwarm implements Swarm {
   attach (item: Item, peer: PeerId): Side {
     const side: Side = { id: this.#nextLink++, item, peer, other: undefined, down: 0, up: 0, serves: true }
     item.links.set(peer, side)
-    this.#changed = true
+    this.#touch()
     return side
   }
 
@@ -245,7 +266,7 @@ class MemorySwarm implements Swarm {
     side.item.links.delete(side.peer)
     side.item.down += side.down
     side.item.up += side.up
-    this.#changed = true
+    this.#touch()
     this.emit({ type: 'unlink', link: this.linkView(side) })
   }
 
@@ -255,7 +276,7 @@ class MemorySwarm implements Swarm {
     const bytes = await this.#disk.read(m.infoHash, piece * m.pieceBytes, pieceLength(m, piece))
     if (bytes === undefined) return undefined
     side.up += bytes.length
-    this.#changed = true
+    this.#touch()
     return this.#tamper?.(piece, bytes) ?? bytes
   }
 
@@ -272,12 +293,15 @@ class MemorySwarm implements Swarm {
     this.detach(side)
   }
 
+  /** A tab that sleeps or is gone answers nobody. */
+  #reaches (peer: PeerId): boolean { return this.#hub.connected(this.#self, peer) && this.#hub.nodes.get(peer)?.up === true }
+
   #connect (item: Item): void {
     for (const peer of item.wanted) {
       const node = this.#hub.nodes.get(peer)
       const theirs = node?.item(item.infoHash)
       if (peer === this.#self || node === undefined || theirs === undefined || theirs.failure !== undefined || item.failure !== undefined || item.links.has(peer)) continue
-      if (!this.#hub.connected(this.#self, peer) || !this.admits(item.infoHash, peer) || !node.admits(item.infoHash, this.#self)) continue
+      if (!this.#reaches(peer) || !this.admits(item.infoHash, peer) || !node.admits(item.infoHash, this.#self)) continue
       const a = this.attach(item, peer)
       const b = node.attach(theirs, this.#self)
       a.other = b
@@ -306,23 +330,46 @@ class MemorySwarm implements Swarm {
   #isRight (m: Metainfo, i: number, bytes: Uint8Array): boolean { return equalBytes(sha1(bytes), m.hashes.subarray(i * PIECE_HASH_BYTES, (i + 1) * PIECE_HASH_BYTES)) }
 
   async #tick (): Promise<void> {
+    this.#ticking = true
     for (const item of [...this.#items.values()]) {
       this.#connect(item)
       for (const side of [...item.links.values()]) {
-        if (!this.#hub.connected(this.#self, side.peer)) { this.#end(side); continue }
+        if (!this.#reaches(side.peer)) { this.#end(side); continue }
         const other = side.other!
         if (item.metainfo === undefined && other.item.torrent !== undefined) {
           if (await this.#read(item, other.item.torrent)) this.emit({ type: 'metadata', infoHash: item.infoHash, torrent: other.item.torrent.slice() })
         } else if (item.fetch && item.failure === undefined) await this.#fetchOne(item, side)
       }
     }
-    const now = this.#hub.clock.now()
+    const now = this.#clock.now()
     if (this.#changed && now - this.#toldAt >= STATUS_MS) {
       this.#changed = false
       this.#toldAt = now
       this.emit({ type: 'status', status: await this.status() })
     }
-    if (!this.#stopped) this.#cancel = this.#hub.clock.after(TICK_MS, () => { void this.#tick() })
+    this.#ticking = false
+    this.#wait(this.#busy() ? TICK_MS : IDLE_MS)
+  }
+
+  /** Something is to be fetched from somebody, or to be told of. */
+  #busy (): boolean {
+    return this.#changed || [...this.#items.values()].some(i => i.links.size > 0 && i.failure === undefined && (i.metainfo === undefined || (i.fetch && i.have.size < i.metainfo.pieces)))
+  }
+
+  #touch (): void {
+    this.#changed = true
+    if (this.#ticking || this.#waitMs === TICK_MS) return
+    this.#cancel?.()
+    this.#wait(TICK_MS)
+  }
+
+  #wait (ms: number): void {
+    if (this.#stopped || (this.#items.size === 0 && !this.#changed)) return
+    this.#waitMs = ms
+    this.#cancel = this.#clock.after(ms, () => {
+      this.#waitMs = undefined
+      void this.#tick()
+    })
   }
 
   async #fetchOne (item: Item, side: Side): Promise<void> {
@@ -332,7 +379,7 @@ class MemorySwarm implements Swarm {
     const bytes = await this.#hub.nodes.get(side.peer)?.give(side.other!, piece)
     if (bytes === undefined) return
     side.down += bytes.length
-    this.#changed = true
+    this.#touch()
     if (!this.#isRight(m, piece, bytes)) {
       this.emit({ type: 'offence', link: this.linkView(side), offence: 'bad-piece', sole: true, detail: `piece ${piece} is not what its hash says` })
       this.#end(side)

@@ -69,6 +69,8 @@ const TYPES: ReadonlyArray<readonly [string, Type<never>, fc.Arbitrary<unknown>]
   ['HeadersResponse', W.HeadersResponse, fc.record({ headers: fc.array(claim, { maxLength: 3 }) })],
   ['SnapshotRequest', W.SnapshotRequest, fc.record({ chain: b32 })],
   ['SnapshotResponse', W.SnapshotResponse, fc.record({ offers: fc.array(fc.record({ height: uint(32), block: b32, infoHash: fc.uint8Array({ minLength: 20, maxLength: 20 }), bytes: uint(32) }), { maxLength: 2 }) })],
+  ['TorrentsRequest', W.TorrentsRequest, fc.record({ chain: b32, names: fc.array(b32, { maxLength: 16 }) })],
+  ['TorrentsResponse', W.TorrentsResponse, fc.record({ offers: fc.array(fc.record({ name: b32, infoHash: fc.uint8Array({ minLength: 20, maxLength: 20 }), bytes: uint(32) }), { maxLength: 16 }) })],
   ['BodiesRequest', W.BodiesRequest, fc.record({ hashes: fc.array(b32, { maxLength: 8 }) })],
   ['BodiesResponse', W.BodiesResponse, fc.record({ bodies: fc.array(list(60), { maxLength: 8 }) })],
   ['PayloadRequest', W.PayloadRequest, fc.record({ digest: b32 })],

@@ -12,6 +12,7 @@ import { Curve } from '../../../src/node/curve.ts'
 import { DatasetStore } from '../../../src/node/datasetStore.ts'
 import { History } from '../../../src/node/history.ts'
 import { LedgerTorrents } from '../../../src/node/ledgerTorrents.ts'
+import { OF_DATA, OF_STATE, TorrentShelf } from '../../../src/node/torrentShelf.ts'
 import { MiningControl } from '../../../src/node/miningControl.ts'
 import type { Log } from '../../../src/node/parts.ts'
 import { Payloads } from '../../../src/node/payloads.ts'
@@ -164,6 +165,27 @@ const keptSnapshots: Target = {
     const offers = torrents.offers()
     must(offers.length <= 2, 'more are served than kept')
     return offers.length > 0 ? ACCEPTED : 'none'
+  }
+}
+
+const shelfRecord = list(container({ kind: uint(1), group: bytes(32), order: uint(4), name: bytes(32), infoHash: bytes(20), bytes: uint(4), whole: uint(1) }), 32)
+
+const shelf: Target = {
+  name: 'stored/torrents-shared',
+  max: 512,
+  covers: ['src/core/codec/ssz.ts#decode ShelfRecord'],
+  seeds: rng => [serialize(shelfRecord, [0, 1, 1].map((kind, whole) => ({ kind, group: new Uint8Array(32), order: 8, name: new Uint8Array(32), infoHash: rng.bytes(20), bytes: 9, whole: whole & 1 }))), serialize(shelfRecord, [])],
+  run: async input => {
+    const disk = new OneValue()
+    disk.value = input
+    const torrents = new TorrentShelf({
+      chainId: new Uint8Array(32), storage: disk, clock: { now: () => 0, after: () => () => {} }, log: new Said(), network: { handle: async () => () => {} },
+      library: { holds: () => true, share: async () => { throw new Error('nothing is to be shared') }, remove: async () => {} }
+    })
+    await torrents.start()
+    const whole = ([OF_DATA, OF_STATE] as const).flatMap(kind => torrents.whole(kind, [new Uint8Array(32)]))
+    must(whole.length <= 32 && whole.every(k => k.whole === 1), 'more is offered than is here')
+    return whole.length > 0 ? ACCEPTED : 'none'
   }
 }
 
@@ -321,4 +343,4 @@ const payloadKeys: Target = {
   }
 }
 
-export const storedTargets: readonly Target[] = [payloadKeys, header, snapshot, condemned, history, curve, slices, settings, note, snapshotKeys, joined, keptSnapshots]
+export const storedTargets: readonly Target[] = [payloadKeys, header, snapshot, condemned, history, curve, slices, settings, note, snapshotKeys, joined, keptSnapshots, shelf]

@@ -3,7 +3,9 @@ import { DATA_REGISTERED, type DataRef } from '../../../src/core/codec/jobSpec.t
 import { hash } from '../../../src/core/crypto/hash.ts'
 import { merkleLevels, rangeProofFromLevels, verifyRange } from '../../../src/core/crypto/merkle.ts'
 import { decodeLedger, decodeOutline, encodeLedger, encodeOutline, isConserved, ledgerRoot, outlineOf, outlineRoot } from '../../../src/core/ledger/state.ts'
-import { packChunk, readRecords, newDataset, unpackChunk, recordBytes } from '../../../src/core/training/dataset.ts'
+import { chunkCount, packChunk, readRecords, newDataset, unpackChunk, recordBytes } from '../../../src/core/training/dataset.ts'
+import { decodeDataFile, encodeDataFile, fileSizes } from '../../../src/core/training/datasetFile.ts'
+import { MAX_DATASET_BYTES } from '../../../src/core/params.ts'
 import { initialState } from '../../../src/core/training/init.ts'
 import type { ModelState } from '../../../src/core/training/modelState.ts'
 import { decodePayload, encodePayload, mergePayloads, type Payload } from '../../../src/core/training/payload.ts'
@@ -106,6 +108,29 @@ const chunk: Target = {
   }
 }
 
+/** Two chunks, and one. */
+const FILES = [[70, 4096], [9, 6]].map(([records, features]) => {
+  const made = newDataset({ features: Uint8Array.from({ length: records * features }, (_, i) => i % 5 < 3 ? 0 : i), labels: new Uint8Array(records), trainRecords: records - 1, classes: 2 })
+  return { root: made.ref.root, records, features, chunks: made.chunkRoots!.map((_, i) => packChunk(made, i)) }
+})
+const inOne = (parts: readonly Uint8Array[]): Uint8Array => Uint8Array.from(parts.flatMap(part => [...part]))
+
+const dataFile: Target = {
+  name: 'training/data-file',
+  max: 1024,
+  covers: ['src/core/training/datasetFile.ts#decodeDataFile'],
+  // The large one is of more bytes than an input has: its chunks are cut to what their lengths can say.
+  seeds: () => FILES.map(f => inOne(encodeDataFile({ ...f, chunks: f.chunks.map(c => c.subarray(0, 200)) }))),
+  run: input => {
+    const d = decodeDataFile(input)
+    if (!d.ok) return d.error.reason
+    const { records, features, chunks } = d.value
+    must(sameBytes(inOne(encodeDataFile(d.value)), input), 'a file is written otherwise')
+    must(records * features <= MAX_DATASET_BYTES && chunks.length === chunkCount(fileSizes(d.value)), 'a file of another size')
+    return ACCEPTED
+  }
+}
+
 const LEAVES_MAX = 8
 const LEAVES = Array.from({ length: LEAVES_MAX }, (_, i) => hash('fuzz-leaf', Uint8Array.of(i)))
 const TREES = Array.from({ length: LEAVES_MAX }, (_, i) => merkleLevels(LEAVES.slice(0, i + 1)))
@@ -187,4 +212,4 @@ const snapshotFile: Target = {
   }
 }
 
-export const trainingTargets: readonly Target[] = [payload, state, zeroRuns, chunk, proof, ledger, outline, snapshotFile]
+export const trainingTargets: readonly Target[] = [payload, state, zeroRuns, chunk, dataFile, proof, ledger, outline, snapshotFile]

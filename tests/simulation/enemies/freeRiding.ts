@@ -8,10 +8,11 @@ import { DATA_PROTOCOL } from '../../../src/node/datasets.ts'
 import { PAYLOAD_PROTOCOL } from '../../../src/node/payloads.ts'
 import { STATE_PROTOCOL, STATES_PROTOCOL } from '../../../src/node/states.ts'
 import { BODIES_PROTOCOL, HEADERS_PROTOCOL } from '../../../src/node/syncServer.ts'
+import { TORRENTS_PROTOCOL } from '../../../src/node/torrentShelf.ts'
 import { Deeds, type Squad } from './squad.ts'
 import { isWork, TappedNetwork, tappedCompute, workMessage } from './tap.ts'
 
-const REFUSED: ReadonlySet<string> = new Set([BODIES_PROTOCOL, HEADERS_PROTOCOL, STATE_PROTOCOL, STATES_PROTOCOL, DATA_PROTOCOL])
+const REFUSED: ReadonlySet<string> = new Set([BODIES_PROTOCOL, HEADERS_PROTOCOL, STATE_PROTOCOL, STATES_PROTOCOL, DATA_PROTOCOL, TORRENTS_PROTOCOL])
 const DUTIES: ReadonlySet<number> = new Set([WORK_VOUCH, WORK_PROPOSAL, WORK_VOTE, WORK_CHALLENGE])
 
 export function freeRiding (): Squad {
