@@ -42,13 +42,14 @@ export function encodeSnapshotFile (meta: BlockMeta, lookBack: number): Uint8Arr
 
 const wrong = (reason: SnapshotFault, detail: string): SnapshotRead => ({ ok: false, reason, detail })
 
-/** `empty`: the ledger of block 0. */
-export function readSnapshotFile (bytes: Uint8Array, header: HeaderMeta, lookBack: number, empty: LedgerState): SnapshotRead {
+/** `empty`: the ledger of block 0. Stops now and then, as a large ledger takes a second. */
+export function * readSnapshotFile (bytes: Uint8Array, header: HeaderMeta, lookBack: number, empty: LedgerState): Generator<undefined, SnapshotRead> {
   const file = decode(SnapshotFile, bytes, MAX_SNAPSHOT_FILE_BYTES)
   if (!file.ok) return wrong('snapshot-malformed', file.error.detail)
   const ledger = decodeLedger(file.value.ledger)
   if (!ledger.ok) return wrong('snapshot-malformed', ledger.error.detail)
   if (ledger.value.height !== header.height) return wrong('snapshot-height', `it is of block ${ledger.value.height}, not of ${header.height}`)
+  yield * ledger.value.accounts.hashing()
   if (!equalBytes(ledgerRoot(ledger.value), header.header.template.stateRoot)) return wrong('snapshot-root', `its root is not the one that the header of block ${header.height} names`)
   if (file.value.before.length !== lookBack) return wrong('snapshot-before', `${file.value.before.length} blocks before it, ${lookBack} are wanted`)
   const ledgers = [ledger.value]

@@ -14,9 +14,9 @@ import type { ChainParams } from '../core/params.ts'
 import type { Clock, Random } from '../ports/clock.ts'
 import type { Network, PeerId } from '../ports/network.ts'
 import type { Signatures } from '../ports/signatures.ts'
-import { ask } from './askPeers.ts'
+import { ask, sleep } from './askPeers.ts'
 import { ledgerLookBack, treeDepths } from './chain.ts'
-import { MAX_SNAPSHOT_FILE_BYTES, metaOnHeaders, readSnapshotFile } from './ledgerSnapshot.ts'
+import { MAX_SNAPSHOT_FILE_BYTES, metaOnHeaders, readSnapshotFile, type SnapshotRead } from './ledgerSnapshot.ts'
 import { SNAPSHOT_FIRST, SNAPSHOT_PROTOCOL, SNAPSHOT_RESPONSE_BYTES, snapshotName } from './ledgerTorrents.ts'
 import type { Library, Obtained } from './library.ts'
 import type { Blame, Log } from './parts.ts'
@@ -48,7 +48,7 @@ export interface SnapshotJoinDeps {
   readonly library: Pick<Library, 'obtain'>
   readonly signatures: Signatures
   readonly random: Random
-  readonly clock: Pick<Clock, 'now'>
+  readonly clock: Pick<Clock, 'now' | 'after'>
   readonly blame: Pick<Blame, 'refuse'>
   readonly log: Log
 }
@@ -148,7 +148,7 @@ export class SnapshotJoin {
         else log.info('sync', `ledger of block ${offer.height} not to be had (${got.reason}): ${got.detail}`)
         continue
       }
-      const read = readSnapshotFile(got.bytes, header, ledgerLookBack(params), this.#d.empty)
+      const read = await this.#read(got.bytes, header)
       if (!read.ok) {
         this.#refuse(c, read.reason, read.detail)
         await got.drop()
@@ -159,6 +159,17 @@ export class SnapshotJoin {
       return { base, offer, joined: { headers: headers.length, signatures, height: offer.height, bytes: offer.bytes } }
     }
     return undefined
+  }
+
+  /** In turns, so that slices are sent to the kernels meanwhile. */
+  async #read (bytes: Uint8Array, header: HeaderMeta): Promise<SnapshotRead> {
+    const { clock, empty, params } = this.#d
+    const steps = readSnapshotFile(bytes, header, ledgerLookBack(params), empty)
+    for (;;) {
+      const step = steps.next()
+      if (step.done === true) return step.value
+      await sleep(clock, 0)
+    }
   }
 
   async #candidates (headers: readonly HeaderMeta[], peers: readonly PeerId[]): Promise<Candidate[]> {

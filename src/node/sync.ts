@@ -50,6 +50,8 @@ const HEADERS_FIRST = 128
 const HEADERS_QUICK_MS = 2_000
 /** Headers of one plan; a longer chain is followed in several. */
 export const PLAN_HEADERS = 16_384
+/** Slices under way ahead of their blocks. */
+const REDONE_AT_ONCE = 3
 /** A block that lacks data is tried again this often. */
 const UNAVAILABLE_POLL_MS = 1_000
 /** A peer whose plan was given up is left alone, doubling, and at least twice as long as the plan took. */
@@ -434,9 +436,16 @@ export class Sync {
     return headers.slice(base.height - fork.height)
   }
 
-  /** What comes of it is remembered where slices are redone. A chain whose first one is wrong gets no second. */
-  async #redoNewest (headers: readonly HeaderMeta[]): Promise<void> {
-    for (const { header } of headers) if (this.#stopped || this.#redoAhead === undefined || !await this.#redoAhead(header)) return
+  /**
+   * What comes of it is remembered where slices are redone. A chain whose first one is wrong gets no second;
+   * after it the data of one slice is put together while another is redone.
+   */
+  async #redoNewest ([first, ...others]: readonly HeaderMeta[]): Promise<void> {
+    const redo = async ({ header }: HeaderMeta): Promise<boolean> => !this.#stopped && this.#redoAhead !== undefined && await this.#redoAhead(header)
+    let right = await redo(first)
+    await Promise.all(Array.from({ length: REDONE_AT_ONCE }, async () => {
+      for (let next = others.shift(); next !== undefined && right; next = others.shift()) right = await redo(next) && right
+    }))
   }
 
   /** What is wrong with it, if anything, once its data had time to come. */

@@ -24,6 +24,7 @@ import { SwarmError } from '../../src/ports/swarm.ts'
 import { MemoryDisk, MemoryStorage } from '../../src/storage/memory.ts'
 import { ChainKit, keyPair, type Mined } from '../core/chainKit.ts'
 import { kitTime, ManualClock, rig, type Rig } from './chainRig.ts'
+import { finish } from '../support/finish.ts'
 import { keyOf } from './libraryRig.ts'
 
 const kit = new ChainKit({ ...new ChainKit().params, historyBlocks: 48, joinReplayBlocks: 8 }, { trusting: true })
@@ -149,7 +150,7 @@ describe('the file of a ledger', () => {
   const lookBack = ledgerLookBack(kit.params)
   const meta = (): BlockMeta => blocks()[HEIGHT - 1].meta
   const read = (bytes: Uint8Array, of: BlockMeta = meta()): string => {
-    const r = readSnapshotFile(bytes, of, lookBack, kit.genesis.ledger)
+    const r = finish(readSnapshotFile(bytes, of, lookBack, kit.genesis.ledger))
     return r.ok ? 'right' : r.reason
   }
 

@@ -9,8 +9,11 @@ import { compareBytes, ZERO32 } from '../codec/ssz.ts'
 import { hash } from './hash.ts'
 
 const KEY_BITS = 256
+/** Leaves: a few hundredths of a second. */
+const HASHED_AT_ONCE = 8192
 
-interface Leaf<V> { readonly key: Uint8Array, readonly value: V, readonly sum: bigint, digest?: Uint8Array }
+/** Its hash is not kept: it takes one call to make again, and of a large map half of the memory. */
+interface Leaf<V> { readonly key: Uint8Array, readonly value: V, readonly sum: bigint }
 interface Branch<V> {
   /** Index of the first bit, most significant first, in which the keys of the two sides differ. */
   readonly bit: number
@@ -148,9 +151,23 @@ export class MerkleMap<V> {
     if (this.tree !== undefined) yield * walk(this.tree)
   }
 
+  /** Makes the hashes that are missing, in parts: stops after each. What `root` is does not depend on it. */
+  * hashing (): Generator<undefined, void> {
+    if (this.tree !== undefined) yield * this.hashPart(this.tree)
+  }
+
+  private * hashPart (t: Tree<V>): Generator<undefined, void> {
+    if (isBranch(t) && t.size > HASHED_AT_ONCE) {
+      yield * this.hashPart(t.left)
+      yield * this.hashPart(t.right)
+    }
+    this.digest(t)
+    yield
+  }
+
   private digest (t: Tree<V>): Uint8Array {
-    t.digest ??= isBranch(t) ? branchDigest(t, this.digest(t.left), this.digest(t.right)) : hash('map-leaf', leafBytes(t, this.kind.encode(t.value)))
-    return t.digest
+    if (!isBranch(t)) return hash('map-leaf', leafBytes(t, this.kind.encode(t.value)))
+    return t.digest ??= branchDigest(t, this.digest(t.left), this.digest(t.right))
   }
 }
 

@@ -16,6 +16,7 @@ import { encodeSnapshotFile, readSnapshotFile } from '../../../src/node/ledgerSn
 import type { Rng } from '../random.ts'
 import { ACCEPTED, must, sameBytes, type Target } from '../target.ts'
 import { TINY_SPEC } from '../tinyModel.ts'
+import { finish } from '../../support/finish.ts'
 
 const START = initialState(TINY_SPEC)
 const LR20 = 4096
@@ -204,7 +205,7 @@ const snapshotFile: Target = {
   },
   run: input => {
     const { kit, tip } = sampleChain()
-    const r = readSnapshotFile(input, tip, 3, kit.genesis.ledger)
+    const r = finish(readSnapshotFile(input, tip, 3, kit.genesis.ledger))
     if (!r.ok) return r.reason
     must(sameBytes(ledgerRoot(r.ledgers[0]), tip.header.template.stateRoot), 'another ledger is taken')
     must(sameBytes(encodeSnapshotFile(tip, 3)!, input), 'another file is taken')
