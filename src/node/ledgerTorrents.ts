@@ -110,7 +110,7 @@ export class LedgerTorrents {
     const bytes = encodeSnapshotFile(meta, ledgerLookBack(params))
     if (bytes === undefined) return
     const name = snapshotName(height, meta.hash)
-    const shared = await library.share([new File([bytes as BlobPart], name)], { name, kind: 'snapshot', licence: '', about: `every account and job after block ${height}`, parents: [] })
+    const shared = await library.share([new File([bytes as BlobPart], name)], { name, kind: 'snapshot', licence: '', about: `every account and job after block ${height}`, parents: [] }, { quiet: true })
     if (!shared.ok) {
       log.warn('snapshot', `the ledger after block ${height} is not shared: ${shared.errors.map(e => e.message).join('; ')}`)
       return

@@ -291,7 +291,7 @@ export class Library {
     await this.#d.swarm.remove(infoHash).catch((e: unknown) => { this.#d.log.warn('library', `${infoHash} could not be deleted: ${this.#words(e)}`) })
     await this.#store.deleteItem(infoHash)
     // One that was come and gone in silence is forgotten by others in time.
-    if (e.quiet !== true) await this.#table.left(fromHex(infoHash, 20)!)
+    await this.#table.left(fromHex(infoHash, 20)!, e.quiet)
     this.#changed()
   }
 

@@ -1,6 +1,9 @@
 /**
  * Who has what: announcements on the library's topic, bounded in every direction. A peer is
  * remembered for a while after its last word; a set is, while somebody has it.
+ *
+ * What everybody has, such as the ledger of a recent block, would be said by everybody to everybody: so
+ * nobody says what enough others have said within the same time (RFC 6206, Trickle: suppression).
  */
 import { Announcement, type AnnouncedItem, MAX_ANNOUNCED, SHARE_ALL, SHARE_LEFT, type SignedNote } from '../core/codec/library.ts'
 import { decode, toHex } from '../core/codec/ssz.ts'
@@ -21,6 +24,8 @@ export const ANNOUNCE_MS = 60_000
 export const HOLDER_MS = 3 * ANNOUNCE_MS + 10_000
 /** Between two announcements that something new calls for. */
 export const ANNOUNCE_SOON_MS = 500
+/** So many others that have as much of a set, heard of within ANNOUNCE_MS, are enough: one more helps nobody to find it. */
+export const ENOUGH_HOLDERS = 16
 /** Sets known, peers known per set, and sets one peer may be known for. */
 export const MAX_SETS = 512
 export const MAX_HOLDERS = 64
@@ -57,6 +62,8 @@ export class LibraryTable {
   readonly #sets = new Map<InfoHash, SetEntry>()
   readonly #rates: TokenBuckets
   readonly #checked = new Set<string>()
+  /** Of what this tab has said that it has some. */
+  readonly #said = new Set<InfoHash>()
   #off: (() => void) | undefined
   #cancel: (() => void) | undefined
   #soon: (() => void) | undefined
@@ -81,7 +88,7 @@ export class LibraryTable {
     this.#stopped = true
     this.#cancel?.()
     this.#soon?.()
-    await this.#publish(this.#d.own().map(i => ({ infoHash: i.infoHash, share: SHARE_LEFT, note: [] })))
+    await this.#publish(this.#d.own().filter(i => this.#said.has(toHex(i.infoHash))).map(i => ({ infoHash: i.infoHash, share: SHARE_LEFT, note: [] })))
     this.#off?.()
   }
 
@@ -94,10 +101,23 @@ export class LibraryTable {
     })
   }
 
-  async announce (): Promise<void> { await this.#publish(this.#d.own()) }
+  async announce (): Promise<void> {
+    const items = this.#d.own().filter(i => !this.#isSaidEnough(i))
+    for (const i of items) this.#said.add(toHex(i.infoHash))
+    await this.#publish(items)
+  }
 
-  /** This tab has left the swarm. */
-  async left (infoHash: Uint8Array): Promise<void> { await this.#publish([{ infoHash, share: SHARE_LEFT, note: [] }]) }
+  /** This tab has left the swarm. `quiet`: others find out in time. */
+  async left (infoHash: Uint8Array, quiet = false): Promise<void> {
+    if (this.#said.delete(toHex(infoHash)) && !quiet) await this.#publish([{ infoHash, share: SHARE_LEFT, note: [] }])
+  }
+
+  #isSaidEnough (item: AnnouncedItem): boolean {
+    const since = this.#d.clock.now() - ANNOUNCE_MS
+    let n = 0
+    for (const h of this.#sets.get(toHex(item.infoHash))?.holders.values() ?? []) if (h.heardAt > since && h.share >= item.share / SHARE_ALL && ++n >= ENOUGH_HOLDERS) return true
+    return false
+  }
 
   holders (infoHash: InfoHash): Holder[] { return [...this.#sets.get(infoHash)?.holders.values() ?? []] }
   note (infoHash: InfoHash): SignedNote | undefined { return this.#sets.get(infoHash)?.note }
