@@ -2,7 +2,7 @@
  * Blocks and transactions as they travel: what this node announces, and what it lets pass. A message
  * is forwarded only after its content was taken, so whoever hands one over answers for it. One thing is
  * given on credit: a block that is sound but for the work, of a miner with a record, is forwarded while
- * its slice is redone, one a height; else every hop would cost a replay. For its work the miner alone
+ * its slice is redone, one at a time; else every hop would cost a replay. For its work the miner alone
  * answers, with his key: of a key that was caught nothing more is redone before others build on it.
  *
  * Block message: one byte 0 and the block, or one byte 1 and the header alone where the block is too
@@ -12,7 +12,7 @@ import { decode, equalBytes, toHex } from '../core/codec/ssz.ts'
 import { Block, BodiesRequest, BodiesResponse, Body, Claim, SignedTransaction } from '../core/codec/wire.ts'
 import { type BlockMeta, chainId } from '../core/consensus/chain.ts'
 import { checkHeader } from '../core/consensus/header.ts'
-import type { ReasonCode } from '../core/consensus/refusal.ts'
+import { isNews, type ReasonCode } from '../core/consensus/refusal.ts'
 import { claimId } from '../core/crypto/ids.ts'
 import { type ChainParams, MAX_BODY_BYTES, MAX_GOSSIP_BYTES, PROTOCOL_VERSION } from '../core/params.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -39,8 +39,12 @@ const TRANSACTIONS_PER_SECOND = 40
 const TRANSACTIONS_BURST = 400
 /** A version further ahead than this is no version but garbage: it must not pass for news. */
 const VERSIONS_AHEAD = 64
-/** Blocks forwarded on credit that are remembered. */
+/** Keys whose last block on credit is remembered. */
 const CREDITS_KEPT = 4096
+/** Heights after which a key has credit again though its last block on credit was not redone: its data may not be to be had. */
+const CREDIT_AGAIN_BLOCKS = 16
+/** Peers remembered that brought wrong work of a miner about whom this node could not say anything. */
+const DOUBTED_KEPT = 1024
 /** An own block is announced this often while it is the head; gossip may have missed it. */
 const ANNOUNCEMENTS = 3
 
@@ -65,8 +69,9 @@ export class BlocksGossip {
   readonly #log: Log
   readonly #blocks: TokenBuckets
   readonly #transactions: TokenBuckets
-  /** By height and miner. */
-  readonly #credits = new Lru<true>(CREDITS_KEPT)
+  /** By miner: the last block. */
+  readonly #credits = new Lru<{ readonly height: number, readonly hash: Uint8Array }>(CREDITS_KEPT)
+  readonly #doubted = new Lru<true>(DOUBTED_KEPT)
   readonly #chainId: Uint8Array
   #stopped = false
 
@@ -161,25 +166,38 @@ export class BlocksGossip {
 
   async #onWhole (block: Block, m: GossipMessage): Promise<Verdict> {
     return await new Promise((resolve, reject) => {
+      let unknown = false
       const onSound: OnSound = () => {
         const standing = this.#standing(block)
+        unknown = standing === 'unknown'
         if (standing === 'credit') resolve('accept')
-        return standing === 'credit' ? 'forgiven' : standing
+        if (unknown && this.#doubted.has(m.via)) return 'let-go'
+        return standing === 'credit' || standing === 'unknown' ? 'forgiven' : standing
       }
-      this.#chain.submit(block, m.origin, m.via, onSound).then(r => { resolve(verdictOf(r)) }, reject)
+      this.#chain.submit(block, m.origin, m.via, onSound).then(r => {
+        if (unknown && r.status === 'refused' && r.refusal.verdict === 'invalid') this.#doubted.set(m.via, true)
+        resolve(verdictOf(r))
+      }, reject)
     })
   }
 
   /** Of the miner at this block's parent: the same wherever the bodies behind it are. */
-  #standing ({ header: { template } }: Block): ReturnType<OnSound> | 'credit' {
-    const parent = this.#chain.meta(template.parent)
-    const standing = parent === undefined ? false : this.#records.standing(parent, template.miner)
+  #standing ({ header }: Block): ReturnType<OnSound> | 'credit' | 'unknown' {
+    const { height, miner, parent: before } = header.template
+    const parent = this.#chain.meta(before)
+    // It fell while this block was looked at, and may stand where the block comes from.
+    if (parent === undefined) return 'forgiven'
+    const standing = this.#records.standing(parent, miner)
     if (standing === false) return 'answers'
-    if (this.#blame.isBannedMiner(template.miner)) return 'let-go'
-    const name = `${template.height}/${toHex(template.miner)}`
+    if (this.#blame.isBannedMiner(miner)) return 'let-go'
     // Whoever has more of the bodies may have given credit where this node cannot.
-    if (standing === undefined || this.#credits.has(name)) return 'forgiven'
-    this.#credits.set(name, true)
+    if (standing === undefined) return 'unknown'
+    const name = toHex(miner)
+    const last = this.#credits.get(name)
+    // Blocks that cannot be redone prove nothing against their key: each that goes on unseen must not bring the next.
+    const settled = last === undefined || (height > last.height && (this.#chain.has(last.hash) || height - last.height >= CREDIT_AGAIN_BLOCKS))
+    if (!settled) return 'forgiven'
+    this.#credits.set(name, { height, hash: claimId(header) })
     return 'credit'
   }
 
@@ -244,7 +262,7 @@ function verdictOf (r: SubmitResult): Verdict {
     case 'added': return 'accept'
     case 'known':
     case 'held': return 'ignore'
-    case 'refused': return r.refusal.verdict === 'invalid' ? 'reject' : 'ignore'
+    case 'refused': return r.refusal.verdict === 'invalid' && !isNews(r.refusal) ? 'reject' : 'ignore'
     default: return r satisfies never
   }
 }

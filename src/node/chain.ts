@@ -12,7 +12,7 @@ import { toHex } from '../core/codec/ssz.ts'
 import { type Block, Body, type Claim } from '../core/codec/wire.ts'
 import { BLOCK_RULES, type BlockRules, checkBodySize } from '../core/consensus/apply.ts'
 import type { BlockMeta, HeaderMeta } from '../core/consensus/chain.ts'
-import { condemnsHash, HEADER_REASONS, invalid, type Refusal, refusal } from '../core/consensus/refusal.ts'
+import { condemnsHash, HEADER_REASONS, invalid, isNews, type Refusal, refusal } from '../core/consensus/refusal.ts'
 import { bodyRoot, claimId, ticket } from '../core/crypto/ids.ts'
 import { ledgerRoot } from '../core/ledger/state.ts'
 import { type ChainParams } from '../core/params.ts'
@@ -285,9 +285,9 @@ export class Chain implements ChainService {
     if (how.mode === 'own') this.#log.error('chain', `own ${what} refused: ${refusal.reason}, ${refusal.detail}`)
     else if (refusal.verdict === 'invalid') {
       // Header rules come before the claim's signature is checked: they say nothing about its key.
-      const signed = condemnsHash(refusal) && !HEADER_RULES.has(refusal.reason)
+      const signed = condemnsHash(refusal) && !HEADER_RULES.has(refusal.reason) && !isNews(refusal)
       const miner = signed ? toHex(block.header.template.miner) : undefined
-      this.#blame.refuse({ what, reason: refusal.reason, detail: refusal.detail, peer: how.blame, miner, fatal: true })
+      this.#blame.refuse({ what, reason: refusal.reason, detail: refusal.detail, peer: how.blame, miner, fatal: !isNews(refusal) })
     }
     return { status: 'refused', refusal }
   }

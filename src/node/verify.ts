@@ -8,7 +8,7 @@
 import type { Block, SignedSeal } from '../core/codec/wire.ts'
 import { type applyBlock, BLOCK_RULES, type BlockRules } from '../core/consensus/apply.ts'
 import type { BlockMeta } from '../core/consensus/chain.ts'
-import { type Refusal, refusal } from '../core/consensus/refusal.ts'
+import { isNews, type Refusal, refusal } from '../core/consensus/refusal.ts'
 import type { SignatureItem } from '../core/crypto/keys.ts'
 import type { LedgerEvent } from '../core/ledger/apply.ts'
 import { findJob, type LedgerState } from '../core/ledger/state.ts'
@@ -98,14 +98,15 @@ export class Verifier {
     }
     if (peer === undefined || line === undefined) return await this.#inTurn(parent, block, o)
     this.#lines.set(peer, line)
-    return await this.#inLine(peer, line, async () => await this.#inTurn(parent, block, o))
+    return await this.#inLine(peer, line, o, async options => await this.#inTurn(parent, block, options))
   }
 
   /**
    * Blocks of one peer are verified one after another, and a wrong one ends the line: a forged block
-   * costs its maker a few hashes and this node a replay, so who brings many shall get one of them.
+   * costs its maker a few hashes and this node a replay, so who brings many shall get one of them. One for
+   * which its bearer does not answer says nothing of the rest of what he brings.
    */
-  async #inLine (peer: PeerId, line: Line, verify: () => Promise<Verified>): Promise<Verified> {
+  async #inLine (peer: PeerId, line: Line, o: VerifyOptions, verify: (o: VerifyOptions) => Promise<Verified>): Promise<Verified> {
     const before = line.last
     let done = (): void => {}
     line.last = new Promise<void>((resolve) => { done = resolve })
@@ -113,8 +114,16 @@ export class Verifier {
     try {
       await before
       if (line.wrong) return { ok: false, letGo: true, refusal: refusal('unavailable', 'replay-unavailable', 'whoever brought it has just brought a wrong one') }
-      const verified = await verify()
-      line.wrong = !verified.ok && verified.refusal.verdict === 'invalid'
+      let answers = true
+      const verified = await verify({
+        ...o,
+        onSound: () => {
+          const verdict = o.onSound?.() ?? 'answers'
+          answers = verdict === 'answers'
+          return verdict
+        }
+      })
+      line.wrong = answers && !verified.ok && verified.refusal.verdict === 'invalid' && !isNews(verified.refusal)
       return verified
     } finally {
       done()

@@ -1,114 +1,15 @@
 import { describe, expect, it } from 'vitest'
-import { equalBytes, toHex } from '../../src/core/codec/ssz.ts'
-import { BodiesRequest, BodiesResponse, Block, Body, HeadersRequest, HeadersResponse, Status } from '../../src/core/codec/wire.ts'
-import type { BlockMeta } from '../../src/core/consensus/chain.ts'
+import { toHex } from '../../src/core/codec/ssz.ts'
+import { Block, HeadersRequest } from '../../src/core/codec/wire.ts'
 import { claimId } from '../../src/core/crypto/ids.ts'
-import { Backfill } from '../../src/node/backfill.ts'
-import { sleep } from '../../src/node/askPeers.ts'
-import { BlocksGossip, blocksTopic, MAX_GOSSIP_BLOCK_BYTES } from '../../src/node/blocksGossip.ts'
+import { blocksTopic, MAX_GOSSIP_BLOCK_BYTES } from '../../src/node/blocksGossip.ts'
 import { PATIENCE_MS, PROVE_BLOCK_MS, PROVE_MS } from '../../src/node/patience.ts'
 import { Presence } from '../../src/node/presence.ts'
-import { Records } from '../../src/node/records.ts'
-import { Refusals } from '../../src/node/refusals.ts'
-import { BODIES_PROTOCOL, HEADERS_PROTOCOL, STATUS_PROTOCOL } from '../../src/node/syncServer.ts'
-import { Sync, type SyncProgress } from '../../src/node/sync.ts'
-import { createMemoryHub, type MemoryHub } from '../../src/net/memory.ts'
-import { type Network, RequestError } from '../../src/ports/network.ts'
+import { HEADERS_PROTOCOL } from '../../src/node/syncServer.ts'
 import { MemoryDisk, MemoryStorage } from '../../src/storage/memory.ts'
-import { ChainKit, keyPair, type Mined } from '../core/chainKit.ts'
-import { kitTime, ManualClock, rig, type Rig } from './chainRig.ts'
-
-const hex = (m: BlockMeta): string => toHex(m.hash)
-const random = { bytes: (n: number): Uint8Array => Uint8Array.from({ length: n }, (_, i) => (i * 91 + 17) & 255) }
-
-interface TestNode extends Rig { readonly id: string, readonly network: Network, readonly sync: Sync, readonly gossip: BlocksGossip, readonly backfill: Backfill, readonly blame: Refusals, readonly progress: SyncProgress[] }
-
-interface World { readonly kit: ChainKit, readonly clock: ManualClock, readonly hub: MemoryHub }
-
-const kit = new ChainKit({ ...new ChainKit().params, historyBlocks: 30, joinReplayBlocks: 8 })
-
-function world (): World {
-  const clock = new ManualClock(kitTime(kit, 500))
-  return { kit, clock, hub: createMemoryHub({ clock, latencyMs: 5 }) }
-}
-
-async function node (w: World, id: string, disk = new MemoryDisk()): Promise<TestNode> {
-  const network = w.hub.join(id)
-  // Blame reaches the network of this node only once it exists, so the rig's is replaced by a real one.
-  const r = rig({ kit: w.kit, clock: w.clock, storage: new MemoryStorage(disk), blame: (log) => new Refusals({ clock: w.clock, network, log }) })
-  const blame = r.blame as Refusals
-  await r.chain.loadFromStorage()
-  const backfill = new Backfill({ chain: r.chain, replay: r.replay, log: r.log })
-  const sync = new Sync({ params: w.kit.params, clock: w.clock, random, network, chain: r.chain, store: r.store, blame, log: r.log, backfill, historyFrom: () => 0 })
-  const gossip = new BlocksGossip({ params: w.kit.params, clock: w.clock, network, chain: r.chain, sync, pool: { add: async () => undefined }, records: new Records(w.kit.params, r.chain), blame, log: r.log })
-  const progress: SyncProgress[] = []
-  sync.onProgress((p) => { if (p !== undefined) progress.push(p) })
-  return { ...r, id, network, sync, gossip, backfill, blame, progress }
-}
-
-const run = async (n: TestNode): Promise<TestNode> => {
-  await n.sync.start()
-  await n.gossip.start()
-  return n
-}
-
-const chains = new Map<string, Mined[]>()
-
-/** The first `count` blocks that a miner alone makes on `parent`; made once for all tests. */
-function branch (of: ChainKit, parent: BlockMeta, count: number, miner = 1): Mined[] {
-  const name = `${hex(parent)}/${miner}`
-  const out = chains.get(name) ?? []
-  chains.set(name, out)
-  while (out.length < count) {
-    const tip = out.at(-1)?.meta ?? parent
-    const block = of.block(tip, { miner: keyPair(miner) })
-    const applied = of.apply(tip, block, { signatures: [true] })
-    if (!applied.ok) throw new Error(applied.refusal.detail)
-    out.push({ block, meta: applied.meta, events: applied.events })
-  }
-  return out.slice(0, count)
-}
-
-async function feed (n: Rig, blocks: readonly Mined[]): Promise<void> {
-  for (const b of blocks) {
-    const r = await n.chain.submitAs(b.block, { mode: 'own' })
-    if (r.status !== 'added') throw new Error(JSON.stringify(r))
-  }
-}
-
-/** A peer that says what the test wants. `work` is what it claims. */
-async function stranger (w: World, id: string, blocks: readonly Mined[], o: { readonly bodies?: 'none' | 'silent' | 'other', readonly slowMs?: number, readonly work?: bigint, readonly headers?: (h: Mined[]) => Mined[], readonly busy?: (protocol: string) => boolean } = {}): Promise<Network> {
-  const network = w.hub.join(id)
-  const limits = { maxRequestBytes: 1 << 16, maxResponseBytes: 1 << 22, perPeerPerSecond: 100 }
-  const tip = blocks[blocks.length - 1].meta
-  await network.handle(STATUS_PROTOCOL, limits, async () => Status.serialize({ chain: w.kit.genesis.hash, version: 1, head: tip.hash, height: tip.height, work: o.work ?? tip.work, historyFrom: 0 }))
-  const busy = (protocol: string): void => { if (o.busy?.(protocol) === true) throw new RequestError('busy', 'too many requests per second') }
-  /** Slow as can be without missing a deadline, and one thing at a time. */
-  const slow = async (): Promise<void> => { if (o.slowMs !== undefined) await sleep(w.clock, o.slowMs) }
-  await network.handle(HEADERS_PROTOCOL, limits, async (_, body) => {
-    await slow()
-    busy(HEADERS_PROTOCOL)
-    const request = HeadersRequest.deserialize(body)
-    const from = request.locator.map((h) => blocks.findIndex((b) => hex(b.meta) === toHex(h))).find((i) => i >= 0) ?? -1
-    const served = (o.headers ?? ((h) => h))(blocks.slice(from + 1, from + 1 + request.count))
-    return served.length === 0 ? new Uint8Array(0) : HeadersResponse.serialize({ headers: served.map((b) => b.block.header) })
-  })
-  await network.handle(BODIES_PROTOCOL, limits, async (_, body) => {
-    busy(BODIES_PROTOCOL)
-    if (o.bodies === 'silent') await new Promise(() => {})
-    if (o.bodies === 'none') return new Uint8Array(0)
-    await slow()
-    const request = BodiesRequest.deserialize(body)
-    return BodiesResponse.serialize({
-      bodies: request.hashes.slice(0, o.slowMs === undefined ? undefined : 1).map((h) => {
-        if (o.bodies === 'other') return Body.serialize({ transactions: [w.kit.transfer(w.kit.genesis, keyPair(1), keyPair(2).key, 1n)], seals: [] })
-        const b = blocks.find((x) => hex(x.meta) === toHex(h))
-        return b === undefined ? new Uint8Array(0) : Body.serialize(b.block.body)
-      })
-    })
-  })
-  return network
-}
+import { ChainKit, keyPair } from '../core/chainKit.ts'
+import { rig } from './chainRig.ts'
+import { hex, type TestNode, type World, world, node, run, branch, feed, stranger } from './syncRig.ts'
 
 describe('a late node', () => {
   it('asks a busy peer again: neither its chain nor its bodies end where it takes no more requests', async () => {
@@ -435,88 +336,6 @@ describe('gossip', () => {
     expect((await a.network.status()).banned.map((x) => x.id)).toEqual(['evil'])
     expect(b.replay.replayed).toEqual([])
     expect(b.blame.list()).toEqual([])
-  })
-
-  describe('on credit', () => {
-    const known = keyPair(2)
-    const base = branch(kit, kit.genesis, kit.params.committeeBlocks + kit.params.maturity + 2)
-    const round = kit.sealRound(base[base.length - 1].meta, [known])
-    const grown = [...base, round]
-    /** evil - a - b - c, all at the same block; evil can be heard by a alone unless a test says so. */
-    async function line (): Promise<{ w: World, evil: Network, nodes: readonly TestNode[], hand: (block: Block) => Promise<void> }> {
-      const w = world()
-      const evil = w.hub.join('evil')
-      const nodes = [await run(await node(w, 'a')), await run(await node(w, 'b')), await run(await node(w, 'c'))]
-      for (const [x, y] of [['evil', 'b'], ['evil', 'c'], ['a', 'c']]) w.hub.cut(x, y)
-      for (const n of nodes) await feed(n, grown)
-      return { w, evil, nodes, hand: async block => { await evil.publish(blocksTopic(kit.genesis.hash), Uint8Array.of(0, ...Block.serialize(block))) } }
-    }
-    const bans = async (n: TestNode): Promise<string[]> => (await n.network.status()).banned.map(b => b.id)
-
-    it('a sound block of a miner with a record goes on while its work is redone, and is built on only after that', async () => {
-      const { w, nodes: [a, b, c], hand } = await line()
-      let open = (): void => {}
-      a.replay.gate = new Promise<void>(resolve => { open = resolve })
-      const next = kit.mine(round.meta, { miner: known })
-      await hand(next.block)
-      await w.clock.advance(100)
-      expect([a, b, c].map(n => n.chain.head().height)).toEqual([0, 1, 1].map(n => round.meta.height + n))
-      open()
-      await w.clock.advance(100)
-      expect(hex(a.chain.head())).toBe(hex(next.meta))
-    })
-
-    it('a block of a stranger does not', async () => {
-      const { w, nodes: [a, b], hand } = await line()
-      a.replay.gate = new Promise<void>(() => {})
-      await hand(kit.mine(round.meta, { miner: keyPair(7) }).block)
-      await w.clock.advance(100)
-      expect(b.chain.head().height).toBe(round.meta.height)
-    })
-
-    it('a forged one costs everybody one replay and its miner his key; who passed it on is not banned, and nothing more of that key is redone', async () => {
-      const { w, nodes: [a, b, c], hand } = await line()
-      const forged = [0, 1, 2].map(slice => kit.block(round.meta, { miner: known, slice }))
-      for (const n of [a, b, c]) for (const f of forged) n.replay.wrong.add(toHex(claimId(f.header)))
-      const before = [a, b, c].map(n => n.replay.replayed.length)
-      // All at once: only the first is passed on, and only it is redone.
-      for (const f of forged) await hand(f)
-      await w.clock.advance(1_000)
-      expect([a, b, c].map((n, i) => n.replay.replayed.length - before[i])).toEqual([1, 1, 1])
-      expect(await Promise.all([a, b, c].map(bans))).toEqual([[], [], []])
-      for (const n of [a, b, c]) {
-        expect(n.blame.isBannedMiner(known.key)).toBe(true)
-        expect(n.blame.list()).toMatchObject([{ reason: 'result-hash', peer: undefined }])
-        expect(n.chain.head().height).toBe(round.meta.height)
-      }
-      await hand(kit.block(round.meta, { miner: known, slice: 3 }))
-      await w.clock.advance(1_000)
-      expect([a, b, c].map((n, i) => n.replay.replayed.length - before[i])).toEqual([1, 1, 1])
-    })
-
-    it('what others build on a block of a banned key is followed all the same', async () => {
-      const { w, evil, nodes: [a], hand } = await line()
-      a.blame.refuse({ what: 'block', reason: 'result-hash', detail: 'caught', miner: toHex(known.key), fatal: true })
-      const next = kit.mine(round.meta, { miner: known })
-      await hand(next.block)
-      await w.clock.advance(1_000)
-      expect(a.chain.head().height).toBe(round.meta.height)
-      const above = kit.mine(next.meta)
-      const blocks = [...grown, next, above]
-      await evil.stop()
-      await stranger(w, 'honest', blocks)
-      await w.clock.advance(20_000)
-      expect(hex(a.chain.head())).toBe(hex(above.meta))
-    })
-
-    it('a record is a block of one\'s own, or a contribution that was sealed; without all bodies nobody can say that there is none', () => {
-      const whole = new Records(kit.params, { get: hash => { const at = grown.find(b => equalBytes(b.meta.hash, hash)); return at === undefined ? undefined : { meta: at.meta, body: at.block.body, events: at.events, checked: 'own' } } })
-      const none = new Records(kit.params, { get: () => undefined })
-      const [sealed, miner, stranger] = [known, keyPair(1), keyPair(7)].map(k => k.key)
-      expect([sealed, miner, stranger].map(k => whole.standing(round.meta, k))).toEqual([true, true, false])
-      expect([sealed, miner, stranger].map(k => none.standing(round.meta, k))).toEqual([undefined, true, undefined])
-      expect([sealed, miner, stranger].map(k => whole.has(round.meta, k))).toEqual([true, false, false])
-    })
   })
 
   it('names garbage, and takes an unknown newer version as news, not as an offence', async () => {

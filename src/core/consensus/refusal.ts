@@ -98,5 +98,8 @@ export const invalid = (reason: ReasonCode, detail: string): Refusal => refusal(
 /** A hash commits to neither: other bytes under the same block hash may still be right. */
 const NOT_IN_HASH: ReadonlySet<ReasonCode> = new Set<ReasonCode>(['header-signature', 'body-root', 'body-size', 'body-receipts'])
 
+/** Whether it follows from a proof that spreads like the blocks do: whoever made or passed on what it concerns need not have had it. */
+export const isNews = (r: Refusal): boolean => r.reason === 'contribution-wrong'
+
 /** Whether a block of this hash is wrong whatever body and signature it comes with. */
 export const condemnsHash = (r: Refusal): boolean => r.verdict === 'invalid' && !NOT_IN_HASH.has(r.reason)

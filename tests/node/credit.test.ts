@@ -1,0 +1,173 @@
+/** Blocks that go on before their work is redone: what a miner with a record can do with that, and what nobody is banned for. */
+import { describe, expect, it } from 'vitest'
+import { equalBytes, toHex } from '../../src/core/codec/ssz.ts'
+import { Block } from '../../src/core/codec/wire.ts'
+import { claimId } from '../../src/core/crypto/ids.ts'
+import { BlocksGossip, blocksTopic } from '../../src/node/blocksGossip.ts'
+import { Records } from '../../src/node/records.ts'
+import { type Network } from '../../src/ports/network.ts'
+import { keyPair } from '../core/chainKit.ts'
+import { hex, type TestNode, type World, kit, world, node, run, branch, feed, stranger } from './syncRig.ts'
+
+describe('blocks on credit', () => {
+  const known = keyPair(2)
+  const base = branch(kit, kit.genesis, kit.params.committeeBlocks + kit.params.maturity + 2)
+  const round = kit.sealRound(base[base.length - 1].meta, [known])
+  const grown = [...base, round]
+  /** evil - a - b - c, all at the same block; evil can be heard by a alone unless a test says so. */
+  async function line (): Promise<{ w: World, evil: Network, nodes: readonly TestNode[], hand: (block: Block) => Promise<void> }> {
+    const w = world()
+    const evil = w.hub.join('evil')
+    const nodes = [await run(await node(w, 'a')), await run(await node(w, 'b')), await run(await node(w, 'c'))]
+    for (const [x, y] of [['evil', 'b'], ['evil', 'c'], ['a', 'c']]) w.hub.cut(x, y)
+    for (const n of nodes) await feed(n, grown)
+    return { w, evil, nodes, hand: async block => { await evil.publish(blocksTopic(kit.genesis.hash), Uint8Array.of(0, ...Block.serialize(block))) } }
+  }
+  const bans = async (n: TestNode): Promise<string[]> => (await n.network.status()).banned.map(b => b.id)
+
+  it('a sound block of a miner with a record goes on while its work is redone, and is built on only after that', async () => {
+    const { w, nodes: [a, b, c], hand } = await line()
+    let open = (): void => {}
+    a.replay.gate = new Promise<void>(resolve => { open = resolve })
+    const next = kit.mine(round.meta, { miner: known })
+    await hand(next.block)
+    await w.clock.advance(100)
+    expect([a, b, c].map(n => n.chain.head().height)).toEqual([0, 1, 1].map(n => round.meta.height + n))
+    open()
+    await w.clock.advance(100)
+    expect(hex(a.chain.head())).toBe(hex(next.meta))
+  })
+
+  it('a block of a stranger does not', async () => {
+    const { w, nodes: [a, b], hand } = await line()
+    a.replay.gate = new Promise<void>(() => {})
+    await hand(kit.mine(round.meta, { miner: keyPair(7) }).block)
+    await w.clock.advance(100)
+    expect(b.chain.head().height).toBe(round.meta.height)
+  })
+
+  it('a forged one costs everybody one replay and its miner his key; who passed it on is not banned, and nothing more of that key is redone', async () => {
+    const { w, nodes: [a, b, c], hand } = await line()
+    const forged = [0, 1, 2].map(slice => kit.block(round.meta, { miner: known, slice }))
+    for (const n of [a, b, c]) for (const f of forged) n.replay.wrong.add(toHex(claimId(f.header)))
+    const before = [a, b, c].map(n => n.replay.replayed.length)
+    // All at once: only the first is passed on, and only it is redone.
+    for (const f of forged) await hand(f)
+    await w.clock.advance(1_000)
+    expect([a, b, c].map((n, i) => n.replay.replayed.length - before[i])).toEqual([1, 1, 1])
+    expect(await Promise.all([a, b, c].map(bans))).toEqual([[], [], []])
+    for (const n of [a, b, c]) {
+      expect(n.blame.isBannedMiner(known.key)).toBe(true)
+      expect(n.blame.list()).toMatchObject([{ reason: 'result-hash', peer: undefined }])
+      expect(n.chain.head().height).toBe(round.meta.height)
+    }
+    await hand(kit.block(round.meta, { miner: known, slice: 3 }))
+    await w.clock.advance(1_000)
+    expect([a, b, c].map((n, i) => n.replay.replayed.length - before[i])).toEqual([1, 1, 1])
+  })
+
+  it('what others build on a block of a banned key is followed all the same', async () => {
+    const { w, evil, nodes: [a], hand } = await line()
+    a.blame.refuse({ what: 'block', reason: 'result-hash', detail: 'caught', miner: toHex(known.key), fatal: true })
+    const next = kit.mine(round.meta, { miner: known })
+    await hand(next.block)
+    await w.clock.advance(1_000)
+    expect(a.chain.head().height).toBe(round.meta.height)
+    const above = kit.mine(next.meta)
+    const blocks = [...grown, next, above]
+    await evil.stop()
+    await stranger(w, 'honest', blocks)
+    await w.clock.advance(20_000)
+    expect(hex(a.chain.head())).toBe(hex(above.meta))
+  })
+
+  it('of a block that seals work found wrong meanwhile nobody answers who could not know it: not its miner, nor who passed it on', async () => {
+    const { w, nodes: [a, b, c], hand } = await line()
+    const next = kit.sealRound(round.meta, [keyPair(1)])
+    await b.chain.condemn(claimId(next.block.body.seals[0].seal.contributions[0]), 'just found')
+    await hand(next.block)
+    await w.clock.advance(1_000)
+    expect(a.chain.head().height).toBe(next.meta.height)
+    expect(b.chain.head().height).toBe(round.meta.height)
+    expect(await Promise.all([a, b, c].map(bans))).toEqual([[], [], []])
+    expect(b.blame.isBannedMiner(next.block.header.template.miner)).toBe(false)
+    expect(b.blame.list()).toMatchObject([{ reason: 'contribution-wrong', peer: 'a' }])
+  })
+
+  it('a key whose block cannot be redone has no more credit, however many heights there are, and nobody is banned for what it floods', async () => {
+    const { w, nodes: [a, b, c] } = await line()
+    // Blocks on a job whose data nobody has: sound as far as anybody can see, and made of a few hashes.
+    const flood = base.slice(-10).map(parent => kit.block(parent.meta, { miner: keyPair(1), slice: 5 }))
+    for (const n of [a, b, c]) for (const f of flood) n.replay.unavailable.add(toHex(claimId(f.header)))
+    for (const [i, f] of flood.entries()) {
+      const name = w.hub.join(`evil${i}`)
+      for (const n of ['b', 'c']) w.hub.cut(`evil${i}`, n)
+      await name.publish(blocksTopic(kit.genesis.hash), Uint8Array.of(0, ...Block.serialize(f)))
+    }
+    await w.clock.advance(1_000)
+    expect(a.chain.held().waiting).toBeGreaterThan(1)
+    expect([b, c].map(n => n.chain.held().waiting)).toEqual([1, 1])
+    expect(await Promise.all([a, b, c].map(bans))).toEqual([[], [], []])
+  })
+
+  it('nobody is banned for a block whose parent fell while it was looked at', async () => {
+    const { w, nodes: [a, b, c], hand } = await line()
+    const forged = kit.block(round.meta, { miner: known })
+    for (const n of [a, b, c]) n.replay.wrong.add(toHex(claimId(forged.header)))
+    let open = (): void => {}
+    const gate = new Promise<void>(resolve => { open = resolve })
+    const verify = b.signatures.verify.bind(b.signatures)
+    b.signatures.verify = async items => { await gate; return await verify(items) }
+    await hand(forged)
+    await w.clock.advance(100)
+    await b.chain.condemn(claimId(round.block.body.seals[0].seal.contributions[0]), 'just found')
+    open()
+    await w.clock.advance(1_000)
+    expect(await bans(b)).toEqual([])
+  })
+
+  it('a forged one does not take with it what came from the same peer behind it', async () => {
+    const { w, nodes: [a, b, c], hand } = await line()
+    const forged = kit.block(round.meta, { miner: known })
+    for (const n of [a, b, c]) n.replay.wrong.add(toHex(claimId(forged.header)))
+    let open = (): void => {}
+    b.replay.gate = new Promise<void>(resolve => { open = resolve })
+    const next = kit.mine(round.meta)
+    await hand(forged)
+    await w.clock.advance(100)
+    await a.chain.submitOwn(next.block)
+    await a.gossip.announce(next.block)
+    await w.clock.advance(100)
+    open()
+    await w.clock.advance(1_000)
+    expect([a, b, c].map(n => n.chain.head().height)).toEqual([1, 1, 1].map(n => round.meta.height + n))
+  })
+
+  it('where nobody can say who has a record, a peer gets one wrong block redone and no more', async () => {
+    const w = world()
+    const evil = w.hub.join('evil')
+    const n = await node(w, 'n')
+    const blind = new Records(kit.params, { get: () => undefined })
+    const gossip = new BlocksGossip({ params: kit.params, clock: w.clock, network: n.network, chain: n.chain, sync: n.sync, pool: { add: async () => undefined }, records: blind, blame: n.blame, log: n.log })
+    await gossip.start()
+    await feed(n, grown)
+    const before = n.replay.replayed.length
+    for (let i = 0; i < 5; i++) {
+      const forged = kit.block(round.meta, { miner: keyPair(20 + i) })
+      n.replay.wrong.add(toHex(claimId(forged.header)))
+      await evil.publish(blocksTopic(kit.genesis.hash), Uint8Array.of(0, ...Block.serialize(forged)))
+      await w.clock.advance(1_000)
+    }
+    expect(n.replay.replayed.length - before).toBe(1)
+    expect(await bans(n)).toEqual([])
+  })
+
+  it('a record is a block of one\'s own, or a contribution that was sealed; without all bodies nobody can say that there is none', () => {
+    const whole = new Records(kit.params, { get: hash => { const at = grown.find(b => equalBytes(b.meta.hash, hash)); return at === undefined ? undefined : { meta: at.meta, body: at.block.body, events: at.events, checked: 'own' } } })
+    const none = new Records(kit.params, { get: () => undefined })
+    const [sealed, miner, stranger] = [known, keyPair(1), keyPair(7)].map(k => k.key)
+    expect([sealed, miner, stranger].map(k => whole.standing(round.meta, k))).toEqual([true, true, false])
+    expect([sealed, miner, stranger].map(k => none.standing(round.meta, k))).toEqual([undefined, true, undefined])
+    expect([sealed, miner, stranger].map(k => whole.has(round.meta, k))).toEqual([true, false, false])
+  })
+})
