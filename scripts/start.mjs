@@ -7,8 +7,10 @@ import { runMain, runNode, say } from './process.mjs'
 
 await runMain(async () => {
   await ensureDeps()
-  await ensureWasm()
-  say('building the page')
-  await buildPage()
+  if (!process.argv.includes('--help')) {
+    await ensureWasm()
+    say('building the page')
+    await buildPage()
+  }
   return runNode(['--import', 'tsx', 'server/main.ts', ...process.argv.slice(2)], { cwd: ROOT })
 })

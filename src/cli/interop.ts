@@ -25,8 +25,10 @@ const USAGE = `npm run interop -- [options]
 
   needed: aria2c (the program named by ARIA2C, or the one on the PATH; Debian and Ubuntu: apt-get install aria2,
           macOS: brew install aria2, Windows: winget install aria2.aria2)
-  wanted: mktorrent (MKTORRENT or the PATH; apt-get install mktorrent, brew install mktorrent); without it the
-          infohash is compared with none of another program's`
+  wanted: mktorrent (MKTORRENT or the PATH; apt-get install mktorrent, brew install mktorrent); without it our
+          infohash is compared with no other program's
+
+Exit code 1 if a file or an infohash differs or did not come in time, 2 if a tool is missing.`
 
 const MISSING = 2
 const MB = 1_000_000

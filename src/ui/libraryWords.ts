@@ -25,8 +25,9 @@ export const LICENCES: ReadonlyArray<readonly [id: string, name: string]> = [
 /** Text of a stranger as it may be shown: nothing that turns the direction of reading or cannot be seen. */
 export const plainText = (text: string): string => text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, ' ').trim()
 
-/** A set of which only the infohash is known goes by that. */
-export function nameOf ({ name, infoHash }: Pick<LibraryItem, 'name' | 'infoHash'>): string {
+/** A set of which only the infohash is known goes by that; of a state the round comes first: in a row, the end is cut off. */
+export function nameOf ({ name, infoHash, note }: Pick<LibraryItem, 'name' | 'infoHash' | 'note'>): string {
+  if (note?.kind === 'snapshot' && note.job !== undefined && note.round !== undefined) return `State after round ${count(note.round)} of job ${shortId(note.job)}`
   const shown = plainText(name)
   return shown === '' || shown === infoHash ? `Unnamed ${shortId(infoHash)}` : shown
 }

@@ -30,6 +30,15 @@ describe('mining', () => {
     })
   }
 
+  // While a tab catches up, the committee it knows is the one of an older block.
+  for (const [height, words] of [[25, 'Who seals the rounds is known once this tab has caught up.'], [66, '2 recent miners seal the rounds.']] as const) {
+    test(`who seals the rounds, at block ${height} of 68`, async () => {
+      const committee = { size: 2, member: false, ready: true, needsBlocks: 0 }
+      await open('train', {}, {}, node => { node.answer('view', async () => ({ ...makeView(), committee, phase: { phase: 'syncing', height, target: 68, stage: 'blocks' } })) })
+      expect(text('committee')).toBe(words)
+    })
+  }
+
   test('an intensity sets workers and duty', async () => {
     const { node } = await open('train')
     get('intensity-gentle').click()

@@ -46,7 +46,7 @@ export function PieceMap (props: { item: LibraryItem }): JSX.Element {
     const s = spread()
     if (s === undefined) return ''
     const lost = s.lost === 0 ? '' : `; ${count(s.lost)} ${s.lost === 1 ? 'is' : 'are'} neither here nor with anybody linked`
-    return `${count(s.here)} of ${plural(props.item.pieces, 'piece')} here (${percent(s.here / props.item.pieces)}), ${count(s.reachable)} with somebody linked${lost}. The rarest is with ${plural(s.copies, 'peer')}, the commonest with ${count(s.most)}.`
+    return `${count(s.here)} of ${plural(props.item.pieces, 'piece')} here (${percent(s.here / props.item.pieces)}), ${count(s.reachable)} with somebody linked${lost}.${s.most === 0 ? '' : ` The rarest is with ${plural(s.copies, 'peer')}, the commonest with ${count(s.most)}.`}`
   }
   return (
     <div class="piecemap" data-testid="piece-map">

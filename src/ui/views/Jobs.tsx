@@ -4,6 +4,7 @@ import type { JobView } from '../../bridge/api.ts'
 import type { EvaluationResult } from '../../ports/compute.ts'
 import { useApp } from '../context.tsx'
 import { bytes, count, credits, duration, percent, plural } from '../format.ts'
+import { recall } from '../memory.ts'
 import { Badge, Button, Card, Empty, Hash, Note, Progress, saveFile } from '../parts/basics.tsx'
 import { CurveChart } from '../parts/Chart.tsx'
 import { Confusion } from '../parts/Confusion.tsx'
@@ -24,7 +25,11 @@ export function Jobs (): JSX.Element {
       <Match when={job()}>{j => <><Back /><Detail job={j()} /></>}</Match>
       <Match when={arg() !== undefined}>
         <Back />
-        <Card><Empty icon="jobs" title="This job is not known here">It ended long ago, or its block has not reached this tab yet. A job you have just posted appears with the next block.</Empty></Card>
+        <Card>
+          <Show when={recall('session', 'posted-job') !== arg()} fallback={<Empty icon="jobs" title="Your job waits for its block">It appears here with one of the next blocks. Keep this tab open.</Empty>}>
+            <Empty icon="jobs" title="This job is not known here">It ended long ago, or its block has not reached this tab yet.</Empty>
+          </Show>
+        </Card>
       </Match>
     </Switch>
   )
@@ -63,6 +68,9 @@ function Labels (props: { job: JobView }): JSX.Element {
   )
 }
 
+/** Whether it may still be paid for; afterwards what was left of its escrow has gone back, so that none is left. */
+const isOpen = (j: JobView): boolean => j.status === 'active' || j.status === 'waiting-data'
+
 const done = (j: JobView): number => j.rounds === 0 ? 0 : j.round / j.rounds
 
 function Item (props: { job: JobView }): JSX.Element {
@@ -73,7 +81,7 @@ function Item (props: { job: JobView }): JSX.Element {
       <div class="job-facts">
         <span><b>{percent(props.job.accuracy)}</b><small>accuracy</small></span>
         <span class="job-model"><b title={props.job.model}>{props.job.model}</b><small>{count(props.job.parameters)} parameters</small></span>
-        <span><b>{props.job.benchmark ? '–' : credits(props.job.escrowLeft)}</b><small>{props.job.benchmark ? 'unpaid' : `of ${credits(props.job.escrow)} left`}</small></span>
+        <span><b>{props.job.benchmark ? '–' : credits(isOpen(props.job) ? props.job.escrowLeft : props.job.escrow)}</b><small>{props.job.benchmark ? 'unpaid' : isOpen(props.job) ? `of ${credits(props.job.escrow)} left` : 'escrow, closed'}</small></span>
       </div>
       <Show when={!props.job.benchmark} fallback={<p class="quiet">Round {count(props.job.round)}, without end</p>}>
         <Progress value={done(props.job)} label={`Progress of ${props.job.name}`} />
@@ -102,9 +110,9 @@ function Detail (props: { job: JobView }): JSX.Element {
           <div><dt>Work</dt><dd>batch {j().batch}, {count(j().stepsPerSlice)} steps per slice</dd></div>
           <div><dt>Round</dt><dd>{count(j().round)}{j().benchmark ? '' : ` of ${count(j().rounds)}`}</dd></div>
           <Show when={!j().benchmark}>
-            <div><dt>Escrow</dt><dd>{credits(j().escrowLeft)} of {credits(j().escrow)} credits left, {credits(j().pricePerContribution)} for each sealed part</dd></div>
+            <div><dt>Escrow</dt><dd>{isOpen(j()) ? `${credits(j().escrowLeft)} of ${credits(j().escrow)} credits left` : `${credits(j().escrow)} credits, closed`}, {credits(j().pricePerContribution)} for each sealed part</dd></div>
             <div><dt>Burned</dt><dd>{credits(j().burn)} credits</dd></div>
-            <div><dt>Deadline</dt><dd><Show when={j().deadline} fallback="none">{d => when(d())}</Show></dd></div>
+            <Show when={isOpen(j())}><div><dt>Deadline</dt><dd><Show when={j().deadline} fallback="none">{d => when(d())}</Show></dd></div></Show>
             <Show when={j().cancelsAt}>{end => <div data-testid="job-cancels"><dt>Cancelled, ends with</dt><dd>{when(end())}</dd></div>}</Show>
           </Show>
           <div><dt>State</dt><dd><Hash value={j().stateHash} label="state hash" /></dd></div>
@@ -141,7 +149,7 @@ function Actions (props: { job: JobView }): JSX.Element {
     setAsking(false)
     app.toast('info', 'The cancellation is on its way. The job ends a few blocks after it is on the chain; then the rest of the escrow comes back.')
   }
-  const open = (): boolean => (props.job.status === 'active' || props.job.status === 'waiting-data') && props.job.cancelsAt === undefined
+  const open = (): boolean => isOpen(props.job) && props.job.cancelsAt === undefined
   return (
     <div class="row actions">
       <a class="button button-primary" href={app.router.href('try', props.job.id)} data-testid="job-try"><Icon name="try" />Try it</a>

@@ -63,7 +63,7 @@ const ORDERS: Readonly<Record<string, { readonly label: string, readonly rank: (
 
 /** Every word must be somewhere in what is shown of the item. */
 function matches (item: LibraryItem, words: readonly string[]): boolean {
-  const text = `${plainText(item.name)} ${plainText(item.note?.about ?? '')} ${item.note?.licence ?? ''} ${item.infoHash} ${item.note?.publisher ?? ''}`.toLowerCase()
+  const text = `${nameOf(item)} ${plainText(item.name)} ${plainText(item.note?.about ?? '')} ${item.note?.licence ?? ''} ${item.infoHash} ${item.note?.publisher ?? ''}`.toLowerCase()
   return words.every(w => text.includes(w))
 }
 

@@ -1,6 +1,6 @@
 /** Home: one button, what it does right now, how the model learns, what it earns. */
 import { createEffect, createMemo, createSignal, For, Show, type JSX } from 'solid-js'
-import type { JobView, MiningSettings } from '../../bridge/api.ts'
+import type { JobView, MiningSettings, NodePhase } from '../../bridge/api.ts'
 import { useApp } from '../context.tsx'
 import { ago, count, credits, duration, percent, plural, shortId, si } from '../format.ts'
 import { recall, remember } from '../memory.ts'
@@ -16,6 +16,8 @@ import { backendReason, CHECKED, miningWords, paidShareWords, phaseWords } from 
 const CENT = 10_000n
 
 const SETTLING_BLOCKS = 3
+/** A block or two to fetch is everyday business: the pill says so, the page does not jump. */
+const isSettling = (p: NodePhase): boolean => (p.phase === 'syncing' || p.phase === 'behind') && p.height > 0 && p.target - p.height <= SETTLING_BLOCKS
 const WORK_KINDS = new Set(['block-reward', 'contribution', 'contribution-subsidy', 'fees'])
 
 export function Train (): JSX.Element {
@@ -57,10 +59,8 @@ export function Train (): JSX.Element {
 function PhaseNote (): JSX.Element {
   const app = useApp()
   const words = createMemo(() => phaseWords(app.view.phase, app.view.joined))
-  // A block or two to fetch is everyday business: the pill says so, the page does not jump.
-  const settling = (): boolean => { const p = app.view.phase; return (p.phase === 'syncing' || p.phase === 'behind') && p.height > 0 && p.target - p.height <= SETTLING_BLOCKS }
   return (
-    <Show when={app.view.phase.phase !== 'ready' && !settling()}>
+    <Show when={app.view.phase.phase !== 'ready' && !isSettling(app.view.phase)}>
       <Note tone={words().tone} title={words().title} testid="phase-note" action={
         <>
           <Show when={words().action === 'reload'}><Button kind="primary" small onClick={app.reload}>Reload</Button></Show>
@@ -180,7 +180,7 @@ function Numbers (): JSX.Element {
       <Stat label="Next block of yours" value={expected()} note={`${plural(app.view.mining.blocksFound, 'block')} found`} tip="Expected time until a piece of your work wins a block. Luck decides when exactly." testid="expected-block" />
       <Stat label="Samples, all tabs" value={`${si(app.view.networkSamplesPerSecond)}/s`} note={`${app.view.contributionsPerRound.toFixed(1)} parts per round`} tip="Samples that sealed work of the last minute was trained on, all tabs together." testid="network-rate" />
       <Stat label="Earned this session" value={credits(earned() / CENT * CENT)} note={`${plural(app.view.mining.contributionsSealed, 'part')} sealed`} tip="Credits for blocks and sealed work since this page was opened. They can be spent after a few blocks." testid="earned" />
-      <Stat label="Work replayed" value={count(app.view.replays)} note={app.view.replayFailures === 0 ? 'all matched' : `${plural(app.view.replayFailures, 'mismatch', 'mismatches')}`} tip="Pieces of others’ work, in blocks and beside them, that this tab redid to check them." testid="replays" />
+      <Stat label="Work replayed" value={count(app.view.replays)} note={app.view.replays + app.view.replayFailures === 0 ? 'nothing yet' : app.view.replayFailures === 0 ? 'all matched' : `${plural(app.view.replayFailures, 'mismatch', 'mismatches')}`} tip="Pieces of others’ work, in blocks and beside them, that this tab redid to check them." testid="replays" />
     </dl>
   )
 }
@@ -200,10 +200,11 @@ function Paid (): JSX.Element {
 function Committee (): JSX.Element {
   const app = useApp()
   const c = (): typeof app.view.committee => app.view.committee
-  const behind = (): boolean => { const { phase } = app.view.phase; return phase === 'joining' || phase === 'syncing' || phase === 'behind' }
+  // Until then the committee of the view is the one of an older block.
+  const behind = (): boolean => { const p = app.view.phase; return p.phase === 'joining' || ((p.phase === 'syncing' || p.phase === 'behind') && !isSettling(p)) }
   return (
     <p class="quiet" data-testid="committee">
-      <Show when={c().ready} fallback={behind() ? 'Who seals the rounds is known once this tab has caught up.' : `Rounds are sealed once a committee exists: ${plural(c().needsBlocks, 'more block')} to go.`}>
+      <Show when={c().ready && !behind()} fallback={behind() ? 'Who seals the rounds is known once this tab has caught up.' : `Rounds are sealed once a committee exists: ${plural(c().needsBlocks, 'more block')} to go.`}>
         {plural(c().size, 'recent miner')} seal{c().size === 1 ? 's' : ''} the rounds{c().member ? '; this tab is one of them.' : '.'}
       </Show>
     </p>

@@ -106,7 +106,7 @@ function Playground (props: { job: JobView }): JSX.Element {
       </Card>
       <Card title="Answer" testid="try-answer">
         <Show when={refused()}>{text => <Note tone="warn" title="No answer" role="alert" testid="try-error">{text()}</Note>}</Show>
-        <Show when={answer()} fallback={<Show when={refused() === undefined}><Empty icon="try" title="Nothing asked yet">Draw something, drop a picture, or take a record the model has never trained on.</Empty></Show>}>{a => (
+        <Show when={answer()} fallback={<Show when={refused() === undefined}><Empty icon="try" title="Nothing asked yet">{shape() === null ? 'Enter values' : 'Draw something, drop a picture'}, or take a record the model has never trained on.</Empty></Show>}>{a => (
           <>
             <div class="answer">
               <Show when={asked()}>{q => <Show when={shape()}>{s => <figure><RecordImage features={q().features} shape={s()} size={96} label="What the model sees" /><figcaption>what it sees</figcaption></figure>}</Show>}</Show>

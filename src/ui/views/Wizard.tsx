@@ -84,6 +84,7 @@ export function Wizard (): JSX.Element {
     if (outcome === undefined) return
     if (!outcome.ok) { setErrors(outcome.errors); return }
     forget('session', 'wizard')
+    remember('session', 'posted-job', outcome.value.id)
     app.toast('info', 'Your job is posted. It enters the next block; training begins once others hold your data, so keep this tab open.')
     app.router.go('jobs', outcome.value.id)
   }
@@ -153,11 +154,13 @@ function Review (props: { draft: WizardDraft, data: DatasetPreview | undefined, 
         ['Name', fields().name],
         ['Data', props.draft.source === 'builtin' || props.data === undefined ? 'built-in digits' : `${plural(props.data.trainRecords, 'record')} to train, ${count(props.data.testRecords)} held out, ${plural(props.data.classes, 'class', 'classes')}`],
         ['Model', props.checked?.model ?? '–'],
-        ['Training', `${fields().epochs} epochs, batch ${fields().batch}, learning rate ${fields().learningRate}`],
+        ['Training', `${fields().epochs} epochs, batch ${fields().batch}, learning rate ${fields().learningRate}${props.checked === undefined ? '' : `; ${plural(props.checked.rounds, 'round')}`}`],
         ['Size', props.checked === undefined ? '–' : `${count(props.checked.parameters)} parameters`],
         ['Escrow', `${props.draft.price.escrow} credits, ${props.draft.price.price} for each sealed part`],
+        ['Burned', `${props.draft.price.burn} credits`],
+        ['Fee', `${props.draft.price.fee} credits`],
         ['Pays for', props.checked === undefined ? '–' : plural(props.checked.contributionsPaid, 'part')],
-        ['Deadline', `${props.draft.price.deadline} blocks, about ${duration(Number(props.draft.price.deadline) * app.view.blockIntervalMs)}`],
+        ['Deadline', `${count(Number(props.draft.price.deadline))} blocks, about ${duration(Number(props.draft.price.deadline) * app.view.blockIntervalMs)}`],
         ['Costs now', <b>{credits(props.total)} credits</b>],
         ['Left to spend', `${credits(props.spendable - props.total)} credits`]
       ]} />
