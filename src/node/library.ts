@@ -3,7 +3,7 @@
  * fetched and kept within the user's budget, and what becomes of peers that do not keep their word;
  * the swarm moves and checks the bytes.
  */
-import type { FieldError, LibraryNote, LibrarySettings, LibraryView, Outcome } from '../bridge/api.ts'
+import type { FieldError, LibrarySettings, LibraryView, Outcome } from '../bridge/api.ts'
 import { type AnnouncedItem, SHARE_ALL, type SignedNote, type SignedReceipt } from '../core/codec/library.ts'
 import { fromHex } from '../core/codec/ssz.ts'
 import { parseMagnet } from '../core/torrent/magnet.ts'
@@ -16,7 +16,7 @@ import type { Storage } from '../ports/storage.ts'
 import { type InfoHash, type Swarm, SwarmError, type SwarmEvent, type SwarmItem, type SwarmStatus } from '../ports/swarm.ts'
 import { Hosting } from './hosting.ts'
 import type { HostingBlock } from './hostingAnswers.ts'
-import { writeNote } from './libraryNotes.ts'
+import { type NewNote, noteView, writeNote } from './libraryNotes.ts'
 import { BUDGET_MAX, BUDGET_MIN, DEFAULT_SETTINGS, type ItemRecord, LibraryStore, LIMIT_MAX, SET_ASIDE_MAX, settingsOf } from './libraryStore.ts'
 import { LibraryTable } from './libraryTable.ts'
 import { itemView, foundView } from './libraryViews.ts'
@@ -71,7 +71,7 @@ export interface Entry {
   expect?: number
   /** Peers known to hold it before they have said so to all. */
   hints?: readonly PeerId[]
-  /** Others need not hear at once that it is here: those who want it ask. */
+  /** Not announced: those who want it ask. */
   quiet?: boolean
 }
 
@@ -181,8 +181,8 @@ export class Library {
     }
   }
 
-  /** `evictable`: of the node's own making, and no reason to refuse what the user wants. `quiet`: said with the rest, not at once. */
-  async share (files: readonly File[], said: Omit<LibraryNote, 'publisher'> & { readonly name: string }, o: { readonly evictable?: boolean, readonly quiet?: boolean } = {}): Promise<Outcome<{ readonly infoHash: string }>> {
+  /** `evictable`: of the node's own making, and no reason to refuse what the user wants. `quiet`: not announced, for others ask for it. */
+  async share (files: readonly File[], said: NewNote, o: { readonly evictable?: boolean, readonly quiet?: boolean } = {}): Promise<Outcome<{ readonly infoHash: string }>> {
     if (this.#entries.size >= MAX_ITEMS) return refuse('files', FULL)
     const bytes = files.reduce((n, f) => n + f.size, 0)
     if (bytes === 0) return refuse('files', 'there is nothing in them')
@@ -247,14 +247,15 @@ export class Library {
     return e?.metainfo !== undefined && e.problem === undefined && e.record.paused === 0 && here(e) >= e.metainfo.bytes
   }
 
-  /** The bytes of a set of one file that others need not have announced yet: for the node itself. Dropped again where they do not come. */
-  async obtain (infoHash: InfoHash, o: { readonly name: string, readonly bytes: number, readonly peers: readonly PeerId[], readonly stallMs: number, readonly leftMs: () => number, readonly quiet?: boolean }): Promise<Obtained> {
+  /** The bytes of a set of one file that others need not have announced: for the node itself. Dropped again where they do not come. `note`: what it is, where nobody says so. */
+  async obtain (infoHash: InfoHash, o: { readonly name: string, readonly bytes: number, readonly peers: readonly PeerId[], readonly stallMs: number, readonly leftMs: () => number, readonly quiet?: boolean, readonly note?: NewNote }): Promise<Obtained> {
     const isNew = !this.#entries.has(infoHash)
     const given = async (reason: 'size' | 'withheld' | 'room', detail: string): Promise<Obtained> => {
       if (isNew) await this.remove(infoHash)
       return { ok: false, reason, detail }
     }
-    const added = await this.#add(infoHash, { name: o.name, expect: o.bytes, hints: o.peers, quiet: o.quiet })
+    const note = o.note === undefined ? undefined : writeNote(this.#d.chain, this.#d.key, infoHash, o.bytes, o.note)
+    const added = await this.#add(infoHash, { name: o.name, expect: o.bytes, hints: o.peers, quiet: o.quiet, note: note?.ok === true ? note.value : undefined })
     if (!added.ok) return { ok: false, reason: 'room', detail: added.errors.map(e => e.message).join('; ') }
     let had = -1
     let grewAt = this.#d.clock.now()
@@ -290,8 +291,7 @@ export class Library {
     this.#entries.delete(infoHash)
     await this.#d.swarm.remove(infoHash).catch((e: unknown) => { this.#d.log.warn('library', `${infoHash} could not be deleted: ${this.#words(e)}`) })
     await this.#store.deleteItem(infoHash)
-    // One that was come and gone in silence is forgotten by others in time.
-    await this.#table.left(fromHex(infoHash, 20)!, e.quiet)
+    await this.#table.left(fromHex(infoHash, 20)!)
     this.#changed()
   }
 
@@ -425,8 +425,9 @@ export class Library {
     return { release }
   }
 
+  /** Without what nodes find by asking one another: each has some of it, for minutes only, and it would flood the lists of all. */
   #announced (): AnnouncedItem[] {
-    return [...this.#entries].filter(([, e]) => e.record.paused === 0 && e.problem === undefined).map(([infoHash, e]) => ({
+    return [...this.#entries].filter(([, e]) => e.record.paused === 0 && e.problem === undefined && e.quiet !== true && (e.record.own === 1 || e.record.note.length === 0 || noteView(e.record.note[0]).kind !== 'snapshot')).map(([infoHash, e]) => ({
       infoHash: fromHex(infoHash, 20)!,
       share: e.metainfo === undefined || e.live === undefined ? 0 : Math.floor(SHARE_ALL * e.live.haveBytes / e.metainfo.bytes),
       note: e.record.note

@@ -54,8 +54,11 @@ export function announcementFault (chain: Uint8Array, a: Announcement): Announce
   return undefined
 }
 
+/** What is to be said of a set. */
+export type NewNote = Omit<LibraryNote, 'publisher'> & { readonly name: string }
+
 /** What a person wrote, as a note; the message says which field is wrong. */
-export function writeNote (chain: Uint8Array, key: MinerKey, infoHash: string, bytes: number, said: Omit<LibraryNote, 'publisher'> & { readonly name: string }): { readonly ok: true, readonly value: SignedNote } | { readonly ok: false, readonly field: string, readonly message: string } {
+export function writeNote (chain: Uint8Array, key: MinerKey, infoHash: string, bytes: number, said: NewNote): { readonly ok: true, readonly value: SignedNote } | { readonly ok: false, readonly field: string, readonly message: string } {
   const texts: Uint8Array[] = []
   for (const [field, text, max] of [['name', said.name, 200], ['licence', said.licence, 64], ['about', said.about, 512]] as const) {
     const encoded = typeof text === 'string' ? utf8Bytes(text.trim()) : undefined

@@ -107,9 +107,9 @@ export class LibraryTable {
     await this.#publish(items)
   }
 
-  /** This tab has left the swarm. `quiet`: others find out in time. */
-  async left (infoHash: Uint8Array, quiet = false): Promise<void> {
-    if (this.#said.delete(toHex(infoHash)) && !quiet) await this.#publish([{ infoHash, share: SHARE_LEFT, note: [] }])
+  /** This tab has left the swarm. */
+  async left (infoHash: Uint8Array): Promise<void> {
+    if (this.#said.delete(toHex(infoHash))) await this.#publish([{ infoHash, share: SHARE_LEFT, note: [] }])
   }
 
   #isSaidEnough (item: AnnouncedItem): boolean {

@@ -26,6 +26,7 @@ import type { Compute } from '../ports/compute.ts'
 import type { Network, PeerId } from '../ports/network.ts'
 import type { Storage } from '../ports/storage.ts'
 import { ask, candidates, type Asking } from './askPeers.ts'
+import type { NewNote } from './libraryNotes.ts'
 import { Lru } from './lru.ts'
 import { eachTime, type Once } from './once.ts'
 import type { Blame, BlockRecord, ChainService, Hex, Log, PayloadService, StatesService } from './parts.ts'
@@ -89,6 +90,8 @@ function mergeName (seal: Seal): Hex {
   return name
 }
 const bytesOf = (state: ModelState): number => 4 * stateTensors(state).reduce((sum, t) => sum + t.length, 0)
+const stateNote = (job: Uint8Array, round: number): NewNote =>
+  ({ name: `State of job ${short(job)} after round ${round}`, kind: 'snapshot', licence: '', about: 'weights and biases as integers, as the chain names them', parents: [], job: toHex(job), round })
 const short = (bytes: Uint8Array): string => toHex(bytes).slice(0, 16)
 
 export class States implements StatesService {
@@ -215,7 +218,7 @@ export class States implements StatesService {
         const whole = await bytes()
         return whole === undefined ? undefined : [whole]
       },
-      note: { name: `State of job ${short(job)} after round ${round}`, kind: 'snapshot', licence: '', about: 'weights and biases as integers, as the chain names them', parents: [], job: toHex(job), round }
+      note: stateNote(job, round)
     }
   }
 
@@ -382,6 +385,7 @@ export class States implements StatesService {
     }
     const got = await this.#d.torrents.fetch({
       kind: OF_STATE, names, group: job, order: name => rounds.get(toHex(name)) ?? 0, keep: TORRENTS_PER_JOB, bytesMax: MAX_STATE_BYTES,
+      note: name => stateNote(job, rounds.get(toHex(name)) ?? 0),
       fits: bytes => bytes === size,
       read: async (bytes, name): Promise<Read<ModelState>> => {
         const state = await this.#decoded(spec, bytes, name)

@@ -10,6 +10,7 @@ import type { Clock, Random } from '../ports/clock.ts'
 import type { PeerId } from '../ports/network.ts'
 import { ask, type Asking, candidates } from './askPeers.ts'
 import type { Library, Obtained } from './library.ts'
+import type { NewNote } from './libraryNotes.ts'
 import type { Blame, Log } from './parts.ts'
 import { OF_DATA, type ShelfKind, type Shareable, torrentName, type TorrentShelf, TORRENTS_PROTOCOL, TORRENTS_RESPONSE_BYTES } from './torrentShelf.ts'
 
@@ -34,6 +35,8 @@ export interface Wish<T> {
   readonly kind: ShelfKind
   /** In the order in which they are wanted; one of them is enough. */
   readonly names: readonly Uint8Array[]
+  /** What it is called here, where it is not announced. */
+  readonly note?: (name: Uint8Array) => NewNote
   /** Where it stands on the shelf. */
   readonly group: Uint8Array
   readonly order: (name: Uint8Array) => number
@@ -141,7 +144,7 @@ export class TorrentFetch implements TorrentService {
     const mine = shelf.of(infoHash) !== undefined || !library.has(hex)
     if (mine && shelf.of(infoHash) === undefined) await shelf.put({ ...entry, whole: 0 }, wish.keep)
     const endsAt = clock.now() + STALL_MS + bytes / SLOWEST_BYTES_PER_MS
-    const got = await library.obtain(hex, { name: torrentName(wish.kind, name), bytes, peers: c.peers, stallMs: STALL_MS, leftMs: () => wish.over() ? 0 : endsAt - clock.now(), quiet: wish.kind !== OF_DATA })
+    const got = await library.obtain(hex, { name: torrentName(wish.kind, name), bytes, peers: c.peers, stallMs: STALL_MS, leftMs: () => wish.over() ? 0 : endsAt - clock.now(), quiet: wish.kind !== OF_DATA, note: wish.note?.(name) })
     // Of a page that goes it is gone on with by the next one.
     if (!this.#running) return undefined
     if (!got.ok) {

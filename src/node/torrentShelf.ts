@@ -6,7 +6,6 @@
  * said to others with all the rest, once a minute, and not each by itself. Getting one: torrentFetch.ts.
  */
 import { ContainerType, ListCompositeType, type ValueOf } from '@chainsafe/ssz'
-import type { LibraryNote } from '../bridge/api.ts'
 import { Bytes20, Bytes32, decode, equalBytes, fromHex, toHex, U32, U8 } from '../core/codec/ssz.ts'
 import { MAX_TORRENT_NAMES, type TorrentOffer, TorrentsRequest, TorrentsResponse } from '../core/codec/wire.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -14,6 +13,7 @@ import { type Network, RequestError } from '../ports/network.ts'
 import { type Storage, StorageError } from '../ports/storage.ts'
 import { within } from './askPeers.ts'
 import type { Library } from './library.ts'
+import type { NewNote } from './libraryNotes.ts'
 import { Lru } from './lru.ts'
 import type { Hex, Log } from './parts.ts'
 
@@ -62,7 +62,7 @@ export interface Shareable {
   readonly order: number
   readonly name: Uint8Array
   readonly file: () => Promise<readonly Uint8Array[] | undefined>
-  readonly note: Omit<LibraryNote, 'publisher'> & { readonly name: string }
+  readonly note: NewNote
   /** Of the group that stay: the newest ones. */
   readonly keep: number
 }
