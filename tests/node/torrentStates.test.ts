@@ -88,7 +88,7 @@ describe('a snapshot', () => {
     expect([a.asked.state, b.asked.state]).toEqual([0, 0])
     expect(holdsTorrent(me, OF_STATE, name)).toBe(true)
     // Nobody announces it, so that lists are not flooded; what it is this tab knows itself.
-    await w.run(2 * ANNOUNCE_MS)
+    await w.clock.advance(2 * ANNOUNCE_MS)
     expect([a, b, me].map(m => m.library.view().items.length)).toEqual([1, 1, 1])
     expect(item(me, toHex(kept.infoHash))).toMatchObject({ state: 'complete', note: { kind: 'snapshot', job: toHex(w.job), round: 8 } })
     await w.until('it is signed for', () => view(a).receiptsIn + view(b).receiptsIn === stateSize(spec))
