@@ -1,6 +1,9 @@
 /** Asks one peer after another for something that can be checked by its hash. */
+import type { Type } from '@chainsafe/ssz'
+import { decode } from '../core/codec/ssz.ts'
 import type { Clock, Random } from '../ports/clock.ts'
 import { RequestError, type Network, type PeerId, type PeerView } from '../ports/network.ts'
+import type { Blame } from './parts.ts'
 
 export type Asking = Pick<Network, 'status' | 'request'>
 
@@ -28,6 +31,20 @@ export async function ask (network: Pick<Network, 'request'>, peer: PeerId, prot
     if (e instanceof RequestError) return undefined
     throw e
   }
+}
+
+export interface Question<T> { readonly what: string, readonly protocol: string, readonly body: Uint8Array, readonly timeoutMs: number, readonly answer: Type<T>, readonly maxBytes: number }
+
+/** What each of these peers says, of those that say something; one whose answer cannot be read is named for it. */
+export async function askEach<T> (network: Pick<Network, 'request'>, blame: Pick<Blame, 'refuse'>, peers: readonly PeerId[], q: Question<T>): Promise<Array<readonly [PeerId, T]>> {
+  const answers = await Promise.all(peers.map(async peer => [peer, await ask(network, peer, q.protocol, q.body, q.timeoutMs, q.maxBytes)] as const))
+  return answers.flatMap(([peer, answer]) => {
+    if (answer === undefined) return []
+    const d = decode(q.answer, answer, q.maxBytes)
+    if (d.ok) return [[peer, d.value] as const]
+    blame.refuse({ what: q.what, reason: d.error.reason, detail: d.error.detail, peer, fatal: true })
+    return []
+  })
 }
 
 /** Waits before a peer that has answered "busy" is asked again: it takes so many requests a second and no more. */

@@ -113,6 +113,7 @@ export class Library {
     this.#table = new LibraryTable({
       ...d,
       own: () => this.#announced(),
+      isOwn: infoHash => this.#entries.get(infoHash)?.record.own === 1,
       follows: infoHash => this.#entries.has(infoHash),
       onChange: infoHash => { this.#connect(infoHash); this.#changed() }
     })
@@ -427,7 +428,7 @@ export class Library {
 
   /** Without what nodes find by asking one another: each has some of it, for minutes only, and it would flood the lists of all. */
   #announced (): AnnouncedItem[] {
-    return [...this.#entries].filter(([, e]) => e.record.paused === 0 && e.problem === undefined && e.quiet !== true && (e.record.own === 1 || e.record.note.length === 0 || noteView(e.record.note[0]).kind !== 'snapshot')).map(([infoHash, e]) => ({
+    return [...this.#entries].filter(([, e]) => e.record.paused === 0 && e.problem === undefined && e.quiet !== true && (e.record.note.length === 0 || noteView(e.record.note[0]).kind !== 'snapshot')).map(([infoHash, e]) => ({
       infoHash: fromHex(infoHash, 20)!,
       share: e.metainfo === undefined || e.live === undefined ? 0 : Math.floor(SHARE_ALL * e.live.haveBytes / e.metainfo.bytes),
       note: e.record.note

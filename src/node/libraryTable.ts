@@ -3,7 +3,8 @@
  * remembered for a while after its last word; a set is, while somebody has it.
  *
  * What everybody has, such as the ledger of a recent block, would be said by everybody to everybody: so
- * nobody says what enough others have said within the same time (RFC 6206, Trickle: suppression).
+ * nobody says what enough others have said within the same time (RFC 6206, Trickle: suppression), but for
+ * what he shares himself: names that say they have it cost nothing, and must not be all that is heard of it.
  */
 import { Announcement, type AnnouncedItem, MAX_ANNOUNCED, SHARE_ALL, SHARE_LEFT, type SignedNote } from '../core/codec/library.ts'
 import { decode, toHex } from '../core/codec/ssz.ts'
@@ -52,6 +53,8 @@ export interface LibraryTableDeps {
   readonly self: () => PeerId
   /** What this tab says of itself. */
   readonly own: () => readonly AnnouncedItem[]
+  /** Sets this tab's user shares himself. */
+  readonly isOwn: (infoHash: InfoHash) => boolean
   /** Sets this tab follows: never forgotten. */
   readonly follows: (infoHash: InfoHash) => boolean
   readonly onChange: (infoHash: InfoHash) => void
@@ -102,7 +105,7 @@ export class LibraryTable {
   }
 
   async announce (): Promise<void> {
-    const items = this.#d.own().filter(i => !this.#isSaidEnough(i))
+    const items = this.#d.own().filter(i => this.#d.isOwn(toHex(i.infoHash)) || !this.#isSaidEnough(i))
     for (const i of items) this.#said.add(toHex(i.infoHash))
     await this.#publish(items)
   }

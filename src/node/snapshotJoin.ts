@@ -5,7 +5,7 @@
  * hash of a block its ledger, so nobody can have been mistaken about either. Where none is to be had the
  * blocks are applied one by one.
  */
-import { decode, equalBytes, toHex } from '../core/codec/ssz.ts'
+import { equalBytes, toHex } from '../core/codec/ssz.ts'
 import { type SnapshotOffer, SnapshotRequest, SnapshotResponse } from '../core/codec/wire.ts'
 import type { BlockMeta, HeaderMeta } from '../core/consensus/chain.ts'
 import { claimId } from '../core/crypto/ids.ts'
@@ -14,7 +14,7 @@ import type { ChainParams } from '../core/params.ts'
 import type { Clock, Random } from '../ports/clock.ts'
 import type { Network, PeerId } from '../ports/network.ts'
 import type { Signatures } from '../ports/signatures.ts'
-import { ask, sleep } from './askPeers.ts'
+import { askEach, sleep } from './askPeers.ts'
 import { ledgerLookBack, treeDepths } from './chain.ts'
 import { MAX_SNAPSHOT_FILE_BYTES, metaOnHeaders, readSnapshotFile, type SnapshotRead } from './ledgerSnapshot.ts'
 import { SNAPSHOT_FIRST, SNAPSHOT_PROTOCOL, SNAPSHOT_RESPONSE_BYTES, snapshotName } from './ledgerTorrents.ts'
@@ -200,15 +200,10 @@ export class SnapshotJoin {
 
   /** What each of some peers serves. */
   async #offers (peers: readonly PeerId[]): Promise<Array<readonly [PeerId, readonly SnapshotOffer[]]>> {
-    const request = SnapshotRequest.serialize({ chain: this.#d.chainId })
-    const answers = await Promise.all(peers.slice(0, PEERS_ASKED).map(async peer => [peer, await ask(this.#d.network, peer, SNAPSHOT_PROTOCOL, request, OFFERS_TIMEOUT_MS, SNAPSHOT_RESPONSE_BYTES)] as const))
-    return answers.flatMap(([peer, answer]) => {
-      if (answer === undefined) return []
-      const d = decode(SnapshotResponse, answer, SNAPSHOT_RESPONSE_BYTES)
-      if (d.ok) return [[peer, d.value.offers] as const]
-      this.#d.blame.refuse({ what: 'snapshot', reason: d.error.reason, detail: d.error.detail, peer, fatal: true })
-      return []
+    const said = await askEach(this.#d.network, this.#d.blame, peers.slice(0, PEERS_ASKED), {
+      what: 'snapshot', protocol: SNAPSHOT_PROTOCOL, body: SnapshotRequest.serialize({ chain: this.#d.chainId }), timeoutMs: OFFERS_TIMEOUT_MS, answer: SnapshotResponse, maxBytes: SNAPSHOT_RESPONSE_BYTES
     })
+    return said.map(([peer, { offers }]) => [peer, offers] as const)
   }
 
   /** How many signatures of headers hold; undefined if one does not. The newest blocks are checked whole later. */

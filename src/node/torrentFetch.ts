@@ -4,11 +4,11 @@
  * is refused with all who offered it: the hash of a torrent names its bytes, so nobody can have been
  * mistaken about them. That it does not come may be anybody's fault; others are asked first from then on.
  */
-import { decode, equalBytes, toHex } from '../core/codec/ssz.ts'
+import { equalBytes, toHex } from '../core/codec/ssz.ts'
 import { MAX_TORRENT_NAMES, type TorrentOffer, TorrentsRequest, TorrentsResponse } from '../core/codec/wire.ts'
 import type { Clock, Random } from '../ports/clock.ts'
 import type { PeerId } from '../ports/network.ts'
-import { ask, type Asking, candidates } from './askPeers.ts'
+import { askEach, type Asking, candidates } from './askPeers.ts'
 import type { Library, Obtained } from './library.ts'
 import type { NewNote } from './libraryNotes.ts'
 import type { Blame, Log } from './parts.ts'
@@ -211,17 +211,12 @@ export class TorrentFetch implements TorrentService {
   }
 
   async #offers (names: readonly Uint8Array[]): Promise<Array<readonly [PeerId, readonly TorrentOffer[]]>> {
-    const { network, random } = this.#d
+    const { blame, chainId, network, random } = this.#d
     const peers = (await candidates(network, random)).slice(0, PEERS_ASKED)
-    const request = TorrentsRequest.serialize({ chain: this.#d.chainId, names: [...names] })
-    const answers = await Promise.all(peers.map(async peer => [peer, await ask(network, peer, TORRENTS_PROTOCOL, request, OFFERS_TIMEOUT_MS, TORRENTS_RESPONSE_BYTES)] as const))
-    return answers.flatMap(([peer, answer]) => {
-      if (answer === undefined) return []
-      const d = decode(TorrentsResponse, answer, TORRENTS_RESPONSE_BYTES)
-      if (d.ok) return [[peer, d.value.offers] as const]
-      this.#d.blame.refuse({ what: 'torrent', reason: d.error.reason, detail: d.error.detail, peer, fatal: true })
-      return []
+    const said = await askEach(network, blame, peers, {
+      what: 'torrent', protocol: TORRENTS_PROTOCOL, body: TorrentsRequest.serialize({ chain: chainId, names: [...names] }), timeoutMs: OFFERS_TIMEOUT_MS, answer: TorrentsResponse, maxBytes: TORRENTS_RESPONSE_BYTES
     })
+    return said.map(([peer, { offers }]) => [peer, offers] as const)
   }
 
   #refuse (c: Candidate, reason: string, detail: string): void {

@@ -3,7 +3,7 @@
  * the same file, with the same name and pieces, whoever makes it; so all that hold it are seeders of one
  * torrent, and a peer that is asked for a hash answers with an infohash. What is not of use any more
  * leaves the library again. A state is the newest for half a minute, and every node makes one: so they are
- * said to others with all the rest, once a minute, and not each by itself. Getting one: torrentFetch.ts.
+ * not announced, but found by asking. Getting one: torrentFetch.ts.
  */
 import { ContainerType, ListCompositeType, type ValueOf } from '@chainsafe/ssz'
 import { Bytes20, Bytes32, decode, equalBytes, fromHex, toHex, U32, U8 } from '../core/codec/ssz.ts'

@@ -7,7 +7,7 @@ import { decodeMetainfo, torrentWithTracker } from '../../src/core/torrent/metai
 import { MemoryDisk as PieceMemory, type PieceDisk } from '../../src/net/swarm/pieceDisk.ts'
 import { announcementFault, type AnnouncementFault, writeNote } from '../../src/node/libraryNotes.ts'
 import { FAULT_MS, SHARED_FAULTS_MAX } from '../../src/node/library.ts'
-import { HOLDER_MS, LIBRARY_TOPIC, MAX_SETS_PER_PEER } from '../../src/node/libraryTable.ts'
+import { ANNOUNCE_MS, ENOUGH_HOLDERS, HOLDER_MS, LIBRARY_TOPIC, MAX_SETS_PER_PEER } from '../../src/node/libraryTable.ts'
 import { SwarmError, type SwarmEvent, type SwarmLink } from '../../src/ports/swarm.ts'
 import { MemoryStorage } from '../../src/storage/memory.ts'
 import { CHAIN, file, item, keyOf, LibraryWorld, SAID, share, view } from './libraryRig.ts'
@@ -214,6 +214,34 @@ describe('within the budget', () => {
   test('settings out of bounds are refused', async () => {
     const a = await new LibraryWorld().tab('a')
     for (const bad of [{ budget: 1 }, { upLimit: -1 }, { downLimit: 0.5 }, { budget: Infinity }]) expect((await a.library.set(bad)).ok, JSON.stringify(bad)).toBe(false)
+  })
+})
+
+describe('announcements', () => {
+  /** One that holds it, among so many names that say every half minute that they do; what he says in ten minutes. */
+  const saidAmong = async (names: number, o: { readonly evictable: boolean }): Promise<number> => {
+    const w = new LibraryWorld()
+    const a = await w.tab('a')
+    const listener = w.hub.join('listener')
+    const others = Array.from({ length: names }, (_, i) => w.hub.join(`name ${i}`))
+    for (const n of [listener, ...others]) w.hub.connect('a', (await n.status()).self)
+    let said = 0
+    await listener.subscribe(LIBRARY_TOPIC, async m => { if (m.origin === 'a') said++; return 'accept' })
+    const shared = await a.library.share([file(200_000, 60)], SAID, o)
+    if (!shared.ok) throw new Error(JSON.stringify(shared.errors))
+    const bytes = Announcement.serialize({ items: [{ infoHash: fromHex(shared.value.infoHash, 20)!, share: SHARE_ALL, note: [] }] })
+    for (let i = 0; i < 20; i++) {
+      for (const n of others) await n.publish(LIBRARY_TOPIC, bytes)
+      if (i === 2) said = 0
+      await w.clock.advance(ANNOUNCE_MS / 2)
+    }
+    return said
+  }
+
+  test('what enough others have said within the minute is not said again, but for what one shares oneself', async () => {
+    expect(await saidAmong(ENOUGH_HOLDERS - 1, { evictable: true })).toBeGreaterThanOrEqual(7)
+    expect(await saidAmong(ENOUGH_HOLDERS, { evictable: true })).toBe(0)
+    expect(await saidAmong(ENOUGH_HOLDERS, { evictable: false })).toBeGreaterThanOrEqual(7)
   })
 })
 

@@ -76,7 +76,7 @@ export const ENEMIES = {
   },
   'credit': {
     wants: 'every node busy with forged blocks that it passes on before it redoes them',
-    stoppedBy: 'one block a height and key is passed on so, of keys with a record only; the first that is redone bans the key',
+    stoppedBy: 'one block at a time is passed on so, of keys with a record only; the first that is redone bans the key',
     seenBy: 'wrong results refused, about one a node; no honest tab is banned for having passed one on',
     make: credit
   },
