@@ -167,7 +167,10 @@ const ATTACKS = {
   /** The ledger as it would be if the block paid its miner twice. */
   mintedCoin: async () => await groundBlock((made, miner) => ({ ...made, template: { ...made.template, stateRoot: honest({ ...params, subsidy: 2n * params.subsidy }, follower.tip, miner).template.stateRoot } })),
   oversizedMessages: async () => {
-    for (let i = 0; i < 3; i++) await send(message(KIND_BLOCK, new Uint8Array(OVERSIZED_BYTES).fill(i + 1)))
+    const oversized = (fill: number): Uint8Array => message(KIND_BLOCK, new Uint8Array(OVERSIZED_BYTES).fill(fill))
+    await send(oversized(1))
+    // Whoever has had enough of the first is gone by now.
+    for (let i = 2; i <= 3; i++) await joined().publish(topic, oversized(i))
     return undefined
   },
   oversizedRequest: async () => {
