@@ -7,10 +7,10 @@ import { decodeMetainfo, torrentWithTracker } from '../../src/core/torrent/metai
 import { MemoryDisk as PieceMemory, type PieceDisk } from '../../src/net/swarm/pieceDisk.ts'
 import { announcementFault, type AnnouncementFault, writeNote } from '../../src/node/libraryNotes.ts'
 import { FAULT_MS, SHARED_FAULTS_MAX } from '../../src/node/library.ts'
-import { HOLDER_MS, LIBRARY_TOPIC, MAX_SETS_PER_PEER } from '../../src/node/libraryTable.ts'
+import { ANNOUNCE_MS, ENOUGH_HOLDERS, HOLDER_MS, LIBRARY_TOPIC, MAX_SETS_PER_PEER } from '../../src/node/libraryTable.ts'
 import { SwarmError, type SwarmEvent, type SwarmLink } from '../../src/ports/swarm.ts'
 import { MemoryStorage } from '../../src/storage/memory.ts'
-import { CHAIN, file, item, keyOf, LibraryWorld, SAID, share, view } from './libraryRig.ts'
+import { CHAIN, file, item, keyOf, LibraryWorld, SAID, share, type Tab, view } from './libraryRig.ts'
 
 const MIB = 1024 * 1024
 const HASH = 'ab'.repeat(20)
@@ -214,6 +214,32 @@ describe('within the budget', () => {
   test('settings out of bounds are refused', async () => {
     const a = await new LibraryWorld().tab('a')
     for (const bad of [{ budget: 1 }, { upLimit: -1 }, { downLimit: 0.5 }, { budget: Infinity }]) expect((await a.library.set(bad)).ok, JSON.stringify(bad)).toBe(false)
+  })
+})
+
+describe('announcements', () => {
+  test('what enough others have said within the minute is not said again, and is found all the same', async () => {
+    const w = new LibraryWorld()
+    const bytes = file(200_000, 60)
+    const tabs: Tab[] = []
+    for (let i = 0; i < ENOUGH_HOLDERS + 8; i++) tabs.push(await w.tab(`holder ${i}`))
+    let said = 0
+    const listener = w.hub.join('listener')
+    for (const t of tabs) w.hub.connect('listener', t.name)
+    await listener.subscribe(LIBRARY_TOPIC, async () => { said++; return 'accept' })
+    let name = ''
+    for (const t of tabs) {
+      name = await share(t, bytes)
+      await w.clock.advance(2_000)
+    }
+    await w.clock.advance(2 * ANNOUNCE_MS)
+    said = 0
+    await w.clock.advance(4 * ANNOUNCE_MS)
+    // Two dozen hold it; some say so, every minute.
+    expect(said).toBeGreaterThanOrEqual(4 * ENOUGH_HOLDERS / 2)
+    expect(said).toBeLessThanOrEqual(4 * (ENOUGH_HOLDERS + 2))
+    const late = await w.tab('late')
+    await w.until('the late one hears of it', () => (item(late, name)?.seeders ?? 0) >= ENOUGH_HOLDERS / 2)
   })
 })
 
