@@ -18,6 +18,7 @@ import {
   BUILTIN_REF, builtinDataset, chunkCount, chunkRecords, chunkRoot, type Dataset, datasetRoot, type Display, heldDataset, packChunk, readRecords, recordCount, recordsPerChunk, unpackChunk
 } from '../core/training/dataset.ts'
 import { MAX_DATA_FILE_BYTES, dataFileMax, decodeDataFile, encodeDataFile, fileSizes } from '../core/training/datasetFile.ts'
+import { utf8Text } from '../core/training/utf8.ts'
 import type { Clock, Random } from '../ports/clock.ts'
 import type { Network, PeerId } from '../ports/network.ts'
 import type { Storage } from '../ports/storage.ts'
@@ -174,8 +175,15 @@ export class Datasets implements DataService {
     this.#d.torrents.share({
       kind: OF_DATA, group: root, order: 0, name: root, keep: 1,
       file: async () => await this.#fileOf(data),
-      note: { name: `Data set ${toHex(root).slice(0, 16)}`, kind: 'dataset', licence: '', about: `${data.records} records of ${features} features in ${classes} classes; the root is ${toHex(root)}`, parents: [] }
+      note: { name: this.#nameOf(root), kind: 'dataset', licence: '', about: `${data.records} records of ${features} features in ${classes} classes; the root is ${toHex(root)}`, parents: [] }
     })
+  }
+
+  /** By the oldest job on it, if one is known. */
+  #nameOf (root: Uint8Array): string {
+    const job = this.#d.chain.head().ledger.jobs.find(j => equalBytes(j.spec.data.root, root))
+    const name = job === undefined ? undefined : utf8Text(job.spec.name)
+    return name === undefined || name === '' ? `Data set ${toHex(root).slice(0, 16)}` : `Data of “${name}”`
   }
 
   async #fileOf (data: Dataset): Promise<Uint8Array[] | undefined> {
@@ -207,8 +215,7 @@ export class Datasets implements DataService {
     this.#held.delete(name)
     this.#held.set(name, data)
     for (const fetch of this.#fetchesOf(data.ref.root)) fetch.stopped = true
-    // One chunk is a question and an answer; who posts a job on so little shares it all the same.
-    if (chunkCount(data.ref) > 1) this.publish(data.ref.root)
+    this.publish(data.ref.root)
     this.#d.onHeld?.(name)
   }
 

@@ -73,6 +73,8 @@ export interface Entry {
   hints?: readonly PeerId[]
   /** Not announced: those who want it ask. */
   quiet?: boolean
+  /** The user has asked for it, whatever the node has it for. */
+  wanted?: boolean
 }
 
 export type Obtained =
@@ -215,18 +217,18 @@ export class Library {
       const m = decodeMetainfo(source)
       if (!m.ok) return refuse('source', `this .torrent is refused: ${m.reason} (${m.detail})`)
       // Without what stands beside `info`: its own trackers would be asked.
-      return await this.#add(m.value.infoHash, { torrent: wrapInfo(m.value.info), metainfo: m.value, name: m.value.name })
+      return await this.#add(m.value.infoHash, { torrent: wrapInfo(m.value.info), metainfo: m.value, name: m.value.name, wanted: true })
     }
     const magnet = parseMagnet(source)
     if (magnet === undefined) return refuse('source', 'a magnet link, an infohash of 40 hex digits, or a .torrent file is expected')
-    return await this.#add(magnet.infoHash, { name: magnet.name ?? '' })
+    return await this.#add(magnet.infoHash, { name: magnet.name ?? '', wanted: true })
   }
 
   async fetch (infoHash: string): Promise<Outcome<{ readonly infoHash: string }>> {
     const e = this.#entries.get(infoHash)
     if (e === undefined) {
       if (!this.#table.sets().includes(infoHash)) return refuse('infoHash', 'nobody here knows this set')
-      return await this.#add(infoHash, { name: '', note: this.#table.note(infoHash) })
+      return await this.#add(infoHash, { name: '', note: this.#table.note(infoHash), wanted: true })
     }
     if (e.metainfo !== undefined) {
       const room = await this.#makeRoom(e.metainfo.bytes - here(e), infoHash)
@@ -235,6 +237,7 @@ export class Library {
       room.release()
     }
     e.problem = undefined
+    e.wanted = true
     await this.#put(infoHash, e, { paused: 0, usedAt: this.#d.clock.now() })
     await this.#follow(infoHash, e)
     return { ok: true, value: { infoHash } }
@@ -249,10 +252,10 @@ export class Library {
   }
 
   /** The bytes of a set of one file that others need not have announced: for the node itself. Dropped again where they do not come. `note`: what it is, where nobody says so. */
-  async obtain (infoHash: InfoHash, o: { readonly name: string, readonly bytes: number, readonly peers: readonly PeerId[], readonly stallMs: number, readonly leftMs: () => number, readonly quiet?: boolean, readonly note?: NewNote }): Promise<Obtained> {
+  async obtain (infoHash: InfoHash, o: { readonly name: string, readonly bytes: number, readonly peers: readonly PeerId[], readonly stallMs: number, readonly leftMs: (haveBytes: number) => number, readonly quiet?: boolean, readonly note?: NewNote }): Promise<Obtained> {
     const isNew = !this.#entries.has(infoHash)
     const given = async (reason: 'size' | 'withheld' | 'room', detail: string): Promise<Obtained> => {
-      if (isNew) await this.remove(infoHash)
+      if (isNew) await this.discard(infoHash)
       return { ok: false, reason, detail }
     }
     const note = o.note === undefined ? undefined : writeNote(this.#d.chain, this.#d.key, infoHash, o.bytes, o.note)
@@ -269,12 +272,12 @@ export class Library {
       if (m !== undefined && e.live?.state === 'complete') {
         try {
           const blob = await this.#d.swarm.open(infoHash, m.files[0].path)
-          return { ok: true, bytes: new Uint8Array(await blob.arrayBuffer()), drop: async () => { if (isNew) await this.remove(infoHash) } }
+          return { ok: true, bytes: new Uint8Array(await blob.arrayBuffer()), drop: async () => { if (isNew) await this.discard(infoHash) } }
         } catch (error) { return await given('room', this.#words(error)) }
       }
       const now = this.#d.clock.now()
       if (here(e) > had) { had = here(e); grewAt = now }
-      if (now - grewAt > o.stallMs || o.leftMs() <= 0) return await given('withheld', `${Math.max(0, had)} of ${o.bytes} bytes came`)
+      if (now - grewAt > o.stallMs || o.leftMs(had) <= 0) return await given('withheld', `${Math.max(0, had)} of ${o.bytes} bytes came`)
       await sleep(this.#d.clock, OBTAIN_MS)
     }
   }
@@ -284,6 +287,12 @@ export class Library {
     if (e === undefined) return
     await this.#put(infoHash, e, { paused: 1 })
     await this.#leave(infoHash, e)
+  }
+
+  /** What the node has no use for any more goes, unless the user wants it. */
+  async discard (infoHash: InfoHash): Promise<void> {
+    const e = this.#entries.get(infoHash)
+    if (e !== undefined && e.wanted !== true && e.record.own === 0) await this.remove(infoHash)
   }
 
   async remove (infoHash: string): Promise<void> {
@@ -324,11 +333,12 @@ export class Library {
     return { ok: true, value: next }
   }
 
-  async #add (infoHash: InfoHash, what: { readonly torrent?: Uint8Array, readonly metainfo?: Metainfo, readonly note?: SignedNote, readonly written?: boolean, readonly own?: boolean, readonly quiet?: boolean, readonly name: string, readonly expect?: number, readonly hints?: readonly PeerId[] }, release: () => void = () => {}): Promise<Outcome<{ readonly infoHash: string }>> {
+  async #add (infoHash: InfoHash, what: { readonly torrent?: Uint8Array, readonly metainfo?: Metainfo, readonly note?: SignedNote, readonly written?: boolean, readonly own?: boolean, readonly quiet?: boolean, readonly wanted?: boolean, readonly name: string, readonly expect?: number, readonly hints?: readonly PeerId[] }, release: () => void = () => {}): Promise<Outcome<{ readonly infoHash: string }>> {
     const known = this.#entries.get(infoHash)
     if (known !== undefined) {
       release()
       known.hints = what.hints ?? known.hints
+      known.wanted ||= what.wanted
       if (what.written === true) {
         await this.#put(infoHash, known, { own: what.own === true ? 1 : known.record.own, note: what.note === undefined ? known.record.note : [what.note] })
         // All of it has just been written: it is verified, not fetched.
@@ -341,7 +351,7 @@ export class Library {
     const note = what.note ?? this.#table.note(infoHash)
     const e: Entry = {
       record: { torrent: what.torrent ?? new Uint8Array(0), note: note === undefined ? [] : [note], name: (utf8Bytes(what.name) ?? new Uint8Array(0)).slice(0, 256), paused: 0, own: what.own === true ? 1 : 0, addedAt: now, usedAt: now },
-      metainfo: what.metainfo, live: undefined, problem: undefined, storedBytes: what.written === true ? what.metainfo!.bytes : 0, expect: what.expect, hints: what.hints, quiet: what.quiet
+      metainfo: what.metainfo, live: undefined, problem: undefined, storedBytes: what.written === true ? what.metainfo!.bytes : 0, expect: what.expect, hints: what.hints, quiet: what.quiet, wanted: what.wanted
     }
     if (what.metainfo !== undefined && what.written !== true) {
       const room = await this.#makeRoom(what.metainfo.bytes, infoHash)

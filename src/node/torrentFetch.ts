@@ -22,6 +22,8 @@ const TORRENTS_TRIED = 4
 export const STALL_MS = 15_000
 /** What comes more slowly is given up too: 32 KiB a second, or who says a little from time to time could hold a node up for an hour. */
 const SLOWEST_BYTES_PER_MS = 32
+/** Until the rate counts: links are made, the first pieces are looked for. */
+const SLOW_START_MS = 60_000
 /** For how long a peer that let this node down is not relied on alone. */
 export const LET_DOWN_MS = 5 * 60_000
 const NAMES_KEPT = 256
@@ -143,8 +145,10 @@ export class TorrentFetch implements TorrentService {
     // What the user follows himself is left as it is, whatever a peer says it is.
     const mine = shelf.of(infoHash) !== undefined || !library.has(hex)
     if (mine && shelf.of(infoHash) === undefined) await shelf.put({ ...entry, whole: 0 }, wish.keep)
-    const endsAt = clock.now() + STALL_MS + bytes / SLOWEST_BYTES_PER_MS
-    const got = await library.obtain(hex, { name: torrentName(wish.kind, name), bytes, peers: c.peers, stallMs: STALL_MS, leftMs: () => wish.over() ? 0 : endsAt - clock.now(), quiet: wish.kind !== OF_DATA, note: wish.note?.(name) })
+    const begunAt = clock.now()
+    // A rate, not a sum: a drop now and then shall not hold up for as long as all of it may take.
+    const ownMs = (have: number): number => begunAt + Math.min(STALL_MS + bytes / SLOWEST_BYTES_PER_MS, SLOW_START_MS + have / SLOWEST_BYTES_PER_MS) - clock.now()
+    const got = await library.obtain(hex, { name: torrentName(wish.kind, name), bytes, peers: c.peers, stallMs: STALL_MS, leftMs: have => wish.over() ? 0 : ownMs(have), quiet: wish.kind !== OF_DATA, note: wish.note?.(name) })
     // Of a page that goes it is gone on with by the next one.
     if (!this.#running) return undefined
     if (!got.ok) {

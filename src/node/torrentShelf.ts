@@ -74,7 +74,7 @@ const sameThing = (a: Pick<Kept, 'kind' | 'name'>, b: Pick<Kept, 'kind' | 'name'
 
 export interface TorrentShelfDeps {
   readonly chainId: Uint8Array
-  readonly library: Pick<Library, 'share' | 'remove' | 'holds'>
+  readonly library: Pick<Library, 'share' | 'discard' | 'holds'>
   readonly network: Pick<Network, 'handle'>
   readonly storage: Pick<Storage, 'get' | 'commit'>
   readonly clock: Pick<Clock, 'now' | 'after'>
@@ -214,6 +214,6 @@ export class TorrentShelf {
       if (!(e instanceof StorageError)) throw e
       this.#d.log.warn('torrents', `what is shared is not noted down: ${e.message}`)
     }
-    for (const k of gone) await this.#d.library.remove(toHex(k.infoHash))
+    for (const k of gone) await this.#d.library.discard(toHex(k.infoHash))
   }
 }

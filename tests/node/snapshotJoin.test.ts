@@ -215,7 +215,7 @@ function slowWorld () {
       obtain: async (infoHash, o) => {
         asked.push(infoHash)
         if (infoHash === '11'.repeat(20)) return { ok: true, bytes, drop: async () => {} }
-        while (o.leftMs() > 0) await sleep(clock, 250)
+        while (o.leftMs(0) > 0) await sleep(clock, 250)
         return { ok: false, reason: 'withheld', detail: 'a byte now and then' }
       }
     }

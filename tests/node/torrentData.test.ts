@@ -7,12 +7,15 @@ import { hash } from '../../src/core/crypto/hash.ts'
 import { rangeProof } from '../../src/core/crypto/merkle.ts'
 import { type Dataset, packChunk, recordsOf } from '../../src/core/training/dataset.ts'
 import { decodeDataFile, encodeDataFile, MAX_DATA_FILE_BYTES } from '../../src/core/training/datasetFile.ts'
+import { sleep } from '../../src/node/askPeers.ts'
 import { DATA_PROTOCOL, dataFor } from '../../src/node/datasets.ts'
-import { LET_DOWN_MS, STALL_MS } from '../../src/node/torrentFetch.ts'
-import { OF_DATA, TORRENTS_PROTOCOL } from '../../src/node/torrentShelf.ts'
+import { RingLog } from '../../src/node/log.ts'
+import { LET_DOWN_MS, STALL_MS, TorrentFetch } from '../../src/node/torrentFetch.ts'
+import { OF_DATA, TORRENTS_PROTOCOL, TorrentShelf } from '../../src/node/torrentShelf.ts'
+import { MemoryDisk, MemoryStorage } from '../../src/storage/memory.ts'
 import { CHAIN, file, item, share, view } from './libraryRig.ts'
 import { dataFile, holdsData, joined, type Member, packed, TorrentWorld } from './torrentRig.ts'
-import { smallData, workSpec } from './workRig.ts'
+import { SeededRandom, smallData, workSpec } from './workRig.ts'
 
 // Whole tabs on one thread: seconds on an idle machine, more on a busy one.
 vi.setConfig({ testTimeout: 120_000 })
@@ -71,7 +74,7 @@ describe('a data set', () => {
     expect(same(me.data.held(root))).toBe(true)
     expect([a.asked.data, b.asked.data]).toEqual([0, 0])
     expect(holdsData(me, root)).toBe(true)
-    expect(item(me, toHex(kept.infoHash))).toMatchObject({ state: 'complete', bytes: right.length, name: expect.stringContaining('Data set') as string, note: { kind: 'dataset' } })
+    expect(item(me, toHex(kept.infoHash))).toMatchObject({ state: 'complete', bytes: right.length, name: expect.stringMatching(/^Data (set|of “)/) as string, note: { kind: 'dataset' } })
     // Both have sent some, and both have it signed.
     await w.until('all of it is signed for', () => view(a).receiptsIn + view(b).receiptsIn === right.length)
     expect(Math.min(view(a).receiptsIn, view(b).receiptsIn)).toBeGreaterThan(0)
@@ -222,6 +225,47 @@ describe('a data set', () => {
     expect(item(me, own)?.state).toBe('complete')
   })
 
+  test('of another name that the user has begun to follow meanwhile is left to him, lie or not', async () => {
+    const w = world()
+    const liar = await w.cheat('liar', OF_DATA, root, dataFile(smallData(4_500, 4_000, 4, 256)))
+    const me = await w.member('me')
+    await w.until('it is being fetched', () => me.library.has(liar.infoHash))
+    expect(await me.library.fetch(liar.infoHash)).toMatchObject({ ok: true })
+    await w.until('the liar is named', () => me.refused.length > 0)
+    await w.clock.advance(2_000)
+    expect(item(me, liar.infoHash)?.state).toBe('complete')
+  })
+
+  test('that comes by drops is let go for its rate, long before all of it might have come so', async () => {
+    const w = world()
+    await owner(w)
+    const { network } = await w.tab('me')
+    const { clock } = w
+    const storage = new MemoryStorage(new MemoryDisk())
+    const log = new RingLog(clock)
+    let waited = 0
+    const library = {
+      has: () => false, holds: () => false, discard: async () => {}, share: async () => { throw new Error('nothing is to be shared') },
+      // Never a stall, and nothing like a rate.
+      obtain: async (_: string, { leftMs }: { readonly leftMs: (have: number) => number }) => {
+        for (let have = 0; leftMs(have) > 0; have += 100) {
+          await sleep(clock, 5_000)
+          waited += 5_000
+        }
+        return { ok: false, reason: 'withheld', detail: 'a drop now and then' } as const
+      }
+    }
+    const torrents = new TorrentFetch({ chainId: CHAIN, shelf: new TorrentShelf({ chainId: CHAIN, library, network, storage, clock, log }), library, network, clock, random: new SeededRandom(5), blame: { refuse: () => {} }, log })
+    await torrents.start()
+    let over = false
+    const fetch = torrents.fetch({ kind: OF_DATA, names: [root], group: root, order: () => 0, keep: 1, bytesMax: 1 << 30, fits: () => true, over: () => false, read: async () => ({ ok: true, value: undefined }) })
+    void fetch.then(() => { over = true })
+    await w.until('it is let go', () => over, 600_000)
+    expect(await fetch).toBeUndefined()
+    expect(waited).toBeGreaterThan(30_000)
+    expect(waited).toBeLessThanOrEqual(65_000)
+  })
+
   test('that no job needs any more leaves the library, and one that was taken out is not put back', async () => {
     const w = world()
     const me = await w.member('me')
@@ -241,7 +285,7 @@ describe('a data set', () => {
     expect(view(me).items.length).toBe(1)
   })
 
-  test('of one chunk is asked for, and shared by whoever posts a job on it', async () => {
+  test('of one chunk is asked for, and shared by all who hold it', async () => {
     const small = smallData()
     const w = new TorrentWorld({ ...workSpec, data: small.ref })
     const a = await w.member('owner')
@@ -251,7 +295,8 @@ describe('a data set', () => {
     const me = await w.member('me')
     await w.until('it has come', () => me.data.held(small.ref.root) !== undefined)
     expect(a.asked.data).toBe(1)
-    expect(holdsData(me, small.ref.root)).toBe(false)
+    await w.until('it is shared by both', () => holdsData(me, small.ref.root))
+    await w.until('one knows of the other', () => view(a).items[0].seeders === 1)
   })
 })
 

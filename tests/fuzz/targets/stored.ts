@@ -180,7 +180,7 @@ const shelf: Target = {
     disk.value = input
     const torrents = new TorrentShelf({
       chainId: new Uint8Array(32), storage: disk, clock: { now: () => 0, after: () => () => {} }, log: new Said(), network: { handle: async () => () => {} },
-      library: { holds: () => true, share: async () => { throw new Error('nothing is to be shared') }, remove: async () => {} }
+      library: { holds: () => true, share: async () => { throw new Error('nothing is to be shared') }, discard: async () => {} }
     })
     await torrents.start()
     const whole = ([OF_DATA, OF_STATE] as const).flatMap(kind => torrents.whole(kind, [new Uint8Array(32)]))
