@@ -17,7 +17,7 @@ import { type InfoHash, type Swarm, SwarmError, type SwarmEvent, type SwarmItem,
 import { Hosting } from './hosting.ts'
 import type { HostingBlock } from './hostingAnswers.ts'
 import { type NewNote, noteView, writeNote } from './libraryNotes.ts'
-import { BUDGET_MAX, BUDGET_MIN, DEFAULT_SETTINGS, type ItemRecord, LibraryStore, LIMIT_MAX, SET_ASIDE_MAX, settingsOf } from './libraryStore.ts'
+import { BUDGET_MAX, BUDGET_MIN, DEFAULT_SETTINGS, type ItemRecord, LibraryStore, LIMIT_MAX, SET_ASIDE_MAX, settingsOf, WHOSE, type Whose } from './libraryStore.ts'
 import { LibraryTable } from './libraryTable.ts'
 import { itemView, foundView } from './libraryViews.ts'
 import { sleep } from './askPeers.ts'
@@ -73,8 +73,6 @@ export interface Entry {
   hints?: readonly PeerId[]
   /** Not announced: those who want it ask. */
   quiet?: boolean
-  /** The user has asked for it, whatever the node has it for. */
-  wanted?: boolean
 }
 
 export type Obtained =
@@ -115,7 +113,7 @@ export class Library {
     this.#table = new LibraryTable({
       ...d,
       own: () => this.#announced(),
-      isOwn: infoHash => this.#entries.get(infoHash)?.record.own === 1,
+      isOwn: infoHash => this.#entries.get(infoHash)?.record.own === WHOSE.shared,
       follows: infoHash => this.#entries.has(infoHash),
       onChange: infoHash => { this.#connect(infoHash); this.#changed() }
     })
@@ -191,7 +189,8 @@ export class Library {
     if (bytes === 0) return refuse('files', 'there is nothing in them')
     const fault = writeNote(this.#d.chain, this.#d.key, '00'.repeat(20), bytes, said)
     if (!fault.ok) return refuse(fault.field, fault.message)
-    const room = await this.#makeRoom(bytes, undefined)
+    const whose = o.evictable === true ? WHOSE.node : WHOSE.shared
+    const room = await this.#makeRoom(bytes, undefined, whose)
     if ('words' in room) return refuse('files', room.words)
     try {
       await this.#prepare()
@@ -200,7 +199,7 @@ export class Library {
       if (!m.ok) return refuse('files', `${m.reason}: ${m.detail}`)
       const note = writeNote(this.#d.chain, this.#d.key, m.value.infoHash, m.value.bytes, said)
       if (!note.ok) return refuse(note.field, note.message)
-      return await this.#add(m.value.infoHash, { torrent, metainfo: m.value, note: note.value, written: true, own: o.evictable !== true, quiet: o.quiet, name: said.name }, room.release)
+      return await this.#add(m.value.infoHash, { torrent, metainfo: m.value, note: note.value, written: true, whose, quiet: o.quiet, name: said.name }, room.release)
     } catch (e) {
       return refuse('files', this.#words(e))
     } finally {
@@ -217,28 +216,30 @@ export class Library {
       const m = decodeMetainfo(source)
       if (!m.ok) return refuse('source', `this .torrent is refused: ${m.reason} (${m.detail})`)
       // Without what stands beside `info`: its own trackers would be asked.
-      return await this.#add(m.value.infoHash, { torrent: wrapInfo(m.value.info), metainfo: m.value, name: m.value.name, wanted: true })
+      return await this.#add(m.value.infoHash, { torrent: wrapInfo(m.value.info), metainfo: m.value, name: m.value.name, whose: WHOSE.fetched })
     }
     const magnet = parseMagnet(source)
     if (magnet === undefined) return refuse('source', 'a magnet link, an infohash of 40 hex digits, or a .torrent file is expected')
-    return await this.#add(magnet.infoHash, { name: magnet.name ?? '', wanted: true })
+    return await this.#add(magnet.infoHash, { name: magnet.name ?? '', whose: WHOSE.fetched })
   }
 
   async fetch (infoHash: string): Promise<Outcome<{ readonly infoHash: string }>> {
     const e = this.#entries.get(infoHash)
-    if (e === undefined) {
-      if (!this.#table.sets().includes(infoHash)) return refuse('infoHash', 'nobody here knows this set')
-      return await this.#add(infoHash, { name: '', note: this.#table.note(infoHash), wanted: true })
-    }
+    if (e !== undefined) return await this.#resume(infoHash, e, WHOSE.fetched)
+    if (!this.#table.sets().includes(infoHash)) return refuse('infoHash', 'nobody here knows this set')
+    return await this.#add(infoHash, { name: '', note: this.#table.note(infoHash), whose: WHOSE.fetched })
+  }
+
+  /** Goes on with a set that is known, for whoever asks for it now. */
+  async #resume (infoHash: InfoHash, e: Entry, whose: Whose): Promise<Outcome<{ readonly infoHash: string }>> {
     if (e.metainfo !== undefined) {
-      const room = await this.#makeRoom(e.metainfo.bytes - here(e), infoHash)
+      const room = await this.#makeRoom(e.metainfo.bytes - here(e), infoHash, whose)
       if ('words' in room) return refuse('budget', room.words)
       // From here on its entry stands for it.
       room.release()
     }
     e.problem = undefined
-    e.wanted = true
-    await this.#put(infoHash, e, { paused: 0, usedAt: this.#d.clock.now() })
+    await this.#put(infoHash, e, { paused: 0, usedAt: this.#d.clock.now(), own: e.record.own === WHOSE.node ? whose : e.record.own })
     await this.#follow(infoHash, e)
     return { ok: true, value: { infoHash } }
   }
@@ -259,7 +260,7 @@ export class Library {
       return { ok: false, reason, detail }
     }
     const note = o.note === undefined ? undefined : writeNote(this.#d.chain, this.#d.key, infoHash, o.bytes, o.note)
-    const added = await this.#add(infoHash, { name: o.name, expect: o.bytes, hints: o.peers, quiet: o.quiet, note: note?.ok === true ? note.value : undefined })
+    const added = await this.#add(infoHash, { name: o.name, whose: WHOSE.node, expect: o.bytes, hints: o.peers, quiet: o.quiet, note: note?.ok === true ? note.value : undefined })
     if (!added.ok) return { ok: false, reason: 'room', detail: added.errors.map(e => e.message).join('; ') }
     let had = -1
     let grewAt = this.#d.clock.now()
@@ -292,7 +293,7 @@ export class Library {
   /** What the node has no use for any more goes, unless the user wants it. */
   async discard (infoHash: InfoHash): Promise<void> {
     const e = this.#entries.get(infoHash)
-    if (e !== undefined && e.wanted !== true && e.record.own === 0) await this.remove(infoHash)
+    if (e !== undefined && e.record.own === WHOSE.node) await this.remove(infoHash)
   }
 
   async remove (infoHash: string): Promise<void> {
@@ -327,34 +328,33 @@ export class Library {
     this.#settings = next
     await this.#store.putSettings(next)
     await this.#d.swarm.limits({ up: next.upLimit, down: next.downLimit })
-    const room = await this.#makeRoom(0, undefined)
+    const room = await this.#makeRoom(0, undefined, WHOSE.fetched)
     if (!('words' in room)) room.release()
     this.#changed()
     return { ok: true, value: next }
   }
 
-  async #add (infoHash: InfoHash, what: { readonly torrent?: Uint8Array, readonly metainfo?: Metainfo, readonly note?: SignedNote, readonly written?: boolean, readonly own?: boolean, readonly quiet?: boolean, readonly wanted?: boolean, readonly name: string, readonly expect?: number, readonly hints?: readonly PeerId[] }, release: () => void = () => {}): Promise<Outcome<{ readonly infoHash: string }>> {
+  async #add (infoHash: InfoHash, what: { readonly torrent?: Uint8Array, readonly metainfo?: Metainfo, readonly note?: SignedNote, readonly written?: boolean, readonly whose: Whose, readonly quiet?: boolean, readonly name: string, readonly expect?: number, readonly hints?: readonly PeerId[] }, release: () => void = () => {}): Promise<Outcome<{ readonly infoHash: string }>> {
     const known = this.#entries.get(infoHash)
     if (known !== undefined) {
       release()
       known.hints = what.hints ?? known.hints
-      known.wanted ||= what.wanted
       if (what.written === true) {
-        await this.#put(infoHash, known, { own: what.own === true ? 1 : known.record.own, note: what.note === undefined ? known.record.note : [what.note] })
+        await this.#put(infoHash, known, { own: what.whose === WHOSE.shared ? WHOSE.shared : known.record.own, note: what.note === undefined ? known.record.note : [what.note] })
         // All of it has just been written: it is verified, not fetched.
         if (known.live?.state !== 'complete') await this.#leave(infoHash, known)
       }
-      return await this.fetch(infoHash)
+      return await this.#resume(infoHash, known, what.whose)
     }
     if (this.#entries.size >= MAX_ITEMS) return refuse('source', FULL)
     const now = this.#d.clock.now()
     const note = what.note ?? this.#table.note(infoHash)
     const e: Entry = {
-      record: { torrent: what.torrent ?? new Uint8Array(0), note: note === undefined ? [] : [note], name: (utf8Bytes(what.name) ?? new Uint8Array(0)).slice(0, 256), paused: 0, own: what.own === true ? 1 : 0, addedAt: now, usedAt: now },
-      metainfo: what.metainfo, live: undefined, problem: undefined, storedBytes: what.written === true ? what.metainfo!.bytes : 0, expect: what.expect, hints: what.hints, quiet: what.quiet, wanted: what.wanted
+      record: { torrent: what.torrent ?? new Uint8Array(0), note: note === undefined ? [] : [note], name: (utf8Bytes(what.name) ?? new Uint8Array(0)).slice(0, 256), paused: 0, own: what.whose, addedAt: now, usedAt: now },
+      metainfo: what.metainfo, live: undefined, problem: undefined, storedBytes: what.written === true ? what.metainfo!.bytes : 0, expect: what.expect, hints: what.hints, quiet: what.quiet
     }
     if (what.metainfo !== undefined && what.written !== true) {
-      const room = await this.#makeRoom(what.metainfo.bytes, infoHash)
+      const room = await this.#makeRoom(what.metainfo.bytes, infoHash, what.whose)
       if ('words' in room) return refuse('budget', room.words)
       return await this.#enter(infoHash, e, room.release)
     }
@@ -365,9 +365,10 @@ export class Library {
   async #enter (infoHash: InfoHash, e: Entry, release: () => void): Promise<Outcome<{ readonly infoHash: string }>> {
     await this.#prepare()
     // Of two that were added at once the first one stays.
-    if (!this.#entries.has(infoHash)) this.#entries.set(infoHash, e)
+    const first = this.#entries.get(infoHash)
+    if (first === undefined) this.#entries.set(infoHash, e)
     release()
-    if (this.#entries.get(infoHash) !== e) return await this.fetch(infoHash)
+    if (first !== undefined) return await this.#resume(infoHash, first, e.record.own as Whose)
     await this.#store.putItem(infoHash, e.record)
     await this.#follow(infoHash, e)
     return { ok: true, value: { infoHash } }
@@ -411,16 +412,18 @@ export class Library {
 
   #used (): number { return [...this.#entries.values()].reduce((n, e) => n + here(e), 0) }
 
-  /** Evicts until `more` bytes fit, and reserves them until they are released; what stands in the way, in words, if they cannot. */
-  async #makeRoom (more: number, keep: InfoHash | undefined): Promise<{ readonly words: string } | { readonly release: () => void }> {
+  /** Evicts for `whose` set until `more` bytes fit, and reserves them until they are released; what stands in the way, in words, if they cannot. */
+  async #makeRoom (more: number, keep: InfoHash | undefined, whose: Whose): Promise<{ readonly words: string } | { readonly release: () => void }> {
     const { budget } = this.#settings
     const active = (e: Entry): boolean => e.record.paused === 0 && e.problem === undefined
     // What is still being fetched will need its whole size; what stopped holds what it has.
     const promised = (): number => [...this.#entries].reduce<number>((n, [name, e]) => n + (name === keep || !active(e) ? here(e) : Math.max(e.metainfo?.bytes ?? 0, e.storedBytes)), this.#reserved)
     const fetching = (e: Entry): boolean => active(e) && e.live?.state !== 'complete'
-    const oldest = [...this.#entries].filter(([name, e]) => name !== keep && e.record.own === 0 && !fetching(e) && here(e) > 0).sort(([, a], [, b]) => a.record.usedAt - b.record.usedAt)
+    const mayGo = ({ record }: Entry): boolean => record.own === WHOSE.node || (record.own === WHOSE.fetched && whose !== WHOSE.node)
+    const oldest = [...this.#entries].filter(([name, e]) => name !== keep && mayGo(e) && !fetching(e) && here(e) > 0)
+      .sort(([, a], [, b]) => a.record.own - b.record.own || a.record.usedAt - b.record.usedAt)
     if (promised() - oldest.reduce((n, [, e]) => n + here(e), 0) + more > budget && more > 0) {
-      return { words: `it takes ${mib(more)}; the budget of ${mib(budget)} has no such room beside what is being fetched and what you share yourself: raise it, or remove something` }
+      return { words: `it takes ${mib(more)}; the budget of ${mib(budget)} has no such room beside what is being fetched and what ${whose === WHOSE.node ? 'you have fetched or share' : 'you share'} yourself: raise it, or remove something` }
     }
     let reserved = more
     this.#reserved += more
@@ -518,7 +521,7 @@ export class Library {
     // Whoever wanted another size sees it, and nothing of this one is fetched.
     if (entry.expect !== undefined && entry.expect !== m.value.bytes) return
     await this.#put(infoHash, entry, { torrent })
-    const room = await this.#makeRoom(m.value.bytes, infoHash)
+    const room = await this.#makeRoom(m.value.bytes, infoHash, entry.record.own as Whose)
     if (!('words' in room)) {
       room.release()
       return await this.#d.swarm.follow(infoHash, { torrent, fetch: true })

@@ -20,6 +20,13 @@ const FLUSH_MS = 2_000
 export const RECEIPTS_KEPT = 4096
 const RECEIPT_BYTES = 256
 
+/**
+ * Who a set is here for. What the node has for its own work goes first where room is needed; what the user has
+ * fetched makes room only for what he fetches next; what he shares himself goes only where he says so.
+ */
+export const WHOSE = { node: 0, shared: 1, fetched: 2 } as const
+export type Whose = typeof WHOSE[keyof typeof WHOSE]
+
 /** A set that is followed. */
 export const ItemRecord = new ContainerType({
   /** The .torrent; empty while only its name is known. */
@@ -29,7 +36,7 @@ export const ItemRecord = new ContainerType({
   name: byteList(256),
   /** 1: the user has paused it. */
   paused: U8,
-  /** 1: shared by this tab: its bytes go only where the user says so. */
+  /** Who it is here for: `WHOSE`. */
   own: U8,
   addedAt: U53,
   usedAt: U53

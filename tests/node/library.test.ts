@@ -119,6 +119,32 @@ describe('within the budget', () => {
     expect(item(a, second)).toBeDefined()
   })
 
+  test('what the user has fetched makes room for what he fetches next, never for what the node needs, also after a reload', async () => {
+    const w = new LibraryWorld()
+    const pieces = new PieceMemory(64 * MIB)
+    const [a, b] = [await w.tab('a'), await w.tab('b', { pieces })]
+    await b.library.set({ budget: 16 * MIB })
+    const [his, next] = [await share(a, file(9 * MIB, 74)), await share(a, file(10 * MIB, 75))]
+    await w.until('b hears of both', () => item(b, his) !== undefined && item(b, next) !== undefined)
+    await b.library.fetch(his)
+    await w.until('b has it', () => item(b, his)?.state === 'complete')
+    await b.library.stop()
+
+    const again = await w.tab('b2', { pieces, storage: b.disk })
+    await w.until('it is there again', () => item(again, his)?.state === 'complete')
+    // Data of somebody's job, and a state that the node would share: neither finds room.
+    const obtained = again.library.obtain(next, { name: 'job', bytes: 10 * MIB, peers: [a.name], stallMs: 60_000, leftMs: () => 60_000 })
+    await w.clock.advance(30_000)
+    expect(await obtained).toMatchObject({ ok: false, reason: 'room', detail: expect.stringMatching(/you have fetched or share/) })
+    expect(await again.library.share([file(8 * MIB, 76)], SAID, { evictable: true })).toMatchObject({ ok: false, errors: [{ field: 'files' }] })
+    expect(item(again, his)?.state).toBe('complete')
+
+    await w.until('it is heard of again', () => item(again, next) !== undefined)
+    expect(await again.library.fetch(next)).toMatchObject({ ok: true })
+    await w.until('he has the next one', () => item(again, next)?.state === 'complete')
+    expect(item(again, his)?.state ?? 'found').toBe('found')
+  })
+
   test('two that are added at once do not get the same room', async () => {
     const w = new LibraryWorld()
     const a = await w.tab('a')
