@@ -36,9 +36,10 @@ function pathOf (cells: readonly Shade[], shade: Shade, columns: number): string
 
 export function PieceMap (props: { item: LibraryItem }): JSX.Element {
   const [chosen, setChosen] = createSignal<About>()
-  const about = (): About => chosen() ?? (isWhole(props.item) && props.item.state !== 'paused' ? 'others' : 'here')
-  const cells = createMemo(() => cellsOf(props.item, CELLS_MAX, about()))
   const spread = createMemo(() => spreadOf(props.item))
+  // Of a whole set one asks whether others have it too, once there are others.
+  const about = (): About => chosen() ?? (isWhole(props.item) && props.item.state !== 'paused' && (spread()?.reachable ?? 0) > 0 ? 'others' : 'here')
+  const cells = createMemo(() => cellsOf(props.item, CELLS_MAX, about()))
   const each = (): number => Math.ceil(props.item.pieces / CELLS_MAX)
   const columns = (): number => cells().length <= FEW ? COLUMNS_OF_FEW : COLUMNS
   const rows = (): number => Math.ceil(cells().length / columns())

@@ -93,6 +93,8 @@ function Guide (): JSX.Element {
   const [open, setOpen] = createSignal(recall('local', 'guide') !== 'done')
   const dismiss = (): void => { setOpen(false); remember('local', 'guide', 'done') }
   const done = (): readonly boolean[] => [app.view.mining.slices > 0, app.view.replays > 0, app.view.wallet.balance + app.view.wallet.maturing > 0n]
+  // Whoever has done them all reads them to the end, and does not find them again.
+  createEffect(() => { if (done().every(d => d)) remember('local', 'guide', 'done') })
   return (
     <Show when={open()}>
       <section class="card guide" aria-label="First steps" data-testid="guide">

@@ -23,7 +23,7 @@ export function WizardPrice (props: { price: PriceFields, onPrice: (p: PriceFiel
           <Field label="Price for each sealed part" inputMode="decimal" value={props.price.price} onInput={set('price')} suffix="credits" error={errorOf('price', 'pricePerContribution')} testid="wizard-price" hint="Paid to the tab that did the part." />
         </div>
         <div class="form-pair">
-          <Field label="Burned to be drawn" inputMode="decimal" value={props.price.burn} onInput={set('burn')} suffix="credits" error={errorOf('burn', 'burn')} testid="wizard-burn" hint="Jobs share the network in proportion to this; it is gone for good." />
+          <Field label="Burn for priority" inputMode="decimal" value={props.price.burn} onInput={set('burn')} suffix="credits" error={errorOf('burn', 'burn')} testid="wizard-burn" hint="The network divides its work among jobs in proportion to this. It pays nobody and is gone for good." />
           <Field label="Deadline" inputMode="numeric" value={props.price.deadline} onInput={set('deadline')} suffix="blocks" error={errorOf('deadline', 'deadlineBlocks', 'deadline')} testid="wizard-deadline" hint={deadline()} />
         </div>
         <Field label="Fee" inputMode="decimal" value={props.price.fee} onInput={set('fee')} suffix="credits" error={errorOf('fee', 'fee')} testid="wizard-fee" hint="To whoever mines the block with your job in it." />
