@@ -5,12 +5,13 @@
  * already, and classic clients learn its port from the HTTP tracker. Which torrents, how many, how many
  * bytes and how fast is the operator's to say. Source: BEP 3.
  */
+import { isIP } from 'node:net'
 import { join } from 'node:path'
 import { decodeMetainfo } from '../src/core/torrent/metainfo.ts'
 import type { PeerStreams } from '../src/net/peerStreams.ts'
 import { FileDisk } from '../src/net/swarm/pieceDisk.ts'
 import { WebTorrentSwarm } from '../src/net/swarm/webtorrentSwarm.ts'
-import type { Client } from '../src/net/swarm/webtorrentTypes.ts'
+import type { Client, IncomingTcp } from '../src/net/swarm/webtorrentTypes.ts'
 import type { PeerId } from '../src/ports/network.ts'
 import type { InfoHash, LinkId, SwarmEvent, SwarmItem } from '../src/ports/swarm.ts'
 import { CacheFolder } from './cacheFolder.ts'
@@ -18,6 +19,8 @@ import { type HybridOptions, MAX_BRIDGED } from './options.ts'
 
 /** TCP connections in all, handshaken or not; and of the links of one torrent, so that some are left for tabs. */
 const MAX_TCP = 512
+/** Of those, of one address: a household has several clients, and each a connection per torrent. */
+export const MAX_TCP_PER_ADDRESS = 32
 export const MAX_TCP_LINKS = 24
 /** Tabs that are asked for one torrent, another choice of them every so often. */
 const TABS_ASKED = 32
@@ -68,8 +71,29 @@ async function listen (port: number): Promise<Client> {
     client.on('error', reject)
     client.once('listening', resolve)
   })
-  client._connPool!.tcpServer.maxConnections = MAX_TCP
+  const { tcpServer } = client._connPool!
+  tcpServer.maxConnections = MAX_TCP
+  tcpServer.prependListener('connection', boundPerAddress())
   return client
+}
+
+/** Ends what comes from an address that has as many connections as it may; stands before the client's own listener, which lets go of what has ended. */
+export function boundPerAddress (): (socket: IncomingTcp) => void {
+  const counts = new Map<string, number>()
+  return socket => {
+    const address = networkOf(socket.remoteAddress?.replace(/^::ffff:/, '') ?? '')
+    const n = counts.get(address) ?? 0
+    if (n >= MAX_TCP_PER_ADDRESS) {
+      socket.destroy()
+      return
+    }
+    counts.set(address, n + 1)
+    socket.once('close', () => {
+      const left = counts.get(address)! - 1
+      if (left === 0) counts.delete(address)
+      else counts.set(address, left)
+    })
+  }
 }
 
 export async function startHybrid (d: HybridDeps): Promise<Hybrid> {
@@ -91,6 +115,15 @@ export async function startHybrid (d: HybridDeps): Promise<Hybrid> {
     counts: () => bridge.counts(),
     stop: async () => { await bridge.stop() }
   }
+}
+
+/** Whoever has one address of IPv6 has its first 64 bits' worth. */
+function networkOf (address: string): string {
+  if (isIP(address) !== 6) return address
+  const [head, tail] = address.split('%')[0].split('::')
+  const parts = (text: string | undefined): string[] => text === undefined || text === '' ? [] : text.split(':')
+  const zeros = tail === undefined ? 0 : Math.max(0, 8 - parts(head).length - parts(tail).length)
+  return [...parts(head), ...Array.from({ length: zeros }, () => '0'), ...parts(tail)].slice(0, 4).join(':')
 }
 
 class Bridge {

@@ -35,7 +35,7 @@ export interface LedgerTorrentsDeps {
   readonly params: ChainParams
   readonly chainId: Uint8Array
   readonly chain: Pick<Chain, 'head' | 'metaAt' | 'on'>
-  readonly library: Pick<Library, 'share' | 'remove' | 'holds'>
+  readonly library: Pick<Library, 'share' | 'discard' | 'holds'>
   readonly network: Pick<Network, 'handle'>
   readonly storage: Pick<Storage, 'get' | 'commit'>
   readonly log: Log
@@ -79,7 +79,7 @@ export class LedgerTorrents {
     const all = [offer, ...this.#kept.filter(k => !equalBytes(k.infoHash, offer.infoHash))].sort((a, b) => b.height - a.height)
     this.#kept = all.slice(0, MAX_SNAPSHOT_OFFERS)
     await this.#save()
-    for (const old of all.slice(MAX_SNAPSHOT_OFFERS)) await this.#d.library.remove(toHex(old.infoHash))
+    for (const old of all.slice(MAX_SNAPSHOT_OFFERS)) await this.#d.library.discard(toHex(old.infoHash))
   }
 
   #isMain (k: SnapshotOffer): boolean {
@@ -110,7 +110,7 @@ export class LedgerTorrents {
     const bytes = encodeSnapshotFile(meta, ledgerLookBack(params))
     if (bytes === undefined) return
     const name = snapshotName(height, meta.hash)
-    const shared = await library.share([new File([bytes as BlobPart], name)], { name, kind: 'snapshot', licence: '', about: `every account and job after block ${height}`, parents: [] }, { quiet: true })
+    const shared = await library.share([new File([bytes as BlobPart], name)], { name, kind: 'snapshot', licence: '', about: `every account and job after block ${height}`, parents: [] }, { evictable: true, quiet: true })
     if (!shared.ok) {
       log.warn('snapshot', `the ledger after block ${height} is not shared: ${shared.errors.map(e => e.message).join('; ')}`)
       return

@@ -9,6 +9,7 @@ import { ContainerType, ListCompositeType, type ValueOf } from '@chainsafe/ssz'
 import type { LibrarySettings } from '../bridge/api.ts'
 import { SignedNote, SignedReceipt } from '../core/codec/library.ts'
 import { byteList, decode, toHex, U53, U8 } from '../core/codec/ssz.ts'
+import { REDEEM_BYTES_LEAST } from '../core/params.ts'
 import { MAX_METAINFO_BYTES } from '../core/torrent/metainfo.ts'
 import type { Clock } from '../ports/clock.ts'
 import { type Storage, StorageError, type StorageOp } from '../ports/storage.ts'
@@ -16,7 +17,7 @@ import type { InfoHash } from '../ports/swarm.ts'
 import type { Hex, Log } from './parts.ts'
 
 const FLUSH_MS = 2_000
-/** Receipts kept of each direction; those of the oldest epochs go first. */
+/** Receipts kept of each direction. Those too small to be redeemed go first, then those of the oldest epochs: keys are free, and a byte each must not drive out what pays. */
 export const RECEIPTS_KEPT = 4096
 const RECEIPT_BYTES = 256
 
@@ -68,6 +69,11 @@ function parseSettings (bytes: Uint8Array): LibrarySettings | undefined {
 
 const receiptKey = (kind: 'in' | 'out', { receipt }: SignedReceipt): string =>
   `receipt/${kind}/${toHex(receipt.infoHash)}/${toHex(kind === 'in' ? receipt.from : receipt.to)}/${receipt.epoch.toString(16).padStart(8, '0')}`
+
+function isWorthLess ({ receipt: a }: SignedReceipt, { receipt: b }: SignedReceipt): boolean {
+  const pays = a.bytes >= REDEEM_BYTES_LEAST
+  return pays === b.bytes >= REDEEM_BYTES_LEAST ? a.epoch < b.epoch : !pays
+}
 
 export class LibraryStore {
   readonly #storage: Storage
@@ -145,7 +151,7 @@ export class LibraryStore {
     kept.set(key, receipt)
     if (kept.size > RECEIPTS_KEPT) {
       let oldest: readonly [string, SignedReceipt] | undefined
-      for (const entry of kept) if (oldest === undefined || entry[1].receipt.epoch < oldest[1].receipt.epoch) oldest = entry
+      for (const entry of kept) if (oldest === undefined || isWorthLess(entry[1], oldest[1])) oldest = entry
       kept.delete(oldest![0])
       this.#dirty.delete(oldest![0])
       void this.#commit([{ op: 'delete', store: 'library', key: oldest![0] }])

@@ -1,6 +1,6 @@
 /**
  * Transactions that wait for a block. Per sender in the order of their nonces; bounded by count, by
- * bytes and per sender; where there is no room the lowest fee goes. A transaction with the nonce of a
+ * bytes and per sender; where there is no room the lowest fee goes, before it what no block could have. A transaction with the nonce of a
  * waiting one replaces it for a tenth more in fee. Own ones are on disk before they count as taken,
  * stay there until the block that has them is, and are sent again until then.
  */
@@ -12,7 +12,7 @@ import { signatureRefusal, stepTransaction, transactionSignatureItems, tryTransa
 import { transactionId } from '../core/crypto/ids.ts'
 import { openBlock } from '../core/ledger/apply.ts'
 import { account, type LedgerState } from '../core/ledger/state.ts'
-import { type ChainParams, MAX_BODY_BYTES, MAX_RECEIPTS_PER_REDEMPTION, MAX_SPEC_BYTES, MAX_TRANSACTIONS_PER_BLOCK } from '../core/params.ts'
+import { type ChainParams, MAX_BODY_BYTES, MAX_RECEIPTS_PER_REDEMPTION, MAX_SPEC_BYTES } from '../core/params.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { PeerId } from '../ports/network.ts'
 import type { Signatures } from '../ports/signatures.ts'
@@ -20,6 +20,7 @@ import { type Storage, StorageError, type StorageOp } from '../ports/storage.ts'
 import type { Chain } from './chain.ts'
 import type { BlockRecord, ChainService, Hex, Log, PoolService } from './parts.ts'
 import type { ChainStore } from './persist.ts'
+import { idleOf } from './poolIdle.ts'
 
 export interface PoolLimits { readonly count: number, readonly bytes: number, readonly perSender: number, readonly ageMs: number }
 export const POOL_LIMITS: PoolLimits = { count: 1024, bytes: 1024 * 1024, perSender: 16, ageMs: 3 * 60 * 60_000 }
@@ -140,6 +141,8 @@ export class Mempool implements PoolService {
     const refused = this.#refusal(entry) ?? this.#makeRoom(entry)
     if (refused !== undefined) return refused
     this.#insert(entry)
+    // What was behind a gap was looked at alone: together they may be more than there is.
+    if (Math.max(...this.#bySender.get(entry.from)!.keys()) > entry.nonce) this.#revalidate(entry.from, this.#chain.head())
     this.#log.debug('pool', `transaction ${entry.id.slice(0, 8)}${origin === undefined ? '' : ` from ${origin}`} waits, fee ${entry.fee}`)
     this.#changed()
     // What is taken is called sent: it must be here after a crash.
@@ -154,7 +157,8 @@ export class Mempool implements PoolService {
       if (first !== undefined) next.set(from, first)
     }
     const candidates: SignedTransaction[] = []
-    while (next.size > 0 && candidates.length < 2 * MAX_TRANSACTIONS_PER_BLOCK) {
+    // All of them: any number of the best may come to nothing, such as redemptions of one pot.
+    while (next.size > 0) {
       let best: Entry | undefined
       for (const e of next.values()) if (best === undefined || better(e, best)) best = e
       candidates.push(best!.signed)
@@ -239,10 +243,15 @@ export class Mempool implements PoolService {
   #makeRoom (e: Entry): Refusal | undefined {
     const old = this.#bySender.get(e.from)?.get(e.nonce)
     if (old !== undefined) this.#remove(old)
-    while (this.#byId.size >= this.#limits.count || this.#bytes + e.bytes > this.#limits.bytes) {
+    const full = (): boolean => this.#byId.size >= this.#limits.count || this.#bytes + e.bytes > this.#limits.bytes
+    if (!full()) return undefined
+    const tip = this.#chain.head()
+    const idle = idleOf(openBlock(this.#params, tip.ledger, tip.height + 1).ledger, [...this.#byId.values(), e].sort((a, b) => better(a, b) ? -1 : 1))
+    const worse = (a: Entry, b: Entry): boolean => idle.has(a) === idle.has(b) ? better(b, a) : idle.has(a)
+    while (full()) {
       let worst: Entry | undefined
-      for (const x of this.#byId.values()) if (!x.own && x.from !== e.from && (worst === undefined || better(worst, x))) worst = x
-      if (worst === undefined || (!e.own && worst.fee >= e.fee)) {
+      for (const x of this.#byId.values()) if (!x.own && x.from !== e.from && (worst === undefined || worse(x, worst))) worst = x
+      if (worst === undefined || (!e.own && (idle.has(worst) === idle.has(e) ? worst.fee >= e.fee : idle.has(e)))) {
         if (old !== undefined) this.#insert(old)
         return refusal('stale', 'transaction-fee', `the pool is full and fee ${e.fee} is not above its lowest`)
       }

@@ -5,7 +5,7 @@
  */
 import type { LibrarySettings, SeedingView } from '../bridge/api.ts'
 import type { SignedReceipt } from '../core/codec/library.ts'
-import { equalBytes } from '../core/codec/ssz.ts'
+import { equalBytes, toHex } from '../core/codec/ssz.ts'
 import { ACTION_REDEEM, ACTION_SET_ASIDE, type RedeemedReceipt } from '../core/codec/wire.ts'
 import type { BlockMeta } from '../core/consensus/chain.ts'
 import { openBlock } from '../core/ledger/apply.ts'
@@ -13,7 +13,7 @@ import { NO_COUNTERS } from '../core/ledger/pots.ts'
 import { epochAt, redeem } from '../core/ledger/seeding.ts'
 import { account } from '../core/ledger/state.ts'
 import { type ChainParams, MAX_RECEIPTS_PER_REDEMPTION } from '../core/params.ts'
-import type { ChainService, Log, PoolService } from './parts.ts'
+import type { ChainService, Hex, Log, PoolService } from './parts.ts'
 import type { WalletDesk } from './walletDesk.ts'
 
 /** Blocks at either end of an epoch in which nothing is sent: its turn may still be reorganised, or come first. */
@@ -25,7 +25,7 @@ export interface SeedingDeskDeps {
   readonly params: ChainParams
   readonly chain: Pick<ChainService, 'head' | 'on'>
   readonly pool: Pick<PoolService, 'pending'>
-  readonly wallet: Pick<WalletDesk, 'submit'>
+  readonly wallet: Pick<WalletDesk, 'nextNonce' | 'submit'>
   /** The account that receipts are made out to, and that sets aside. */
   readonly account: Uint8Array
   readonly library: {
@@ -56,6 +56,10 @@ export class SeedingDesk {
   #busy = false
   /** Redemptions were tried on it: what failed there fails there again. */
   #tried: BlockMeta | undefined
+  /** Signatures of the receipts that were handed in, and of which epoch. */
+  #sent: { readonly epoch: number, readonly receipts: Set<Hex> } = { epoch: -1, receipts: new Set() }
+  /** Of receipts of this epoch somebody has made a redemption void: each payer's are handed in apart, so that an emptied pot costs no other's. */
+  #apart = -1
 
   constructor (d: SeedingDeskDeps) { this.#d = d }
 
@@ -99,7 +103,10 @@ export class SeedingDesk {
 
   #foreign (r: SignedReceipt['receipt']): boolean { return equalBytes(r.to, this.#d.account) && !equalBytes(r.from, this.#d.account) }
 
-  #waits (selector: number): boolean { return this.#d.pool.pending(this.#d.account).some(t => t.transaction.action.selector === selector) }
+  #waits (selector: number): boolean { return this.#waiting(selector).length > 0 }
+
+  /** Their nonces. */
+  #waiting (selector: number): number[] { return this.#d.pool.pending(this.#d.account).filter(t => t.transaction.action.selector === selector).map(t => t.transaction.nonce) }
 
   /** What could be redeemed in the next block: the rule itself is asked, receipt by receipt, the largest first. */
   #planned (head: BlockMeta): Plan {
@@ -124,10 +131,10 @@ export class SeedingDesk {
         continue
       }
       ledger = step.ledger
-      const last = batches.at(-1)
+      const at = batches.findIndex(b => b.receipts.length < MAX_RECEIPTS_PER_REDEMPTION && (this.#apart !== of || equalBytes(b.receipts[0].from, from)))
       const pay = step.paid[0].amount
-      if (last === undefined || last.receipts.length === MAX_RECEIPTS_PER_REDEMPTION) batches.push({ receipts: [one], pay })
-      else batches[batches.length - 1] = { receipts: [...last.receipts, one], pay: last.pay + pay }
+      if (at === -1) batches.push({ receipts: [one], pay })
+      else batches[at] = { receipts: [...batches[at].receipts, one], pay: batches[at].pay + pay }
     }
     return this.#plan = { head, known, batches, unpaid }
   }
@@ -139,11 +146,20 @@ export class SeedingDesk {
     if (into < EDGE_BLOCKS || into >= params.epochBlocks - EDGE_BLOCKS || !this.#d.ready()) return
     const settings = library.settings()
     await this.#setAside(head, BigInt(settings.setAside))
-    if (!settings.redeem || this.#tried === head || this.#waits(ACTION_REDEEM)) return
+    // Those behind a nonce whose transaction was made void wait for another of that nonce.
+    const next = wallet.nextNonce()
+    const waiting = this.#waiting(ACTION_REDEEM)
+    if (!settings.redeem || this.#tried === head || waiting.some(nonce => nonce < next)) return
     this.#tried = head
     const epoch = this.#epoch(head) - 1
-    for (const { receipts, pay } of this.#planned(head).batches.slice(0, BATCHES_MAX)) {
-      if (pay <= params.minFee) continue
+    if (this.#sent.epoch !== epoch) this.#sent = { epoch, receipts: new Set() }
+    if (this.#apart !== epoch && this.#planned(head).batches.some(b => b.receipts.some(r => this.#sent.receipts.has(toHex(r.signature))))) {
+      this.#apart = epoch
+      this.#plan = undefined
+    }
+    const worth = this.#planned(head).batches.filter(b => b.pay > params.minFee).slice(0, waiting.length > 0 ? 1 : BATCHES_MAX)
+    for (const { receipts, pay } of worth) {
+      for (const r of receipts) this.#sent.receipts.add(toHex(r.signature))
       const outcome = await wallet.submit({ selector: ACTION_REDEEM, value: { epoch, receipts } }, params.minFee)
       if (outcome.ok) log.info('library', `${receipts.length} receipts of epoch ${epoch} are handed in: they pay ${pay} grains`)
       // Without a credit there is nothing to pay the fee with; the next block may bring one.

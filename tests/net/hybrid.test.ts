@@ -5,15 +5,15 @@
  */
 import '../../src/net/nodeGlobals.ts'
 import { createHash, randomBytes } from 'node:crypto'
-import { once } from 'node:events'
+import { EventEmitter, once } from 'node:events'
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { connect } from 'node:net'
+import { connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { webSockets } from '@libp2p/websockets'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
-import { MAX_TCP_LINKS } from '../../server/hybrid.ts'
+import { boundPerAddress, MAX_TCP_LINKS, MAX_TCP_PER_ADDRESS } from '../../server/hybrid.ts'
 import { parseOptions } from '../../server/options.ts'
 import { type RunningServer, startServer } from '../../server/server.ts'
 import { MAX_CLIENTS_PER_ADDRESS } from '../../server/tracker.ts'
@@ -143,15 +143,45 @@ test('another torrent is refused at the tracker and on the wire; the list of pee
 test('classic clients of one torrent leave links for tabs', async () => {
   const s = sample('crowd.bin', PIECE)
   const server = await serve('crowd', '--hybrid-torrent', s.metainfo.infoHash)
-  const sockets = Array.from({ length: MAX_TCP_LINKS + 12 }, (_, i) => {
+  const sockets = Array.from({ length: MAX_TCP_LINKS + 6 }, (_, i) => {
     const socket = connect(server.hybridPort!, '127.0.0.1')
     socket.on('error', () => {}).resume()
     socket.write(Buffer.concat([Buffer.from('\x13BitTorrent protocol'), Buffer.alloc(8), Buffer.from(s.metainfo.infoHash, 'hex'), Buffer.alloc(20, i + 1)]))
     return socket
   })
-  await until('the bridge has as many as it takes', async () => (await health(server)).bridgeLinks === MAX_TCP_LINKS && sockets.filter(x => x.destroyed || x.readableEnded).length === 12)
+  await until('the bridge has as many as it takes', async () => (await health(server)).bridgeLinks === MAX_TCP_LINKS && sockets.filter(x => x.destroyed || x.readableEnded).length === 6)
   for (const x of sockets) x.destroy()
 }, 60_000)
+
+test('one address has so many connections to the bridge and no more', async () => {
+  const server = await serve('connections', '--hybrid-open')
+  const open = (n: number): Socket[] => Array.from({ length: n }, () => connect(server.hybridPort!, '127.0.0.1').on('error', () => {}).resume())
+  const ended = (x: Socket): boolean => x.destroyed || x.readableEnded
+  const sockets = open(MAX_TCP_PER_ADDRESS + 5)
+  await until('the last ones are ended', async () => sockets.filter(ended).length === 5)
+  // What has gone makes room.
+  for (const x of sockets.filter(x => !ended(x)).slice(0, 3)) x.destroy()
+  await new Promise(resolve => { setTimeout(resolve, 300) })
+  const again = open(4)
+  await until('one of four is ended', async () => again.some(ended))
+  await new Promise(resolve => { setTimeout(resolve, 300) })
+  expect(again.filter(ended)).toHaveLength(1)
+  for (const x of [...sockets, ...again]) x.destroy()
+}, 60_000)
+
+test('another address is not kept out, but another of the same 64 bits is', () => {
+  const bound = boundPerAddress()
+  const isTaken = (remoteAddress: string): boolean => {
+    const socket = Object.assign(new EventEmitter(), { remoteAddress, ended: false, destroy () { this.ended = true } })
+    bound(socket)
+    return !socket.ended
+  }
+  const taken = (address: (i: number) => string): number => Array.from({ length: MAX_TCP_PER_ADDRESS + 8 }, (_, i) => isTaken(address(i))).filter(Boolean).length
+  expect(taken(i => i % 2 === 0 ? '192.0.2.1' : '::ffff:192.0.2.1')).toBe(MAX_TCP_PER_ADDRESS)
+  expect(isTaken('192.0.2.2')).toBe(true)
+  expect(taken(i => i % 2 === 0 ? `2001:db8::${i.toString(16)}` : `2001:db8:0:0:${i.toString(16)}::7`)).toBe(MAX_TCP_PER_ADDRESS)
+  expect(isTaken('2001:db8:0:1::1')).toBe(true)
+})
 
 test('flags that make no sense are named', () => {
   const error = (...flags: readonly string[]): string => { const o = parseOptions(flags); return o.ok ? 'taken' : o.error }

@@ -3,11 +3,13 @@ import type { SignedTransaction } from '../../src/core/codec/wire.ts'
 import type { BlockMeta } from '../../src/core/consensus/chain.ts'
 import { openBlock } from '../../src/core/ledger/apply.ts'
 import { account } from '../../src/core/ledger/state.ts'
+import { MAX_TRANSACTIONS_PER_BLOCK } from '../../src/core/params.ts'
 import { RingLog } from '../../src/node/log.ts'
 import { Mempool, POOL_LIMITS, type PoolLimits, REBROADCAST_MS } from '../../src/node/mempool.ts'
 import type { BlockRecord, ChainEvents } from '../../src/node/parts.ts'
+import type { Signatures } from '../../src/ports/signatures.ts'
 import { MemoryDisk, MemoryStorage } from '../../src/storage/memory.ts'
-import { ChainKit, keyPair, type Mined } from '../core/chainKit.ts'
+import { ChainKit, EASY, keyPair, type Mined } from '../core/chainKit.ts'
 import { gatedStorage, kitTime, ManualClock, TestSignatures } from './chainRig.ts'
 
 const kit = new ChainKit()
@@ -38,13 +40,13 @@ const record = (m: Mined): BlockRecord => ({ meta: m.meta, body: m.block.body, e
 
 interface Pool { readonly pool: Mempool, readonly chain: StubChain, /** When the blocks so far are on disk. */ blocksWritten: Promise<void>, readonly clock: ManualClock, readonly published: SignedTransaction[], readonly disk: MemoryDisk }
 
-function make (o: { readonly limits?: PoolLimits, readonly disk?: MemoryDisk, readonly storage?: MemoryStorage, readonly own?: Uint8Array[] } = {}): Pool {
+function make (o: { readonly limits?: PoolLimits, readonly disk?: MemoryDisk, readonly storage?: MemoryStorage, readonly own?: Uint8Array[], readonly kit?: ChainKit, readonly signatures?: Signatures } = {}): Pool {
   const clock = new ManualClock(kitTime(kit, 100))
   const chain = new StubChain(grown)
   const disk = o.disk ?? new MemoryDisk()
   const published: SignedTransaction[] = []
   const blocks = { written: async (): Promise<void> => { await made.blocksWritten } }
-  const pool = new Mempool({ params: kit.params, clock, signatures: new TestSignatures(), chain, blocks, storage: o.storage ?? new MemoryStorage(disk), log: new RingLog(clock), own: o.own ?? [], publish: (t) => { published.push(t) }, limits: o.limits })
+  const pool = new Mempool({ params: (o.kit ?? kit).params, clock, signatures: o.signatures ?? new TestSignatures(), chain, blocks, storage: o.storage ?? new MemoryStorage(disk), log: new RingLog(clock), own: o.own ?? [], publish: (t) => { published.push(t) }, limits: o.limits })
   const made: Pool = { pool, chain, clock, published, disk, blocksWritten: Promise.resolve() }
   return made
 }
@@ -208,6 +210,64 @@ describe('what others make void', () => {
     chain.move(ended.meta, [], [ended])
     expect(ended.meta.ledger.jobs[1].status).toBe('expired')
     expect(pool.pending(keyPair(1).key).map(t => t.transaction.nonce)).toEqual([2])
+  })
+})
+
+describe('fees that nobody is asked for', () => {
+  const rich = new ChainKit({ ...EASY, name: 'pots', maturity: 2, epochBlocks: 12 })
+  const ended = rich.endOfEpoch(rich.grown(18, 5))
+  const EPOCH = (ended.height + 1) / rich.params.epochBlocks
+  /** Key 4's pot, which pays one receipt, and a block of its epoch's successor on top. */
+  const potted = rich.endOfEpoch(rich.mine(ended, { transactions: [rich.setAside(ended, keyPair(4), rich.params.minFee)] }).meta)
+  const claim = (to: number, fee: bigint): SignedTransaction => rich.redeem(potted, keyPair(to), EPOCH, [rich.receipt(keyPair(4), keyPair(to).key, EPOCH, 8 * 1024 * 1024)], { fee })
+  const onPots = (count: number): Pool => {
+    const p = make({ limits: { ...POOL_LIMITS, count }, kit: rich })
+    p.chain.tip = potted
+    return p
+  }
+  const modest = (): SignedTransaction => rich.transfer(potted, keyPair(5), keyPair(9).key, 1n, { fee: rich.params.minFee })
+
+  it('redemptions of one pot, of which one can be paid, keep nobody out', async () => {
+    const { pool } = onPots(3)
+    for (const to of [1, 2, 3]) expect(await pool.add(claim(to, 100_000n * BigInt(to)))).toBeUndefined()
+    expect(await pool.add(modest())).toBeUndefined()
+    // The one that a block would have stays.
+    expect([1, 2, 3].map(k => pool.pending(keyPair(k).key).length)).toEqual([0, 1, 1])
+    expect(await pool.add(claim(1, 150_000n))).toMatchObject({ verdict: 'stale', reason: 'transaction-fee' })
+    expect(pool.select(potted).map(t => t.transaction.fee)).toEqual([300_000n, rich.params.minFee])
+  })
+
+  it('nor do those behind a gap', async () => {
+    const { pool } = make({ limits: { ...POOL_LIMITS, count: 4 } })
+    for (const nonce of [1, 2, 3]) expect(await pool.add(pay(1, { nonce, fee: 1_000_000n }))).toBeUndefined()
+    expect(await pool.add(pay(2, { nonce: 1, fee: 2_000_000n }))).toBeUndefined()
+    expect(await pool.add(pay(3))).toBeUndefined()
+    expect((await pool.add(pay(2, { nonce: 2, fee: 900_000n })))?.reason).toBe('transaction-fee')
+    expect(pool.pending(keyPair(1).key).map(t => t.transaction.nonce)).toEqual([1, 2])
+    expect(pool.pending(keyPair(3).key)).toHaveLength(1)
+  })
+
+  it('those that a filled gap leaves without money go', async () => {
+    const { pool } = make()
+    const now = account(grown.ledger, keyPair(1).key).balance
+    const { balance } = account(openBlock(kit.params, grown.ledger, grown.height + 1).ledger, keyPair(1).key)
+    for (const nonce of [1, 2]) expect(await pool.add(pay(1, { nonce, amount: now - fee }))).toBeUndefined()
+    expect(await pool.add(pay(1, { amount: balance - fee }))).toBeUndefined()
+    expect(pool.pending(keyPair(1).key).map(t => t.transaction.nonce)).toEqual([0, 2])
+  })
+
+  it('a block has what pays less than any number that come to nothing', async () => {
+    // So many signatures would take seconds.
+    const signatures = { verify: async (items: readonly unknown[]) => items.map(() => true) }
+    const { pool, chain } = make({ limits: { ...POOL_LIMITS, perSender: 1024 }, kit: rich, signatures })
+    chain.tip = potted
+    const high = 2n * rich.params.minFee
+    const { transaction, signature } = rich.transfer(potted, keyPair(1), keyPair(9).key, 1n, { fee: high })
+    for (let nonce = 2 * MAX_TRANSACTIONS_PER_BLOCK; nonce > 0; nonce--) expect(await pool.add({ transaction: { ...transaction, nonce }, signature })).toBeUndefined()
+    for (const to of [1, 2]) expect(await pool.add(claim(to, BigInt(to) * high))).toBeUndefined()
+    const low = modest()
+    expect(await pool.add(low)).toBeUndefined()
+    expect(pool.select(potted).map(t => t.transaction.fee)).toEqual([2n * high, low.transaction.fee])
   })
 })
 

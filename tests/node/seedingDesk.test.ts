@@ -149,6 +149,41 @@ describe('redeeming', () => {
   })
 })
 
+describe('a redemption that another makes void', () => {
+  const setOf = (i: number): Uint8Array => hash('set', Uint8Array.of(i)).subarray(0, 20)
+
+  it('does not hold up what was sent behind it', async () => {
+    const w = await funded(900_000n, 100_000n)
+    // The first sixteen with one of cy, the others behind them.
+    w.signed(cy, 50 * MIB)
+    for (let i = 0; i < 20; i++) w.signed(ann, 8 * MIB, { infoHash: setOf(i) })
+    await w.mineTo(NEXT + 1)
+    expect(w.waiting).toHaveLength(2)
+    await w.mine({ transactions: [kit.redeem(w.tip, other, EPOCH, [kit.receipt(cy, other.key, EPOCH, 900 * MIB)])] })
+    await w.mineTo(NEXT + 7)
+    expect(w.desk.view().counters).toEqual({ bytes: 160 * MIB, leechers: 1, sets: 20 })
+    expect(w.waiting).toEqual([])
+  })
+
+  it('costs only its own payer\'s receipts from then on', async () => {
+    const w = await funded(900_000n, 100_000n)
+    await w.mine({ transactions: [kit.setAside(w.tip, other, 100_000n)] })
+    for (let i = 0; i < 4; i++) w.signed(ann, 8 * MIB, { infoHash: setOf(i) })
+    for (const k of [cy, other]) w.signed(k, 50 * MIB)
+    await w.mineTo(NEXT + 1)
+    const receipts = (): number[] => w.waiting.map(t => (t.transaction.action.value as { receipts: unknown[] }).receipts.length)
+    expect(receipts()).toEqual([6])
+    const empty = (pot: KeyPair, by: KeyPair): Promise<void> => w.mine({ transactions: [kit.redeem(w.tip, by, EPOCH, [kit.receipt(pot, by.key, EPOCH, 900 * MIB)])] })
+    await empty(cy, other)
+    expect(receipts()).toEqual([1, 4])
+    await empty(other, ann)
+    await w.mine()
+    await w.mine()
+    expect(w.desk.view().counters).toEqual({ bytes: 32 * MIB, leechers: 1, sets: 4 })
+    expect(w.waiting).toEqual([])
+  })
+})
+
 describe('setting aside', () => {
   it('once per epoch, while something is fetched, as much as the user says', async () => {
     const w = await new World().open()

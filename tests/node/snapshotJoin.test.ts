@@ -261,6 +261,19 @@ describe('peers whose ledger comes drop by drop', () => {
   })
 })
 
+describe('the ledger that a node has made', () => {
+  it('goes when it is old, and not if the user has fetched it', async () => {
+    open()
+    const [a, b] = [await seeder('a'), await seeder('b')]
+    const [made] = a.torrents.offers()
+    expect(await b.library.fetch(toHex(made.infoHash))).toMatchObject({ ok: true })
+    for (const n of [a, b]) {
+      for (const more of [1, 2]) await n.torrents.keep({ ...made, height: made.height + more, infoHash: made.infoHash.map(x => x ^ more) })
+    }
+    expect([a, b].map(n => n.library.has(toHex(made.infoHash)))).toEqual([false, true])
+  }, 60_000)
+})
+
 describe('a tab that joins a long chain', () => {
   it('goes on from a ledger that several peers serve as one torrent, redoes the newest blocks, and serves it on', async () => {
     open()

@@ -96,6 +96,9 @@ export interface ClientOptions {
   readonly torrentPort?: number
 }
 
+/** As much of node:net's as is used. */
+export interface IncomingTcp { readonly remoteAddress?: string, destroy (): void, once (event: 'close', listener: () => void): void }
+
 export interface Client {
   add (torrent: string | Uint8Array, options: AddOptions): Torrent
   remove (infoHash: string, options: { readonly destroyStore: boolean }, done: (e?: Error | null) => void): Promise<void>
@@ -108,7 +111,7 @@ export interface Client {
   /** Hex. */
   readonly peerId: string
   /** Private there: in Node, where TCP connections wait for their handshake. */
-  readonly _connPool?: { readonly tcpServer: { maxConnections: number } }
+  readonly _connPool?: { readonly tcpServer: { maxConnections: number, prependListener (event: 'connection', listener: (socket: IncomingTcp) => void): void } }
   destroy (done: () => void): void
 }
 export type ClientClass = new (options: ClientOptions) => Client

@@ -159,7 +159,7 @@ const keptSnapshots: Target = {
       params: kit.params, chainId: kit.genesis.hash, storage: disk, log: new Said(), synced: () => false,
       chain: { head: () => tip, metaAt: () => ({ ...tip, hash: new Uint8Array(32) }), on: () => () => {} },
       network: { handle: async () => () => {} },
-      library: { holds: () => true, share: async () => { throw new Error('nothing is to be shared') }, remove: async () => {} }
+      library: { holds: () => true, share: async () => { throw new Error('nothing is to be shared') }, discard: async () => {} }
     })
     await torrents.start()
     const offers = torrents.offers()

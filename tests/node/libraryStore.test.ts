@@ -1,0 +1,25 @@
+/** What the library keeps of receipts where there are more than it keeps. */
+import { expect, it } from 'vitest'
+import type { SignedReceipt } from '../../src/core/codec/library.ts'
+import { hash } from '../../src/core/crypto/hash.ts'
+import { REDEEM_BYTES_LEAST } from '../../src/core/params.ts'
+import { LibraryStore, RECEIPTS_KEPT } from '../../src/node/libraryStore.ts'
+import { RingLog } from '../../src/node/log.ts'
+import { MemoryDisk, MemoryStorage } from '../../src/storage/memory.ts'
+import { ManualClock } from './chainRig.ts'
+
+const receipt = (from: number, epoch: number, bytes: number): SignedReceipt => ({
+  receipt: { chain: hash('chain'), from: hash('from', Uint8Array.of(from & 255, from >> 8)), to: hash('me'), infoHash: hash('set').subarray(0, 20), epoch, bytes }, signature: new Uint8Array(64)
+})
+
+it('receipts of a byte each, of whatever epoch, do not drive out those that are paid', async () => {
+  const clock = new ManualClock(0)
+  const store = new LibraryStore({ storage: new MemoryStorage(new MemoryDisk()), clock, log: new RingLog(clock) })
+  const paying = [receipt(1, 7, REDEEM_BYTES_LEAST), receipt(2, 8, 9 * REDEEM_BYTES_LEAST)]
+  await store.put('in', paying[0])
+  for (let i = 0; i < RECEIPTS_KEPT; i++) await store.put('in', receipt(100 + i, 9 + i, 1))
+  await store.put('in', paying[1])
+  const kept = [...store.receiptsIn()]
+  expect(kept).toHaveLength(RECEIPTS_KEPT)
+  expect(kept.filter(r => r.receipt.bytes > 1)).toEqual(paying)
+})
