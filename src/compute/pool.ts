@@ -54,6 +54,8 @@ interface Slot {
   /** Opened for a choice that holds no longer: leaves when it is done. */
   stale?: boolean
   state: 'opening' | 'ready' | 'busy' | 'gone'
+  /** Once it is open. */
+  backend?: BackendName
   pending?: Pending
   startedMs: number
   /** Until then only replays may use it. */
@@ -241,6 +243,7 @@ class ComputePool implements Compute {
     }
     if (slot.state === 'opening') {
       if (reply.kind === 'open') this.#onOpened(slot, reply.value)
+      else if (this.#slots.length > 1) this.#doWithout(slot)
       else this.#end(reply.kind === 'error' ? reply.error : 'a worker answered before it was opened')
       return
     }
@@ -260,7 +263,12 @@ class ComputePool implements Compute {
 
   #onOpened (slot: Slot, opened: Opened): void {
     slot.state = 'ready'
+    slot.backend = opened.backend
     this.#failedOpenings = 0
+    if (!slot.lead && opened.backend === 'reference' && this.#slots.some(s => s.backend === 'wasm')) {
+      this.#doWithout(slot)
+      return
+    }
     // Without a GPU in question all slots are alike, and the first to know tells.
     if (slot.lead || !usesGpu(this.#choice)) this.#learn(opened)
     else if (opened.failure !== undefined) this.#failed(opened.failure)
@@ -268,6 +276,13 @@ class ComputePool implements Compute {
       this.#helperBackend = opened.backend === 'webgpu' ? 'wasm' : opened.backend
       this.#resize()
     }
+    this.#dispatch()
+  }
+
+  /** The machine, or what the browser gives a tab of it, has no room for one more like the others: those that are there go on. */
+  #doWithout (slot: Slot): void {
+    this.#remove(slot)
+    this.#workers = Math.max(1, this.#slots.length)
     this.#dispatch()
   }
 

@@ -42,3 +42,10 @@ test('a worker that dies is replaced and its slice computed again', async () => 
   expect(await page.evaluate(one => window.computeTest.crashThenRun(one), golden))
     .toEqual({ result: { stateHash, payloadDigest, correct, lossBits16 }, replaced: 1 })
 })
+
+test('a large machine\'s workers fit into one tab, all sixteen', async () => {
+  const { stateHash, payloadDigest, correct, lossBits16, ...golden } = slices[1]
+  const { used, results } = await page.evaluate(one => window.computeTest.runWithAll(one), golden)
+  expect(used).toBe(16)
+  expect(results).toEqual(results.map(() => ({ stateHash, payloadDigest, correct, lossBits16 })))
+}, 60_000)

@@ -135,6 +135,23 @@ describe('limits', () => {
     expect(await pool.status()).toMatchObject({ workers: 1 })
   })
 
+  test('one that finds no room goes; those that are there work on, and it is tried again when asked for', async () => {
+    const { pool, workers, run } = await rig({ workers: 3 })
+    workers[2].fail('WebAssembly.instantiate(): Out of memory')
+    workers[0].open()
+    // No room for the fast kernels, but for the slow ones: its slices would come thirty times as late.
+    workers[1].open({ backend: 'reference', failure: 'wasm: out of memory' })
+    expect(workers.map(w => w.terminated)).toEqual([false, true, true])
+    expect(await pool.status()).toMatchObject({ workers: 1, workersMax: 3, backend: 'wasm', selfTest: 'passed' })
+    const done = run(1)
+    await settle()
+    workers[0].finish()
+    expect(await done).toBe('1 done')
+    await pool.setLimits(2, 1)
+    workers[3].open()
+    expect(await pool.status()).toMatchObject({ workers: 2 })
+  })
+
   test('fewer: an idle one goes at once, a busy one when its task is done', async () => {
     const { pool, workers, run } = await rig({ workers: 3 })
     workers.forEach(w => { w.open() })

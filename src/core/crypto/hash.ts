@@ -23,33 +23,32 @@ export function ascii (text: string): Uint8Array {
   return out
 }
 
-/** The BLAKE3 key of a tag. */
-export function hashTagKey (tag: string): Uint8Array {
+function keyOf (tag: string): Uint8Array {
   let key = tagKeys.get(tag)
   if (key === undefined) {
     key = blake3(ascii(TAG_PREFIX + tag))
     tagKeys.set(tag, key)
   }
-  return key.slice()
+  return key
 }
 
-/** The hash of one tag: 32 bytes over the concatenation of `parts`. */
-export type TagHash = (parts: readonly Uint8Array[]) => Uint8Array
+/** The BLAKE3 key of a tag. */
+export const hashTagKey = (tag: string): Uint8Array => keyOf(tag).slice()
 
-/** By tag. One of a realm, as the hash has one meaning: whoever asks gets the same bytes from any engine. */
-const fastEngines = new Map<string, TagHash>()
+/** Keyed BLAKE3: 32 bytes over the concatenation of `parts`. It keeps and changes neither. */
+export type KeyedHash = (key: Uint8Array, parts: readonly Uint8Array[]) => Uint8Array
 
-/** From now on these engines hash for hash(). They must be BLAKE3 under hashTagKey(). */
-export function hashWith (engines: Iterable<readonly [string, TagHash]>): void {
-  for (const [tag, engine] of engines) fastEngines.set(tag, engine)
-}
+/** One of a realm, as the hash has one meaning: whoever asks gets the same bytes from any engine. */
+let faster: KeyedHash | undefined
+
+/** From now on it hashes for hash(). */
+export function hashWith (engine: KeyedHash): void { faster = engine }
 
 /** 32 bytes over the concatenation of `parts`. */
 export function hash (tag: string, ...parts: readonly Uint8Array[]): Uint8Array {
-  const fast = fastEngines.get(tag)
-  if (fast !== undefined) return fast(parts)
+  if (faster !== undefined) return faster(keyOf(tag), parts)
   let keyed = engines.get(tag)
-  if (keyed === undefined) engines.set(tag, keyed = blake3.create({ key: hashTagKey(tag) }))
+  if (keyed === undefined) engines.set(tag, keyed = blake3.create({ key: keyOf(tag) }))
   const h = keyed.clone()
   for (const part of parts) h.update(part)
   return h.digest()

@@ -25,7 +25,7 @@ const pool = createComputePool({
     workers.push(worker)
     return fromWebWorker(worker)
   },
-  backend: 'wasm', workersMax: 2, workers: 1, duty: 1, clock
+  backend: 'wasm', workersMax: 16, workers: 1, duty: 1, clock
 })
 
 async function run (golden: GoldenInput): Promise<Pick<GoldenSlice, 'stateHash' | 'payloadDigest' | 'correct' | 'lossBits16'>> {
@@ -39,6 +39,16 @@ async function run (golden: GoldenInput): Promise<Pick<GoldenSlice, 'stateHash' 
 const api = {
   run,
   status: async (): Promise<ComputeStatus> => (await pool).status(),
+  /** The same slice by as many workers at once as a tab may have. */
+  runWithAll: async (golden: GoldenInput) => {
+    const compute = await pool
+    const { workersMax } = await compute.status()
+    await compute.setLimits(workersMax, 1)
+    const results = await Promise.all(Array.from({ length: 2 * workersMax }, () => run(golden)))
+    const { workers: used } = await compute.status()
+    await compute.setLimits(1, 1)
+    return { used, results }
+  },
   /** An uncaught error in the thread, as a kernel that runs out of memory has it; then the slice. */
   crashThenRun: async (golden: GoldenInput) => {
     const before = workers.length
