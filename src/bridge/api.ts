@@ -366,6 +366,8 @@ export interface LibraryItem {
   readonly hosting: HostingView
   readonly magnet: string
   readonly addedAt: number
+  /** Here for the node's own work: nobody has asked for it or shared it himself. */
+  readonly forNode: boolean
 }
 
 export interface LibrarySettings {

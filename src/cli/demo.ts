@@ -15,7 +15,7 @@ import { writeColourShapes } from './colourShapes.ts'
 import { runSeedDemo } from './seedDemo.ts'
 import { type ServerProcess, startServer } from './serverProcess.ts'
 
-const USAGE = `npm run demo -- [--miners 3] [--seconds 120] [--data DIR | --scenario colour] [--network main|test] [--headed] [--json]
+const USAGE = `npm run demo -- [--miners 3] [--seconds 120] [--data DIR | --scenario colour|seed] [--network main|test] [--headed] [--json]
 
   --miners N     tabs that train and mine from the start (1..8)
   --seconds S    length of the run after the first tab is up (40..3600)

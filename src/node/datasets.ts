@@ -24,6 +24,7 @@ import type { Network, PeerId } from '../ports/network.ts'
 import type { Storage } from '../ports/storage.ts'
 import { ask, candidates, sleep, type Asking } from './askPeers.ts'
 import { DatasetStore } from './datasetStore.ts'
+import type { NewNote } from './libraryNotes.ts'
 import type { Blame, ChainService, DataService, Hex, Log } from './parts.ts'
 import type { Read, TorrentService } from './torrentFetch.ts'
 import { OF_DATA } from './torrentShelf.ts'
@@ -171,12 +172,15 @@ export class Datasets implements DataService {
   publish (root: Uint8Array): void {
     const data = this.#held.get(toHex(root))
     if (data === undefined) return
-    const { features, classes } = data.ref
     this.#d.torrents.share({
       kind: OF_DATA, group: root, order: 0, name: root, keep: 1,
       file: async () => await this.#fileOf(data),
-      note: { name: this.#nameOf(root), kind: 'dataset', licence: '', about: `${data.records} records of ${features} features in ${classes} classes; the root is ${toHex(root)}`, parents: [] }
+      note: this.#noteOf(data.ref)
     })
+  }
+
+  #noteOf (ref: DataRef): NewNote {
+    return { name: this.#nameOf(ref.root), kind: 'dataset', licence: '', about: `${recordCount(ref)} records of ${ref.features} features in ${ref.classes} classes; the root is ${toHex(ref.root)}`, parents: [] }
   }
 
   /** By the oldest job on it, if one is known. */
@@ -263,7 +267,7 @@ export class Datasets implements DataService {
     if (fetch.misfit || chunkCount(ref) === 1 || 2 * fetch.missing.size <= chunkCount(ref)) return
     const most = dataFileMax(ref)
     await this.#d.torrents.fetch({
-      kind: OF_DATA, names: [ref.root], group: ref.root, order: () => 0, keep: 1, bytesMax: MAX_DATA_FILE_BYTES,
+      kind: OF_DATA, names: [ref.root], group: ref.root, order: () => 0, keep: 1, bytesMax: MAX_DATA_FILE_BYTES, note: () => this.#noteOf(ref),
       // More may be the fault of the reference.
       fits: bytes => bytes <= most,
       read: async bytes => await this.#read(name, fetch, bytes),

@@ -393,7 +393,7 @@ export class Library {
     } catch (error) { e.problem = this.#words(error) }
     this.#connect(infoHash)
     this.#watch()
-    if (e.quiet !== true) this.#table.announceSoon()
+    this.#tellSoon(e)
     this.#changed()
   }
 
@@ -439,6 +439,11 @@ export class Library {
     return { release }
   }
 
+  /** What all nodes come to have at the same moment waits for its turn: at once, all would say it before they have heard it said. */
+  #tellSoon (...news: readonly Entry[]): void {
+    if (news.some(e => e.quiet !== true && e.record.own !== WHOSE.node)) this.#table.announceSoon()
+  }
+
   /** Without what nodes find by asking one another: each has some of it, for minutes only, and it would flood the lists of all. */
   #announced (): AnnouncedItem[] {
     return [...this.#entries].filter(([, e]) => e.record.paused === 0 && e.problem === undefined && e.quiet !== true && (e.record.note.length === 0 || noteView(e.record.note[0]).kind !== 'snapshot')).map(([infoHash, e]) => ({
@@ -471,7 +476,7 @@ export class Library {
     await this.#receipts.onCounts(this.#status.items.flatMap(i => i.links))
     // Whoever has just come knows nothing of what we have.
     const known = (await this.#d.network.status()).peers.map(p => p.id).sort().join(' ')
-    if (known !== this.#peersKnown && this.#entries.size > 0) this.#table.announceSoon()
+    if (known !== this.#peersKnown) this.#tellSoon(...this.#entries.values())
     this.#peersKnown = known
     this.#hosting.soon()
   }
@@ -484,7 +489,11 @@ export class Library {
       case 'unlink': this.#receipts.onUnlink(e.link); break
       case 'message': await this.#receipts.onMessage(e.link, e.bytes); break
       case 'offence': await this.#onOffence(e); break
-      case 'complete': if (this.#entries.get(e.infoHash)?.quiet !== true) this.#table.announceSoon(); break
+      case 'complete': {
+        const entry = this.#entries.get(e.infoHash)
+        if (entry !== undefined) this.#tellSoon(entry)
+        break
+      }
       case 'sharing': this.#sharing = e.done / e.of; break
       default: e satisfies never
     }

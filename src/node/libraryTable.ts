@@ -8,9 +8,10 @@
  */
 import { Announcement, type AnnouncedItem, MAX_ANNOUNCED, SHARE_ALL, SHARE_LEFT, type SignedNote } from '../core/codec/library.ts'
 import { decode, toHex } from '../core/codec/ssz.ts'
+import { firstU32 } from '../core/crypto/hash.ts'
 import { noteMessage } from '../core/crypto/ids.ts'
 import { MAX_GOSSIP_BYTES } from '../core/params.ts'
-import type { Clock } from '../ports/clock.ts'
+import type { Clock, Random } from '../ports/clock.ts'
 import { RequestError, type GossipMessage, type Network, type PeerId, type Verdict } from '../ports/network.ts'
 import type { Signatures } from '../ports/signatures.ts'
 import type { InfoHash } from '../ports/swarm.ts'
@@ -20,7 +21,7 @@ import { TokenBuckets } from './tokenBucket.ts'
 
 export const LIBRARY_TOPIC = '/cw/1/library'
 
-/** What is held is said again this often, and forgotten after three silences. */
+/** What is held is said again this often, a quarter sooner or later by lot, and forgotten after three silences. */
 export const ANNOUNCE_MS = 60_000
 export const HOLDER_MS = 3 * ANNOUNCE_MS + 10_000
 /** Between two announcements that something new calls for. */
@@ -41,7 +42,8 @@ const SIGNATURES_KEPT = 1024
 const signedName = ({ note, signature }: SignedNote): string => toHex(noteMessage(note)) + toHex(signature)
 
 export interface Holder { readonly peer: PeerId, readonly share: number, readonly heardAt: number }
-interface SetEntry { note: SignedNote | undefined, readonly holders: Map<PeerId, Holder>, heardAt: number }
+/** `said`: the newest words of the last who spoke of it, whether or not there is room for them among the holders. */
+interface SetEntry { note: SignedNote | undefined, readonly holders: Map<PeerId, Holder>, heardAt: number, readonly said: Map<PeerId, { readonly at: number, readonly share: number }> }
 
 export interface LibraryTableDeps {
   readonly chain: Uint8Array
@@ -49,6 +51,7 @@ export interface LibraryTableDeps {
   readonly signatures: Signatures
   readonly blame: Pick<Blame, 'refuse'>
   readonly clock: Clock
+  readonly random: Random
   readonly log: Log
   readonly self: () => PeerId
   /** What this tab says of itself. */
@@ -79,12 +82,15 @@ export class LibraryTable {
 
   async start (): Promise<void> {
     this.#off = await this.#d.network.subscribe(LIBRARY_TOPIC, m => this.#receive(m))
-    const tick = (): void => {
-      this.#expire()
-      void this.announce()
-      if (!this.#stopped) this.#cancel = this.#d.clock.after(ANNOUNCE_MS, tick)
+    const after = (least: number, most: number): void => {
+      this.#cancel = this.#d.clock.after(Math.floor(ANNOUNCE_MS * (least + (most - least) * firstU32(this.#d.random.bytes(4)) / 2 ** 32)), () => {
+        this.#expire()
+        void this.announce()
+        if (!this.#stopped) after(0.75, 1.25)
+      })
     }
-    this.#cancel = this.#d.clock.after(ANNOUNCE_MS, tick)
+    // Tabs that came together, or were told of something together, speak one after the other all the same: most then hear enough others first.
+    after(0, 1)
   }
 
   async stop (): Promise<void> {
@@ -118,8 +124,8 @@ export class LibraryTable {
   #isSaidEnough (item: AnnouncedItem): boolean {
     const since = this.#d.clock.now() - ANNOUNCE_MS
     let n = 0
-    for (const h of this.#sets.get(toHex(item.infoHash))?.holders.values() ?? []) if (h.heardAt > since && h.share >= item.share / SHARE_ALL && ++n >= ENOUGH_HOLDERS) return true
-    return false
+    for (const s of this.#sets.get(toHex(item.infoHash))?.said.values() ?? []) if (s.at > since && s.share >= item.share) n++
+    return n >= ENOUGH_HOLDERS
   }
 
   holders (infoHash: InfoHash): Holder[] { return [...this.#sets.get(infoHash)?.holders.values() ?? []] }
@@ -185,8 +191,11 @@ export class LibraryTable {
     let set = this.#sets.get(name)
     if (set === undefined) {
       if (this.#countOf(peer) >= MAX_SETS_PER_PEER || !this.#makeRoom()) return
-      this.#sets.set(name, set = { note: undefined, holders: new Map(), heardAt: now })
+      this.#sets.set(name, set = { note: undefined, holders: new Map(), heardAt: now, said: new Map() })
     }
+    set.said.delete(peer)
+    set.said.set(peer, { at: now, share: item.share })
+    if (set.said.size > ENOUGH_HOLDERS) set.said.delete(set.said.keys().next().value!)
     if (!set.holders.has(peer) && (set.holders.size >= MAX_HOLDERS || this.#countOf(peer) >= MAX_SETS_PER_PEER)) return
     const before = set.holders.get(peer)
     set.holders.set(peer, { peer, share: item.share / SHARE_ALL, heardAt: now })

@@ -6,6 +6,7 @@ import type { InfoHash, SwarmLink } from '../ports/swarm.ts'
 import type { Hosting, Standing } from './hosting.ts'
 import type { Entry } from './library.ts'
 import { noteName, noteView } from './libraryNotes.ts'
+import { WHOSE } from './libraryStore.ts'
 import type { LibraryTable } from './libraryTable.ts'
 import type { Receipts } from './receipts.ts'
 
@@ -74,7 +75,8 @@ export function itemView (infoHash: InfoHash, e: Entry, parts: Parts): LibraryIt
     upPerSecond: live?.upPerSecond ?? 0,
     peers: links.map(l => peerView(l, parts)),
     magnet: formatMagnet(infoHash, name, trackers),
-    addedAt: record.addedAt
+    addedAt: record.addedAt,
+    forNode: record.own === WHOSE.node
   }
 }
 
@@ -86,6 +88,6 @@ export function foundView (infoHash: InfoHash, heard: Heard): LibraryItem {
   return {
     infoHash, name, note: note === undefined ? undefined : noteView(note), bytes: note?.note.bytes ?? 0, files: [], pieceBytes: 0, pieces: 0,
     have: new Uint8Array(0), haveBytes: 0, availability: new Uint8Array(0), state: 'found', ...counts(heard, infoHash, []),
-    down: 0, up: 0, downPerSecond: 0, upPerSecond: 0, peers: [], magnet: formatMagnet(infoHash, name, trackers), addedAt: 0
+    down: 0, up: 0, downPerSecond: 0, upPerSecond: 0, peers: [], magnet: formatMagnet(infoHash, name, trackers), addedAt: 0, forNode: false
   }
 }

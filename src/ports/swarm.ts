@@ -64,7 +64,7 @@ export interface SwarmStatus {
 }
 
 /** What a peer did that no honest one does. */
-export type Offence = 'bad-piece' | 'false-have' | 'slow' | 'metadata-too-large' | 'metadata-refused' | 'unasked-bytes' | 'message-too-large' | 'message-flood'
+export type Offence = 'bad-piece' | 'false-have' | 'slow' | 'metadata-too-large' | 'metadata-refused' | 'unasked-bytes' | 'message-too-large' | 'message-flood' | 'request-flood'
 
 export type SwarmEvent =
   /** At most four times a second, while something changes. */

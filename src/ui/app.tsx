@@ -1,9 +1,10 @@
 /** The app: navigation, status, the current view, notices. The only way in is `renderApp`. */
-import { createEffect, createMemo, For, lazy, on, onMount, Show, Suspense, type JSX } from 'solid-js'
+import { createEffect, createMemo, For, on, onMount, Show, Suspense, type JSX } from 'solid-js'
 import { Dynamic, render } from 'solid-js/web'
 import { AppProvider, useApp, type App, type AppDeps } from './context.tsx'
 import { watchEnvironment } from './environment.ts'
 import { count, percent, plural } from './format.ts'
+import { lazyView, loadAhead, type LazyView } from './lazyView.ts'
 import { Button, Skeleton } from './parts/basics.tsx'
 import { Icon, Mark, type IconName } from './parts/Icon.tsx'
 import { Toasts } from './parts/Toasts.tsx'
@@ -22,9 +23,7 @@ import { paidShareWords, phaseWords } from './words.ts'
 
 export type { AppDeps } from './context.tsx'
 
-const lazyView = (load: () => Promise<() => JSX.Element>): () => JSX.Element => lazy(async () => ({ default: await load() }))
-
-interface Place { readonly title: string, readonly icon: IconName, readonly page: () => JSX.Element, readonly phoneBar: boolean }
+interface Place { readonly title: string, readonly icon: IconName, readonly page: LazyView, readonly phoneBar: boolean }
 
 const PLACES: Record<ViewName, Place> = {
   train: { title: 'Train', icon: 'train', page: Train, phoneBar: true },
@@ -64,7 +63,10 @@ function Root (props: { deps: AppDeps }): JSX.Element {
     invite: () => deps.inviteLink?.() ?? `${window.location.origin}${window.location.pathname}${window.location.search}${router.href('train')}`,
     reload: () => { if (deps.reload === undefined) window.location.reload(); else deps.reload() }
   }
-  onMount(() => { watchEnvironment(deps.node) })
+  onMount(() => {
+    watchEnvironment(deps.node)
+    void loadAhead(NAMES.map(n => PLACES[n].page))
+  })
   return (
     <AppProvider app={app}>
       <Show when={state.s.view !== undefined} fallback={<Opening />}><Shell /></Show>

@@ -47,7 +47,7 @@ export function bytes (n: number): string {
 
 /** A speed. 1 MB is a million bytes here, as on every other page about downloads. */
 export function rate (bytesPerSecond: number): string {
-  return `${si(bytesPerSecond)}B/s`
+  return bytesPerSecond < 1000 ? `${Math.round(bytesPerSecond)} B/s` : `${si(bytesPerSecond)}B/s`
 }
 
 /** A span of time in its two largest units. */

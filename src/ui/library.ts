@@ -23,6 +23,8 @@ export interface LibraryState {
   readonly failure: Accessor<string | undefined>
   /** Starts to follow the library, once; again after a failure. */
   open (): void
+  /** Asks for it at once, for what has just been put there. */
+  refresh (): Promise<void>
   item (infoHash: Hex): LibraryItem | undefined
   /** Oldest first. */
   rates (infoHash: Hex): readonly RatePoint[]
@@ -38,8 +40,9 @@ export function createLibraryState (node: NodeApi, now: Accessor<number>, comple
 
   const setView = (view: LibraryView): void => {
     if (!live) return
+    // Snapshots come and go by themselves all the time: nobody waits for one.
     const before = new Map(s.view?.items.map(i => [i.infoHash, i.state]))
-    for (const item of view.items) if (item.state === 'complete' && before.get(item.infoHash) === 'downloading') completed(nameOf(item))
+    for (const item of view.items) if (item.state === 'complete' && before.get(item.infoHash) === 'downloading' && item.note?.kind !== 'snapshot') completed(nameOf(item))
     // Items are told apart by their infohash; what has none (peers, files) by its place.
     set('view', reconcile(structuredClone(view), { key: 'infoHash' }))
   }
@@ -76,6 +79,7 @@ export function createLibraryState (node: NodeApi, now: Accessor<number>, comple
       setFailure(undefined)
       void follow()
     },
+    refresh: async () => { setView(await node.library()) },
     item: infoHash => s.view?.items.find(i => i.infoHash === infoHash),
     rates: infoHash => rates().get(infoHash) ?? []
   }

@@ -1,7 +1,7 @@
 /** Sets of files in words: what they are, how they are, and how likely they are to last. */
 import type { Hex, LibraryItem, LibraryKind, LibraryState, LibraryView } from '../bridge/api.ts'
 import { formatAddress } from '../core/codec/address.ts'
-import { bytes, count, duration, percent, plural, shortId } from './format.ts'
+import { bytes, count, duration, percent, plural, sentence, shortId } from './format.ts'
 import { spreadOf } from './torrents.ts'
 import type { Tone } from './words.ts'
 
@@ -29,6 +29,8 @@ export const plainText = (text: string): string => text.replace(/[\p{Cc}\p{Cf}\p
 export function nameOf ({ name, infoHash, note }: Pick<LibraryItem, 'name' | 'infoHash' | 'note'>): string {
   if (note?.kind === 'snapshot' && note.job !== undefined && note.round !== undefined) return `State after round ${count(note.round)} of job ${shortId(note.job)}`
   const shown = plainText(name)
+  const ledger = note?.kind === 'snapshot' ? /^ledger-(\d{1,10})-[0-9a-f]+/.exec(shown) : null
+  if (ledger !== null) return `Ledger after block ${count(Number(ledger[1]))}`
   return shown === '' || shown === infoHash ? `Unnamed ${shortId(infoHash)}` : shown
 }
 
@@ -57,6 +59,7 @@ const STATES: Readonly<Record<LibraryState, StateWords>> = {
 }
 
 export const stateWords = (item: LibraryItem): StateWords =>
+  item.state === 'found' && item.seeders === 0 ? { ...STATES.found, text: 'Others told of it, but nobody who has all of it is known. Nothing of it is on this device.' } :
   item.state === 'paused' && isWhole(item) ? { ...STATES.paused, label: 'Not shared', text: 'All of it is here, but it is not passed on until you share it again.' } : STATES[item.state]
 
 /** 0..1; undefined where the way to go is not known. */
@@ -84,6 +87,8 @@ export function healthOf (item: LibraryItem): Health {
       : { tone: 'warn', label: 'No seeder', text: 'Nobody who has all of it is known. It may take long, or never come.' }
   }
   if (item.peers.length === 0 && item.state === 'paused') return { tone: 'idle', label: 'Not looked for', text: `While it is ${isWhole(item) ? 'not shared' : 'paused'}, this tab is linked to nobody for it.` }
+  if (item.peers.length === 0 && item.state === 'checking') return { tone: 'idle', label: 'Not looked for yet', text: 'Others are looked for once what is here has been checked.' }
+  if (item.peers.length === 0 && item.state === 'failed') return { tone: 'idle', label: 'Not looked for', text: 'This tab is linked to nobody for it until you try again.' }
   if (item.peers.length === 0 && !isWhole(item)) return { tone: 'bad', label: 'Nobody in reach', text: 'No peer of this set is linked. It goes on when one is found.' }
   const share = spread.reachable / item.pieces
   const whole = isWhole(item)
@@ -111,7 +116,7 @@ export function hostingWords (item: LibraryItem): string {
 
 /** What stands above the list when bytes are not safe. */
 export function storeWords (view: LibraryView): { readonly title: string, readonly text: string } | undefined {
-  const why = view.storeProblem === undefined ? '' : plainText(view.storeProblem).replace(/[.\s]*$/, '. ')
+  const why = view.storeProblem === undefined ? '' : `${sentence(plainText(view.storeProblem))} `
   if (view.store === 'memory') return { title: 'Kept in memory only', text: `${why}What you fetch or share is lost when this tab closes or reloads. Save what you need as files. In a private window this is always so: use an ordinary one.` }
   if (why !== '') return { title: 'Less can be kept than you allow', text: `${why}Free some space on this device or in the browser, or remove sets you do not need.` }
   return undefined

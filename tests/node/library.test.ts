@@ -7,7 +7,7 @@ import { decodeMetainfo, torrentWithTracker } from '../../src/core/torrent/metai
 import { MemoryDisk as PieceMemory, type PieceDisk } from '../../src/net/swarm/pieceDisk.ts'
 import { announcementFault, type AnnouncementFault, writeNote } from '../../src/node/libraryNotes.ts'
 import { FAULT_MS, SHARED_FAULTS_MAX } from '../../src/node/library.ts'
-import { ANNOUNCE_MS, ENOUGH_HOLDERS, HOLDER_MS, LIBRARY_TOPIC, MAX_SETS_PER_PEER } from '../../src/node/libraryTable.ts'
+import { ANNOUNCE_MS, ENOUGH_HOLDERS, HOLDER_MS, LIBRARY_TOPIC, MAX_HOLDERS, MAX_SETS_PER_PEER } from '../../src/node/libraryTable.ts'
 import { SwarmError, type SwarmEvent, type SwarmLink } from '../../src/ports/swarm.ts'
 import { MemoryStorage } from '../../src/storage/memory.ts'
 import { CHAIN, file, item, keyOf, LibraryWorld, SAID, share, view } from './libraryRig.ts'
@@ -245,7 +245,7 @@ describe('within the budget', () => {
 
 describe('announcements', () => {
   /** One that holds it, among so many names that say every half minute that they do; what he says in ten minutes. */
-  const saidAmong = async (names: number, o: { readonly evictable: boolean }): Promise<number> => {
+  const saidAmong = async (names: number, o: { readonly evictable: boolean, readonly before?: number }): Promise<number> => {
     const w = new LibraryWorld()
     const a = await w.tab('a')
     const listener = w.hub.join('listener')
@@ -256,6 +256,11 @@ describe('announcements', () => {
     const shared = await a.library.share([file(200_000, 60)], SAID, o)
     if (!shared.ok) throw new Error(JSON.stringify(shared.errors))
     const bytes = Announcement.serialize({ items: [{ infoHash: fromHex(shared.value.infoHash, 20)!, share: SHARE_ALL, note: [] }] })
+    for (let i = 0; i < (o.before ?? 0); i++) {
+      const gone = w.hub.join(`gone ${i}`)
+      w.hub.connect('a', (await gone.status()).self)
+      await gone.publish(LIBRARY_TOPIC, bytes)
+    }
     for (let i = 0; i < 20; i++) {
       for (const n of others) await n.publish(LIBRARY_TOPIC, bytes)
       if (i === 2) said = 0
@@ -268,6 +273,8 @@ describe('announcements', () => {
     expect(await saidAmong(ENOUGH_HOLDERS - 1, { evictable: true })).toBeGreaterThanOrEqual(7)
     expect(await saidAmong(ENOUGH_HOLDERS, { evictable: true })).toBe(0)
     expect(await saidAmong(ENOUGH_HOLDERS, { evictable: false })).toBeGreaterThanOrEqual(7)
+    // Where more have it than are remembered, what is heard counts all the same: else every tab of a large network speaks.
+    expect(await saidAmong(ENOUGH_HOLDERS, { evictable: true, before: MAX_HOLDERS })).toBe(0)
   })
 })
 

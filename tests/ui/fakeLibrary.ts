@@ -33,7 +33,7 @@ export function makeItem (infoHash: string, name: string, bytes: number, part: P
   const files = part.files ?? [{ path: name, bytes }]
   return {
     infoHash, name, bytes, files, pieceBytes, pieces, have: bits(pieces, () => true), haveBytes: bytes, availability: new Uint8Array(pieces).fill(2), state: 'complete',
-    seeders: 3, leechers: 0, down: bytes, up: 0, downPerSecond: 0, upPerSecond: 0, peers: [makePeer(1), makePeer(2)], hosting: { passed: 0, tried: 0, unproven: 0 }, magnet: magnet(infoHash, name), addedAt: 0, ...part
+    seeders: 3, leechers: 0, down: bytes, up: 0, downPerSecond: 0, upPerSecond: 0, peers: [makePeer(1), makePeer(2)], hosting: { passed: 0, tried: 0, unproven: 0 }, magnet: magnet(infoHash, name), addedAt: 0, forNode: false, ...part
   }
 }
 

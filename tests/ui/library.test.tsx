@@ -137,7 +137,7 @@ describe('library: the list', () => {
 
   test('memory only stands in a banner, with the reason', async () => {
     await list({ library: { store: 'memory', storeProblem: 'no file system in private windows' } })
-    expect(text('library-store')).toMatch(/Kept in memory only.*no file system in private windows\..*lost when this tab closes.*Save what you need/)
+    expect(text('library-store')).toMatch(/Kept in memory only.*No file system in private windows\..*lost when this tab closes.*Save what you need/)
   })
 
   test('what others signed for is said to be no credits yet', async () => {
@@ -281,6 +281,18 @@ describe('library: one set', () => {
     expect(text('set-detail')).toMatch(/Five convolutions.*1 piece of 256 KiB.*MIT.*what it says has not been checked/)
     expect(text('set-parents')).toBe('Made fromLetters and digits')
     expect(text('set-children')).toBe('Went intoSmall faces, quantised.safetensors')
+  })
+
+  test('what the node has for its own work is published by nobody, and stands behind what one looks for', async () => {
+    const opened = await setPage(SETS.snapshot)
+    expect(text('set-detail')).not.toMatch(/the chain/)
+    change(opened, SETS.snapshot, { forNode: true, name: 'ledger-384-487706e0aabbccdd.cwl', addedAt: 9e15 })
+    await waitFor(() => { expect(text('set-detail')).toMatch(/Ledger after block 384.*Published bythe chain/) })
+    await opened.go('library')
+    const first = (): string | undefined => all('set-row')[0].dataset.infohash
+    expect(first()).not.toBe(SETS.snapshot)
+    change(opened, SETS.snapshot, { forNode: false })
+    await waitFor(() => { expect(first()).toBe(SETS.snapshot) })
   })
 
   test('the map of pieces has a text that says the same, and shows two things', async () => {

@@ -20,6 +20,9 @@ const OPENING_MS = 180_000
 const STORAGE_BUFFERS = 5
 const DOT_FEATURE = 'packed_4x8_integer_dot_product'
 
+const ASKED_MAX = 3
+const ASK_AGAIN_MS = 300
+
 export interface GpuOptions {
   /** Products of four bytes at once if the device has them, or always the plain ones. */
   readonly dot?: DotPath
@@ -42,9 +45,18 @@ export interface Gpu {
 const describe = ({ vendor, architecture, device, description }: GPUAdapterInfo): string =>
   [vendor, architecture, device, description].filter(word => word !== '').join(' ') || 'unnamed adapter'
 
+/** A browser may say that there is none while its process for the GPU starts, or starts again. */
+async function anAdapter (gpu: GPU): Promise<GPUAdapter | null> {
+  for (let asked = 1; ; asked++) {
+    const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' })
+    if (adapter !== null || asked === ASKED_MAX) return adapter
+    await new Promise(resolve => { setTimeout(resolve, ASK_AGAIN_MS) })
+  }
+}
+
 export async function openGpu (gpu: GPU | undefined, { dot, software = true }: GpuOptions = {}): Promise<Gpu> {
   if (gpu === undefined) throw new Error('this browser has no WebGPU')
-  const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' })
+  const adapter = await anAdapter(gpu)
   if (adapter === null) throw new Error('no adapter')
   if (adapter.info.isFallbackAdapter && !software) throw new Error(`${describe(adapter.info)} is a program, not a GPU`)
   const { limits } = adapter

@@ -17,6 +17,10 @@ export const UNASKED_BYTES_MAX = 4 * 1024 * 1024
 export const UNASKED_SHARE = 16
 /** One message of the wire: a block asked for by others' clients takes 128 KiB, a bitfield 8. */
 export const MAX_WIRE_MESSAGE_BYTES = 256 * 1024
+/** Blocks of one link that are read from the disk at once, bytes of it that wait for the other side to take them, and requests that wait for both: what clients ask for ahead is a few thousand at most. */
+export const REQUESTS_READ_MAX = 64
+export const UNSENT_BYTES_MAX = 2 * 1024 * 1024
+export const REQUESTS_MAX = 16_384
 /** Messages of the node at the other end, which says something once a second: sustained per second, and at once. */
 export const LINK_MESSAGES_PER_SECOND = 8
 export const LINK_MESSAGES_BURST = 64

@@ -41,7 +41,9 @@ export function chunkStoreClass (disk: Pick<PieceDisk, 'read' | 'write' | 'close
       const at = index * this.#chunkLength
       const whole = Math.min(this.#chunkLength, this.#length - at)
       const offset = options?.offset ?? 0
-      const length = Math.min(options?.length ?? whole - offset, whole - offset)
+      const length = options?.length ?? whole - offset
+      // Asked for by strangers.
+      if (offset < 0 || length < 0 || offset + length > whole) { queueMicrotask(() => { done?.(new Error(`piece ${index} has no bytes ${offset} to ${offset + length}`)) }); return }
       const known = this.#cached.get(index)
       // Whole pieces are read once, to be verified: they would drive out what is being served.
       const reading = known ?? disk.read(infoHash, at, whole)

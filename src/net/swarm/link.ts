@@ -4,7 +4,8 @@
  */
 import type { PeerId } from '../../ports/network.ts'
 import { MAX_LINK_MESSAGE_BYTES, type InfoHash, type LinkId, type Offence, type SwarmLink } from '../../ports/swarm.ts'
-import { FALSE_HAVE_MAX, LINK_MESSAGES_BURST, LINK_MESSAGES_PER_SECOND, MAX_METADATA_BYTES, MAX_WIRE_MESSAGE_BYTES, SLOW_BYTES, SLOW_MS, UNASKED_BYTES_MAX, UNASKED_SHARE } from './bounds.ts'
+import { FALSE_HAVE_MAX, LINK_MESSAGES_BURST, LINK_MESSAGES_PER_SECOND, MAX_METADATA_BYTES, MAX_WIRE_MESSAGE_BYTES, REQUESTS_MAX, SLOW_BYTES, SLOW_MS, UNASKED_BYTES_MAX, UNASKED_SHARE } from './bounds.ts'
+import { RequestQueue } from './requestQueue.ts'
 import type { ExtendedHandshake, Wire, WireExtension, WireExtensionClass } from './webtorrentTypes.ts'
 
 /** Name of the extension in the handshake's dictionary. */
@@ -82,6 +83,7 @@ export class Link {
         callback(error, bytes)
       })
     }
+    new RequestQueue(wire, () => { d.events.offence(this, 'request-flood', true, `more than ${REQUESTS_MAX} requests ahead`) })
     wire.on('reject', piece => {
       if (!wire.peerChoking && wire.peerPieces.get(piece) && ++this.#rejects === FALSE_HAVE_MAX) d.events.offence(this, 'false-have', true, `refused ${FALSE_HAVE_MAX} requests for pieces it says it has`)
     })

@@ -27,6 +27,13 @@ export interface Wire {
   _sendExtendedHandshake (): void
   /** Private there: what it waits for next, bytes. Whatever has come is copied with each part that comes. */
   _parse (bytes: number, parser: (message: Uint8Array) => void): void
+  /** Asked for by the other side and not read yet. */
+  readonly peerRequests: readonly unknown[]
+  /** streamx's: bytes that nobody has taken yet. */
+  readonly _readableState: { readonly buffered: number }
+  /** Private there, both: what the other side asks for, and takes back. */
+  _onRequest (piece: number, offset: number, length: number): void
+  _onCancel (piece: number, offset: number, length: number): void
   uploadSpeed (): number
   downloadSpeed (): number
   request (piece: number, offset: number, length: number, callback: PieceCallback): void
@@ -37,7 +44,7 @@ export interface Wire {
   extended (name: string, bytes: Uint8Array): void
   on (event: 'reject', listener: (piece: number, offset: number, length: number) => void): void
   on (event: 'extended', listener: (name: string, payload: ExtendedHandshake | Uint8Array) => void): void
-  on (event: 'piece' | 'choke' | 'unchoke' | 'interested' | 'uninterested', listener: () => void): void
+  on (event: 'piece' | 'upload' | 'choke' | 'unchoke' | 'interested' | 'uninterested', listener: () => void): void
   once (event: 'close', listener: () => void): void
 }
 

@@ -2,7 +2,7 @@
 import { createMemo, For, Show, type JSX } from 'solid-js'
 import type { Hex, LibraryItem, LibraryView } from '../../bridge/api.ts'
 import { useApp } from '../context.tsx'
-import { percent, plural, rate, shortId } from '../format.ts'
+import { percent, plural, rate, sentence, shortId } from '../format.ts'
 import { addressOf, healthOf, isWhole, KINDS, kindOf, LICENCES, nameOf, plainText, progressOf, progressWords, stateWords, storeWords } from '../libraryWords.ts'
 import { Badge, Note, Progress } from './basics.tsx'
 import { Identicon } from './Identicon.tsx'
@@ -24,7 +24,8 @@ export function Publisher (props: { item: LibraryItem }): JSX.Element {
   return (
     <Show when={props.item.note} fallback={<span class="quiet">publisher not known</span>}>{note => {
       const mine = (): boolean => note().publisher === app.view.wallet.key || note().publisher === app.view.miner
-      return <span class="publisher"><Identicon id={note().publisher} /><code title={addressOf(note().publisher)}>{shortId(addressOf(note().publisher), 7, 4)}</code><Show when={mine()}><Badge tone="good">you</Badge></Show></span>
+      // All who hold it make the same file of what the chain commits to: whoever signed first is no publisher.
+      return <Show when={!props.item.forNode} fallback={<span class="quiet">the chain</span>}><span class="publisher"><Identicon id={note().publisher} /><code title={addressOf(note().publisher)}>{shortId(addressOf(note().publisher), 7, 4)}</code><Show when={mine()}><Badge tone="good">you</Badge></Show></span></Show>
     }}</Show>
   )
 }
@@ -81,7 +82,7 @@ export function Standing (props: { item: LibraryItem }): JSX.Element {
 }
 
 export function Problem (props: { item: LibraryItem }): JSX.Element {
-  return <Show when={props.item.problem}>{text => <Note tone={props.item.state === 'failed' ? 'bad' : 'warn'} testid="set-problem">{plainText(text())}</Note>}</Show>
+  return <Show when={props.item.problem}>{text => <Note tone={props.item.state === 'failed' ? 'bad' : 'warn'} testid="set-problem">{sentence(plainText(text()))}</Note>}</Show>
 }
 
 /** Says when what is stored is not safe, or less than wished. */

@@ -53,7 +53,8 @@ type Filter = 'all' | LibraryKind
 const byName = (a: LibraryItem, b: LibraryItem): number => nameOf(a).localeCompare(nameOf(b))
 /** The greatest first; what is the same, by name. */
 const ORDERS: Readonly<Record<string, { readonly label: string, readonly rank: (i: LibraryItem) => number }>> = {
-  newest: { label: 'Newest first', rank: i => i.addedAt },
+  // What the node has for its own work comes and goes by itself: it does not push down what one looks for.
+  newest: { label: 'Newest first', rank: i => i.forNode ? -1 / (1 + i.addedAt) : i.addedAt },
   name: { label: 'By name', rank: () => 0 },
   size: { label: 'Largest first', rank: i => i.bytes },
   seeders: { label: 'Most seeders first', rank: i => i.seeders },

@@ -42,7 +42,8 @@ export function LibraryAdd (props: { view: LibraryView }): JSX.Element {
     const link = e.dataTransfer?.getData('text') ?? ''
     if (link !== '') setText(link)
   }
-  const added = (infoHash: Hex): void => { app.router.go('library', infoHash) }
+  /** Its page is shown once it is known there. */
+  const added = (infoHash: Hex): void => { void app.attempt('Reading the library', app.library.refresh).then(() => { app.router.go('library', infoHash) }) }
 
   return (
     <div class="library-add" data-testid="library-adding">
@@ -136,7 +137,7 @@ function Link (props: { view: LibraryView, text: string, onText: (text: string) 
       <form class="form" onSubmit={e => { void submit(e) }} novalidate>
         <Field label="Magnet link or infohash" rows={3} mono value={props.text} onInput={enter} placeholder="magnet:?xt=urn:btih:…" error={error()} testid="library-source" />
         <Show when={taken()}>{words => <p class="taken-words" role="status" data-testid="library-source-taken">{words()}</p>}</Show>
-        <Show when={known()}>{item => <Note tone="idle" testid="library-known">This is in your library already: <a href={app.router.href('library', item().infoHash)}>{nameOf(item())}</a>.</Note>}</Show>
+        <Show when={known()}>{item => <Note tone="idle" testid="library-known">{item().state === 'found' ? 'Others have told this tab of it' : 'This is in your library already'}: <a href={app.router.href('library', item().infoHash)}>{nameOf(item())}</a>.</Note>}</Show>
         <Button kind="primary" type="submit" icon="download" busy={busy()} data-testid="library-source-add">Add it</Button>
       </form>
     </Card>

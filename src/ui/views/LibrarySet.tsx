@@ -61,7 +61,7 @@ function Swarm (props: { item: LibraryItem, view: LibraryView }): JSX.Element {
         <dl class="facts facts-wide">
           <div><dt>Size</dt><dd>{i().bytes === 0 ? 'not known yet' : `${bytes(i().bytes)}${i().pieces === 0 ? '' : ` in ${plural(i().pieces, 'piece')} of ${bytes(i().pieceBytes)}`}`}</dd></div>
           <div><dt>Licence</dt><dd><Licence item={i()} /></dd></div>
-          <div><dt>Published by</dt><dd class="who"><Publisher item={i()} /><Show when={i().note}><small>Signed by this key; what it says has not been checked.</small></Show></dd></div>
+          <div><dt>Published by</dt><dd class="who"><Publisher item={i()} /><Show when={i().note}><small>{i().forNode ? 'Fetched or made by this node for its own work; everyone makes the same file.' : 'Signed by this key; what it says has not been checked.'}</small></Show></dd></div>
           <Show when={i().note?.job}><div><dt>Made by</dt><dd><MadeBy item={i()} /></dd></div></Show>
           <Show when={parents().length > 0}><div data-testid="set-parents"><dt>Made from</dt><dd><SetLinks infoHashes={parents()} /></dd></div></Show>
           <Show when={children().length > 0}><div data-testid="set-children"><dt>Went into</dt><dd><SetLinks infoHashes={children()} /></dd></div></Show>
@@ -88,12 +88,20 @@ function Swarm (props: { item: LibraryItem, view: LibraryView }): JSX.Element {
   )
 }
 
+/** Of a set for which nobody is linked. */
+function idleWords (item: LibraryItem): string {
+  if (item.state === 'found') return 'Peers are looked for once it is fetched.'
+  if (item.state === 'paused') return isWhole(item) ? 'Peers are looked for once it is shared again.' : 'Peers are looked for once you go on.'
+  if (item.state === 'checking') return 'Peers are looked for once what is here has been checked.'
+  return item.state === 'failed' ? 'Peers are looked for once you try again.' : 'Peers are being looked for.'
+}
+
 function Peers (props: { item: LibraryItem }): JSX.Element {
   const sorted = createMemo(() => [...props.item.peers].sort((a, b) => b.downPerSecond + b.upPerSecond - a.downPerSecond - a.upPerSecond || b.down + b.up - a.down - a.up || b.has - a.has))
   const sum = (of: (p: SwarmPeerView) => number): number => props.item.peers.reduce((n, p) => n + of(p), 0)
   return (
     <Card title="Peers" aside={<span class="quiet" data-testid="set-receipts">receipts: {bytes(sum(p => p.receiptsIn))} for this tab, {bytes(sum(p => p.receiptsOut))} by it</span>} class="swarm">
-      <Show when={sorted().length > 0} fallback={<Empty icon="network" title="Nobody is linked">{props.item.state === 'complete' ? 'Send someone the magnet link, or keep this tab open until somebody asks.' : props.item.state === 'found' || props.item.state === 'paused' ? isWhole(props.item) ? 'Peers are looked for once it is shared again.' : 'Peers are looked for once it is fetched.' : 'Peers are being looked for.'}</Empty>}>
+      <Show when={sorted().length > 0} fallback={<Empty icon="network" title="Nobody is linked">{props.item.state === 'complete' ? 'Send someone the magnet link, or keep this tab open until somebody asks.' : idleWords(props.item)}</Empty>}>
         <div class="table-scroll table-tall" tabIndex={0} role="region" aria-label="Peers of this set">
           <table class="table" data-testid="swarm-table">
             <thead><tr>

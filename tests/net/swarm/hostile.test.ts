@@ -2,12 +2,13 @@
 import { createHash } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Bencoded, encodeBencoded } from '../../../src/core/torrent/bencode.ts'
-import { makeMetainfo, wrapInfo } from '../../../src/core/torrent/metainfo.ts'
-import { FALSE_HAVE_MAX, LINK_MESSAGES_BURST, MAX_METADATA_BYTES, UNASKED_BYTES_MAX } from '../../../src/net/swarm/bounds.ts'
+import { decodeMetainfo, makeMetainfo, wrapInfo } from '../../../src/core/torrent/metainfo.ts'
+import { FALSE_HAVE_MAX, LINK_MESSAGES_BURST, MAX_METADATA_BYTES, REQUESTS_MAX, UNASKED_BYTES_MAX, UNSENT_BYTES_MAX } from '../../../src/net/swarm/bounds.ts'
+import { MemoryDisk } from '../../../src/net/swarm/pieceDisk.ts'
 import { WIRE_PROTOCOL } from '../../../src/net/swarm/btStream.ts'
 import { MAX_LINK_MESSAGE_BYTES, type Offence, type SwarmEvent } from '../../../src/ports/swarm.ts'
 import { connected, realNode, type RealNode } from './nodes.ts'
-import { EXTENDED, HAVE_ALL, RawPeer, UNCHOKE } from './rawPeer.ts'
+import { type Asked, BITFIELD, EXTENDED, HAVE_ALL, INTERESTED, PIECE as BLOCK, RawPeer, REJECT, UNCHOKE } from './rawPeer.ts'
 
 const PIECE = 65_536
 const PIECES = 80
@@ -59,7 +60,7 @@ const open = async (infoHash: string, extended?: Record<string, number>): Promis
 
 type Deed = (infoHash: string) => Promise<RawPeer>
 /** A row per offence; one without a row does not compile. */
-const DEEDS: Readonly<Record<Offence, Deed>> = {
+const DEEDS: Readonly<Record<Exclude<Offence, 'request-flood'>, Deed>> = {
   'bad-piece': async hash => {
     const peer = await open(hash)
     peer.onRequest = ({ piece, offset, length }) => { peer.piece(piece, offset, new Uint8Array(length).fill(7)) }
@@ -148,4 +149,88 @@ test('a stream that is no wire, or about a torrent that is not followed, is ende
   await until('it is ended', () => stream.status !== 'open')
   const peer = await RawPeer.open(cheat, victim, 'ef'.repeat(20))
   await until('it is ended', () => peer.closed)
+})
+
+describe('a peer that asks for everything', () => {
+  const BYTES = 32 * 1024 * 1024
+  const BLOCK_BYTES = 16 * 1024
+  let read = 0
+  class CountingDisk extends MemoryDisk {
+    override async read (infoHash: string, at: number, bytes: number): Promise<Uint8Array | undefined> {
+      read += bytes
+      return await super.read(infoHash, at, bytes)
+    }
+  }
+  let seeder: RealNode
+  let hash: string
+  const offences: string[] = []
+
+  beforeAll(async () => {
+    seeder = await realNode([cheat.address], new CountingDisk(2 * BYTES))
+    await connected([seeder, cheat])
+    await seeder.swarm.onEvent(e => { if (e.type === 'offence') offences.push(e.offence) })
+    const torrent = await seeder.swarm.share([new File([new Uint8Array(BYTES).map((_, i) => i >> 14)], 'x.bin')], 'x.bin')
+    const m = decodeMetainfo(torrent)
+    if (!m.ok) throw new Error(m.reason)
+    hash = m.value.infoHash
+    piece = m.value.pieceBytes
+    await seeder.swarm.follow(hash, { torrent, fetch: true })
+  })
+  afterAll(async () => { await seeder.end() })
+
+  const served = async (): Promise<{ readonly peer: RawPeer, readonly got: Array<{ readonly id: number, readonly piece: number }> }> => {
+    const peer = await RawPeer.open(cheat, seeder, hash)
+    const got: Array<{ readonly id: number, readonly piece: number }> = []
+    let allowed = false
+    peer.onMessage = (id, body) => {
+      if (id === UNCHOKE) allowed = true
+      if (id === BLOCK || id === REJECT) got.push({ id, piece: body.readUInt32BE() })
+    }
+    peer.message(BITFIELD, new Uint8Array(Math.ceil(BYTES / piece / 8)))
+    // As an honest one does, once it knows what there is.
+    await until('the link', () => peer.extensions.size > 0)
+    peer.message(INTERESTED)
+    await until('it may ask', () => allowed)
+    return { peer, got }
+  }
+  const blocks = (pieceBytes: number): Asked[] => Array.from({ length: BYTES / BLOCK_BYTES }, (_, i) => ({ piece: Math.floor(i * BLOCK_BYTES / pieceBytes), offset: i * BLOCK_BYTES % pieceBytes, length: BLOCK_BYTES }))
+  let piece = 0
+
+  test('and takes nothing has little read for it, and gets all of it once it does', async () => {
+    const { peer, got } = await served()
+    read = 0
+    peer.deaf(true)
+    for (const asked of blocks(piece)) peer.request(asked)
+    await new Promise(resolve => { setTimeout(resolve, 1_000) })
+    const ahead = read
+    expect(ahead).toBeGreaterThan(0)
+    expect(ahead).toBeLessThan(BYTES / 2)
+    expect(UNSENT_BYTES_MAX).toBeLessThan(BYTES / 8)
+    peer.deaf(false)
+    await until('all of it', () => got.length >= BYTES / BLOCK_BYTES)
+    expect(got.every(g => g.id === BLOCK)).toBe(true)
+    expect(offences).toEqual([])
+    peer.close()
+  })
+
+  test('beyond the last piece, or over the end of one, is refused', async () => {
+    const { peer, got } = await served()
+    const last = BYTES / piece - 1
+    for (const asked of [{ piece: last + 1, offset: 0, length: BLOCK_BYTES }, { piece: 0xffffffff, offset: 0, length: BLOCK_BYTES }, { piece: last, offset: piece - 100, length: BLOCK_BYTES }, { piece: last, offset: 0xffffff00, length: 1 }]) peer.request(asked)
+    peer.request({ piece: last, offset: 0, length: BLOCK_BYTES })
+    await until('the answers', () => got.length >= 5)
+    expect(got.filter(g => g.id === REJECT).length).toBe(4)
+    expect(got.find(g => g.id === BLOCK)).toMatchObject({ piece: last })
+    peer.close()
+  })
+
+  test('more often than any client does is named, and its link ends', async () => {
+    const { peer } = await served()
+    peer.deaf(true)
+    const all = blocks(piece)
+    for (let i = 0; i < REQUESTS_MAX + 1024; i++) peer.request(all[i % all.length])
+    await until('the offence', () => offences.includes('request-flood'))
+    peer.deaf(false)
+    await until('the end of the link', () => peer.closed)
+  })
 })

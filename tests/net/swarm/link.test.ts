@@ -11,7 +11,7 @@ const BLOCK = 16 * 1024
 test('blocks that were given up and came all the same are no offence in one of many that were wanted', () => {
   const offences: Offence[] = []
   const wire = Object.assign(new EventEmitter(), {
-    downloaded: 0, requests: [], peerChoking: false, destroyed: false, use () {}, unchoke () {}, _parse () {},
+    downloaded: 0, requests: [], peerChoking: false, destroyed: false, use () {}, unchoke () {}, _parse () {}, _onRequest () {}, _onCancel () {},
     request (_piece: number, _offset: number, length: number, done: (e: null, bytes: Uint8Array) => void) {
       this.downloaded += length
       done(null, new Uint8Array(length))

@@ -5,7 +5,7 @@ import { WIRE_PROTOCOL } from '../../../src/net/swarm/btStream.ts'
 import type { RealNode } from './nodes.ts'
 
 const HANDSHAKE_BYTES = 68
-export const [CHOKE, UNCHOKE, REQUEST, PIECE, HAVE_ALL, REJECT, EXTENDED] = [0, 1, 6, 7, 14, 16, 20]
+export const [CHOKE, UNCHOKE, INTERESTED, BITFIELD, REQUEST, PIECE, HAVE_ALL, REJECT, EXTENDED] = [0, 1, 2, 5, 6, 7, 14, 16, 20]
 
 export interface Asked { readonly piece: number, readonly offset: number, readonly length: number }
 
@@ -16,6 +16,7 @@ export class RawPeer {
   #buffer = Buffer.alloc(0)
   #shaken = false
   closed = false
+  onMessage: (id: number, body: Buffer) => void = () => {}
   onRequest: (asked: Asked) => void = () => {}
   onMetadata: (piece: number, id: number) => void = () => {}
   /** Ids that the other side gave its extensions. */
@@ -41,6 +42,10 @@ export class RawPeer {
     return peer
   }
 
+  /** Takes nothing while it is. */
+  deaf (on: boolean): void { if (on) this.#stream.pause(); else this.#stream.resume() }
+  close (): void { this.#stream.abort(new Error('enough')) }
+
   raw (bytes: Uint8Array): void { if (!this.closed) this.#stream.send(Uint8Array.from(bytes)) }
 
   message (id: number, ...parts: readonly Uint8Array[]): void {
@@ -51,6 +56,7 @@ export class RawPeer {
   }
 
   piece (piece: number, offset: number, bytes: Uint8Array): void { this.message(PIECE, numbers(piece, offset), bytes) }
+  request ({ piece, offset, length }: Asked): void { this.message(REQUEST, numbers(piece, offset, length)) }
   reject ({ piece, offset, length }: Asked): void { this.message(REJECT, numbers(piece, offset, length)) }
 
   metadata (piece: number, info: Uint8Array): void {
@@ -72,6 +78,7 @@ export class RawPeer {
   }
 
   #take (id: number, body: Buffer): void {
+    this.onMessage(id, body)
     if (id === REQUEST) this.onRequest({ piece: body.readUInt32BE(), offset: body.readUInt32BE(4), length: body.readUInt32BE(8) })
     if (id !== EXTENDED) return
     const d = decodeBencoded(Uint8Array.from(body.subarray(1)))
