@@ -174,13 +174,16 @@ export class Library {
 
   view (): LibraryView {
     const items = [...this.#entries].map(([infoHash, e]) => itemView(infoHash, e, { table: this.#table, receipts: this.#receipts, hosting: this.#hosting, trackers: this.#d.trackers }))
-    for (const infoHash of this.#table.sets()) if (!this.#entries.has(infoHash)) items.push(foundView(infoHash, { table: this.#table, hosting: this.#hosting, trackers: this.#d.trackers }))
+    for (const infoHash of this.#table.sets()) if (!this.#entries.has(infoHash) && this.#isOffered(infoHash)) items.push(foundView(infoHash, { table: this.#table, hosting: this.#hosting, trackers: this.#d.trackers }))
     return {
       items, settings: this.#settings, store: this.#status.store, storeProblem: this.#status.storeProblem, used: this.#used(),
       receiptsIn: this.#store.sum('in'), receiptsOut: this.#store.sum('out'),
       banned: [...this.#banned].map(([peer, reason]) => ({ peer, reason })), sharing: this.#sharing
     }
   }
+
+  /** Who only looks for a set says so too, to be found by those who have it: that is no offer. */
+  #isOffered (infoHash: InfoHash): boolean { return this.#table.note(infoHash) !== undefined || this.#table.holders(infoHash).some(h => h.share > 0) }
 
   /** `evictable`: of the node's own making, and no reason to refuse what the user wants. `quiet`: not announced, for others ask for it. */
   async share (files: readonly File[], said: NewNote, o: { readonly evictable?: boolean, readonly quiet?: boolean } = {}): Promise<Outcome<{ readonly infoHash: string }>> {
@@ -464,9 +467,12 @@ export class Library {
   }
 
   #connect (infoHash: InfoHash): void {
-    if (!this.#entries.has(infoHash)) return
-    const told = this.#table.holders(infoHash).map(h => h.peer)
-    const peers = [...new Set([...told, ...this.#entries.get(infoHash)!.hints ?? []])].filter(p => !this.#banned.has(p))
+    const e = this.#entries.get(infoHash)
+    if (e === undefined) return
+    // Who has all of it has nothing to give to others who do.
+    const whole = e.live?.state === 'complete'
+    const told = this.#table.holders(infoHash).filter(h => !whole || h.share < 1).map(h => h.peer)
+    const peers = [...new Set(whole ? told : [...told, ...e.hints ?? []])].filter(p => !this.#banned.has(p))
     const isUnproven = (p: PeerId): boolean => this.#hosting.of(infoHash, p)?.unproven === true
     const others = peers.filter(p => !isUnproven(p))
     void this.#d.swarm.peers(infoHash, others.length >= ENOUGH_OTHERS ? others : [...others, ...peers.filter(isUnproven)]).catch(() => {})

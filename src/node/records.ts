@@ -1,14 +1,15 @@
 /** Miners with a record: what recent blocks tell of them. */
 import { equalBytes, toHex } from '../core/codec/ssz.ts'
-import type { Body } from '../core/codec/wire.ts'
 import type { BlockMeta } from '../core/consensus/chain.ts'
 import type { ChainParams } from '../core/params.ts'
 import type { ChainService, Hex } from './parts.ts'
 
+interface Miners { readonly maker: Hex, readonly sealed: ReadonlySet<Hex> }
+
 export class Records {
   readonly #params: Pick<ChainParams, 'minerCountBlocks'>
   readonly #chain: Pick<ChainService, 'get'>
-  readonly #sealedBy = new WeakMap<Body, ReadonlySet<Hex>>()
+  readonly #known = new WeakMap<BlockMeta, Miners>()
 
   constructor (params: Pick<ChainParams, 'minerCountBlocks'>, chain: Pick<ChainService, 'get'>) {
     this.#params = params
@@ -18,10 +19,7 @@ export class Records {
   /** Whether a contribution of this miner was sealed in the blocks up to the anchor: everyone who has their bodies says the same. */
   has (anchor: BlockMeta, miner: Uint8Array): boolean {
     const key = toHex(miner)
-    for (const meta of this.#upTo(anchor)) {
-      const body = this.#chain.get(meta.hash)?.body
-      if (body !== undefined && this.#minersOf(body).has(key)) return true
-    }
+    for (const meta of this.#upTo(anchor)) if (this.#minersOf(meta)?.sealed.has(key) === true) return true
     return false
   }
 
@@ -33,10 +31,11 @@ export class Records {
     const key = toHex(miner)
     let whole = true
     for (const meta of this.#upTo(parent)) {
-      if (equalBytes(meta.header.template.miner, miner)) return true
-      const body = this.#chain.get(meta.hash)?.body
-      if (body === undefined) whole = false
-      else if (this.#minersOf(body).has(key)) return true
+      const miners = this.#minersOf(meta)
+      if (miners === undefined) {
+        if (equalBytes(meta.header.template.miner, miner)) return true
+        whole = false
+      } else if (miners.maker === key || miners.sealed.has(key)) return true
     }
     return whole ? false : undefined
   }
@@ -46,11 +45,14 @@ export class Records {
     for (let i = 0; i < this.#params.minerCountBlocks && meta !== undefined && meta.height > 0; i++, meta = meta.parent) yield meta
   }
 
-  #minersOf (body: Body): ReadonlySet<Hex> {
-    let miners = this.#sealedBy.get(body)
+  /** Undefined while the body is not here. */
+  #minersOf (meta: BlockMeta): Miners | undefined {
+    let miners = this.#known.get(meta)
     if (miners === undefined) {
-      miners = new Set(body.seals.flatMap(({ seal }) => seal.contributions.map(c => toHex(c.template.miner))))
-      this.#sealedBy.set(body, miners)
+      const body = this.#chain.get(meta.hash)?.body
+      if (body === undefined) return undefined
+      miners = { maker: toHex(meta.header.template.miner), sealed: new Set(body.seals.flatMap(({ seal }) => seal.contributions.map(c => toHex(c.template.miner)))) }
+      this.#known.set(meta, miners)
     }
     return miners
   }

@@ -57,6 +57,18 @@ describe('three tabs', () => {
     expect(item(again, name)?.down).toBe(0)
   })
 
+  test('what somebody only looks for is not offered to others, but found by who has it', async () => {
+    const w = new LibraryWorld()
+    const [a, b, c] = [await w.tab('a'), await w.tab('b'), await w.tab('c')]
+    const invented = 'ab'.repeat(20)
+    await b.library.add(invented)
+    await w.clock.advance(2 * ANNOUNCE_MS)
+    expect(item(a, invented)).toBeUndefined()
+    const name = await share(a, file(200_000, 77))
+    await c.library.add(name)
+    await w.until('it is found', () => item(c, name)?.state === 'complete')
+  })
+
   test('who leaves says so, and who is silent is forgotten', async () => {
     const w = new LibraryWorld()
     const [a, b, c] = [await w.tab('a'), await w.tab('b'), await w.tab('c')]

@@ -15,8 +15,9 @@ const before = (a: Timer, b: Timer): boolean => a.at < b.at || (a.at === b.at &&
 
 /** Wall milliseconds after which the event loop gets a turn. */
 const TURN_MS = 20
-/** Milliseconds that have a bucket of their own; what is later waits in a heap. A power of two. */
+/** Milliseconds that have a bucket of their own; what is later waits in one of its span. Powers of two. */
 const BUCKETS = 16_384
+const SPAN = BUCKETS / 4
 
 /**
  * Runs every promise and tick that can go on, now: what Node does after each callback. Not in its
@@ -31,8 +32,8 @@ export class Scheduler implements Clock {
   readonly #current: Timer[] = []
   #currentMs: number
   readonly #buckets: Array<Timer[] | undefined> = Array.from({ length: BUCKETS })
-  /** Beyond the buckets. */
-  readonly #far: Timer[] = []
+  /** Beyond the buckets, by span. */
+  readonly #far = new Map<number, Timer[]>()
   /** Things that have happened. */
   events = 0
 
@@ -104,12 +105,12 @@ export class Scheduler implements Clock {
       this.#buckets[ms % BUCKETS] = undefined
       for (const timer of bucket) if (timer.fn !== undefined) push(this.#current, timer)
     }
-    // Once per span of a quarter of the buckets is soon enough for what lies beyond them.
-    if (ms % (BUCKETS / 4) !== 0) return
-    while (this.#far.length > 0 && this.#far[0].at < ms + BUCKETS / 2) {
-      const timer = pop(this.#far)
-      if (timer.fn !== undefined) this.#place(timer)
-    }
+    if (ms % SPAN !== 0) return
+    // The buckets reach four spans ahead of here, and nothing that is nearer than those waits in a span.
+    const span = ms / SPAN + 2
+    const due = this.#far.get(span)
+    this.#far.delete(span)
+    for (const timer of due ?? []) if (timer.fn !== undefined) this.#place(timer)
   }
 
   #place (timer: Timer): void {
@@ -120,7 +121,12 @@ export class Scheduler implements Clock {
       const bucket = this.#buckets[at]
       if (bucket === undefined) this.#buckets[at] = [timer]
       else bucket.push(timer)
-    } else push(this.#far, timer)
+    } else {
+      const span = Math.floor(ms / SPAN)
+      const far = this.#far.get(span)
+      if (far === undefined) this.#far.set(span, [timer])
+      else far.push(timer)
+    }
   }
 }
 

@@ -470,7 +470,7 @@ describe('library: limits', () => {
     expect(text('earnings-payable')).toBe('1.05 credits for 5 receipts of the last epoch, an eighth burned')
     expect(text('earnings-signed')).toBe('96.0 MiB redeemable in 44 blocks')
     expect(text('earnings-unpaid')).toContain('12.0 MiB')
-    expect(text('earnings-paid')).toMatch(/1\.5 GiB.*7 payers, 11 sets/)
+    expect(text('earnings-paid')).toMatch(/1\.5 GiB.*by 7 payers, for 11 sets/)
     expect(text('earnings-in')).toContain('1.2 GiB')
     expect(text('earnings-out')).toContain('340 MiB')
   })

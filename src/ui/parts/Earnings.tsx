@@ -17,8 +17,8 @@ export function Earnings (props: { view: LibraryView }): JSX.Element {
         <dl class="facts">
           <div><dt>Pays now</dt><dd data-testid="earnings-payable">{credits(s().payable)} credits <small>{s().sent ? 'a redemption is on its way into a block' : `for ${plural(s().receipts, 'receipt')} of the last epoch, an eighth burned`}</small></dd></div>
           <div><dt>Signed in this epoch</dt><dd data-testid="earnings-signed">{bytes(s().signed)} <small>redeemable in {plural(s().blocksLeft, 'block')}</small></dd></div>
-          <Show when={s().unpaid > 0}><div><dt>Signed by who pays nothing</dt><dd data-testid="earnings-unpaid">{bytes(s().unpaid)} <small>nothing is left that was set aside for it</small></dd></div></Show>
-          <div><dt>Paid for by others</dt><dd data-testid="earnings-paid">{bytes(s().counters.bytes)} <small>{plural(s().counters.leechers, 'payer')}, {plural(s().counters.sets, 'set')} they asked for; halved every 16 epochs</small></dd></div>
+          <Show when={s().unpaid > 0}><div><dt>Not paid for</dt><dd data-testid="earnings-unpaid">{bytes(s().unpaid)} <small>signed for by others who have set nothing aside, or no longer have it</small></dd></div></Show>
+          <div><dt>Paid for by others</dt><dd data-testid="earnings-paid">{bytes(s().counters.bytes)} <small>{s().counters.leechers > 0 ? `by ${plural(s().counters.leechers, 'payer')}, for ${plural(s().counters.sets, 'set')}; ` : ''}what is long past counts less: half after 16 epochs</small></dd></div>
           <div><dt>All receipts kept here</dt><dd data-testid="earnings-in">{bytes(props.view.receiptsIn)} <small>that this tab sent</small></dd></div>
           <div><dt>You signed for</dt><dd data-testid="earnings-out">{bytes(props.view.receiptsOut)} <small>that others sent this tab</small></dd></div>
         </dl>
