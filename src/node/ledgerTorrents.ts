@@ -6,6 +6,7 @@
 import { ContainerType, ListCompositeType } from '@chainsafe/ssz'
 import { Bytes20, Bytes32, decode, equalBytes, fromHex, toHex, U32 } from '../core/codec/ssz.ts'
 import { MAX_SNAPSHOT_OFFERS, SnapshotOffer, SnapshotRequest, SnapshotResponse } from '../core/codec/wire.ts'
+import type { BlockMeta } from '../core/consensus/chain.ts'
 import type { ChainParams } from '../core/params.ts'
 import { type Network, RequestError } from '../ports/network.ts'
 import { type Storage, StorageError } from '../ports/storage.ts'
@@ -48,6 +49,8 @@ export class LedgerTorrents {
   /** Newest first. */
   #kept: readonly SnapshotOffer[] = []
   #making = false
+  /** There was no room for the ledger of this block. */
+  #roomless: BlockMeta | undefined
   #stopped = false
   #offs: Array<() => void> = []
 
@@ -106,12 +109,14 @@ export class LedgerTorrents {
     const { chain, library, log, params } = this.#d
     const height = Math.floor((chain.head().height - snapshotDepth(params)) / SNAPSHOT_EVERY) * SNAPSHOT_EVERY
     const meta = chain.metaAt(height)
-    if (height < SNAPSHOT_FIRST || meta === undefined || !this.#d.synced() || this.#kept.some(k => equalBytes(k.block, meta.hash))) return
+    if (height < SNAPSHOT_FIRST || meta === undefined || meta === this.#roomless || !this.#d.synced() || this.#kept.some(k => equalBytes(k.block, meta.hash))) return
     const bytes = encodeSnapshotFile(meta, ledgerLookBack(params))
     if (bytes === undefined) return
     const name = snapshotName(height, meta.hash)
     const shared = await library.share([new File([bytes as BlobPart], name)], { name, kind: 'snapshot', licence: '', about: `every account and job after block ${height}`, parents: [] }, { evictable: true, quiet: true })
     if (!shared.ok) {
+      // It is megabytes to write down: not again at every block.
+      this.#roomless = meta
       log.warn('snapshot', `the ledger after block ${height} is not shared: ${shared.errors.map(e => e.message).join('; ')}`)
       return
     }

@@ -9,6 +9,7 @@ import { sleep } from '../../src/node/askPeers.ts'
 import { Backfill } from '../../src/node/backfill.ts'
 import { ledgerLookBack } from '../../src/node/chain.ts'
 import { encodeSnapshotFile, MAX_SNAPSHOT_FILE_BYTES, readSnapshotFile, SnapshotFile } from '../../src/node/ledgerSnapshot.ts'
+import { BUDGET_MIN } from '../../src/node/libraryStore.ts'
 import { LedgerTorrents, SNAPSHOT_PROTOCOL, snapshotDepth, snapshotName } from '../../src/node/ledgerTorrents.ts'
 import { Library } from '../../src/node/library.ts'
 import { RingLog } from '../../src/node/log.ts'
@@ -456,6 +457,26 @@ describe('a tab that joins a long chain', () => {
       expect(fresh.chain.joined()).toBeUndefined()
       expect(logged(fresh, 'not to be had (room)')).toBe(true)
       expect(reasons(fresh)).toEqual([])
+    }, 60_000)
+
+    it('that has no room to share a ledger writes it down once, not at every block', async () => {
+      open()
+      const a = await node('a')
+      await a.library.set({ budget: BUDGET_MIN })
+      expect(await a.library.share([new File([new Uint8Array(BUDGET_MIN - 1000)], 'mine.bin')], { name: 'mine.bin', kind: 'file', licence: '', about: '', parents: [] })).toMatchObject({ ok: true })
+      for (const { block } of blocks()) await a.chain.submit(block)
+      await until('it is in sync', synced(a))
+      const refused = (): number => a.log.entries(500).filter(e => e.text.includes('is not shared')).length
+      await until('it has tried', () => refused() > 0)
+      const before = refused()
+      let tip = blocks()[BLOCKS - 1].meta
+      for (let i = 0; i < 3; i++) {
+        const next = kit.mine(tip)
+        expect((await a.chain.submit(next.block)).status).toBe('added')
+        await w.clock.advance(1_000)
+        tip = next.meta
+      }
+      expect(refused()).toBe(before)
     }, 60_000)
 
     it('that takes no more blocks is in sync in memory, says so, and comes back sound', async () => {
