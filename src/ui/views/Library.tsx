@@ -93,7 +93,7 @@ function List (props: { view: LibraryView }): JSX.Element {
       </div>
       <StoreNote view={props.view} />
       <dl class="stats">
-        <Stat label="Stored here" value={bytes(props.view.used)} note={`of ${bytes(props.view.settings.budget)} allowed`} testid="library-used" />
+        <Stat label="Stored here" value={bytes(props.view.used)} note={props.view.store === 'memory' ? 'in memory only' : `of ${bytes(props.view.settings.budget)} allowed`} testid="library-used" />
         <Stat label="Receiving" value={rate(sum(i => i.downPerSecond))} note={props.view.settings.downLimit === 0 ? 'no limit' : `at most ${rate(props.view.settings.downLimit)}`} testid="library-down" />
         <Stat label="Sending" value={rate(sum(i => i.upPerSecond))} note={props.view.settings.upLimit === 0 ? 'no limit' : `at most ${rate(props.view.settings.upLimit)}`} testid="library-up" />
         <Stat label="Signed for by others" value={bytes(props.view.receiptsIn)} note={`you signed for ${bytes(props.view.receiptsOut)}`} tip="Who fetches from this tab signs receipts for the bytes that came. Once an epoch is over they are redeemed for what the signer has set aside." testid="library-receipts" />
