@@ -1,5 +1,7 @@
 /** Figures by hand for observations small enough to count. */
 import { describe, expect, test } from 'vitest'
+import type { Node } from '../../src/node/node.ts'
+import { MainChain } from './enemies/mainChain.ts'
 import { agreedAtMs, type BlockSeen, forks, forkWindows, likeLog, mainChain, moment, propagationMs, rateInterval, shares, spread, tabFigures } from './figures.ts'
 
 const block = (hash: string, parent: string, height: number, tab = 0, madeAtMs = 0): BlockSeen => ({ hash, parent, height, tab, madeAtMs })
@@ -84,4 +86,13 @@ describe('of chance', () => {
     expect(likeLog(7, 20, 20)).toBe(7)
     expect(likeLog(7, 1, 4)).toBe(14)
   })
+})
+
+test('who made what is counted of blocks too whose bodies the node has forgotten since', () => {
+  const key = new Uint8Array(32).fill(7)
+  const record: { readonly meta: object, body?: object } = { meta: { height: 1, header: { template: { miner: key } } }, body: { seals: [{ seal: { contributions: [{ template: { miner: key } }] } }] } }
+  const chain = new MainChain()
+  chain.follow({ chain: { on: (_: 'head', fn: (e: unknown) => void) => { fn({ removed: [], added: [record] }) } } } as unknown as Node)
+  record.body = undefined
+  expect([chain.blocksOf(key), chain.contributionsOf(key)]).toEqual([1, 1])
 })

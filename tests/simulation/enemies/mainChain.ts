@@ -16,7 +16,8 @@ export class MainChain {
     node.chain.on('head', ({ removed, added }) => {
       this.orphaned += removed.length
       if (removed.length > 0) this.records.length = removed[0].meta.height - 1
-      this.records.push(...added)
+      // A node forgets the bodies of old blocks.
+      this.records.push(...added.map(r => ({ ...r })))
     })
   }
 
