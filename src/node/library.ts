@@ -469,10 +469,8 @@ export class Library {
   #connect (infoHash: InfoHash): void {
     const e = this.#entries.get(infoHash)
     if (e === undefined) return
-    // Who has all of it has nothing to give to others who do.
-    const whole = e.live?.state === 'complete'
-    const told = this.#table.holders(infoHash).filter(h => !whole || h.share < 1).map(h => h.peer)
-    const peers = [...new Set(whole ? told : [...told, ...e.hints ?? []])].filter(p => !this.#banned.has(p))
+    const told = this.#table.holders(infoHash).map(h => h.peer)
+    const peers = [...new Set([...told, ...e.hints ?? []])].filter(p => !this.#banned.has(p))
     const isUnproven = (p: PeerId): boolean => this.#hosting.of(infoHash, p)?.unproven === true
     const others = peers.filter(p => !isUnproven(p))
     void this.#d.swarm.peers(infoHash, others.length >= ENOUGH_OTHERS ? others : [...others, ...peers.filter(isUnproven)]).catch(() => {})
