@@ -265,7 +265,7 @@ class ComputePool implements Compute {
     slot.state = 'ready'
     slot.backend = opened.backend
     this.#failedOpenings = 0
-    if (!slot.lead && opened.backend === 'reference' && this.#slots.some(s => s.backend === 'wasm')) {
+    if (!slot.lead && opened.backend === 'reference' && this.#slots.some(s => s.backend === 'wasm' && s.stale !== true)) {
       this.#doWithout(slot)
       return
     }

@@ -152,6 +152,17 @@ describe('limits', () => {
     expect(await pool.status()).toMatchObject({ workers: 2 })
   })
 
+  test('the reference by choice is no lack of room, while the last of the fast ones is at work', async () => {
+    const { pool, workers, run } = await rig({ workers: 3 })
+    workers.forEach(w => { w.open() })
+    void run(1)
+    await settle()
+    await pool.setBackend('reference')
+    for (const w of workers.slice(3)) w.open({ backend: 'reference' })
+    expect(workers.map(w => w.terminated)).toEqual([false, true, true, false, false])
+    expect(await pool.status()).toMatchObject({ workers: 3, backend: 'reference' })
+  })
+
   test('fewer: an idle one goes at once, a busy one when its task is done', async () => {
     const { pool, workers, run } = await rig({ workers: 3 })
     workers.forEach(w => { w.open() })
