@@ -42,8 +42,8 @@ export class RawPeer {
     return peer
   }
 
-  /** Takes nothing while it is. */
-  deaf (on: boolean): void { if (on) this.#stream.pause(); else this.#stream.resume() }
+  /** Takes nothing from now on. Its own end of the stream may have had enough of that before the other does. */
+  deaf (): void { this.#stream.pause() }
   close (): void { this.#stream.abort(new Error('enough')) }
 
   raw (bytes: Uint8Array): void { if (!this.closed) this.#stream.send(Uint8Array.from(bytes)) }
