@@ -113,7 +113,7 @@ export class Library {
     this.#table = new LibraryTable({
       ...d,
       own: () => this.#announced(),
-      isOwn: infoHash => this.#entries.get(infoHash)?.record.own === WHOSE.shared,
+      isOwn: infoHash => this.#entries.get(infoHash)?.record.whose === WHOSE.shared,
       follows: infoHash => this.#entries.has(infoHash),
       onChange: infoHash => { this.#connect(infoHash); this.#changed() }
     })
@@ -242,7 +242,7 @@ export class Library {
       room.release()
     }
     e.problem = undefined
-    await this.#put(infoHash, e, { paused: 0, usedAt: this.#d.clock.now(), own: e.record.own === WHOSE.node ? whose : e.record.own })
+    await this.#put(infoHash, e, { paused: 0, usedAt: this.#d.clock.now(), whose: e.record.whose === WHOSE.node ? whose : e.record.whose })
     await this.#follow(infoHash, e)
     return { ok: true, value: { infoHash } }
   }
@@ -296,7 +296,7 @@ export class Library {
   /** What the node has no use for any more goes, unless the user wants it. */
   async discard (infoHash: InfoHash): Promise<void> {
     const e = this.#entries.get(infoHash)
-    if (e !== undefined && e.record.own === WHOSE.node) await this.remove(infoHash)
+    if (e !== undefined && e.record.whose === WHOSE.node) await this.remove(infoHash)
   }
 
   async remove (infoHash: string): Promise<void> {
@@ -343,7 +343,7 @@ export class Library {
       release()
       known.hints = what.hints ?? known.hints
       if (what.written === true) {
-        await this.#put(infoHash, known, { own: what.whose === WHOSE.shared ? WHOSE.shared : known.record.own, note: what.note === undefined ? known.record.note : [what.note] })
+        await this.#put(infoHash, known, { whose: what.whose === WHOSE.shared ? WHOSE.shared : known.record.whose, note: what.note === undefined ? known.record.note : [what.note] })
         // All of it has just been written: it is verified, not fetched.
         if (known.live?.state !== 'complete') await this.#leave(infoHash, known)
       }
@@ -353,7 +353,7 @@ export class Library {
     const now = this.#d.clock.now()
     const note = what.note ?? this.#table.note(infoHash)
     const e: Entry = {
-      record: { torrent: what.torrent ?? new Uint8Array(0), note: note === undefined ? [] : [note], name: (utf8Bytes(what.name) ?? new Uint8Array(0)).slice(0, 256), paused: 0, own: what.whose, addedAt: now, usedAt: now },
+      record: { torrent: what.torrent ?? new Uint8Array(0), note: note === undefined ? [] : [note], name: (utf8Bytes(what.name) ?? new Uint8Array(0)).slice(0, 256), paused: 0, whose: what.whose, addedAt: now, usedAt: now },
       metainfo: what.metainfo, live: undefined, problem: undefined, storedBytes: what.written === true ? what.metainfo!.bytes : 0, expect: what.expect, hints: what.hints, quiet: what.quiet
     }
     if (what.metainfo !== undefined && what.written !== true) {
@@ -371,7 +371,7 @@ export class Library {
     const first = this.#entries.get(infoHash)
     if (first === undefined) this.#entries.set(infoHash, e)
     release()
-    if (first !== undefined) return await this.#resume(infoHash, first, e.record.own as Whose)
+    if (first !== undefined) return await this.#resume(infoHash, first, e.record.whose as Whose)
     await this.#store.putItem(infoHash, e.record)
     await this.#follow(infoHash, e)
     return { ok: true, value: { infoHash } }
@@ -422,9 +422,9 @@ export class Library {
     // What is still being fetched will need its whole size; what stopped holds what it has.
     const promised = (): number => [...this.#entries].reduce<number>((n, [name, e]) => n + (name === keep || !active(e) ? here(e) : Math.max(e.metainfo?.bytes ?? 0, e.storedBytes)), this.#reserved)
     const fetching = (e: Entry): boolean => active(e) && e.live?.state !== 'complete'
-    const mayGo = ({ record }: Entry): boolean => record.own === WHOSE.node || (record.own === WHOSE.fetched && whose !== WHOSE.node)
+    const mayGo = ({ record }: Entry): boolean => record.whose === WHOSE.node || (record.whose === WHOSE.fetched && whose !== WHOSE.node)
     const oldest = [...this.#entries].filter(([name, e]) => name !== keep && mayGo(e) && !fetching(e) && here(e) > 0)
-      .sort(([, a], [, b]) => a.record.own - b.record.own || a.record.usedAt - b.record.usedAt)
+      .sort(([, a], [, b]) => a.record.whose - b.record.whose || a.record.usedAt - b.record.usedAt)
     if (promised() - oldest.reduce((n, [, e]) => n + here(e), 0) + more > budget && more > 0) {
       return { words: `it takes ${mib(more)}; the budget of ${mib(budget)} has no such room beside what is being fetched and what ${whose === WHOSE.node ? 'you have fetched or share' : 'you share'} yourself: raise it, or remove something` }
     }
@@ -444,7 +444,7 @@ export class Library {
 
   /** What all nodes come to have at the same moment waits for its turn: at once, all would say it before they have heard it said. */
   #tellSoon (...news: readonly Entry[]): void {
-    if (news.some(e => e.quiet !== true && e.record.own !== WHOSE.node)) this.#table.announceSoon()
+    if (news.some(e => e.quiet !== true && e.record.whose !== WHOSE.node)) this.#table.announceSoon()
   }
 
   /** Without what nodes find by asking one another: each has some of it, for minutes only, and it would flood the lists of all. */
@@ -534,7 +534,7 @@ export class Library {
     // Whoever wanted another size sees it, and nothing of this one is fetched.
     if (entry.expect !== undefined && entry.expect !== m.value.bytes) return
     await this.#put(infoHash, entry, { torrent })
-    const room = await this.#makeRoom(m.value.bytes, infoHash, entry.record.own as Whose)
+    const room = await this.#makeRoom(m.value.bytes, infoHash, entry.record.whose as Whose)
     if (!('words' in room)) {
       room.release()
       return await this.#d.swarm.follow(infoHash, { torrent, fetch: true })

@@ -38,7 +38,7 @@ export const ItemRecord = new ContainerType({
   /** 1: the user has paused it. */
   paused: U8,
   /** Who it is here for: `WHOSE`. */
-  own: U8,
+  whose: U8,
   addedAt: U53,
   usedAt: U53
 })

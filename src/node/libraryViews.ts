@@ -76,7 +76,7 @@ export function itemView (infoHash: InfoHash, e: Entry, parts: Parts): LibraryIt
     peers: links.map(l => peerView(l, parts)),
     magnet: formatMagnet(infoHash, name, trackers),
     addedAt: record.addedAt,
-    forNode: record.own === WHOSE.node
+    forNode: record.whose === WHOSE.node
   }
 }
 

@@ -174,6 +174,9 @@ export class Mempool implements PoolService {
     return queue === undefined ? [] : [...queue.values()].sort((a, b) => a.nonce - b.nonce).map((e) => e.signed)
   }
 
+  /** As the next block finds it. */
+  #nextLedger (tip: BlockMeta): LedgerState { return openBlock(this.#params, tip.ledger, tip.height + 1).ledger }
+
   async #unsigned (tx: SignedTransaction): Promise<Refusal | undefined> {
     return signatureRefusal(await this.#signatures.verify(transactionSignatureItems(tx)))
   }
@@ -208,7 +211,7 @@ export class Mempool implements PoolService {
     const ledger = this.#ledgerBefore(e, tip)
     if (ledger === undefined) {
       // Not its turn yet: what it will find then is unknown, but it must be able to pay now.
-      const alone = openBlock(this.#params, tip.ledger, tip.height + 1).ledger
+      const alone = this.#nextLedger(tip)
       const pretended = { ...alone, accounts: alone.accounts.set(tx.from, { balance: now.balance, nonce: tx.nonce }) }
       return refusalOf(stepTransaction(this.#params, chainId(tip), pretended, tx))
     }
@@ -217,7 +220,7 @@ export class Mempool implements PoolService {
 
   /** The ledger after the sender's earlier waiting transactions; undefined if one is missing. */
   #ledgerBefore (e: Entry, tip: BlockMeta): LedgerState | undefined {
-    let ledger = openBlock(this.#params, tip.ledger, tip.height + 1).ledger
+    let ledger = this.#nextLedger(tip)
     const queue = this.#bySender.get(e.from)
     for (let nonce = account(ledger, e.signed.transaction.from).nonce; nonce < e.nonce; nonce++) {
       const before = queue?.get(nonce)
@@ -246,7 +249,7 @@ export class Mempool implements PoolService {
     const full = (): boolean => this.#byId.size >= this.#limits.count || this.#bytes + e.bytes > this.#limits.bytes
     if (!full()) return undefined
     const tip = this.#chain.head()
-    const idle = idleOf(openBlock(this.#params, tip.ledger, tip.height + 1).ledger, [...this.#byId.values(), e].sort((a, b) => better(a, b) ? -1 : 1))
+    const idle = idleOf(this.#nextLedger(tip), [...this.#byId.values(), e].sort((a, b) => better(a, b) ? -1 : 1))
     const worse = (a: Entry, b: Entry): boolean => idle.has(a) === idle.has(b) ? better(b, a) : idle.has(a)
     while (full()) {
       let worst: Entry | undefined
@@ -317,7 +320,7 @@ export class Mempool implements PoolService {
   #revalidate (from: Hex, tip: BlockMeta): void {
     const queue = this.#bySender.get(from)
     if (queue === undefined) return
-    let ledger = openBlock(this.#params, tip.ledger, tip.height + 1).ledger
+    let ledger = this.#nextLedger(tip)
     for (const e of [...queue.values()].sort((a, b) => a.nonce - b.nonce)) {
       const step = stepTransaction(this.#params, chainId(tip), ledger, e.signed.transaction)
       if (step.ok) { ledger = step.ledger; continue }

@@ -4,12 +4,16 @@ import type { BlockMeta } from '../core/consensus/chain.ts'
 import type { ChainParams } from '../core/params.ts'
 import type { ChainService, Hex } from './parts.ts'
 
+/** Forks have windows of their own. */
+const WINDOWS_KNOWN = 4
+
 interface Miners { readonly maker: Hex, readonly sealed: ReadonlySet<Hex> }
 
 export class Records {
   readonly #params: Pick<ChainParams, 'minerCountBlocks'>
   readonly #chain: Pick<ChainService, 'get'>
-  readonly #known = new WeakMap<BlockMeta, Miners>()
+  /** Of the blocks last asked about: what lies behind all windows is not asked for again. */
+  readonly #known = new Map<BlockMeta, Miners>()
 
   constructor (params: Pick<ChainParams, 'minerCountBlocks'>, chain: Pick<ChainService, 'get'>) {
     this.#params = params
@@ -53,6 +57,7 @@ export class Records {
       if (body === undefined) return undefined
       miners = { maker: toHex(meta.header.template.miner), sealed: new Set(body.seals.flatMap(({ seal }) => seal.contributions.map(c => toHex(c.template.miner)))) }
       this.#known.set(meta, miners)
+      if (this.#known.size > WINDOWS_KNOWN * this.#params.minerCountBlocks) this.#known.delete(this.#known.keys().next().value!)
     }
     return miners
   }

@@ -46,7 +46,7 @@ const describe = ({ vendor, architecture, device, description }: GPUAdapterInfo)
   [vendor, architecture, device, description].filter(word => word !== '').join(' ') || 'unnamed adapter'
 
 /** A browser may say that there is none while its process for the GPU starts, or starts again. */
-async function anAdapter (gpu: GPU): Promise<GPUAdapter | null> {
+export async function requestAdapter (gpu: GPU): Promise<GPUAdapter | null> {
   for (let asked = 1; ; asked++) {
     const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' })
     if (adapter !== null || asked === ASKED_MAX) return adapter
@@ -56,7 +56,7 @@ async function anAdapter (gpu: GPU): Promise<GPUAdapter | null> {
 
 export async function openGpu (gpu: GPU | undefined, { dot, software = true }: GpuOptions = {}): Promise<Gpu> {
   if (gpu === undefined) throw new Error('this browser has no WebGPU')
-  const adapter = await anAdapter(gpu)
+  const adapter = await requestAdapter(gpu)
   if (adapter === null) throw new Error('no adapter')
   if (adapter.info.isFallbackAdapter && !software) throw new Error(`${describe(adapter.info)} is a program, not a GPU`)
   const { limits } = adapter

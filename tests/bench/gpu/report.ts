@@ -11,6 +11,7 @@ import { referenceKernels } from '../../../src/compute/reference/referenceKernel
 import { runGolden } from '../../../src/compute/selfTest.ts'
 import { createWasmKernels } from '../../../src/compute/wasm/wasmKernels.ts'
 import type { DotPath } from '../../../src/compute/webgpu/prelude.ts'
+import { requestAdapter } from '../../../src/compute/webgpu/gpu.ts'
 import { createWebgpuKernels } from '../../../src/compute/webgpu/webgpuKernels.ts'
 import { toHex } from '../../../src/core/codec/ssz.ts'
 import { stepMacs } from '../../../src/core/training/cost.ts'
@@ -86,21 +87,27 @@ async function timed (kernels: Kernels, taskOf: (steps: number) => SliceTask, bu
   return { stepMs: median(all), bestStepMs: Math.min(...all) }
 }
 
+interface Equality { readonly openMs: number, readonly goldens: number, readonly goldensWrong: readonly string[], readonly random: Awaited<ReturnType<typeof randoms>> }
+
 export interface Report {
   readonly adapter: { readonly vendor: string, readonly architecture: string, readonly device: string, readonly description: string, readonly isFallbackAdapter: boolean, readonly dot4: boolean }
   /** By product path. */
-  readonly equality: Readonly<Record<string, object>>
+  readonly equality: Readonly<Record<string, Equality>>
   readonly times: readonly Time[]
 }
 
+/** Whether every bit was the reference's: a report of others is a failure, however fast. */
+export const isRight = ({ equality, times }: Report): boolean =>
+  Object.values(equality).every(e => e.goldensWrong.length === 0 && e.random.equal === e.random.models) && times.every(t => t.equal)
+
 export async function gpuReport ({ gpu, models, seed, budgetMs, say }: ReportOptions): Promise<Report> {
-  const adapter = await gpu?.requestAdapter({ powerPreference: 'high-performance' })
-  if (adapter == null) throw new Error('no WebGPU adapter')
+  const adapter = gpu === undefined ? null : await requestAdapter(gpu)
+  if (adapter === null) throw new Error('no WebGPU adapter')
   const { vendor, architecture, device, description, isFallbackAdapter } = adapter.info
   const dot4 = gpu!.wgslLanguageFeatures?.has('packed_4x8_integer_dot_product') ?? false
   say(`adapter: ${[vendor, architecture, device, description].join(' ')}`)
   const paths: DotPath[] = dot4 ? ['packed', 'plain'] : ['plain']
-  const equality: Record<string, object> = {}
+  const equality: Record<string, Equality> = {}
   const times: Time[] = []
   await useFastHash()
   const wasm = await createWasmKernels()

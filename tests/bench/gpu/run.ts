@@ -1,6 +1,6 @@
 /**
  * `npm run bench:gpu`: builds the page and opens it in Chromium with the machine's GPU; the report is
- * JSON on stdout.
+ * JSON on stdout, and exit code 1 if a bit is another than the reference's.
  *   --software      Chromium's own software adapter instead
  *   --serve         only serves the page, for a browser of your choice
  *   --models N      random models per product path (200), of --seed N (1)
@@ -14,6 +14,7 @@ import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { build } from 'vite'
 import { addressOf, reportInChromium, serveReport } from './chromium.ts'
+import { isRight } from './report.ts'
 
 const { values } = parseArgs({
   options: {
@@ -41,6 +42,10 @@ if (values.serve) {
   try {
     const report = await reportInChromium(served, asked, values.software, line => { process.stderr.write(`${line}\n`) })
     process.stdout.write(`${JSON.stringify(report, undefined, 2)}\n`)
+    if (!isRight(report)) {
+      process.stderr.write('bits differ from the reference\'s\n')
+      code = 1
+    }
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
     code = 1
