@@ -112,9 +112,12 @@ describe('three tabs', () => {
     expect(sent.amount).toBe(-(received.amount + (await from.view()).wallet.minFee))
     expect(sent.reason).toContain(address)
     expect(received.reason).toContain((await from.view()).wallet.address)
-    const row = from.page.locator('[data-testid="history-row"][data-kind="sent"]').first()
-    await row.waitFor()
-    expect(await row.innerText()).toContain(sent.reason)
+    // The block that carries it may give way to another one: page and history are compared at one time.
+    const rows = from.page.locator('[data-testid="history-row"][data-kind="sent"]')
+    await until('the row that says why', 30_000, async () => {
+      const said = (await history(from)).find(h => h.kind === 'sent')
+      return said !== undefined && (await rows.allInnerTexts()).some(t => t.includes(said.reason))
+    })
   })
 })
 
