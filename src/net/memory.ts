@@ -11,6 +11,9 @@ import { BanList, InFlight, isUnbearable, PeerBuckets, Penalties, RequestGate } 
 
 const STATUS_EVERY_MS = 1_000
 
+/** When a message of so many bytes arrives, ms from now, once per copy; empty when it is lost. */
+export type Route = (bytes: number) => readonly number[]
+
 export interface MemoryHubOptions {
   readonly clock: Clock
   /** One way, ms; a pair is drawn from evenly. */
@@ -19,11 +22,8 @@ export interface MemoryHubOptions {
   readonly loss?: number
   /** Needed for a latency range, for loss and for `maxLinks`. */
   readonly random?: Random
-  /**
-   * Instead of `latencyMs` and `loss`: when a message of so many bytes arrives, ms from now, once per
-   * copy; empty when it is lost.
-   */
-  readonly route?: (from: PeerId, to: PeerId, bytes: number) => readonly number[]
+  /** Instead of `latencyMs` and `loss`; asked once for either way of a link. */
+  readonly route?: (from: PeerId, to: PeerId) => Route
   /** A joiner links to at most this many of those present (default: to all). 0: link by hand. */
   readonly maxLinks?: number
   /**
@@ -55,31 +55,64 @@ export function createMemoryHub (options: MemoryHubOptions): MemoryHub {
   return new Hub(options)
 }
 
-interface Flying {
-  readonly topic: string
-  readonly bytes: Uint8Array
-  readonly origin: PeerId
-  /** Against loops: who has it. Kept with the message, and so no longer than the message is on its way. */
-  readonly seen: Set<MemoryNode>
-  /** When its first copy reaches whom, where later ones are left out. */
-  readonly firstAt?: Map<MemoryNode, number>
+interface Topic {
+  readonly name: string
+  /** 1: who follows it. */
+  readonly followers: PerNode
 }
 
-interface Link { readonly node: MemoryNode, readonly direction: 'inbound' | 'outbound', readonly connectedAt: number }
+interface Flying {
+  readonly topic: Topic
+  readonly bytes: Uint8Array
+  readonly origin: PeerId
+  /**
+   * When the first copy reaches whom; Infinity: none is on its way, HERE: it has it, against loops. Kept with the
+   * message, and so no longer than the message is on its way.
+   */
+  readonly arrivals: PerNode
+}
+
+const HERE = -Infinity
+
+/** A number for each node: of these a flood asks at every link, and the nodes themselves lie far apart in memory. */
+class PerNode {
+  readonly #others: number
+  #values: Float64Array
+
+  /** `others`: of those that none is set for. */
+  constructor (nodes: number, others: number) {
+    this.#others = others
+    this.#values = new Float64Array(nodes).fill(others)
+  }
+
+  of ({ index }: MemoryNode): number { return index < this.#values.length ? this.#values[index] : this.#others }
+
+  set ({ index }: MemoryNode, value: number): void {
+    if (index >= this.#values.length) {
+      const more = new Float64Array(2 * index + 1).fill(this.#others)
+      more.set(this.#values)
+      this.#values = more
+    }
+    this.#values[index] = value
+  }
+}
+
+interface Link { readonly node: MemoryNode, readonly direction: 'inbound' | 'outbound', readonly connectedAt: number, readonly route: Route }
 
 const pair = (a: PeerId, b: PeerId): string => a < b ? `${a}|${b}` : `${b}|${a}`
 
 class Hub implements MemoryHub {
   readonly clock: Clock
   readonly nodes = new Map<PeerId, MemoryNode>()
+  /** Nodes that were ever here. */
+  joined = 0
   readonly #options: MemoryHubOptions
   readonly shares: boolean
   readonly statusEveryMs: number
   readonly copy: (bytes: Uint8Array) => Uint8Array
   readonly #cuts = new Set<string>()
   #groups = new Map<PeerId, number>()
-  /** One string for each: to look one up by itself compares no letters. */
-  readonly #topics = new Map<string, string>()
+  readonly #topics = new Map<string, Topic>()
 
   constructor (options: MemoryHubOptions) {
     this.#options = options
@@ -91,7 +124,7 @@ class Hub implements MemoryHub {
 
   join (id: PeerId): Network {
     if (this.nodes.has(id)) throw new Error(`${id} is in the hub already`)
-    const node = new MemoryNode(this, id)
+    const node = new MemoryNode(this, id, this.joined++)
     const present = [...this.nodes.keys()]
     this.nodes.set(id, node)
     const { maxLinks } = this.#options
@@ -140,7 +173,7 @@ class Hub implements MemoryHub {
 
   /** Runs `fn` one latency later, unless the message is lost or the link is down by then. */
   carry (from: PeerId, to: PeerId, bytes: number, fn: (node: MemoryNode) => void): void {
-    for (const ms of this.route(from, to, bytes)) {
+    for (const ms of this.nodes.get(from)?.link(to)?.route(bytes) ?? []) {
       this.clock.after(ms, () => {
         const node = this.nodes.get(to)
         if (node !== undefined && this.open(from, to)) fn(node)
@@ -148,14 +181,13 @@ class Hub implements MemoryHub {
     }
   }
 
-  topic (name: string): string {
-    const known = this.#topics.get(name)
-    if (known === undefined) this.#topics.set(name, name)
-    return known ?? name
+  topic (name: string): Topic {
+    let topic = this.#topics.get(name)
+    if (topic === undefined) this.#topics.set(name, topic = { name, followers: new PerNode(this.joined, 0) })
+    return topic
   }
 
-  /** When a message arrives, ms from now, once per copy. */
-  route (from: PeerId, to: PeerId, bytes: number): readonly number[] { return this.#options.route?.(from, to, bytes) ?? this.#plainRoute() }
+  route (from: PeerId, to: PeerId): Route { return this.#options.route?.(from, to) ?? (() => this.#plainRoute()) }
 
   #plainRoute (): readonly number[] {
     const { loss = 0, latencyMs = 0 } = this.#options
@@ -191,6 +223,7 @@ type Answer = { readonly ok: true, readonly bytes: Uint8Array } | { readonly ok:
 class MemoryNode implements Network {
   readonly #hub: Hub
   readonly #id: PeerId
+  readonly index: number
   readonly #links = new Map<PeerId, Link>()
   readonly #validators = new Map<string, Validator>()
   readonly #handlers = new Map<string, Handler>()
@@ -204,10 +237,11 @@ class MemoryNode implements Network {
   #statusDue: (() => void) | undefined
   #stopped = false
 
-  constructor (hub: Hub, id: PeerId) {
+  constructor (hub: Hub, id: PeerId, index: number) {
     const now = (): number => hub.clock.now()
     this.#hub = hub
     this.#id = id
+    this.index = index
     this.#bans = new BanList(now)
     this.#penalties = new Penalties(now)
     this.#gossipRate = new PeerBuckets(now, GOSSIP_PER_PEER_PER_SECOND, GOSSIP_BURST)
@@ -223,16 +257,22 @@ class MemoryNode implements Network {
   async publish (topic: string, bytes: Uint8Array): Promise<number> {
     this.#running()
     if (bytes.length > MAX_GOSSIP_BYTES) throw new Error(`a message of ${bytes.length} bytes is over the limit of ${MAX_GOSSIP_BYTES}`)
-    const message: Flying = { topic: this.#hub.topic(topic), bytes: this.#hub.copy(bytes), origin: this.#id, seen: new Set([this]), firstAt: this.#hub.shares ? new Map() : undefined }
+    const message: Flying = { topic: this.#hub.topic(topic), bytes: this.#hub.copy(bytes), origin: this.#id, arrivals: new PerNode(this.#hub.joined, Infinity) }
+    message.arrivals.set(this, HERE)
     return this.#spread(message)
   }
 
   async subscribe (name: string, validator: Validator): Promise<() => void> {
     this.#running()
-    const topic = this.#hub.topic(name)
-    if (this.#validators.has(topic)) throw new Error(`subscribed to ${topic} already`)
-    this.#validators.set(topic, validator)
-    return () => { if (this.#validators.get(topic) === validator) this.#validators.delete(topic) }
+    if (this.#validators.has(name)) throw new Error(`subscribed to ${name} already`)
+    const { followers } = this.#hub.topic(name)
+    followers.set(this, 1)
+    this.#validators.set(name, validator)
+    return () => {
+      if (this.#validators.get(name) !== validator) return
+      this.#validators.delete(name)
+      followers.set(this, 0)
+    }
   }
 
   async request (peer: PeerId, protocol: string, body: Uint8Array, options: RequestOptions): Promise<Uint8Array> {
@@ -280,6 +320,7 @@ class MemoryNode implements Network {
     this.#stopped = true
     this.#statusDue?.()
     this.#listeners.clear()
+    for (const name of this.#validators.keys()) this.#hub.topic(name).followers.set(this, 0)
     this.#validators.clear()
     this.#handlers.clear()
     this.#hub.leave(this.#id)
@@ -290,11 +331,11 @@ class MemoryNode implements Network {
   isBanned (id: PeerId): boolean { return this.#bans.has(id) }
   isLinked (id: PeerId): boolean { return this.#links.has(id) }
   links (): PeerId[] { return [...this.#links.keys()] }
-  follows (topic: string): boolean { return this.#validators.has(topic) }
+  link (id: PeerId): Link | undefined { return this.#links.get(id) }
 
   linked (id: PeerId, node: MemoryNode, direction: 'inbound' | 'outbound'): void {
     if (this.#links.has(id)) return
-    this.#links.set(id, { node, direction, connectedAt: this.#hub.clock.now() })
+    this.#links.set(id, { node, direction, connectedAt: this.#hub.clock.now(), route: this.#hub.route(this.#id, id) })
     this.announce()
   }
 
@@ -310,10 +351,10 @@ class MemoryNode implements Network {
   }
 
   receive (message: Flying, via: PeerId): void {
-    const validator = this.#validators.get(message.topic)
-    if (validator === undefined || message.seen.has(this)) return
+    const validator = this.#validators.get(message.topic.name)
+    if (validator === undefined || message.arrivals.of(this) === HERE) return
     this.#count('in', message.bytes.length)
-    message.seen.add(this)
+    message.arrivals.set(this, HERE)
     if (this.#bans.has(message.origin)) return
     if (!this.#gossipRate.take(via)) return this.#offend(via, PENALTY_TOO_FAST)
     const done = this.#validating.enter(via)
@@ -329,7 +370,7 @@ class MemoryNode implements Network {
       if (verdict === 'reject') this.#offend(via, PENALTY_REJECTED_MESSAGE)
     }
     const cancel = this.#hub.clock.after(VALIDATOR_TIMEOUT_MS, () => { settle('ignore') })
-    void validator({ topic: message.topic, bytes: this.#hub.copy(message.bytes), origin: message.origin, via }).then(settle)
+    void validator({ topic: message.topic.name, bytes: this.#hub.copy(message.bytes), origin: message.origin, via }).then(settle)
   }
 
   async serve (peer: PeerId, protocol: string, body: Uint8Array): Promise<Answer> {
@@ -374,17 +415,18 @@ class MemoryNode implements Network {
   }
 
   #spread (message: Flying, via?: PeerId): number {
-    const { bytes, firstAt, origin, topic } = message
+    const { arrivals, bytes, origin, topic } = message
+    const { shares } = this.#hub
     const now = this.#hub.clock.now()
     let sent = 0
-    for (const [id, { node }] of this.#links) {
-      if (id === via || id === origin || !this.#hub.passes(this.#id, id) || !node.follows(topic)) continue
+    for (const [id, link] of this.#links) {
+      const { node } = link
+      if (id === via || id === origin || topic.followers.of(node) === 0 || !this.#hub.passes(this.#id, id)) continue
       sent++
-      for (const ms of this.#hub.route(this.#id, id, bytes.length)) {
-        if (firstAt !== undefined) {
-          const first = firstAt.get(node)
-          if (first !== undefined && first <= now + ms) continue
-          firstAt.set(node, now + ms)
+      for (const ms of link.route(bytes.length)) {
+        if (shares) {
+          if (arrivals.of(node) <= now + ms) continue
+          arrivals.set(node, now + ms)
         }
         this.#hub.clock.after(ms, () => {
           if (this.#links.get(id)?.node === node && this.#hub.passes(this.#id, id)) node.receive(message, this.#id)

@@ -90,6 +90,9 @@ export class PeerBuckets {
   }
 }
 
+/** Names without anything under way that are kept. */
+const IDLE_NAMES = 32
+
 /** How many things are under way, by name and in all. */
 export class InFlight {
   readonly #perPeer: number
@@ -114,7 +117,8 @@ export class InFlight {
       over = true
       this.#all--
       const left = (this.#counts.get(id) ?? 1) - 1
-      if (left === 0) this.#counts.delete(id)
+      // Who comes again and again keeps his place: a table that grows and shrinks with each is made anew all the time.
+      if (left === 0 && this.#counts.size > IDLE_NAMES) this.#counts.delete(id)
       else this.#counts.set(id, left)
     }
   }

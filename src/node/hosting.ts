@@ -67,6 +67,7 @@ export class Hosting {
   readonly #standings = new Lru<Kept>(STANDINGS_KEPT)
   readonly #paced: Paced
   #running = false
+  #hasDoubted = false
   #off: (() => void) | undefined
 
   constructor (d: HostingDeps) {
@@ -90,6 +91,9 @@ export class Hosting {
 
   /** Challenges whose turn it is, if it is anybody's. */
   soon (): void { this.#paced.soon() }
+
+  /** Any claim was ever unproven: before, nobody needs to be looked up. */
+  get hasDoubted (): boolean { return this.#hasDoubted }
 
   of (infoHash: InfoHash, peer: PeerId): Standing | undefined { return this.#standings.get(keyOf(infoHash, peer)) }
 
@@ -194,6 +198,7 @@ export class Hosting {
   #judge (infoHash: InfoHash, peer: PeerId, kept: Kept, unproven: boolean): void {
     if (kept.unproven !== unproven) this.#d.log.info('library', unproven ? `${peer} says that it has all of ${infoHash}, and does not show it` : `${peer} has shown that it has ${infoHash}`)
     kept.unproven = unproven
+    this.#hasDoubted ||= unproven
     this.#d.onChange(infoHash)
   }
 }

@@ -10,7 +10,7 @@ import { parseMagnet } from '../core/torrent/magnet.ts'
 import { decodeMetainfo, type Metainfo, torrentWithTracker, wrapInfo } from '../core/torrent/metainfo.ts'
 import { utf8Bytes } from '../core/training/utf8.ts'
 import type { Clock, Random } from '../ports/clock.ts'
-import type { Network, PeerId } from '../ports/network.ts'
+import type { Network, NetworkStatus, PeerId } from '../ports/network.ts'
 import type { Signatures } from '../ports/signatures.ts'
 import type { Storage } from '../ports/storage.ts'
 import { type InfoHash, type Swarm, SwarmError, type SwarmEvent, type SwarmItem, type SwarmStatus } from '../ports/swarm.ts'
@@ -22,12 +22,16 @@ import { LibraryTable } from './libraryTable.ts'
 import { itemView, foundView } from './libraryViews.ts'
 import { sleep } from './askPeers.ts'
 import type { MinerKey } from './minerKey.ts'
+import type { Once } from './once.ts'
 import type { Blame, Log } from './parts.ts'
 import { Receipts } from './receipts.ts'
 
 /** Sets this tab follows at most. */
 export const MAX_ITEMS = 128
+/** Links are looked after this often as long as bytes moved within STILL_MS, and less often else. */
 const TICK_MS = 1_000
+const REST_MS = 15_000
+const STILL_MS = 10_000
 /** For how long a link to a slow peer is not made again. */
 const SLOW_AGAIN_MS = 10 * 60_000
 /** Bad pieces that a peer may have had a part in, within so long, before it is sent away: who only stood beside a liar is not blamed for all time. */
@@ -49,6 +53,7 @@ export interface LibraryDeps {
   readonly signatures: Signatures
   readonly clock: Clock
   readonly random: Random
+  readonly once?: Once
   readonly blame: Pick<Blame, 'refuse'>
   readonly log: Log
   readonly self: () => PeerId
@@ -102,9 +107,10 @@ export class Library {
   #settings = DEFAULT_SETTINGS
   #status: SwarmStatus = { items: [], store: 'opfs' }
   #prepared: Promise<void> | undefined
-  #off: (() => void) | undefined
-  #cancel: (() => void) | undefined
-  #peersKnown = ''
+  #offs: ReadonlyArray<() => void> = []
+  #watching: { readonly cancel: () => void, readonly moving: boolean } | undefined
+  #movedAt = -Infinity
+  #peersKnown: ReadonlySet<PeerId> = new Set()
   #stopped = false
 
   constructor (d: LibraryDeps) {
@@ -130,7 +136,10 @@ export class Library {
   async start (): Promise<void> {
     const { settings, items } = await this.#store.start()
     this.#settings = settings
-    this.#off = await this.#d.swarm.onEvent(e => { this.#onEvent(e).catch((error: unknown) => { this.#failed(error) }) })
+    this.#offs = [
+      await this.#d.swarm.onEvent(e => { this.#onEvent(e).catch((error: unknown) => { this.#failed(error) }) }),
+      await this.#d.network.onStatus(s => { this.#peersMoved(s.peers) })
+    ]
     await this.#table.start()
     await this.#hosting.start()
     await this.#d.swarm.limits({ up: settings.upLimit, down: settings.downLimit })
@@ -152,10 +161,10 @@ export class Library {
 
   async stop (): Promise<void> {
     this.#stopped = true
-    this.#cancel?.()
+    this.#watching?.cancel()
     this.#hosting.stop()
     await this.#table.stop()
-    this.#off?.()
+    for (const off of this.#offs) off()
     await this.#store.stop()
     await this.#d.swarm.stop()
   }
@@ -458,12 +467,23 @@ export class Library {
 
   /** From the first set on: a tab that follows none has nothing to look after. */
   #watch (): void {
-    this.#cancel ??= this.#d.clock.after(TICK_MS, () => {
-      this.#cancel = undefined
+    const moving = this.#d.clock.now() - this.#movedAt < STILL_MS
+    if (this.#watching !== undefined) {
+      if (this.#watching.moving || !moving) return
+      this.#watching.cancel()
+    }
+    const cancel = this.#d.clock.after(moving ? TICK_MS : REST_MS, () => {
+      this.#watching = undefined
       if (this.#stopped) return
       if (this.#entries.size > 0) this.#watch()
       this.#tick().catch((e: unknown) => { this.#failed(e) })
     })
+    this.#watching = { cancel, moving }
+  }
+
+  #moved (): void {
+    this.#movedAt = this.#d.clock.now()
+    if (this.#watching !== undefined) this.#watch()
   }
 
   #connect (infoHash: InfoHash): void {
@@ -471,25 +491,33 @@ export class Library {
     if (e === undefined) return
     const told = this.#table.holders(infoHash).map(h => h.peer)
     const peers = [...new Set([...told, ...e.hints ?? []])].filter(p => !this.#banned.has(p))
-    const isUnproven = (p: PeerId): boolean => this.#hosting.of(infoHash, p)?.unproven === true
+    const isUnproven = (p: PeerId): boolean => this.#hosting.hasDoubted && this.#hosting.of(infoHash, p)?.unproven === true
     const others = peers.filter(p => !isUnproven(p))
     void this.#d.swarm.peers(infoHash, others.length >= ENOUGH_OTHERS ? others : [...others, ...peers.filter(isUnproven)]).catch(() => {})
   }
 
   async #tick (): Promise<void> {
     await this.#receipts.onCounts(this.#status.items.flatMap(i => i.links))
-    // Whoever has just come knows nothing of what we have.
-    const known = (await this.#d.network.status()).peers.map(p => p.id).sort().join(' ')
-    if (known !== this.#peersKnown) this.#tellSoon(...this.#entries.values())
-    this.#peersKnown = known
     this.#hosting.soon()
+  }
+
+  /** Whoever has just come knows nothing of what we have. */
+  #peersMoved (peers: NetworkStatus['peers']): void {
+    const before = this.#peersKnown
+    const came = peers.some(p => !before.has(p.id))
+    if (!came && peers.length === before.size) return
+    this.#peersKnown = new Set(peers.map(p => p.id))
+    if (came) this.#tellSoon(...this.#entries.values())
   }
 
   async #onEvent (e: SwarmEvent): Promise<void> {
     switch (e.type) {
       case 'status': await this.#onStatus(e.status); break
       case 'metadata': await this.#onMetadata(e.infoHash, e.torrent); break
-      case 'link': this.#receipts.onLink(e.link); break
+      case 'link':
+        this.#receipts.onLink(e.link)
+        this.#moved()
+        break
       case 'unlink': this.#receipts.onUnlink(e.link); break
       case 'message': await this.#receipts.onMessage(e.link, e.bytes); break
       case 'offence': await this.#onOffence(e); break
@@ -511,6 +539,7 @@ export class Library {
       // Said before it left the swarm.
       if (entry === undefined || entry.record.paused === 1 || entry.problem !== undefined) continue
       const uploaded = item.up > (entry.live?.up ?? 0)
+      if (uploaded || item.down > (entry.live?.down ?? 0)) this.#moved()
       entry.live = item
       if (uploaded) entry.record = { ...entry.record, usedAt: this.#d.clock.now() }
       if (item.state === 'failed' && entry.problem === undefined) await this.#fail(item, entry)

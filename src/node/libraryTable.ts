@@ -10,12 +10,14 @@ import { Announcement, type AnnouncedItem, MAX_ANNOUNCED, SHARE_ALL, SHARE_LEFT,
 import { decode, toHex } from '../core/codec/ssz.ts'
 import { firstU32 } from '../core/crypto/hash.ts'
 import { noteMessage } from '../core/crypto/ids.ts'
+import type { SignatureItem } from '../core/crypto/keys.ts'
 import { MAX_GOSSIP_BYTES } from '../core/params.ts'
 import type { Clock, Random } from '../ports/clock.ts'
 import { RequestError, type GossipMessage, type Network, type PeerId, type Verdict } from '../ports/network.ts'
 import type { Signatures } from '../ports/signatures.ts'
 import type { InfoHash } from '../ports/swarm.ts'
 import { announcementFault } from './libraryNotes.ts'
+import { eachTime, type Once } from './once.ts'
 import type { Blame, Log } from './parts.ts'
 import { TokenBuckets } from './tokenBucket.ts'
 
@@ -26,8 +28,9 @@ export const ANNOUNCE_MS = 60_000
 export const HOLDER_MS = 3 * ANNOUNCE_MS + 10_000
 /** Between two announcements that something new calls for. */
 export const ANNOUNCE_SOON_MS = 500
-/** So many others that have as much of a set, heard of within ANNOUNCE_MS, are enough: one more helps nobody to find it. */
-export const ENOUGH_HOLDERS = 16
+/** So many others that have as much of a set, heard of within so long, are enough: one more helps nobody to find it. They are not forgotten before others speak. */
+export const ENOUGH_HOLDERS = 8
+export const ENOUGH_MS = 2 * ANNOUNCE_MS
 /** Sets known, peers known per set, and sets one peer may be known for. */
 export const MAX_SETS = 512
 export const MAX_HOLDERS = 64
@@ -38,8 +41,26 @@ const MESSAGES_BURST = 24
 /** Notes whose signature is checked, remembered. */
 const SIGNATURES_KEPT = 1024
 
-/** A signature and what it signs: the same one under another note is another. */
-const signedName = ({ note, signature }: SignedNote): string => toHex(noteMessage(note)) + toHex(signature)
+/** A note's signature, and its name: of what it signs too, for the same one under another note is another. */
+interface Signed { readonly name: string, readonly item: SignatureItem }
+
+/** What a message says, all but whether it is signed right. */
+type Reading =
+  | { readonly ok: true, readonly items: readonly AnnouncedItem[], readonly signed: readonly Signed[] }
+  | { readonly ok: false, readonly reason: string, readonly detail: string }
+
+function read (chain: Uint8Array, bytes: Uint8Array): Reading {
+  const d = decode(Announcement, bytes, MAX_GOSSIP_BYTES)
+  if (!d.ok) return { ok: false, ...d.error }
+  const { items } = d.value
+  const fault = announcementFault(chain, d.value)
+  if (fault !== undefined) return { ok: false, reason: fault, detail: 'an announcement breaks a rule' }
+  const signed = items.flatMap(i => i.note).map(({ note, signature }): Signed => {
+    const message = noteMessage(note)
+    return { name: toHex(message) + toHex(signature), item: { key: note.publisher, message, signature } }
+  })
+  return { ok: true, items, signed }
+}
 
 export interface Holder { readonly peer: PeerId, readonly share: number, readonly heardAt: number }
 /** `said`: the newest words of the last who spoke of it, whether or not there is room for them among the holders. */
@@ -52,6 +73,7 @@ export interface LibraryTableDeps {
   readonly blame: Pick<Blame, 'refuse'>
   readonly clock: Clock
   readonly random: Random
+  readonly once?: Once
   readonly log: Log
   readonly self: () => PeerId
   /** What this tab says of itself. */
@@ -122,7 +144,7 @@ export class LibraryTable {
   }
 
   #isSaidEnough (item: AnnouncedItem): boolean {
-    const since = this.#d.clock.now() - ANNOUNCE_MS
+    const since = this.#d.clock.now() - ENOUGH_MS
     let n = 0
     for (const s of this.#sets.get(toHex(item.infoHash))?.said.values() ?? []) if (s.at > since && s.share >= item.share) n++
     return n >= ENOUGH_HOLDERS
@@ -162,17 +184,16 @@ export class LibraryTable {
       this.#d.blame.refuse({ what: 'announcement', reason, detail, peer: m.origin, fatal: false })
       return 'reject'
     }
-    const d = decode(Announcement, m.bytes, MAX_GOSSIP_BYTES)
-    if (!d.ok) return refuse(d.error.reason, d.error.detail)
-    const fault = announcementFault(this.#d.chain, d.value)
-    if (fault !== undefined) return refuse(fault, 'an announcement breaks a rule')
-    const unknown = d.value.items.flatMap(i => i.note).filter(n => !this.#checked.has(signedName(n)))
+    const { chain } = this.#d
+    const said = (this.#d.once ?? eachTime)('announcement', [m.bytes, chain], () => read(chain, m.bytes))
+    if (!said.ok) return refuse(said.reason, said.detail)
+    const unknown = said.signed.filter(n => !this.#checked.has(n.name))
     if (unknown.length > 0) {
-      const right = await this.#d.signatures.verify(unknown.map(({ note, signature }) => ({ key: note.publisher, message: noteMessage(note), signature })))
+      const right = await this.#d.signatures.verify(unknown.map(n => n.item))
       if (right.includes(false)) return refuse('note-signature', 'not signed by its publisher')
-      for (const n of unknown) this.#remember(signedName(n))
+      for (const n of unknown) this.#remember(n.name)
     }
-    for (const item of d.value.items) this.#take(m.origin, item)
+    for (const item of said.items) this.#take(m.origin, item)
     return 'accept'
   }
 

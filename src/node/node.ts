@@ -91,7 +91,7 @@ export interface NodeDeps {
 /** A refusal for one of these reasons means that redone work came out differently. */
 const REPLAY_FAILURES: ReadonlySet<string> = new Set(['result-hash', 'payload-digest', 'contribution-wrong', 'wrong slice'])
 
-const COMPUTE_STATUS_MS = 5_000
+const COMPUTE_STATUS_MS = 15_000
 
 const keyOf = (seed: Uint8Array): MinerKey => ({ publicKey: publicKey(seed), sign: (message) => sign(seed, message) })
 
@@ -177,7 +177,7 @@ export class Node {
     const historyBlocks = params.historyBlocks
     const payloads = this.#payloads = new Payloads({ storage, network, clock, random, blame, log, height: () => chain.head().height, historyBlocks, once })
     const library = this.library = new Library({
-      chain: first.hash, key: payee, epochBlocks: params.epochBlocks, network, swarm: d.swarm, storage, signatures, clock, random, blame, log, trackers: d.trackers ?? [],
+      chain: first.hash, key: payee, epochBlocks: params.epochBlocks, network, swarm: d.swarm, storage, signatures, clock, random, once, blame, log, trackers: d.trackers ?? [],
       self: () => this.net.self, height: () => chain.head().height, block: height => chain.metaAt(height), synced: () => this.presence.phase().phase === 'ready'
     })
     const torrents = this.#torrents = new TorrentFetch({ chainId: first.hash, shelf: new TorrentShelf({ chainId: first.hash, library, network, storage, clock, log }), library, network, clock, random, blame, log })

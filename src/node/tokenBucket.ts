@@ -22,8 +22,8 @@ export class TokenBuckets {
   /** False: not now. `amount`: tokens that it takes. */
   take (name: string, amount = 1): boolean {
     const now = this.#clock.now()
-    const bucket = this.#buckets.get(name) ?? { tokens: this.#burst, at: now }
-    this.#buckets.set(name, bucket)
+    let bucket = this.#buckets.get(name)
+    if (bucket === undefined) this.#buckets.set(name, bucket = { tokens: this.#burst, at: now })
     bucket.tokens = Math.min(this.#burst, bucket.tokens + Math.max(0, now - bucket.at) / 1000 * this.#perSecond)
     bucket.at = now
     if (bucket.tokens < amount) return false

@@ -281,7 +281,7 @@ describe('announcements', () => {
     return said
   }
 
-  test('what enough others have said within the minute is not said again, but for what one shares oneself', async () => {
+  test('what enough others have said lately is not said again, but for what one shares oneself', async () => {
     expect(await saidAmong(ENOUGH_HOLDERS - 1, { evictable: true })).toBeGreaterThanOrEqual(7)
     expect(await saidAmong(ENOUGH_HOLDERS, { evictable: true })).toBe(0)
     expect(await saidAmong(ENOUGH_HOLDERS, { evictable: false })).toBeGreaterThanOrEqual(7)

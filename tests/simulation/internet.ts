@@ -5,7 +5,7 @@
  */
 import type { Clock } from '../../src/ports/clock.ts'
 import type { PeerId } from '../../src/ports/network.ts'
-import { createMemoryHub, type MemoryHub } from '../../src/net/memory.ts'
+import { createMemoryHub, type MemoryHub, type Route } from '../../src/net/memory.ts'
 import type { Seeded } from './seeded.ts'
 
 /** One way between regions, ms: Europe, North America, South America, Asia, Oceania. */
@@ -86,11 +86,15 @@ export class Internet {
   constructor (clock: Clock, random: Seeded, share = false) {
     this.#clock = clock
     this.#random = random
-    this.hub = createMemoryHub({ clock, maxLinks: 0, share, statusEveryMs: STATUS_EVERY_MS, route: (from, to, bytes) => this.#route(from, to, bytes) })
+    this.hub = createMemoryHub({ clock, maxLinks: 0, share, statusEveryMs: STATUS_EVERY_MS, route: (from, to) => this.#route(from, to) })
   }
 
   plug (id: PeerId, line: Line): void { this.#ends.set(id, { line, upFreeAt: 0, downFreeAt: 0, reachable: true }) }
-  unplug (id: PeerId): void { this.#ends.delete(id) }
+  unplug (id: PeerId): void {
+    this.silence(id)
+    this.#ends.delete(id)
+  }
+
   /** A dead tab's links stay until the others notice; nothing passes. */
   silence (id: PeerId): void {
     const end = this.#ends.get(id)
@@ -113,10 +117,17 @@ export class Internet {
       !(from.has(a) && to.has(b)) && !(from.has(b) && to.has(a))
   }
 
-  #route (from: PeerId, to: PeerId, size: number): readonly number[] {
+  #route (from: PeerId, to: PeerId): Route {
     const a = this.#ends.get(from)
     const b = this.#ends.get(to)
-    if (a === undefined || b === undefined || !a.reachable || !b.reachable) return []
+    if (a === undefined || b === undefined) return () => []
+    const way = REGION_MS[a.line.region][b.line.region]
+    return bytes => this.#pass(from, a, to, b, way, bytes)
+  }
+
+  /** `way`: between their regions, ms. */
+  #pass (from: PeerId, a: Endpoint, to: PeerId, b: Endpoint, way: number, size: number): readonly number[] {
+    if (!a.reachable || !b.reachable) return []
     if (this.#oneWay !== undefined && this.#oneWay.from.has(from) && this.#oneWay.to.has(to)) return []
     const { faults } = this
     const random = this.#random
@@ -128,7 +139,6 @@ export class Internet {
     const sentAt = Math.max(now, a.upFreeAt) + bytes / a.line.up
     if (sentAt > now + QUEUE_MS_MAX) return []
     a.upFreeAt = sentAt
-    const way = REGION_MS[a.line.region][b.line.region]
     let arrives = sentAt + (faults.jitter > 0 ? random.logNormal(way, faults.jitter) : way)
     while (faults.loss > 0 && random.chance(faults.loss)) arrives += 2 * way + 20
     b.downFreeAt = Math.max(arrives, b.downFreeAt) + bytes / b.line.down

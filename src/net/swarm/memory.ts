@@ -15,7 +15,7 @@ import { MemoryDisk, type PieceDisk } from './pieceDisk.ts'
 /** A link gives one piece in this time. */
 const TICK_MS = 25
 /** Where nothing is fetched, whom to link to is looked at this often only: in a world of many tabs most have nothing to do. */
-const IDLE_MS = 1_000
+const IDLE_MS = 15_000
 const DISK_BYTES = 64 * 1024 * 1024
 
 export interface MemorySwarmHubOptions {
@@ -297,11 +297,13 @@ class MemorySwarm implements Swarm {
   #reaches (peer: PeerId): boolean { return this.#hub.connected(this.#self, peer) && this.#hub.nodes.get(peer)?.up === true }
 
   #connect (item: Item): void {
+    if (item.failure !== undefined) return
     for (const peer of item.wanted) {
+      if (peer === this.#self || item.links.has(peer) || !this.#reaches(peer)) continue
       const node = this.#hub.nodes.get(peer)
       const theirs = node?.item(item.infoHash)
-      if (peer === this.#self || node === undefined || theirs === undefined || theirs.failure !== undefined || item.failure !== undefined || item.links.has(peer)) continue
-      if (!this.#reaches(peer) || !this.admits(item.infoHash, peer) || !node.admits(item.infoHash, this.#self)) continue
+      if (node === undefined || theirs === undefined || theirs.failure !== undefined) continue
+      if (!this.admits(item.infoHash, peer) || !node.admits(item.infoHash, this.#self)) continue
       const a = this.attach(item, peer)
       const b = node.attach(theirs, this.#self)
       a.other = b
