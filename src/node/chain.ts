@@ -29,6 +29,8 @@ import type { Mode, OnSound, Verifier } from './verify.ts'
 export interface MoreChainEvents extends ChainEvents {
   /** A block's parent is not here: whoever sent it has it. */
   readonly missing: (e: { readonly parent: Uint8Array, readonly height: number, readonly via?: PeerId }) => void
+  /** Somebody shows a block with a contribution that is known to be wrong here: he does not know it. */
+  readonly carrier: (body: Body) => void
   /** A block that was taken on trust has been replayed. */
   readonly checked: (record: BlockRecord) => void
   readonly storage: (s: StoreState) => void
@@ -41,6 +43,11 @@ export interface SubmitOptions {
   readonly via?: PeerId
   /** Who answers for the block if it breaks a rule. */
   readonly blame?: PeerId
+  /**
+   * So deep in the chain it is of that what it has sealed is ripe there, and can be challenged no more. A node that has
+   * condemned it all the same (the others could not redo it, or were apart for too long) takes it: or it stays alone.
+   */
+  readonly ripe?: boolean
   /** Asked before its work is redone. */
   readonly onSound?: OnSound
 }
@@ -61,6 +68,7 @@ const RETRY_LAST_MS = 30_000
 /** A block dated further ahead than this is refused, not held. */
 export const FUTURE_HELD_MS = 120_000
 const REFUSED_KEPT = 1024
+const NONE_WRONG: ReadonlySet<Hex> = new Set()
 /** Blocks that may wait for a parent that is being verified. */
 const WAITING_FOR_PARENT = 64
 
@@ -141,8 +149,6 @@ export class Chain implements ChainService {
   judging (hash: Uint8Array): boolean { return this.#inFlightById.has(toHex(hash)) }
   meta (hash: Uint8Array): BlockMeta | undefined { return this.#tree.get(toHex(hash))?.meta }
   metaAt (height: number): BlockMeta | undefined { return this.#tree.at(height)?.meta }
-  /** Refused whatever body and signature it comes with. */
-  isRefused (hash: Uint8Array): boolean { return this.#refused.has(toHex(hash)) }
   isMain (hash: Uint8Array): boolean {
     const n = this.#tree.get(toHex(hash))
     return n !== undefined && this.#tree.isMain(n)
@@ -162,12 +168,20 @@ export class Chain implements ChainService {
   async submitOwn (block: Block): Promise<SubmitResult> { return await this.submitAs(block, { mode: 'own' }) }
 
   async submitAs (block: Block, how: SubmitOptions): Promise<SubmitResult> {
+    const result = await this.#submit(block, how)
+    if (result.status === 'refused' && result.refusal.reason === 'contribution-wrong') this.#events.emit('carrier', block.body)
+    return result
+  }
+
+  async #submit (block: Block, how: SubmitOptions): Promise<SubmitResult> {
     const id = toHex(claimId(block.header))
     if (this.#tree.get(id) !== undefined) return { status: 'known' }
     const root = bodyRoot(block.body)
     const key = `${id}/${toHex(block.header.signature)}/${toHex(root)}`
     const before = this.#refused.get(id) ?? this.#refused.get(key)
-    if (before !== undefined) return { status: 'refused', refusal: before }
+    // By a contribution alone are refused the blocks above it, too, and itself until it is ripe.
+    const again = before?.reason === 'contribution-wrong' && !carries(block.body, this.#wrongFor(how))
+    if (before !== undefined && !again) return { status: 'refused', refusal: before }
     const held = this.#orphans.get(key) ?? this.#waiting.get(key)
     if (held !== undefined) return { status: 'held', refusal: held.refusal }
     return await this.#judge(block, how, { id, key, root, attempts: 0 })
@@ -216,7 +230,7 @@ export class Chain implements ChainService {
       forgiven = verdict === 'forgiven'
       return verdict
     }
-    const verified = await this.#verifier.verify(parent.meta, block, { mode: how.mode, wrong: this.#condemned, via: how.via, onSound })
+    const verified = await this.#verifier.verify(parent.meta, block, { mode: how.mode, wrong: this.#wrongFor(how), via: how.via, onSound })
     if (!verified.ok && !this.#stopped) return verified.letGo === true ? { status: 'refused', refusal: verified.refusal } : this.#judged(block, forgiven ? { ...how, blame: undefined } : how, name, verified.refusal, size)
     const n = verified.ok ? treeNode({ meta: verified.meta, body: block.body, events: verified.events, checked: verified.checked, origin: how.origin }) : undefined
     if (n !== undefined && how.mode === 'own' && !this.#stopped) {
@@ -229,9 +243,13 @@ export class Chain implements ChainService {
     return this.#noParent(block, how, name, size)
   }
 
+  #wrongFor (how: SubmitOptions): ReadonlySet<Hex> { return how.ripe === true ? NONE_WRONG : this.#condemned }
+
   #insert (n: TreeNode, how: SubmitOptions, name: Name): SubmitResult {
     // A variant of the same block, with another valid signature, was faster.
     if (this.#tree.get(name.id) !== undefined) return { status: 'known' }
+    this.#refused.delete(name.id)
+    this.#refused.delete(name.key)
     const change = this.#tree.insert(n)
     if (how.mode !== 'own') this.#store.put(n)
     if (change !== undefined) this.#headMoved(change)
@@ -362,7 +380,8 @@ export class Chain implements ChainService {
   }
 
   #removeCarriers (why: string): void {
-    const carriers = [...this.#tree.nodes()].filter((n) => n.body !== undefined && carries(n.body, this.#condemned))
+    const ripe = this.head().height - this.#params.maturity
+    const carriers = [...this.#tree.nodes()].filter((n) => n.meta.height > ripe && n.body !== undefined && carries(n.body, this.#condemned))
     for (const n of carriers.sort((a, b) => a.meta.height - b.meta.height)) this.#remove(n, invalid('contribution-wrong', why))
   }
 
@@ -470,7 +489,7 @@ export class Chain implements ChainService {
     // The chain that was followed comes first: the others have to win against it, as they had to before.
     const followed = await this.#store.branch(base + 1)
     for await (const b of this.#store.blocksAbove(base, followed.has(base + 1) ? followed : new Map())) {
-      const why = this.#restore(b)
+      const why = this.#restore(b, top)
       if (why === undefined) continue
       bad.push({ height: b.height, key: b.key })
       // A side branch that forks off below the base is no damage, nor what was taken on trust and not proved.
@@ -485,7 +504,7 @@ export class Chain implements ChainService {
   }
 
   /** What is wrong with it, if anything. Own stored blocks were verified when they came. */
-  #restore (b: StoredBlock): string | undefined {
+  #restore (b: StoredBlock, top: number): string | undefined {
     if (!b.ok) return b.detail
     const { header, hash, checked } = b.stored
     const parent = this.#tree.get(toHex(header.template.parent))
@@ -498,7 +517,7 @@ export class Chain implements ChainService {
       signatures,
       replay: { kind: 'skipped' },
       seals: b.body.seals.map(() => ({ kind: 'skipped' })),
-      wrongContributions: this.#condemned
+      wrongContributions: this.#wrongFor({ mode: 'full', ripe: header.template.height <= top - this.#params.maturity })
     })
     if (!applied.ok) return `${applied.refusal.reason}: ${applied.refusal.detail}`
     if (toHex(applied.meta.hash) !== toHex(hash)) return 'hash mismatch'

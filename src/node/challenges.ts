@@ -5,11 +5,12 @@
  * a challenge of a right contribution costs the challenger.
  */
 import { equalBytes, toHex, ZERO32 } from '../core/codec/ssz.ts'
-import { type Challenge, type Claim, type SignedSeal, WORK_CHALLENGE } from '../core/codec/wire.ts'
+import { type Body, type Challenge, type Claim, type SignedSeal, WORK_CHALLENGE } from '../core/codec/wire.ts'
 import { claimId, sealHash } from '../core/crypto/ids.ts'
 import { findJob } from '../core/ledger/state.ts'
 import type { ChainParams } from '../core/params.ts'
 import type { Clock, Random } from '../ports/clock.ts'
+import type { Chain } from './chain.ts'
 import type { Candidate, Contributions, Taken } from './contributions.ts'
 import { auditors } from './duties.ts'
 import { Lru } from './lru.ts'
@@ -24,6 +25,8 @@ import type { From, WorkPublisher } from './workTopics.ts'
 export const AUDIT_SHARE = 26
 /** Sealed contributions that wait to be audited; the oldest are forgotten. */
 const QUEUE_MAX = 256
+/** What some have not heard of is said again, once by anybody in this time. */
+export const AGAIN_MS = 20_000
 /** Challenges being replayed at once, and how often one peer may bring one. */
 const CHALLENGES_AT_ONCE = 4
 const CHALLENGES_PER_SECOND = 0.2
@@ -35,7 +38,7 @@ interface Sealed { readonly claim: Claim, readonly id: Uint8Array, readonly sign
 export interface ChallengesDeps {
   readonly params: ChainParams
   readonly key: Pick<MinerKey, 'publicKey'>
-  readonly chain: Pick<ChainService, 'head' | 'at' | 'on' | 'condemn'>
+  readonly chain: Pick<ChainService, 'head' | 'at' | 'condemn'> & Pick<Chain, 'on' | 'condemnedContributions'>
   readonly rounds: Pick<Rounds, 'onTip' | 'pendingSeal' | 'condemn' | 'isCondemned' | 'signers' | 'tips'>
   readonly contributions: Pick<Contributions, 'find' | 'drop' | 'vouchersOf'>
   readonly replay: ReplayService
@@ -49,6 +52,7 @@ export interface ChallengesDeps {
 }
 
 const short = (bytes: Uint8Array): string => toHex(bytes).slice(0, 16)
+const saidName = (c: Challenge): string => toHex(c.sealHash) + toHex(c.contribution)
 const ignore = (reason: string): Taken => ({ verdict: 'ignore', reason })
 
 export class Challenges {
@@ -56,6 +60,8 @@ export class Challenges {
   /** Sealed contributions already drawn for, one way or the other. */
   readonly #considered = new Lru<boolean>(4096)
   readonly #rates: TokenBuckets
+  /** By seal and contribution, when its challenge was said or heard last. */
+  readonly #said = new Lru<number>(256)
   #queue: Sealed[] = []
   #share: number
   #running = false
@@ -77,7 +83,8 @@ export class Challenges {
       rounds.onTip(tip => { for (const signed of tip.pending) this.#consider(signed) }),
       chain.on('head', ({ head, added }) => {
         for (const record of added) if (record.meta.height > head.height - params.maturity) this.#sealed(record)
-      }))
+      }),
+      chain.on('carrier', body => { this.#again(body).catch((e: unknown) => { this.#failed(e) }) }))
   }
 
   stop (): void {
@@ -105,9 +112,32 @@ export class Challenges {
     await this.#publish({ job: candidate.claim.template.job, sealHash: ZERO32, contribution: candidate.id })
   }
 
+  /**
+   * Who builds on what is wrong has missed the challenge: he was away, or came later. Unless he hears it, those who
+   * know and those who do not stay on chains of their own.
+   */
+  async #again ({ seals }: Body): Promise<void> {
+    const now = this.#d.clock.now()
+    const wrong = this.#d.chain.condemnedContributions()
+    for (const { seal } of seals) {
+      for (const contribution of seal.contributions.map(claimId)) {
+        if (!wrong.has(toHex(contribution))) continue
+        const challenge: Challenge = { job: seal.job, sealHash: sealHash(seal), contribution }
+        if (now - (this.#said.get(saidName(challenge)) ?? -Infinity) >= AGAIN_MS) await this.#publish(challenge)
+      }
+    }
+  }
+
   /** From gossip. */
   async take (c: Challenge, from: From): Promise<Taken> {
-    if (this.#d.rounds.isCondemned(c.contribution)) return { verdict: 'accept', reason: 'known to be wrong' }
+    const taken = await this.#take(c, from)
+    // What is not passed on was not heard by those who need it.
+    if (taken.verdict === 'accept') this.#said.set(saidName(c), this.#d.clock.now())
+    return taken
+  }
+
+  async #take (c: Challenge, from: From): Promise<Taken> {
+    if (this.#d.rounds.isCondemned(c.contribution) || this.#d.chain.condemnedContributions().has(toHex(c.contribution))) return { verdict: 'accept', reason: 'known to be wrong' }
     if (!this.#rates.take(from.origin)) return ignore('too many challenges')
     if (this.#replaying >= CHALLENGES_AT_ONCE) return ignore('busy')
     this.#replaying++
@@ -198,7 +228,7 @@ export class Challenges {
     try {
       for (let next = this.#queue.shift(); next !== undefined && !this.#stopped; next = this.#queue.shift()) await this.#audit(next)
     } catch (e) {
-      this.#d.log.error('auditor', e instanceof Error ? e.stack ?? e.message : String(e))
+      this.#failed(e)
     } finally {
       this.#running = false
     }
@@ -254,7 +284,10 @@ export class Challenges {
     rounds.condemn(candidate.id)
   }
 
+  #failed (e: unknown): void { this.#d.log.error('auditor', e instanceof Error ? e.stack ?? e.message : String(e)) }
+
   async #publish (value: Challenge): Promise<void> {
+    this.#said.set(saidName(value), this.#d.clock.now())
     await this.#d.publisher.publish({ selector: WORK_CHALLENGE, value })
   }
 }

@@ -407,7 +407,7 @@ export class Sync {
         const body = await within(this.#clock, this.#due.leftMs(), bodies.next(h))
         if (this.#due.over()) return this.#dropSlow()
         if (body === undefined) return givenUp(`nobody hands out the body of block ${h.height}`)
-        const failed = await this.#submit({ header: h.header, body: body.body }, h, tip, { mode, origin: id, via: body.from, blame: id })
+        const failed = await this.#submit({ header: h.header, body: body.body }, h, tip, { mode, origin: id, via: body.from, blame: id, ripe: tip.height - h.height >= this.#params.maturity })
         if (failed !== undefined) return failed
       }
     } finally {

@@ -5,6 +5,7 @@ import { type BlockMeta, compareChains } from '../../src/core/consensus/chain.ts
 import { claimId } from '../../src/core/crypto/ids.ts'
 import type { BlockRecord } from '../../src/node/parts.ts'
 import { ORPHAN_MS, RETRIES } from '../../src/node/chain.ts'
+import { MemoryDisk, MemoryStorage } from '../../src/storage/memory.ts'
 import { ChainKit, keyPair, type Mined } from '../core/chainKit.ts'
 import { kitTime, ManualClock, rig, settle, type Rig } from './chainRig.ts'
 
@@ -280,6 +281,44 @@ describe('seals in blocks', () => {
     expect(await r.chain.submit(block.block, 'o', 'v')).toMatchObject({ status: 'refused', refusal: { reason: 'contribution-wrong' } })
     const again = r.kit.block(other[0].meta)
     expect((await r.chain.submit(again, 'o', 'v')).status).toBe('added')
+  })
+
+  it('tells of every block that somebody shows with a contribution that is known to be wrong', async () => {
+    const r = rig()
+    const { base, block, contribution } = sealed(r.kit)
+    await feed(r, [...base, block])
+    const shown: number[] = []
+    r.chain.on('carrier', (body) => { shown.push(body.seals.length) })
+    await r.chain.condemn(contribution, 'replay gave another result')
+    for (let i = 0; i < 2; i++) await r.chain.submit(block.block, 'o', 'v')
+    expect(shown).toEqual([1, 1])
+  })
+
+  it('takes a condemned contribution where it is ripe, and what stands on it, for nobody can be told any more', async () => {
+    const disk = new MemoryDisk()
+    const r = rig({ storage: new MemoryStorage(disk) })
+    const { base, block, contribution } = sealed(r.kit)
+    const { maturity } = r.kit.params
+    const after = branch(r.kit, block.meta, maturity)
+    await feed(r, [...base, block, after[0]])
+    await r.chain.condemn(contribution, 'replay gave another result')
+    // Its own chain goes on meanwhile, and loses.
+    const own = branch(r.kit, base[base.length - 1].meta, 2, 2)
+    await feed(r, own)
+    expect(await r.chain.submitAs(block.block, { mode: 'full', origin: 'o' })).toMatchObject({ status: 'refused', refusal: { reason: 'contribution-wrong' } })
+    expect((await r.chain.submitAs(after[0].block, { mode: 'full', origin: 'o' })).status).not.toBe('added')
+    expect((await r.chain.submitAs(block.block, { mode: 'full', origin: 'o', ripe: true })).status).toBe('added')
+    // The first of them was held until its parent came.
+    for (const b of after) expect((await r.chain.submitAs(b.block, { mode: 'full', origin: 'o' })).status).toMatch(/added|known/)
+    const head = hex(after[maturity - 1].meta)
+    expect(hex(r.chain.head())).toBe(head)
+    // Nor does it fall with the next one that is condemned, or with a reload.
+    await r.chain.condemn(new Uint8Array(32).fill(7), 'another one')
+    expect(hex(r.chain.head())).toBe(head)
+    await r.chain.stop()
+    const again = rig({ kit: r.kit, storage: new MemoryStorage(disk) })
+    await again.chain.loadFromStorage()
+    expect(hex(again.chain.head())).toBe(head)
   })
 
   it('does not go back to a block whose contribution is condemned while another chain is proved', async () => {

@@ -1,11 +1,11 @@
 /** A member's and an auditor's duties where others would rather they were not done, or done too late. */
 import { describe, expect, test } from 'vitest'
 import { toHex, ZERO32 } from '../../src/core/codec/ssz.ts'
-import type { Claim, SignedSeal, Vouch } from '../../src/core/codec/wire.ts'
+import type { Body, Claim, SignedSeal, Vouch } from '../../src/core/codec/wire.ts'
 import { hash } from '../../src/core/crypto/hash.ts'
 import { claimId, sealHash } from '../../src/core/crypto/ids.ts'
 import { benchmarkJob } from '../../src/core/ledger/state.ts'
-import { Challenges, type ChallengesDeps } from '../../src/node/challenges.ts'
+import { AGAIN_MS, Challenges, type ChallengesDeps } from '../../src/node/challenges.ts'
 import type { Candidate } from '../../src/node/contributions.ts'
 import { anchorOn, auditors, replayers } from '../../src/node/duties.ts'
 import { RingLog } from '../../src/node/log.ts'
@@ -50,6 +50,43 @@ test.each([
   expect(published).toBe(inTime ? 1 : 0)
 })
 
+test('who shows a block with what is known to be wrong here is told, once by anybody in a while, and by words that fit', async () => {
+  const signed: SignedSeal = { seal: { job: job.id, round: 1, previous: ZERO32, anchor: tip.hash, contributions: [claim], stateHash: ZERO32 }, signatures: [] }
+  const right = { job: job.id, sealHash: sealHash(signed.seal), contribution: claimId(claim) }
+  const clock = new ManualClock(1)
+  const condemned = new Set<string>()
+  const published: unknown[] = []
+  let shown: (body: Body) => void = nothing
+  const deps: Partial<Record<keyof ChallengesDeps, unknown>> = {
+    params: kit.params, key: minerKey(keyPair(1)), clock, log: new RingLog(clock), random: new SeededRandom(1),
+    chain: { head: () => tip, at: () => undefined, on: (event: string, l: (body: Body) => void) => { if (event === 'carrier') shown = l; return nothing }, condemnedContributions: () => condemned },
+    rounds: { onTip: () => nothing, isCondemned: () => false },
+    publisher: { publish: async (m: { readonly value: unknown }) => { published.push(m.value) } }
+  }
+  const challenges = new Challenges(deps as unknown as ChallengesDeps)
+  challenges.start()
+  const show = async (): Promise<number> => {
+    shown({ transactions: [], seals: [signed] })
+    for (let i = 0; i < 5; i++) await Promise.resolve()
+    return published.length
+  }
+  const from = { origin: 'x', via: 'x' }
+  expect(await show()).toBe(0)
+  condemned.add(toHex(right.contribution))
+  expect(await show()).toBe(1)
+  expect(published[0]).toEqual(right)
+  expect(await show()).toBe(1)
+  await clock.advance(AGAIN_MS)
+  expect(await show()).toBe(2)
+  await clock.advance(AGAIN_MS)
+  // Of another seal: those who need it would find nothing under it.
+  expect(await challenges.take({ ...right, sealHash: hash('test-other') }, from)).toMatchObject({ verdict: 'accept' })
+  expect(await show()).toBe(3)
+  await clock.advance(AGAIN_MS)
+  expect(await challenges.take(right, from)).toMatchObject({ verdict: 'accept' })
+  expect(await show()).toBe(3)
+})
+
 describe('a contribution whose id was ground until a friend is drawn to replay it', () => {
   const [cheat, mate, honest] = [1, 2, 3].map(keyPair)
   const members = committee(kit.params, tip)
@@ -86,7 +123,7 @@ describe('a contribution whose id was ground until a friend is drawn to replay i
     const deps: Partial<Record<keyof ChallengesDeps, unknown>> = {
       // No audits but those of the lot: the least share there is, and a die that never falls so low.
       params: kit.params, key: minerKey(keyPair(who)), clock, log: new RingLog(clock), random: { bytes: () => Uint8Array.of(255) }, auditShare: 1,
-      chain: { head: () => tip, at: (h: number) => h === tip.height ? record : undefined, on: (_: string, l: (e: unknown) => void) => { onHead = l; return nothing }, condemn: async () => {} },
+      chain: { head: () => tip, at: (h: number) => h === tip.height ? record : undefined, on: (event: string, l: (e: unknown) => void) => { if (event === 'head') onHead = l; return nothing }, condemn: async () => {} },
       rounds: { onTip: () => nothing, pendingSeal: () => undefined, condemn: nothing, isCondemned: () => false, signers: () => [], tips: () => [] },
       contributions: { vouchersOf: () => [] },
       blame: { refuse: nothing },

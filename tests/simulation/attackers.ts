@@ -5,7 +5,7 @@ import { ENEMIES, type EnemyName } from './enemies/table.ts'
 /** Worlds are drawn by place in this list: another order is another world for every seed. */
 const DRAWN = [
   'free-riding', 'lazy', 'nothing-at-stake', 'selfish', 'times-ahead', 'times-behind', 'withhold-blocks', 'withhold-payloads',
-  'shortcut-steps', 'shortcut-noise', 'shortcut-cache', 'shortcut-none', 'poisoned'
+  'shortcut-steps', 'shortcut-noise', 'shortcut-cache', 'shortcut-none', 'poisoned', 'times-beyond', 'collusion'
 ] as const satisfies readonly EnemyName[]
 
 export const ATTACKERS: Readonly<Record<string, () => Squad>> = Object.fromEntries(DRAWN.map(name => [name, ENEMIES[name].make]))

@@ -331,6 +331,7 @@ export class Faults {
       die: () => {
         tab.diskEvents.cut = undefined
         if (tab.session !== undefined) this.#away(tab, this.#crash(tab, r), away)
+        else tab.cutShort()
       }
     })
   }

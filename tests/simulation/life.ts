@@ -8,6 +8,9 @@ import type { GossipMessage, Network, NetworkStatus, PeerId, ProtocolLimits, Req
 export class Life {
   #state: 'up' | 'frozen' | 'dead' = 'up'
   #queue: Array<() => void> = []
+  #end: () => void = () => {}
+  /** Of use to who waits for something that a dead tab never does. */
+  readonly ended = new Promise<void>(resolve => { this.#end = resolve })
 
   get up (): boolean { return this.#state === 'up' }
   get dead (): boolean { return this.#state === 'dead' }
@@ -23,6 +26,7 @@ export class Life {
   end (): void {
     this.#state = 'dead'
     this.#queue = []
+    this.#end()
   }
 
   run (fn: () => void): void {
@@ -68,10 +72,13 @@ export class TabClock implements Clock {
 export class TabNetwork implements Network {
   readonly #inner: Network
   readonly #life: Life
+  readonly #published: ((topic: string, bytes: Uint8Array) => void) | undefined
 
-  constructor (inner: Network, life: Life) {
+  /** `published`: is told what the tab publishes. */
+  constructor (inner: Network, life: Life, published?: (topic: string, bytes: Uint8Array) => void) {
     this.#inner = inner
     this.#life = life
+    this.#published = published
   }
 
   status (): Promise<NetworkStatus> { return this.#inner.status() }
@@ -80,7 +87,10 @@ export class TabNetwork implements Network {
     return this.#inner.onStatus(s => { this.#life.run(() => { listener(s) }) })
   }
 
-  publish (topic: string, bytes: Uint8Array): Promise<number> { return this.#inner.publish(topic, bytes) }
+  publish (topic: string, bytes: Uint8Array): Promise<number> {
+    this.#published?.(topic, bytes)
+    return this.#inner.publish(topic, bytes)
+  }
 
   subscribe (topic: string, validator: (m: GossipMessage) => Promise<Verdict>): Promise<() => void> {
     return this.#inner.subscribe(topic, m => this.#life.up ? validator(m) : this.#later(() => validator(m)))

@@ -16,6 +16,8 @@ export interface ScenarioOptions {
   readonly hours?: number
   /** Share of attackers, 0..1. */
   readonly attackers?: number
+  /** Kinds they may be of; any if left out. */
+  readonly enemies?: readonly string[]
   /** The line that does it again. */
   readonly command: string
   readonly progress: (line: string) => void
@@ -27,7 +29,7 @@ export interface Scenario {
 }
 
 async function faults (o: ScenarioOptions): Promise<Report> {
-  const drawn = drawOptions({ seed: o.seed, nodes: o.nodes, hours: o.hours, attackerShare: o.attackers, enemies: Object.keys(ATTACKERS) })
+  const drawn = drawOptions({ seed: o.seed, nodes: o.nodes, hours: o.hours, attackerShare: o.attackers, enemies: o.enemies ?? Object.keys(ATTACKERS) })
   o.progress(Object.entries(printable(drawn)).map(([name, value]) => `${name} ${value}`).join(', '))
   return await runWorld(drawn, { command: o.command, scenario: 'faults', progress: o.progress })
 }

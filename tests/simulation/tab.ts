@@ -58,6 +58,7 @@ export class Tab {
   /** What it has of torrents: outlives the page as the disk does. */
   pieces = new MemoryPieces(PIECES_BYTES)
   session: Session | undefined
+  #closing: Session | undefined
   /** Page loads, this one included. */
   loads = 0
   /** Profiles: a wiped one makes new keys. */
@@ -66,6 +67,8 @@ export class Tab {
   /** Faults that outlive a reload. */
   readonly faults = { skewMs: 0, slowness: 1, wrongBit: false, diskLatencyMs: 0 }
   readonly diskEvents: DiskEvents = {}
+  /** Is told what its node publishes. */
+  published: ((topic: string, bytes: Uint8Array) => void) | undefined
   /** Of every session. */
   readonly work = { minedMs: 0, replayedMs: 0, slices: 0, replays: 0, bytesIn: 0, bytesOut: 0 }
 
@@ -102,7 +105,7 @@ export class Tab {
     device.slowness = this.faults.slowness
     device.wrongBit = this.faults.wrongBit
     world.internet.plug(id, this.line)
-    const network = new TabNetwork(world.internet.hub.join(id), life)
+    const network = new TabNetwork(world.internet.hub.join(id), life, this.published)
     const session: Session = this.session = { id, life, clock, device, network, node: undefined }
     const storage = new TabStorage(this.disk, life, { clock: world.scheduler, random: this.random, latencyMs: this.faults.diskLatencyMs, events: this.diskEvents })
     const deps: NodeDeps = {
@@ -125,9 +128,13 @@ export class Tab {
   /** Closes the page: in good order, unless it is still starting, which ends it where it is. */
   async close (): Promise<void> {
     if (this.session?.node === undefined) return this.crash(0)
-    const session = this.#leave()!
-    await session.node!.stop()
-    session.life.end()
+    const session = this.#closing = this.#leave()!
+    await Promise.race([session.node!.stop(), session.life.ended])
+    this.#closing = undefined
+    if (!session.life.dead) {
+      session.life.end()
+      this.world.rested(this, session.node!)
+    }
     this.world.internet.unplug(session.id)
   }
 
@@ -144,6 +151,9 @@ export class Tab {
       internet.unplug(session.id)
     })
   }
+
+  /** It dies while it is being closed, and has not written all. */
+  cutShort (): void { this.#closing?.life.end() }
 
   /** The browser has cleared the site's data. */
   wipe (): void {

@@ -9,14 +9,17 @@ import { toHex } from '../../src/core/codec/ssz.ts'
 import type { BlockMeta } from '../../src/core/consensus/chain.ts'
 import type { Node } from '../../src/node/node.ts'
 import type { BlockRecord } from '../../src/node/parts.ts'
+import { AUDIT_SHARE } from '../../src/node/challenges.ts'
 import { POOL_LIMITS } from '../../src/node/mempool.ts'
 import type { StorageOp } from '../../src/ports/storage.ts'
-import { transactionId } from '../../src/core/crypto/ids.ts'
+import { type Claim, WORK_CLAIM, WorkMessage } from '../../src/core/codec/wire.ts'
+import { claimId, transactionId } from '../../src/core/crypto/ids.ts'
 import { Auditing } from './auditing.ts'
 import { poissonAtLeast, poissonAtMost } from './chance.ts'
 import type { Faults } from './faults.ts'
 import type { SimOptions } from './options.ts'
 import type { Violation } from './report/types.ts'
+import type { Squad } from './enemies/squad.ts'
 import type { Session, Tab } from './tab.ts'
 import type { Users } from './users.ts'
 import { START_MS, type World } from './world.ts'
@@ -42,6 +45,9 @@ const AUDIT_EVERY = 4
 /** Blocks at the end whose contributions are redone once more, where slices are real. */
 const REPLAYED_BLOCKS = 12
 const VIOLATIONS_PER_CHECKER = 5
+/** Blocks below which what a block has sealed has been looked at again. */
+const AUDITED_DEPTH = 6
+const CLAIMS_KEPT = 100_000
 /** A right node fails a statistical bound with this chance. */
 const RARE = 1e-9
 /** Honest work may pay so much more than its share before chance is asked: others lose more to latency. */
@@ -53,6 +59,7 @@ export class Watch {
   readonly #world: World
   readonly #faults: Faults
   readonly #o: SimOptions
+  readonly #squads: readonly Squad[]
   readonly #auditing: Auditing
   #samples = 0
   readonly violations: Violation[] = []
@@ -62,18 +69,31 @@ export class Watch {
   readonly #known = new Map<string, BlockMeta>()
   /** Blocks that each profile was told are on its disk. */
   readonly #committed = new Map<Tab, { profile: number, blocks: Map<string, Committed>, head: BlockMeta | undefined }>()
+  /** Where those were that were closed in good order. */
+  readonly #rested = new Map<Tab, { readonly profile: number, readonly head: BlockMeta }>()
+  /** Of honest tabs, by miner, job, round, height and slice. */
+  readonly #claims = new Map<string, string>()
   readonly #refusals = new Map<string, number>()
   /** Main chain of the whole world as blocks come: how often each was a head anywhere. */
   readonly refusedBetweenHonest: Record<string, number> = {}
   deepestReorganisation = 0
 
-  constructor (world: World, faults: Faults, o: SimOptions) {
+  constructor (world: World, faults: Faults, o: SimOptions, squads: readonly Squad[]) {
+    this.#squads = squads
     this.#world = world
     this.#faults = faults
     this.#o = o
     this.#auditing = new Auditing(world, (checker, detail) => { this.fail(checker, detail) })
-    for (const tab of world.tabs) if (tab.honest) tab.diskEvents.committed = ops => { this.#commit(tab, ops) }
-    world.listen({ opened: (tab, node) => { this.#opened(tab, node) }, closed: (tab, session) => { this.#closed(tab, session) } })
+    for (const tab of world.tabs) {
+      if (!tab.honest) continue
+      tab.diskEvents.committed = ops => { this.#commit(tab, ops) }
+      tab.published = (_, bytes) => { if (bytes[0] === WORK_CLAIM) this.#claimed(tab, WorkMessage.deserialize(bytes).value as Claim) }
+    }
+    world.listen({
+      opened: (tab, node) => { this.#opened(tab, node) },
+      closed: (tab, session) => { this.#closed(tab, session) },
+      rested: (tab, node) => { this.#rested.set(tab, { profile: tab.profile, head: node.chain.head() }) }
+    })
     this.#sample()
   }
 
@@ -103,8 +123,21 @@ export class Watch {
     })
   }
 
-  #closed (_tab: Tab, session: Session): void {
-    for (const { id, reason } of session.node?.net.banned ?? []) this.#banned(_tab, id, reason)
+  #closed (tab: Tab, session: Session): void {
+    this.#rested.delete(tab)
+    for (const { id, reason } of session.node?.net.banned ?? []) this.#banned(tab, id, reason)
+  }
+
+  /** Two claims for one slice look like cheating: whoever is honest makes none, whenever his page was loaded again. */
+  #claimed (tab: Tab, claim: Claim): void {
+    if (!this.#sound(tab) || this.#faults.disks.has(tab)) return
+    const { height, job, round } = claim.template
+    const name = `${toHex(claim.template.miner)}/${toHex(job)}/${round}/${height}/${claim.slice}`
+    const id = toHex(claimId(claim))
+    const before = this.#claims.get(name)
+    if (before !== undefined && before !== id) this.fail('slice claimed twice', `tab ${tab.index} claims slice ${claim.slice} of round ${round} at height ${height} twice: ${before.slice(0, 8)} and ${id.slice(0, 8)}, load ${tab.loads}`)
+    this.#claims.set(name, id)
+    if (this.#claims.size > CLAIMS_KEPT) this.#claims.delete(this.#claims.keys().next().value!)
   }
 
   #head (tab: Tab, node: Node, head: BlockMeta, removed: readonly BlockRecord[], added: readonly BlockRecord[]): void {
@@ -114,8 +147,10 @@ export class Watch {
     if (removed.length > this.deepestReorganisation) this.deepestReorganisation = removed.length
     const allowed = DEPTH + Math.ceil(2 * this.#faults.apartMs / this.#world.params.blockIntervalMs)
     if (removed.length > allowed) this.fail('reorganisation', `tab ${tab.index} takes back ${removed.length} blocks, at most ${allowed}`)
+    const late = this.#faults.clocks.has(tab) ? Infinity : tab.session!.clock.now() + this.#world.params.futureMs
     for (const { checked, meta } of added) {
       this.#remember(meta)
+      if (meta.header.template.time > late) this.fail('block of the future', `tab ${tab.index} took block ${meta.height} ${toHex(meta.hash).slice(0, 8)}, dated ${meta.header.template.time - late} ms further ahead than may be`)
       if (checked === 'ledger') continue
       const wrong = this.#faults.wrongResults.get(toHex(meta.header.resultHash))
       if (wrong !== undefined) this.fail('wrong work accepted', `tab ${tab.index} took block ${meta.height} ${toHex(meta.hash).slice(0, 8)} of tab ${wrong.index}, whose device computes wrong bits`)
@@ -125,6 +160,7 @@ export class Watch {
         for (const c of s.seal.contributions) {
           const wrong = this.#faults.wrongResults.get(toHex(c.resultHash))
           if (wrong !== undefined && b.checked !== 'ledger') this.#sealedWrong.add(toHex(c.resultHash))
+          if (this.#isForged(c)) this.#forgedSealed.add(toHex(claimId(c)))
         }
       }
     }
@@ -134,6 +170,7 @@ export class Watch {
 
   /** Contributions of wrong bits that a seal carried: optimistic sealing lets one through until it is challenged. */
   readonly #sealedWrong = new Set<string>()
+  readonly #forgedSealed = new Set<string>()
   get sealedWrong (): number { return this.#sealedWrong.size }
 
   #remember (meta: BlockMeta): void { this.#known.set(toHex(meta.hash), meta) }
@@ -169,9 +206,14 @@ export class Watch {
 
   /** A page loaded again goes on where its disk was. */
   #resumed (tab: Tab, node: Node): void {
-    const c = this.#committed.get(tab)
-    if (c === undefined || c.profile !== tab.profile || !this.#sound(tab)) return
+    if (!this.#sound(tab)) return
     const { chain } = node
+    const rested = this.#rested.get(tab)
+    if (rested?.profile === tab.profile && !this.#faults.disks.has(tab) && chain.head().work < rested.head.work) {
+      this.fail('height lost', `tab ${tab.index} was closed in good order at block ${rested.head.height} and goes on from ${chain.head().height}`)
+    }
+    const c = this.#committed.get(tab)
+    if (c === undefined || c.profile !== tab.profile) return
     for (const { hash, height } of c.blocks.values()) {
       const meta = this.#known.get(hash)
       if (meta === undefined || height <= chain.baseHeight() || chain.has(meta.hash)) continue
@@ -243,8 +285,30 @@ export class Watch {
   finish (users: Users): void {
     this.#fairness()
     this.#transactions(users)
+    this.#forgeries()
     const [head] = this.#mainChain()
     if (head !== undefined) this.#auditing.replay(toHex(head.hash), REPLAYED_BLOCKS)
+  }
+
+  /** Whether nobody has worked for it. */
+  #isForged (c: Claim): boolean {
+    if (!this.#squads.some(s => s.forged !== undefined && s.forged.size > 0)) return false
+    const id = toHex(claimId(c))
+    return this.#squads.some(s => s.forged?.has(id) === true)
+  }
+
+  /**
+   * A seal is optimistic, but everybody looks again at one contribution in ten: of the forged ones no more stay than
+   * chance lets through where half of the sound tabs are there to look.
+   */
+  #forgeries (): void {
+    const judge = this.soundUp().find(u => !this.#faults.disks.has(u.tab))
+    if (this.#forgedSealed.size === 0 || judge === undefined) return
+    const looking = this.#world.tabs.filter(t => this.#sound(t)).length / 2
+    const byChance = this.#forgedSealed.size * (1 - AUDIT_SHARE / 256) ** looking
+    const kept = this.#mainChain().slice(AUDITED_DEPTH).flatMap(m => judge.node.chain.get(m.hash)?.body.seals ?? [])
+      .reduce((n, { seal }) => n + seal.contributions.filter(c => this.#isForged(c)).length, 0)
+    if (poissonAtLeast(kept, byChance) < RARE) this.fail('wrong contributions kept', `${kept} of ${this.#forgedSealed.size} forged ones that a block has sealed stay on the chain, ${byChance.toFixed(1)} by chance`)
   }
 
   #mainChain (): BlockMeta[] {
@@ -304,6 +368,9 @@ export const CHECKED: readonly string[] = [
   'No block of a device that computes wrong bits is taken by who redoes it; at the end the newest slices are redone once more where they are real.',
   'A block that a tab was told is on its disk is there after it loads again, and its head is not behind that.',
   'Honest nodes neither ban nor keep refusing one another.',
+  'A tab that was closed in good order goes on from where it was, and claims no slice twice.',
+  'Nobody takes a block that is dated further ahead of his clock than the rules allow.',
+  'Of forged contributions that a committee sealed no more stay than chance lets through.',
   'Nobody honest takes back a longer branch than the time allows for which a tab may have been apart.',
   'Nobody honest has many more blocks than the work is worth; without attackers, nor many fewer.',
   'A transfer that a wallet took is in the chain, still waits, or its nonce was spent otherwise.',

@@ -70,6 +70,8 @@ const smallSpec: JobSpec = { ...benchmarkSpec, ...mlp([8, 6, 3]), batch: 16, ste
 export interface WorldListener {
   opened?(tab: Tab, node: Node): void
   closed?(tab: Tab, session: Session): void
+  /** It was closed in good order: all that its node had to write is written. */
+  rested?(tab: Tab, node: Node): void
 }
 
 export class World {
@@ -140,6 +142,7 @@ export class World {
 
   listen (listener: WorldListener): void { this.#listeners.push(listener) }
   opened (tab: Tab, node: Node): void { for (const l of this.#listeners) l.opened?.(tab, node) }
+  rested (tab: Tab, node: Node): void { for (const l of this.#listeners) l.rested?.(tab, node) }
   closed (tab: Tab, session: Session): void { for (const l of this.#listeners) l.closed?.(tab, session) }
 
   /** All pages are loaded within `spreadMs`. */

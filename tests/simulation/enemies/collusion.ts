@@ -29,8 +29,8 @@ import { isWinner } from './withholdBlocks.ts'
 const TRIES = 32
 
 export interface Colluders extends Squad {
-  /** Ids in hex of all wrong contributions they made, and of those that a committee sealed. */
   readonly forged: ReadonlySet<string>
+  /** Of the forged ones those that a committee sealed. */
   readonly sealed: ReadonlySet<string>
 }
 

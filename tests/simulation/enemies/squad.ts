@@ -16,6 +16,8 @@ export class Deeds {
 export interface Squad {
   readonly name: string
   readonly deeds: Deeds
+  /** Ids in hex of contributions that were not worked for. */
+  readonly forged?: ReadonlySet<string>
   /** What makes one more tab an enemy. */
   recruit (): Enemy
 }

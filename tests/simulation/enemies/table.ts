@@ -128,6 +128,12 @@ export const ENEMIES = {
     seenBy: 'one history among the honest, its share of blocks not above its work',
     make: () => timestamps('ahead')
   },
+  'times-beyond': {
+    wants: 'a chain of blocks from the future, on which nobody else can build',
+    stoppedBy: 'a block waits until its time has come, wherever it is',
+    seenBy: 'blocks on honest chains that are dated ahead of their clocks: none',
+    make: () => timestamps('beyond')
+  },
   'long-range': {
     wants: 'joiners, or everybody, on a chain that was never worked',
     stoppedBy: 'the newest blocks are redone before they are believed; time runs out for promises',

@@ -27,7 +27,8 @@ export const PLANTS = [
   },
   {
     name: 'cancelled-at-once', what: 'a cancelled job ends in the same block: work under way is not paid',
-    file: 'src/core/ledger/apply.ts', find: 'cancelsAt: ledger.height + params.cancelDelay', replace: 'cancelsAt: ledger.height + 1', seeds: 10
+    file: 'src/core/ledger/apply.ts', find: 'cancelsAt: ledger.height + params.cancelDelay', replace: 'cancelsAt: ledger.height + 1', seeds: 10,
+    options: ['--hours', '0.5']
   },
   {
     name: 'mean-rounds-down', what: 'the mean of the contributions is rounded down, not to the nearest',
@@ -39,11 +40,13 @@ export const PLANTS = [
   },
   {
     name: 'condemned-stays', what: 'a contribution is found wrong, and the block that carries it stays',
-    file: 'src/node/chain.ts', find: "this.#remove(n, invalid('contribution-wrong', why))", replace: 'this.#log.info(\'chain\', n.key)', seeds: 10
+    file: 'src/node/chain.ts', find: "this.#remove(n, invalid('contribution-wrong', why))", replace: 'this.#log.info(\'chain\', n.key)', seeds: 10,
+    options: ['--nodes', '40', '--attackers', '0.3', '--enemies', 'collusion']
   },
   {
     name: 'clock-unread', what: 'a block may be dated as far ahead as its miner likes',
-    file: 'src/core/consensus/header.ts', find: 'claim.template.time > nowMs + params.futureMs', replace: 'claim.template.time > nowMs + 3_600_000', seeds: 10
+    file: 'src/core/consensus/header.ts', find: 'claim.template.time > nowMs + params.futureMs', replace: 'claim.template.time > nowMs + 3_600_000', seeds: 10,
+    options: ['--attackers', '0.3', '--enemies', 'times-beyond']
   },
   {
     name: 'reorganisation-unsaved', what: 'blocks that come in a reorganisation are not stored: a reloaded tab is back where it was before',
