@@ -409,7 +409,7 @@ export class Chain implements ChainService {
     const before = this.#tree
     this.#adopted = { before, base: toHex(base.hash), fork: fork.height, below, joined }
     this.#tree = new BlockTree(treeNode({ meta: base, body: undefined, events: [], checked: 'ledger' }), this.#params.joinReplayBlocks)
-    this.#events.emit('head', { head: base, removed: records(mainAbove(before, fork.height)), added: [] })
+    this.#events.emit('head', { head: base, removed: records(before.mainAbove(fork.height)), added: [] })
   }
 
   /** Its newest blocks have been redone: it is this node's chain now, and what it was before is only its beginning. */
@@ -432,10 +432,10 @@ export class Chain implements ChainService {
     const gone = [...this.#tree.nodes()].filter((n) => n.key !== a.base)
     for (const n of gone) n.removed = true
     this.#store.remove(gone)
-    const removed = records(mainAbove(this.#tree, this.#tree.base.meta.height))
+    const removed = records(this.#tree.mainAbove(this.#tree.base.meta.height))
     this.#tree = a.before
     const head = this.#tree.head.meta
-    this.#events.emit('head', { head, removed, added: records(mainAbove(this.#tree, a.fork)) })
+    this.#events.emit('head', { head, removed, added: records(this.#tree.mainAbove(a.fork)) })
     this.#removeCarriers('seals a contribution that was proved wrong meanwhile')
   }
 
@@ -575,13 +575,6 @@ interface Name {
   readonly key: string
   readonly root: Uint8Array
   readonly attempts: number
-}
-
-/** Main-chain blocks above a height, oldest first. */
-function mainAbove (tree: BlockTree, height: number): TreeNode[] {
-  const nodes: TreeNode[] = []
-  for (let h = Math.max(height, tree.base.meta.height) + 1; h <= tree.head.meta.height; h++) nodes.push(tree.at(h)!)
-  return nodes
 }
 
 /** How far the rules look back from a block, with room for forks, and how far a ledger does. */

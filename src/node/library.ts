@@ -16,6 +16,7 @@ import type { Storage } from '../ports/storage.ts'
 import { type InfoHash, type Swarm, SwarmError, type SwarmEvent, type SwarmItem, type SwarmStatus } from '../ports/swarm.ts'
 import { Hosting } from './hosting.ts'
 import type { HostingBlock } from './hostingAnswers.ts'
+import { type Entry, here } from './libraryEntry.ts'
 import { type NewNote, noteView, writeNote } from './libraryNotes.ts'
 import { BUDGET_MAX, BUDGET_MIN, DEFAULT_SETTINGS, type ItemRecord, LibraryStore, LIMIT_MAX, SET_ASIDE_MAX, settingsOf, WHOSE, type Whose } from './libraryStore.ts'
 import { LibraryTable } from './libraryTable.ts'
@@ -65,29 +66,12 @@ export interface LibraryDeps {
   readonly trackers: readonly string[]
 }
 
-export interface Entry {
-  record: ItemRecord
-  metainfo: Metainfo | undefined
-  live: SwarmItem | undefined
-  problem: string | undefined
-  /** Bytes on the disk as last seen. */
-  storedBytes: number
-  /** Bytes it must have, where who asked for it knows. */
-  expect?: number
-  /** Peers known to hold it before they have said so to all. */
-  hints?: readonly PeerId[]
-  /** Not announced: those who want it ask. */
-  quiet?: boolean
-}
-
 export type Obtained =
   | { readonly ok: true, readonly bytes: Uint8Array, readonly drop: () => Promise<void> }
   | { readonly ok: false, readonly reason: 'size' | 'withheld' | 'room', readonly detail: string }
 
 const refuse = (field: string, message: string): { readonly ok: false, readonly errors: readonly FieldError[] } => ({ ok: false, errors: [{ field, message }] })
 const FULL = `at most ${MAX_ITEMS} sets: remove one`
-/** Bytes of it that are here. */
-const here = (e: Entry): number => e.live?.haveBytes ?? e.storedBytes
 const mib = (bytes: number): string => `${Math.ceil(bytes / 1024 / 1024)} MiB`
 
 export class Library {
@@ -410,7 +394,7 @@ export class Library {
   }
 
   async #leave (infoHash: InfoHash, e: Entry): Promise<void> {
-    e.storedBytes = e.live?.haveBytes ?? e.storedBytes
+    e.storedBytes = here(e)
     e.live = undefined
     await this.#d.swarm.leave(infoHash)
     await this.#table.left(fromHex(infoHash, 20)!)

@@ -4,7 +4,7 @@ import { formatMagnet } from '../core/torrent/magnet.ts'
 import { utf8Text } from '../core/training/utf8.ts'
 import type { InfoHash, SwarmLink } from '../ports/swarm.ts'
 import type { Hosting, Standing } from './hosting.ts'
-import type { Entry } from './library.ts'
+import { type Entry, here } from './libraryEntry.ts'
 import { noteName, noteView } from './libraryNotes.ts'
 import { WHOSE } from './libraryStore.ts'
 import type { LibraryTable } from './libraryTable.ts'
@@ -64,7 +64,7 @@ export function itemView (infoHash: InfoHash, e: Entry, parts: Parts): LibraryIt
     pieceBytes: metainfo?.pieceBytes ?? 0,
     pieces: metainfo?.pieces ?? 0,
     have: live?.have ?? new Uint8Array(Math.ceil((metainfo?.pieces ?? 0) / 8)),
-    haveBytes: live?.haveBytes ?? e.storedBytes,
+    haveBytes: here(e),
     availability: availability(infoHash, live?.availability ?? new Uint8Array(0), links, hosting),
     state: e.problem !== undefined ? 'failed' : record.paused === 1 ? 'paused' : live?.state ?? 'checking',
     problem: e.problem,

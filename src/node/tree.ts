@@ -79,6 +79,13 @@ export class BlockTree {
   isMain (n: TreeNode): boolean { return this.#main.get(n.meta.height) === n }
   nodes (): IterableIterator<TreeNode> { return this.#nodes.values() }
 
+  /** Main-chain blocks above a height, oldest first. */
+  mainAbove (height: number): TreeNode[] {
+    const nodes: TreeNode[] = []
+    for (let h = Math.max(height, this.#base.meta.height) + 1; h <= this.#head.meta.height; h++) nodes.push(this.#main.get(h)!)
+    return nodes
+  }
+
   /** Newest main-chain block whose work was redone here; the base if none was. */
   redone (): TreeNode {
     let n = this.#head

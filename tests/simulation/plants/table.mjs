@@ -27,7 +27,7 @@ export const PLANTS = [
   },
   {
     name: 'cancelled-at-once', what: 'a cancelled job ends in the same block: work under way is not paid',
-    file: 'src/core/ledger/apply.ts', find: 'cancelsAt: ledger.height + params.cancelDelay', replace: 'cancelsAt: ledger.height + 1', seeds: 10,
+    file: 'src/core/ledger/apply.ts', find: 'cancelsAt: ledger.height + params.cancelDelay', replace: 'cancelsAt: ledger.height + 1', seeds: 5,
     options: ['--hours', '0.5']
   },
   {
@@ -36,29 +36,29 @@ export const PLANTS = [
   },
   {
     name: 'replay-unread', what: 'a slice is redone, and nobody compares the result',
-    file: 'src/core/consensus/apply.ts', find: 'if (!equalBytes(facts.replay.resultHash, header.resultHash))', replace: 'if (facts.replay.resultHash.length !== header.resultHash.length)', seeds: 10
+    file: 'src/core/consensus/apply.ts', find: 'if (!equalBytes(facts.replay.resultHash, header.resultHash))', replace: 'if (facts.replay.resultHash.length !== header.resultHash.length)', seeds: 6
   },
   {
     name: 'condemned-stays', what: 'a contribution is found wrong, and the block that carries it stays',
-    file: 'src/node/chain.ts', find: "this.#remove(n, invalid('contribution-wrong', why))", replace: 'this.#log.info(\'chain\', n.key)', seeds: 10,
+    file: 'src/node/chain.ts', find: "this.#remove(n, invalid('contribution-wrong', why))", replace: 'this.#log.info(\'chain\', n.key)', seeds: 5,
     options: ['--nodes', '40', '--attackers', '0.3', '--enemies', 'collusion']
   },
   {
     name: 'clock-unread', what: 'a block may be dated as far ahead as its miner likes',
-    file: 'src/core/consensus/header.ts', find: 'claim.template.time > nowMs + params.futureMs', replace: 'claim.template.time > nowMs + 3_600_000', seeds: 10,
+    file: 'src/core/consensus/header.ts', find: 'claim.template.time > nowMs + params.futureMs', replace: 'claim.template.time > nowMs + 3_600_000', seeds: 4,
     options: ['--attackers', '0.3', '--enemies', 'times-beyond']
   },
   {
     name: 'reorganisation-unsaved', what: 'blocks that come in a reorganisation are not stored: a reloaded tab is back where it was before',
-    file: 'src/node/chain.ts', find: 'this.#store.put(n)\n    if (change', replace: 'if ((change?.removed.length ?? 0) === 0) this.#store.put(n)\n    if (change', seeds: 10
+    file: 'src/node/chain.ts', find: 'this.#store.put(n)\n    if (change', replace: 'if ((change?.removed.length ?? 0) === 0) this.#store.put(n)\n    if (change', seeds: 6
   },
   {
     name: 'slices-forgotten', what: 'a reloaded tab uses slice indices again that it has used before',
-    file: 'src/node/sliceCounter.ts', find: 'if (bytes === undefined) return', replace: 'if (bytes !== undefined) return', seeds: 10
+    file: 'src/node/sliceCounter.ts', find: 'if (bytes === undefined) return', replace: 'if (bytes !== undefined) return', seeds: 3
   },
   {
     name: 'sync-stuck', what: 'a tab whose catching up was given up once never tries again',
-    file: 'src/node/sync.ts', find: '        this.#following = false\n        this.#report(undefined)', replace: '        this.#following = this.#peers.size > 0 && [...this.#peers.values()].some((p) => p.failures > 0)\n        this.#report(undefined)', seeds: 10
+    file: 'src/node/sync.ts', find: '        this.#following = false\n        this.#report(undefined)', replace: '        this.#following = this.#peers.size > 0 && [...this.#peers.values()].some((p) => p.failures > 0)\n        this.#report(undefined)', seeds: 8
   }
 ]
 
