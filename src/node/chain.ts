@@ -8,7 +8,7 @@
  * `held` ends in one of the others: when the parent comes, when its time comes, when its data comes,
  * or in being forgotten after RETRIES.
  */
-import { toHex } from '../core/codec/ssz.ts'
+import { equalBytes, toHex } from '../core/codec/ssz.ts'
 import { type Block, Body, type Claim } from '../core/codec/wire.ts'
 import { BLOCK_RULES, type BlockRules, checkBodySize } from '../core/consensus/apply.ts'
 import type { BlockMeta, HeaderMeta } from '../core/consensus/chain.ts'
@@ -44,8 +44,9 @@ export interface SubmitOptions {
   /** Who answers for the block if it breaks a rule. */
   readonly blame?: PeerId
   /**
-   * So deep in the chain it is of that what it has sealed is ripe there, and can be challenged no more. A node that has
-   * condemned it all the same (the others could not redo it, or were apart for too long) takes it: or it stays alone.
+   * Its chain is said to go on for so long above it that what it has sealed is ripe there, and can be challenged no
+   * more. Condemned or not it may come in then, and leads once that work is here and redone (tree.ts): a node that
+   * went on refusing it (the others could not redo it, or were apart for too long) would stay alone.
    */
   readonly ripe?: boolean
   /** Asked before its work is redone. */
@@ -122,7 +123,7 @@ export class Chain implements ChainService {
     this.#depths = treeDepths(d.params)
     this.#rules = d.rules ?? BLOCK_RULES
     this.#genesis = d.genesis
-    this.#tree = new BlockTree(this.#genesisNode(), d.params.joinReplayBlocks)
+    this.#tree = new BlockTree(this.#genesisNode(), d.params.joinReplayBlocks, d.params.maturity)
     this.#store.onState((s) => { this.#events.emit('storage', s) })
   }
 
@@ -169,7 +170,8 @@ export class Chain implements ChainService {
 
   async submitAs (block: Block, how: SubmitOptions): Promise<SubmitResult> {
     const result = await this.#submit(block, how)
-    if (result.status === 'refused' && result.refusal.reason === 'contribution-wrong') this.#events.emit('carrier', block.body)
+    // The body is another one's word until it is the one that the header names.
+    if (result.status === 'refused' && result.refusal.reason === 'contribution-wrong' && equalBytes(bodyRoot(block.body), block.header.template.bodyRoot)) this.#events.emit('carrier', block.body)
     return result
   }
 
@@ -232,7 +234,7 @@ export class Chain implements ChainService {
     }
     const verified = await this.#verifier.verify(parent.meta, block, { mode: how.mode, wrong: this.#wrongFor(how), via: how.via, onSound })
     if (!verified.ok && !this.#stopped) return verified.letGo === true ? { status: 'refused', refusal: verified.refusal } : this.#judged(block, forgiven ? { ...how, blame: undefined } : how, name, verified.refusal, size)
-    const n = verified.ok ? treeNode({ meta: verified.meta, body: block.body, events: verified.events, checked: verified.checked, origin: how.origin }) : undefined
+    const n = verified.ok ? treeNode({ meta: verified.meta, body: block.body, events: verified.events, checked: verified.checked, condemned: carries(block.body, this.#condemned), origin: how.origin }) : undefined
     if (n !== undefined && how.mode === 'own' && !this.#stopped) {
       this.#store.put(n)
       await this.#store.written()
@@ -376,12 +378,13 @@ export class Chain implements ChainService {
     this.#condemned.add(id)
     this.#store.condemned(this.#condemned)
     this.#log.warn('chain', `contribution ${id.slice(0, 8)} is wrong: ${detail}`)
-    this.#removeCarriers(`seals contribution ${id.slice(0, 16)}: ${detail}`)
+    this.#removeCarriers(new Set([id]), `seals contribution ${id.slice(0, 16)}: ${detail}`)
   }
 
-  #removeCarriers (why: string): void {
-    const ripe = this.head().height - this.#params.maturity
-    const carriers = [...this.#tree.nodes()].filter((n) => n.meta.height > ripe && n.body !== undefined && carries(n.body, this.#condemned))
+  /** Of what lies on the main chain under maturity blocks that were redone, nothing is taken back. */
+  #removeCarriers (contributions: ReadonlySet<Hex>, why: string): void {
+    const ripe = this.#tree.redone().meta.height - this.#params.maturity
+    const carriers = [...this.#tree.nodes()].filter((n) => n.body !== undefined && carries(n.body, contributions) && !(n.meta.height <= ripe && this.#tree.isMain(n)))
     for (const n of carriers.sort((a, b) => a.meta.height - b.meta.height)) this.#remove(n, invalid('contribution-wrong', why))
   }
 
@@ -408,7 +411,7 @@ export class Chain implements ChainService {
     if (this.#adopted !== undefined) throw new Error('chain: adopts twice')
     const before = this.#tree
     this.#adopted = { before, base: toHex(base.hash), fork: fork.height, below, joined }
-    this.#tree = new BlockTree(treeNode({ meta: base, body: undefined, events: [], checked: 'ledger' }), this.#params.joinReplayBlocks)
+    this.#tree = new BlockTree(treeNode({ meta: base, body: undefined, events: [], checked: 'ledger' }), this.#params.joinReplayBlocks, this.#params.maturity)
     this.#events.emit('head', { head: base, removed: records(before.mainAbove(fork.height)), added: [] })
   }
 
@@ -436,7 +439,7 @@ export class Chain implements ChainService {
     this.#tree = a.before
     const head = this.#tree.head.meta
     this.#events.emit('head', { head, removed, added: records(this.#tree.mainAbove(a.fork)) })
-    this.#removeCarriers('seals a contribution that was proved wrong meanwhile')
+    this.#removeCarriers(this.#condemned, 'seals a contribution that was proved wrong meanwhile')
   }
 
   /** This block and what stands on it is not believed any more; it may come again. */
@@ -481,7 +484,7 @@ export class Chain implements ChainService {
     const least = this.#joined?.height ?? 0
     const wanted = Math.max(least, top - this.#params.historyBlocks)
     const branch = await this.#store.branch(Math.max(0, wanted - SNAPSHOT_BLOCKS))
-    this.#tree = new BlockTree(await this.#loadBase(wanted, least, top, branch), this.#params.joinReplayBlocks)
+    this.#tree = new BlockTree(await this.#loadBase(wanted, least, top, branch), this.#params.joinReplayBlocks, this.#params.maturity)
     const base = this.#tree.base.meta.height
     if (base < least) this.#joined = undefined
     const bad: Place[] = []
@@ -521,7 +524,7 @@ export class Chain implements ChainService {
     })
     if (!applied.ok) return `${applied.refusal.reason}: ${applied.refusal.detail}`
     if (toHex(applied.meta.hash) !== toHex(hash)) return 'hash mismatch'
-    this.#tree.insert(treeNode({ meta: applied.meta, body: b.body, events: applied.events, checked }))
+    this.#tree.insert(treeNode({ meta: applied.meta, body: b.body, events: applied.events, checked, condemned: carries(b.body, this.#condemned) }))
     return undefined
   }
 
@@ -591,5 +594,5 @@ const short = (hash: Uint8Array): string => toHex(hash.subarray(0, 4))
 const place = (n: TreeNode): Place => ({ height: n.meta.height, key: n.key })
 
 function carries (body: Body, contributions: ReadonlySet<Hex>): boolean {
-  return body.seals.some((s) => s.seal.contributions.some((c) => contributions.has(toHex(claimId(c)))))
+  return contributions.size > 0 && body.seals.some((s) => s.seal.contributions.some((c) => contributions.has(toHex(claimId(c)))))
 }

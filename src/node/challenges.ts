@@ -117,14 +117,15 @@ export class Challenges {
    * know and those who do not stay on chains of their own.
    */
   async #again ({ seals }: Body): Promise<void> {
-    const now = this.#d.clock.now()
     const wrong = this.#d.chain.condemnedContributions()
     for (const { seal } of seals) {
-      for (const contribution of seal.contributions.map(claimId)) {
-        if (!wrong.has(toHex(contribution))) continue
-        const challenge: Challenge = { job: seal.job, sealHash: sealHash(seal), contribution }
-        if (now - (this.#said.get(saidName(challenge)) ?? -Infinity) >= AGAIN_MS) await this.#publish(challenge)
-      }
+      // One fells the block.
+      const contribution = seal.contributions.map(claimId).find(id => wrong.has(toHex(id)))
+      if (contribution === undefined) continue
+      const challenge: Challenge = { job: seal.job, sealHash: sealHash(seal), contribution }
+      const isNews = this.#d.clock.now() - (this.#said.get(saidName(challenge)) ?? -Infinity) >= AGAIN_MS
+      if (isNews && this.#rates.take('')) await this.#publish(challenge)
+      return
     }
   }
 

@@ -206,7 +206,9 @@ export class LibraryTable {
     const name = toHex(item.infoHash)
     const now = this.#d.clock.now()
     if (item.share === SHARE_LEFT) {
-      if (this.#sets.get(name)?.holders.delete(peer) === true) this.#d.onChange(name)
+      const left = this.#sets.get(name)
+      left?.said.delete(peer)
+      if (left?.holders.delete(peer) === true) this.#d.onChange(name)
       return
     }
     let set = this.#sets.get(name)

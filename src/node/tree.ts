@@ -21,6 +21,8 @@ export interface TreeNode {
   body: Body | undefined
   events: readonly LedgerEvent[]
   checked: BlockRecord['checked']
+  /** It has sealed a contribution that was proved wrong. */
+  condemned: boolean
   readonly origin?: PeerId
   readonly children: Set<Hex>
   /** Set when the node has left the tree for good: it must not be stored any more. */
@@ -31,7 +33,7 @@ export interface Depths { readonly bodies: number, readonly nodes: number, reado
 
 export interface HeadChange { readonly removed: readonly TreeNode[], readonly added: readonly TreeNode[] }
 
-export function treeNode (n: Pick<TreeNode, 'meta' | 'body' | 'events' | 'checked' | 'origin'>): TreeNode {
+export function treeNode (n: Pick<TreeNode, 'meta' | 'body' | 'events' | 'checked' | 'origin'> & { readonly condemned?: boolean }): TreeNode {
   return {
     key: toHex(n.meta.hash),
     meta: n.meta,
@@ -39,6 +41,7 @@ export function treeNode (n: Pick<TreeNode, 'meta' | 'body' | 'events' | 'checke
     body: n.body,
     events: n.events,
     checked: n.checked,
+    condemned: n.condemned === true,
     origin: n.origin,
     children: new Set(),
     removed: false
@@ -58,12 +61,14 @@ export class BlockTree {
   readonly #nodes = new Map<Hex, TreeNode>()
   readonly #main = new Map<number, TreeNode>()
   readonly #proof: number
+  readonly #maturity: number
   #base: TreeNode
   #head: TreeNode
 
-  /** `proof`: blocks that must have been redone above work taken on trust, for a branch to win. */
-  constructor (base: TreeNode, proof: number) {
+  /** For a branch to win so many blocks must have been redone above work taken on trust (`proof`), and above a condemned block (`maturity`). */
+  constructor (base: TreeNode, proof: number, maturity: number) {
     this.#proof = proof
+    this.#maturity = maturity
     this.#base = base
     this.#head = base
     this.#nodes.set(base.key, base)
@@ -106,13 +111,17 @@ export class BlockTree {
   /**
    * Work that was not redone here may lengthen the chain this node follows. It replaces that chain
    * only under enough blocks that were redone: tickets are free to forge until a replay looks at them.
+   * A condemned block waits for those in any case: what is ripe under honest work stands.
    */
   #mayLead (n: TreeNode): boolean {
-    if (n.parent === this.#head.key) return true
+    if (n.parent === this.#head.key) return !n.condemned
     let redone = 0
+    let trusted = false
     for (let x = n; !this.isMain(x); x = this.#nodes.get(x.parent)!) {
-      if (x.checked === 'ledger') return redone >= this.#proof
-      redone++
+      if (x.condemned && redone < this.#maturity) return false
+      if (x.checked !== 'ledger') redone++
+      else if (!trusted && redone < this.#proof) return false
+      else trusted = true
     }
     return true
   }

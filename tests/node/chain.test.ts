@@ -292,6 +292,10 @@ describe('seals in blocks', () => {
     await r.chain.condemn(contribution, 'replay gave another result')
     for (let i = 0; i < 2; i++) await r.chain.submit(block.block, 'o', 'v')
     expect(shown).toEqual([1, 1])
+    // Whoever hangs another body on that header says nothing.
+    const invented = { ...block.block, body: { ...block.block.body, seals: Array.from({ length: 8 }, () => block.block.body.seals[0]) } }
+    expect(await r.chain.submit(invented, 'o', 'v')).toMatchObject({ status: 'refused' })
+    expect(shown).toEqual([1, 1])
   })
 
   it('takes a condemned contribution where it is ripe, and what stands on it, for nobody can be told any more', async () => {
@@ -307,9 +311,15 @@ describe('seals in blocks', () => {
     await feed(r, own)
     expect(await r.chain.submitAs(block.block, { mode: 'full', origin: 'o' })).toMatchObject({ status: 'refused', refusal: { reason: 'contribution-wrong' } })
     expect((await r.chain.submitAs(after[0].block, { mode: 'full', origin: 'o' })).status).not.toBe('added')
-    expect((await r.chain.submitAs(block.block, { mode: 'full', origin: 'o', ripe: true })).status).toBe('added')
-    // The first of them was held until its parent came.
-    for (const b of after) expect((await r.chain.submitAs(b.block, { mode: 'full', origin: 'o' })).status).toMatch(/added|known/)
+    // That it is ripe is somebody's word so far: it leads nowhere until the blocks above it are here and redone.
+    const first = hex(own[1].meta)
+    expect(await r.chain.submitAs(block.block, { mode: 'full', origin: 'o', ripe: true })).toMatchObject({ status: 'added', head: false })
+    expect(hex(r.chain.head())).toBe(first)
+    for (const b of after) {
+      expect(hex(r.chain.head())).toBe(first)
+      // The first of them was held until its parent came.
+      expect((await r.chain.submitAs(b.block, { mode: 'full', origin: 'o' })).status).toMatch(/added|known/)
+    }
     const head = hex(after[maturity - 1].meta)
     expect(hex(r.chain.head())).toBe(head)
     // Nor does it fall with the next one that is condemned, or with a reload.
@@ -319,6 +329,20 @@ describe('seals in blocks', () => {
     const again = rig({ kit: r.kit, storage: new MemoryStorage(disk) })
     await again.chain.loadFromStorage()
     expect(hex(again.chain.head())).toBe(head)
+  })
+
+  it('does not extend its head by a condemned block that a promise of more calls ripe, nor by work above it that was not redone', async () => {
+    const r = rig()
+    const { base, block, contribution } = sealed(r.kit)
+    await feed(r, base)
+    await r.chain.condemn(contribution, 'replay gave another result')
+    const head = hex(base[base.length - 1].meta)
+    expect((await r.chain.submitAs(block.block, { mode: 'full', origin: 'o', ripe: true })).status).toBe('added')
+    expect(hex(r.chain.head())).toBe(head)
+    for (const b of branch(r.kit, block.meta, 2 * r.kit.params.maturity)) await r.chain.submitAs(b.block, { mode: 'ledger', origin: 'o' })
+    expect(hex(r.chain.head())).toBe(head)
+    const next = r.kit.mine(base[base.length - 1].meta, { miner: keyPair(2) })
+    expect(await r.chain.submit(next.block, 'o', 'v')).toMatchObject({ status: 'added', head: true })
   })
 
   it('does not go back to a block whose contribution is condemned while another chain is proved', async () => {

@@ -1,6 +1,6 @@
 /** The library of several tabs: finding, fetching, keeping within a budget, and peers that cheat. */
 import { describe, expect, test } from 'vitest'
-import { Announcement, SHARE_ALL } from '../../src/core/codec/library.ts'
+import { Announcement, SHARE_ALL, SHARE_LEFT } from '../../src/core/codec/library.ts'
 import { fromHex } from '../../src/core/codec/ssz.ts'
 import { noteMessage } from '../../src/core/crypto/ids.ts'
 import { decodeMetainfo, torrentWithTracker } from '../../src/core/torrent/metainfo.ts'
@@ -257,7 +257,7 @@ describe('within the budget', () => {
 
 describe('announcements', () => {
   /** One that holds it, among so many names that say every half minute that they do; what he says in ten minutes. */
-  const saidAmong = async (names: number, o: { readonly evictable: boolean, readonly before?: number }): Promise<number> => {
+  const saidAmong = async (names: number, o: { readonly evictable: boolean, readonly before?: number, readonly leave?: boolean }): Promise<number> => {
     const w = new LibraryWorld()
     const a = await w.tab('a')
     const listener = w.hub.join('listener')
@@ -275,6 +275,7 @@ describe('announcements', () => {
     }
     for (let i = 0; i < 20; i++) {
       for (const n of others) await n.publish(LIBRARY_TOPIC, bytes)
+      if (o.leave === true) for (const n of others) await n.publish(LIBRARY_TOPIC, Announcement.serialize({ items: [{ infoHash: fromHex(shared.value.infoHash, 20)!, share: SHARE_LEFT, note: [] }] }))
       if (i === 2) said = 0
       await w.clock.advance(ANNOUNCE_MS / 2)
     }
@@ -285,6 +286,8 @@ describe('announcements', () => {
     expect(await saidAmong(ENOUGH_HOLDERS - 1, { evictable: true })).toBeGreaterThanOrEqual(7)
     expect(await saidAmong(ENOUGH_HOLDERS, { evictable: true })).toBe(0)
     expect(await saidAmong(ENOUGH_HOLDERS, { evictable: false })).toBeGreaterThanOrEqual(7)
+    // Who has left again is nobody to fetch it from.
+    expect(await saidAmong(ENOUGH_HOLDERS, { evictable: true, leave: true })).toBeGreaterThanOrEqual(7)
     // Where more have it than are remembered, what is heard counts all the same: else every tab of a large network speaks.
     expect(await saidAmong(ENOUGH_HOLDERS, { evictable: true, before: MAX_HOLDERS })).toBe(0)
   })

@@ -2,10 +2,13 @@
 import type { Squad } from './enemies/squad.ts'
 import { ENEMIES, type EnemyName } from './enemies/table.ts'
 
-/** Worlds are drawn by place in this list: another order is another world for every seed. */
-const DRAWN = [
+/** Of which a world draws some. By place in this list: another order is another world for every seed. */
+export const DRAWN = [
   'free-riding', 'lazy', 'nothing-at-stake', 'selfish', 'times-ahead', 'times-behind', 'withhold-blocks', 'withhold-payloads',
-  'shortcut-steps', 'shortcut-noise', 'shortcut-cache', 'shortcut-none', 'poisoned', 'times-beyond', 'collusion'
+  'shortcut-steps', 'shortcut-noise', 'shortcut-cache', 'shortcut-none', 'poisoned', 'times-beyond'
 ] as const satisfies readonly EnemyName[]
 
-export const ATTACKERS: Readonly<Record<string, () => Squad>> = Object.fromEntries(DRAWN.map(name => [name, ENEMIES[name].make]))
+/** In a world only if they are asked for. Under colluders with a third of the tabs a round may stand still for long, which "progress" reports. */
+const ASKED_FOR = ['collusion'] as const satisfies readonly EnemyName[]
+
+export const ATTACKERS: Readonly<Record<string, () => Squad>> = Object.fromEntries([...DRAWN, ...ASKED_FOR].map(name => [name, ENEMIES[name].make]))

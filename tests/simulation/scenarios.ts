@@ -1,5 +1,5 @@
 /** What `npm run sim -- --scenario NAME` can run: name, what it is, and the function that does it. */
-import { ATTACKERS } from './attackers.ts'
+import { DRAWN } from './attackers.ts'
 import { datacentreWorld } from './datacentre.ts'
 import { forksSweep } from './forks.ts'
 import { drawOptions, printable } from './options.ts'
@@ -29,7 +29,7 @@ export interface Scenario {
 }
 
 async function faults (o: ScenarioOptions): Promise<Report> {
-  const drawn = drawOptions({ seed: o.seed, nodes: o.nodes, hours: o.hours, attackerShare: o.attackers, enemies: o.enemies ?? Object.keys(ATTACKERS) })
+  const drawn = drawOptions({ seed: o.seed, nodes: o.nodes, hours: o.hours, attackerShare: o.attackers, enemies: o.enemies ?? DRAWN })
   o.progress(Object.entries(printable(drawn)).map(([name, value]) => `${name} ${value}`).join(', '))
   return await runWorld(drawn, { command: o.command, scenario: 'faults', progress: o.progress })
 }

@@ -4,7 +4,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
-import { ATTACKERS } from './attackers.ts'
+import { DRAWN } from './attackers.ts'
 import { drawOptions } from './options.ts'
 import { runWorld } from './phases.ts'
 
@@ -17,7 +17,7 @@ describe('worlds drawn from a random seed', () => {
     const seed = `test-${randomBytes(5).toString('hex')}`
     it(`${seed}: no checker fires, and all agree once everything is healed`, { timeout: 300_000 }, async () => {
       const command = `npm run sim -- --seed ${seed} --nodes ${NODES} --hours ${HOURS}`
-      const report = await runWorld(drawOptions({ seed, nodes: NODES, hours: HOURS, enemies: Object.keys(ATTACKERS) }), { command, scenario: 'faults' })
+      const report = await runWorld(drawOptions({ seed, nodes: NODES, hours: HOURS, enemies: DRAWN }), { command, scenario: 'faults' })
       expect(report.violations, command).toEqual([])
       expect(report.agreedAtMs, command).toBeGreaterThan(0)
       expect(report.blocksMain, command).toBeGreaterThan(0)
