@@ -345,6 +345,15 @@ describe('seals in blocks', () => {
     expect(await r.chain.submit(next.block, 'o', 'v')).toMatchObject({ status: 'added', head: true })
   })
 
+  it('lets a condemned block go however high work taken on trust has raised the head above it', async () => {
+    const r = rig()
+    const { base, block, contribution } = sealed(r.kit)
+    await feed(r, [...base, block])
+    for (const b of branch(r.kit, block.meta, r.kit.params.maturity + 2)) expect(await r.chain.submitAs(b.block, { mode: 'ledger', origin: 'o' })).toMatchObject({ status: 'added', head: true })
+    await r.chain.condemn(contribution, 'replay gave another result')
+    expect(hex(r.chain.head())).toBe(hex(base[base.length - 1].meta))
+  })
+
   it('does not go back to a block whose contribution is condemned while another chain is proved', async () => {
     const r = rig()
     const { base, block, contribution } = sealed(r.kit)

@@ -8,7 +8,7 @@ export const DRAWN = [
   'shortcut-steps', 'shortcut-noise', 'shortcut-cache', 'shortcut-none', 'poisoned', 'times-beyond'
 ] as const satisfies readonly EnemyName[]
 
-/** In a world only if they are asked for. Under colluders with a third of the tabs a round may stand still for long, which "progress" reports. */
+/** In a world only if they are asked for. Colluders with more than a third of the seats can hold a round up for as long as they like, which "progress" reports (docs/security.md, 4). */
 const ASKED_FOR = ['collusion'] as const satisfies readonly EnemyName[]
 
 export const ATTACKERS: Readonly<Record<string, () => Squad>> = Object.fromEntries([...DRAWN, ...ASKED_FOR].map(name => [name, ENEMIES[name].make]))

@@ -16,7 +16,7 @@ export interface ScenarioOptions {
   readonly hours?: number
   /** Share of attackers, 0..1. */
   readonly attackers?: number
-  /** Kinds they may be of; any if left out. */
+  /** Kinds they may be of; if left out, those that are drawn (attackers.ts). */
   readonly enemies?: readonly string[]
   /** The line that does it again. */
   readonly command: string

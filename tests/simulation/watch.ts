@@ -12,7 +12,7 @@ import type { BlockRecord } from '../../src/node/parts.ts'
 import { AUDIT_SHARE } from '../../src/node/challenges.ts'
 import { POOL_LIMITS } from '../../src/node/mempool.ts'
 import type { StorageOp } from '../../src/ports/storage.ts'
-import { type Claim, WORK_CLAIM, WorkMessage } from '../../src/core/codec/wire.ts'
+import { type Claim, WORK_CLAIM } from '../../src/core/codec/wire.ts'
 import { claimId, transactionId } from '../../src/core/crypto/ids.ts'
 import { Auditing } from './auditing.ts'
 import { poissonAtLeast, poissonAtMost } from './chance.ts'
@@ -20,6 +20,7 @@ import type { Faults } from './faults.ts'
 import type { SimOptions } from './options.ts'
 import type { Violation } from './report/types.ts'
 import type { Squad } from './enemies/squad.ts'
+import { isWork, workMessage } from './enemies/tap.ts'
 import type { Session, Tab } from './tab.ts'
 import type { Users } from './users.ts'
 import { START_MS, type World } from './world.ts'
@@ -87,7 +88,11 @@ export class Watch {
     for (const tab of world.tabs) {
       if (!tab.honest) continue
       tab.diskEvents.committed = ops => { this.#commit(tab, ops) }
-      tab.published = (_, bytes) => { if (bytes[0] === WORK_CLAIM) this.#claimed(tab, WorkMessage.deserialize(bytes).value as Claim) }
+      tab.published = (topic, bytes) => {
+        // The topic first: the first byte of other messages says something else.
+        const message = isWork(topic) && bytes[0] === WORK_CLAIM ? workMessage(bytes) : undefined
+        if (message?.selector === WORK_CLAIM) this.#claimed(tab, message.value as Claim)
+      }
     }
     world.listen({
       opened: (tab, node) => { this.#opened(tab, node) },
