@@ -6,7 +6,8 @@
  *   npm test -- tests/storage     only the test files whose path contains one of the words
  */
 import { mkdirSync, readFileSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
+import { stripVTControlCharacters } from 'node:util'
 import { buildPage } from './build.mjs'
 import { ensureChromium } from './ensure-chromium.mjs'
 import { ensureDeps } from './ensure-deps.mjs'
@@ -20,6 +21,9 @@ const REPORTS = join(ROOT, 'build', 'test-reports')
 const filters = process.argv.slice(2)
 const total = { passed: 0, failed: 0 }
 const lines = []
+/** What failed, said once more under the counts: a log is often read by its end alone. */
+const failures = []
+const FAILURES_SAID = 8
 
 function record (name, passed, failed, startedMs) {
   total.passed += passed
@@ -47,6 +51,18 @@ async function exitZero (args) {
   if (code !== 0) throw new Failure(`exit code ${code}`)
 }
 
+/** The file, the name and the first words of each test of a vitest report that failed. */
+function failuresOf (result) {
+  return result.testResults.flatMap(file => {
+    const tests = file.assertionResults.filter(test => test.status === 'failed')
+      .map(test => `${test.fullName}: ${firstWords(test.failureMessages.join(' '))}`)
+    if (file.status === 'failed' && file.assertionResults.length === 0) tests.push(firstWords(file.message ?? 'did not load'))
+    return tests.map(test => `${relative(ROOT, file.name)}: ${test}`)
+  })
+}
+
+const firstWords = text => stripVTControlCharacters(text).replace(/\s+/g, ' ').slice(0, 240)
+
 /** The counts of a vitest run, from its own report; what it does not count is counted here. */
 async function tests (name, config) {
   say(`--- ${name}`)
@@ -66,6 +82,7 @@ async function tests (name, config) {
     failed = result.numFailedTests + result.numPendingTests + result.numTodoTests
     // A file that did not load has no tests to fail.
     failed += result.testResults.filter(file => file.status === 'failed' && file.assertionResults.length === 0).length
+    failures.push(...failuresOf(result))
     if (result.numPendingTests > 0) say(`${result.numPendingTests} tests were skipped, which counts as failed`)
   } catch (error) {
     say(`${name}: no report (${error.message})`)
@@ -84,6 +101,8 @@ await runMain(async () => {
   await tests('unit', 'vitest.config.ts')
   await phase('page build', buildPage)
   if (await phase('chromium', ensureChromium)) await tests('browser', 'tests/browser.config.ts')
-  process.stdout.write(`\n${lines.join('\n')}\n  ${((Date.now() - started) / 60_000).toFixed(1)} minutes\n${total.passed} passed, ${total.failed} failed\n`)
+  const said = failures.slice(0, FAILURES_SAID).map(failure => `  ${failure}\n`)
+  if (failures.length > FAILURES_SAID) said.push(`  and ${failures.length - FAILURES_SAID} more\n`)
+  process.stdout.write(`\n${said.join('')}${lines.join('\n')}\n  ${((Date.now() - started) / 60_000).toFixed(1)} minutes\n${total.passed} passed, ${total.failed} failed\n`)
   return total.failed === 0 ? 0 : 1
 })

@@ -30,6 +30,8 @@ import type { From, WorkPublisher } from './workTopics.ts'
 
 /** Rounds' times after which a member may sign another seal for the same round. */
 export const VOTE_HOLD_ROUNDS = 3
+/** Rounds' times after it was last offered for which an offer is kept: longer than its votes bind who gave them. */
+const OFFER_ROUNDS = 2 * VOTE_HOLD_ROUNDS
 /** Offers kept per job: every member may make one, some twice. */
 const OFFERS_PER_JOB = 24
 const OFFERS_PER_PROPOSER = 3
@@ -50,6 +52,8 @@ interface Offer {
   readonly proposer: Uint8Array
   readonly origin?: PeerId
   readonly via?: PeerId
+  /** When it was last offered, by this node's clock. */
+  at: number
   /** Signature by index of the member. */
   readonly votes: Map<number, Uint8Array>
   /** right: recomputed here. wrong: it does not lead where it says. */
@@ -126,7 +130,9 @@ export class Sealing {
     const refused = await this.#checkProposal(p, tip, members, from.via, known !== undefined)
     if (refused !== undefined) return refused
     for (const vouch of p.vouches) await this.#d.contributions.vouch(vouch, undefined)
+    this.#forgetOld(toHex(seal.job))
     if (known !== undefined) {
+      known.at = this.#d.clock.now()
       // Offered again: some votes may have been lost.
       if (this.#voteOn(known)?.name === known.name) await this.#publishVote(known)
       return { verdict: 'accept' }
@@ -177,10 +183,8 @@ export class Sealing {
   /** What a member does now for one job: sign what is offered, offer what is due. */
   async step (tip: RoundTip, anchor: BlockMeta, members: readonly Uint8Array[]): Promise<void> {
     if (isEnded(tip.job) || tip.pending.length >= MAX_PENDING_SEALS) return
-    for (const offer of [...this.#offers.get(toHex(tip.job.id))?.values() ?? []]) {
-      await this.#tryVote(offer, tip)
-      await this.#assemble(offer)
-    }
+    this.#forgetOld(toHex(tip.job.id))
+    await this.#tryVotes(tip)
     await this.#propose(tip, anchor, members)
   }
 
@@ -209,6 +213,7 @@ export class Sealing {
       if (held && before !== undefined) {
         // What I and perhaps others have signed is offered again; signing anything else would split us.
         this.#offered.set(job, thisTurn)
+        before.at = this.#d.clock.now()
         await this.#publishProposal(before)
         await this.#publishVote(before)
         return
@@ -271,7 +276,7 @@ export class Sealing {
     const hash = sealHash(seal)
     return {
       name: toHex(hash), hash, seal, vouches, anchor, members, proposer, origin: from?.origin, via: from?.via,
-      order: proposers(members, anchor, seal.job, seal.round), votes: new Map(), judged: 'no', sealed: false
+      at: this.#d.clock.now(), order: proposers(members, anchor, seal.job, seal.round), votes: new Map(), judged: 'no', sealed: false
     }
   }
 
@@ -281,8 +286,20 @@ export class Sealing {
     this.#offers.set(job, offers)
     if (!offers.has(offer.name)) offers.set(offer.name, offer)
     this.#waiters.wake()
-    await this.#tryVote(offer, tip)
-    await this.#assemble(offer)
+    await this.#tryVotes(tip)
+  }
+
+  /**
+   * A round that stands still collects offers of many committees: those that nobody repeats, and those whose
+   * committee is out of date, would keep the newer ones out for as long as it stands.
+   */
+  #forgetOld (job: Hex): void {
+    const { chain, clock, params } = this.#d
+    const head = chain.head()
+    for (const [name, { anchor, at }] of this.#offers.get(job) ?? []) {
+      const stale = anchor.height < head.height + 1 - params.anchorAgeMax || clock.now() - at > OFFER_ROUNDS * params.roundMs
+      if (stale) this.#offers.get(job)?.delete(name)
+    }
   }
 
   #hasRoom (p: Proposal): boolean {
@@ -353,6 +370,15 @@ export class Sealing {
 
   #voteOn (offer: Offer): { readonly name: Hex, readonly at: number } | undefined {
     return this.#voted.get(voteKey(offer.seal.job, offer.seal.round, offer.seal.previous))
+  }
+
+  /** The offer that most have signed comes first: members who are free to sign again would else scatter. */
+  async #tryVotes (tip: RoundTip): Promise<void> {
+    const offers = [...this.#offers.get(toHex(tip.job.id))?.values() ?? []]
+    for (const offer of offers.sort((a, b) => b.votes.size - a.votes.size)) {
+      await this.#tryVote(offer, tip)
+      await this.#assemble(offer)
+    }
   }
 
   async #tryVote (offer: Offer, tip: RoundTip): Promise<void> {

@@ -1,9 +1,11 @@
 /**
  * Many drawn worlds, one process each, so that what one leaves behind does not burden the next. World i
- * of soak S has the seed S-i: a soak that was broken off goes on with --first.
+ * of soak S has the seed S-i: a soak that was broken off goes on with --first. The program is made one
+ * file before the first of them: else the loader takes seconds of each.
  */
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
+import { withBundle } from '../../scripts/bundle.mjs'
 import type { Violation, WorldReport } from './report/types.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
@@ -48,7 +50,13 @@ export interface SoakSummary {
   wallMs: number
 }
 
+const PROGRAM = fileURLToPath(new URL('../../src/cli/sim.ts', import.meta.url))
+
 export async function soak (o: SoakOptions): Promise<SoakSummary> {
+  return await withBundle(PROGRAM, async file => await soakBy(file, o))
+}
+
+async function soakBy (file: string, o: SoakOptions): Promise<SoakSummary> {
   const begun = performance.now()
   const all: SoakSummary = { seed: o.seed, first: o.first, worlds: 0, next: o.first, failed: [], nodes: 0, virtualHours: 0, blocks: 0, checkers: {}, wallMs: 0 }
   const ended = new Set<number>()
@@ -56,7 +64,7 @@ export async function soak (o: SoakOptions): Promise<SoakSummary> {
   const more = (): boolean => index < o.first + o.worlds && performance.now() - begun < o.wallMs && !(o.stopAtFailure && all.failed.length > 0)
   await Promise.all(Array.from({ length: o.workers }, async () => {
     while (more()) {
-      const world = await oneWorld(index++, o)
+      const world = await oneWorld(index++, file, o)
       ended.add(world.index)
       while (ended.delete(all.next)) all.next++
       count(all, world)
@@ -79,11 +87,11 @@ function count (all: SoakSummary, { command, report, seed, violations }: SoakWor
   for (const checker of new Set(violations.map(v => v.checker))) all.checkers[checker] = (all.checkers[checker] ?? 0) + 1
 }
 
-async function oneWorld (index: number, o: SoakOptions): Promise<SoakWorld> {
+async function oneWorld (index: number, file: string, o: SoakOptions): Promise<SoakWorld> {
   const seed = `${o.seed}-${index}`
   const args = ['--seed', seed, ...o.args]
   const command = `npm run sim -- ${args.join(' ')}`
-  const { code, err, out } = await run(args, o.worldMs)
+  const { code, err, out } = await run(file, args, o.worldMs)
   const failed = (detail: string): SoakWorld => ({ index, seed, command, violations: [{ checker: 'process', detail, atMs: 0 }] })
   if (code !== 0 && code !== 1) return failed(`ended with ${code ?? `nothing after ${o.worldMs / 60_000} minutes`}: ${err.slice(-2_000)}`)
   let report: WorldReport
@@ -95,8 +103,8 @@ async function oneWorld (index: number, o: SoakOptions): Promise<SoakWorld> {
   return { index, seed, command, report, violations: report.violations }
 }
 
-async function run (args: readonly string[], limitMs: number): Promise<{ readonly code: number | null, readonly out: string, readonly err: string }> {
-  const child = spawn(process.execPath, ['--import', new URL('../../node_modules/tsx/dist/loader.mjs', import.meta.url).href, 'src/cli/sim.ts', ...args, '--json'], { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] })
+async function run (file: string, args: readonly string[], limitMs: number): Promise<{ readonly code: number | null, readonly out: string, readonly err: string }> {
+  const child = spawn(process.execPath, ['--enable-source-maps', file, ...args, '--json'], { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] })
   const text = { out: '', err: '' }
   child.stdout.on('data', (d: Buffer) => { text.out += d.toString() })
   child.stderr.on('data', (d: Buffer) => { text.err = (text.err + d.toString()).slice(-10_000) })

@@ -118,10 +118,11 @@ export class Watch {
   // --- as it happens
 
   #opened (tab: Tab, node: Node): void {
-    this.#tabOfPeer.set(tab.session!.id, tab)
+    const session = tab.session!
+    this.#tabOfPeer.set(session.id, tab)
     if (!tab.honest) return
     this.#resumed(tab, node)
-    node.chain.on('head', ({ head, removed, added }) => { this.#head(tab, node, head, removed, added) })
+    node.chain.on('head', ({ head, removed, added }) => { this.#head(tab, session, head, removed, added) })
     node.refusals.onRefusal(r => { if (r.peer !== undefined) this.#refused(tab, r.peer, `${r.what.split(' ')[0]}: ${r.reason}`, r.detail) })
     node.log.onEntry(e => {
       if (e.level === 'error' && this.#sound(tab) && !this.#faults.disks.has(tab) && !this.#faults.devices.has(tab)) this.fail('error logged', `tab ${tab.index}: ${e.area}: ${e.text}`)
@@ -145,14 +146,14 @@ export class Watch {
     if (this.#claims.size > CLAIMS_KEPT) this.#claims.delete(this.#claims.keys().next().value!)
   }
 
-  #head (tab: Tab, node: Node, head: BlockMeta, removed: readonly BlockRecord[], added: readonly BlockRecord[]): void {
+  #head (tab: Tab, session: Session, head: BlockMeta, removed: readonly BlockRecord[], added: readonly BlockRecord[]): void {
     this.#remember(head)
     if (!this.#sound(tab)) return
     this.#auditing.added(tab.index, added)
     if (removed.length > this.deepestReorganisation) this.deepestReorganisation = removed.length
     const allowed = DEPTH + Math.ceil(2 * this.#faults.apartMs / this.#world.params.blockIntervalMs)
     if (removed.length > allowed) this.fail('reorganisation', `tab ${tab.index} takes back ${removed.length} blocks, at most ${allowed}`)
-    const late = this.#faults.clocks.has(tab) ? Infinity : tab.session!.clock.now() + this.#world.params.futureMs
+    const late = this.#faults.clocks.has(tab) ? Infinity : session.clock.now() + this.#world.params.futureMs
     for (const { checked, meta } of added) {
       this.#remember(meta)
       if (meta.header.template.time > late) this.fail('block of the future', `tab ${tab.index} took block ${meta.height} ${toHex(meta.hash).slice(0, 8)}, dated ${meta.header.template.time - late} ms further ahead than may be`)
@@ -170,7 +171,7 @@ export class Watch {
       }
     }
     const committed = this.#committed.get(tab)
-    if (committed !== undefined) committed.head = node.chain.head()
+    if (committed !== undefined) committed.head = session.node!.chain.head()
   }
 
   /** Contributions of wrong bits that a seal carried: optimistic sealing lets one through until it is challenged. */

@@ -1,0 +1,85 @@
+/** What a member does with offers of one round while no quorum comes together. */
+import { expect, test } from 'vitest'
+import { equalBytes, toHex } from '../../src/core/codec/ssz.ts'
+import type { Proposal, SealVote } from '../../src/core/codec/wire.ts'
+import { committee } from '../../src/core/consensus/committee.ts'
+import { claimId, proposalMessage, sealHash, vouchMessage } from '../../src/core/crypto/ids.ts'
+import { sign } from '../../src/core/crypto/keys.ts'
+import { benchmarkJob } from '../../src/core/ledger/state.ts'
+import type { Taken } from '../../src/node/contributions.ts'
+import { anchorOn } from '../../src/node/duties.ts'
+import { RingLog } from '../../src/node/log.ts'
+import { Sealing, type SealingDeps, VOTE_HOLD_ROUNDS } from '../../src/node/sealing.ts'
+import { ChainKit, type KeyPair, keyPair } from '../core/chainKit.ts'
+import { ManualClock, TestSignatures } from './chainRig.ts'
+import { minerKey } from './workRig.ts'
+
+const kit = new ChainKit()
+const tip = kit.grown()
+const job = benchmarkJob(tip.ledger)
+const anchor = anchorOn(kit.params, tip, 0)!
+const members = committee(kit.params, anchor)
+const pairs = members.map(key => [1, 2, 3].map(keyPair).find(p => equalBytes(p.key, key))!)
+const from = { origin: 'x', via: 'x' }
+const nothing = (): void => {}
+
+/** A node that holds no payloads until it is told so: it can sign nothing before. */
+function sealing (me: KeyPair): { readonly sealing: Sealing, readonly clock: ManualClock, readonly votes: string[], readonly holds: (yes: boolean) => void } {
+  const clock = new ManualClock(1_000_000_000)
+  const votes: string[] = []
+  let held = false
+  const deps: Partial<Record<keyof SealingDeps, unknown>> = {
+    params: kit.params, key: minerKey(me), clock, log: new RingLog(clock), signatures: new TestSignatures(),
+    chain: { head: () => tip, get: (hash: Uint8Array) => equalBytes(hash, anchor.hash) ? { meta: anchor } : undefined, on: () => nothing },
+    // Long ago: everybody has had a turn.
+    rounds: { tip: () => ({ job, seal: job.seal, pending: [], round: job.round, since: 0, spec: job.spec }), onTip: () => nothing, pendingSeal: () => undefined, add: async () => ({ status: 'known' }) },
+    contributions: { pending: () => [], find: () => undefined, vouch: async () => ({ verdict: 'accept' }) },
+    records: { has: () => true },
+    states: { sealState: async () => held ? { kind: 'done', stateHash: job.stateHash } : { kind: 'unavailable', detail: 'not here' } },
+    blame: { refuse: nothing, isBannedMiner: () => false },
+    publisher: { publish: async (m: { readonly selector: number, readonly value: unknown }) => { const v = m.value as Partial<SealVote>; if (v.member !== undefined) votes.push(toHex(v.sealHash!)) } }
+  }
+  return { sealing: new Sealing(deps as unknown as SealingDeps), clock, votes, holds: yes => { held = yes } }
+}
+
+/** Offer number n of a member: a contribution of its own, that all the others vouch for. */
+function offer (by: KeyPair, n: number): Proposal {
+  const claim = kit.contribution(tip, job, keyPair(9 + n), 0)
+  const seal = { job: job.id, round: job.round + 1, previous: job.seal, anchor: anchor.hash, contributions: [claim], stateHash: job.stateHash }
+  const vouches = pairs.map(p => {
+    const vouch = { job: job.id, contribution: claimId(claim), member: p.key, signature: new Uint8Array(64) }
+    return { ...vouch, signature: sign(p.seed, vouchMessage(vouch)) }
+  })
+  const unsigned = { seal, vouches, proposer: by.key, signature: new Uint8Array(64) }
+  return { ...unsigned, signature: sign(by.seed, proposalMessage(unsigned)) }
+}
+
+const vote = (by: KeyPair, p: Proposal): SealVote => ({ job: job.id, sealHash: sealHash(p.seal), member: by.key, signature: sign(by.seed, sealHash(p.seal)) })
+
+test('offers that nobody repeats make room: a round that stood still for long takes new ones', async () => {
+  const { clock, sealing: s } = sealing(keyPair(20))
+  const take = async (n: number): Promise<Taken> => await s.takeProposal(offer(pairs[0], n), from)
+  for (let n = 0; n < 3; n++) expect(await take(n)).toEqual({ verdict: 'accept' })
+  expect(await take(3)).toEqual({ verdict: 'ignore', reason: 'too many proposals' })
+  await clock.advance(VOTE_HOLD_ROUNDS * kit.params.roundMs)
+  // Repeated, it stays.
+  expect(await take(0)).toEqual({ verdict: 'accept' })
+  await clock.advance(VOTE_HOLD_ROUNDS * kit.params.roundMs + 1)
+  expect(await take(3)).toEqual({ verdict: 'accept' })
+  expect(await take(4)).toEqual({ verdict: 'accept' })
+  expect(await take(5)).toEqual({ verdict: 'ignore', reason: 'too many proposals' })
+})
+
+test('of what it may sign a member signs what most have signed', async () => {
+  const [me, other, third] = pairs
+  const { sealing: s, holds, votes } = sealing(me)
+  const first = offer(other, 0)
+  const second = offer(third, 1)
+  for (const p of [first, second]) expect(await s.takeProposal(p, from)).toEqual({ verdict: 'accept' })
+  expect(await s.takeVote(vote(third, second), from)).toEqual({ verdict: 'accept' })
+  expect(votes).toEqual([])
+  holds(true)
+  await s.step({ job, seal: job.seal, pending: [], round: job.round, since: 0, spec: job.spec } as never, anchor, members)
+  // In its turn it says so again.
+  expect([...new Set(votes)]).toEqual([toHex(sealHash(second.seal))])
+})
