@@ -41,7 +41,7 @@ type Value = Extract<Reply, { kind: 'slice' | 'evaluate' | 'predict' }>['value']
 
 interface Pending {
   readonly work: Work
-  readonly urgency: number
+  urgency: number
   attempts: number
   readonly resolve: (value: Value) => void
   readonly reject: (reason: Error) => void
@@ -61,6 +61,14 @@ interface Slot {
   /** Until then only replays may use it. */
   restUntilMs: number
 }
+
+/**
+ * What replays have cost is rested for later, up to this: where they alone take more than the share of time that the
+ * user allows, nothing else would ever have its turn again.
+ */
+export const REST_MAX_MS = 60_000
+/** Nor does the work of an auditor wait longer than this for a rest to end: with many replays there is always one. */
+export const BACKGROUND_WAIT_MS = 15_000
 
 /** A slot that is offered to a waiter is offered to the next one after this. */
 const TURN_UNUSED_MS = 250
@@ -183,8 +191,10 @@ class ComputePool implements Compute {
         reject(new Error(this.#ended))
         return
       }
-      this.#enqueue({ work, urgency, attempts: 0, resolve, reject }, false)
+      const pending: Pending = { work, urgency, attempts: 0, resolve, reject }
+      this.#enqueue(pending, false)
       this.#dispatch()
+      if (urgency === URGENCY.background) this.#hurryLater(pending)
     })
   }
 
@@ -192,6 +202,21 @@ class ComputePool implements Compute {
   #enqueue (pending: Pending, first: boolean): void {
     const at = this.#queue.findIndex(other => first ? other.urgency >= pending.urgency : other.urgency > pending.urgency)
     this.#queue.splice(at === -1 ? this.#queue.length : at, 0, pending)
+  }
+
+  /** A background task that still waits after a while is as urgent as a replay. */
+  #hurryLater (pending: Pending): void {
+    if (!this.#queue.includes(pending)) return
+    const cancel = this.#options.clock.after(BACKGROUND_WAIT_MS, () => {
+      this.#wakeUps.delete(cancel)
+      const at = this.#queue.indexOf(pending)
+      if (at === -1) return
+      this.#queue.splice(at, 1)
+      pending.urgency = URGENCY.replay
+      this.#enqueue(pending, false)
+      this.#dispatch()
+    })
+    this.#wakeUps.add(cancel)
   }
 
   /** As many slots as allowed; one that is busy leaves when it is done. */
@@ -334,10 +359,10 @@ class ComputePool implements Compute {
     this.#dispatch()
   }
 
-  /** What a replay took while the slot rested is added to the rest. */
+  /** What a replay took while the slot rested is added to the rest, within bounds. */
   #rest (slot: Slot, forMs: number, now: number): void {
     if (forMs <= 0) return
-    const untilMs = Math.max(now, slot.restUntilMs) + forMs
+    const untilMs = Math.min(Math.max(now, slot.restUntilMs) + forMs, now + Math.max(forMs, REST_MAX_MS))
     slot.restUntilMs = untilMs
     const cancel = this.#options.clock.after(untilMs - now, () => {
       this.#wakeUps.delete(cancel)

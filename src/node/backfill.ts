@@ -55,7 +55,7 @@ export class Backfill {
       if (record === undefined) break
       height--
       if (record.checked !== 'ledger') continue
-      const redone = await this.redo(record, 'background')
+      const redone = await this.redo(record)
       if (redone === 'wrong') return
       missing = redone === 'unavailable' ? missing + 1 : 0
       if (missing < MISSING_IN_A_ROW) continue
@@ -68,11 +68,11 @@ export class Backfill {
     if (lowest === 0 && missing === 0) this.#pruned = undefined
   }
 
-  /** A wrong block is dropped with all that stands on it. */
-  async redo (record: BlockRecord, priority: 'replay' | 'background'): Promise<Redone> {
+  /** A wrong block is dropped with all that stands on it. As urgent as a new block: until then the node builds on what it was told. */
+  async redo (record: BlockRecord): Promise<Redone> {
     const { header, ledger, hash, height } = record.meta
     const job = findJob(ledger, header.template.job)
-    const fact = job === undefined ? undefined : await this.#replay.replay(header, job.spec, priority)
+    const fact = job === undefined ? undefined : await this.#replay.replay(header, job.spec, 'replay')
     if (this.#stopped || fact === undefined || fact.kind === 'unavailable') return 'unavailable'
     if (equalBytes(fact.resultHash, header.resultHash) && equalBytes(fact.payloadDigest, header.payloadDigest)) {
       this.#chain.markReplayed(hash)

@@ -474,7 +474,7 @@ export class Sync {
     for (let h = tip.height; h > tip.height - this.#params.joinReplayBlocks; h--) {
       const record = this.#chain.at(h)
       if (record?.checked !== 'ledger') continue
-      const redone = await within(this.#clock, this.#due.leftMs(), this.#backfill.redo(record, 'replay'))
+      const redone = await within(this.#clock, this.#due.leftMs(), this.#backfill.redo(record))
       if (redone === undefined || this.#due.over()) return this.#dropSlow()
       if (redone === 'wrong') return { ok: false, wrong: true, why: `block ${h}: redoing its slice gave another result` }
       if (redone === 'unavailable') return givenUp(`block ${h} cannot be redone`)
@@ -541,7 +541,10 @@ export class Sync {
     const tip = headers.at(-1)
     if (tip === undefined) return { why: 'it has no headers for us' }
     if (tip.work <= this.#chain.head().work) return { why: `its headers end at block ${tip.height} with no more work than ours` }
-    return { fork: fork!, headers, whole }
+    // The locator has gaps: the first ones may be blocks of our own, and what is dropped with a wrong chain begins above them.
+    const fresh = headers.findIndex((h) => !this.#chain.has(h.hash))
+    if (fresh === -1) return { why: `its blocks up to ${tip.height} are all here` }
+    return { fork: fresh === 0 ? fork! : headers[fresh - 1], headers: headers.slice(fresh), whole }
   }
 
   #askHeaders (id: PeerId, locator: readonly Uint8Array[], count: number): { readonly answer: Promise<Uint8Array | undefined>, readonly at: number, readonly count: number } {

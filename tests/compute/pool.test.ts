@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import type { Opened, Reply, Request, WorkerLike } from '../../src/compute/messages.ts'
 import { spawnNodeWorker } from '../../src/compute/nodeWorkers.ts'
-import { createComputePool, type PoolOptions } from '../../src/compute/pool.ts'
+import { BACKGROUND_WAIT_MS, createComputePool, type PoolOptions, REST_MAX_MS } from '../../src/compute/pool.ts'
 import { referenceKernels } from '../../src/compute/reference/referenceKernels.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Compute, Priority, SliceResult } from '../../src/ports/compute.ts'
@@ -224,6 +224,43 @@ describe('limits', () => {
     expect(workers[0].working).toBe(3)
     clock.pass(1)
     expect(workers[0].working).toBe(2)
+  })
+
+  test('where replays alone take more than the share allowed, there is work of other kinds once a minute all the same', async () => {
+    const { workers, clock, run } = await rig({ duty: 0.1 })
+    workers[0].open()
+    void run(1)
+    await settle()
+    workers[0].finish()
+    for (let n = 0; n < 30; n++) {
+      void run(100 + n, 'replay')
+      await settle()
+      clock.pass(1_000)
+      workers[0].finish()
+    }
+    void run(2)
+    await settle()
+    // 270 s would be owed.
+    clock.pass(REST_MAX_MS - 1)
+    expect(workers[0].working).not.toBe(2)
+    clock.pass(1)
+    expect(workers[0].working).toBe(2)
+  })
+
+  test('what is done in the background waits for a rest to end, but not for long', async () => {
+    const { workers, clock, run } = await rig({ duty: 0.01 })
+    workers[0].open()
+    void run(1)
+    await settle()
+    clock.pass(1_000)
+    workers[0].finish()
+    void run(2)
+    void run(3, 'background')
+    await settle()
+    clock.pass(BACKGROUND_WAIT_MS - 1)
+    expect(workers[0].working).toBe(1)
+    clock.pass(1)
+    expect(workers[0].working).toBe(3)
   })
 
   test('it is ready for a slice when the rest is over: what is made then is not of yesterday', async () => {

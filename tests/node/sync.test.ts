@@ -153,6 +153,22 @@ describe('peers that lie or withhold', () => {
     expect(late.blame.isBannedMiner(keyPair(2).key)).toBe(true)
   })
 
+  it('keeps its own chain where one that forks off between two blocks it asked about proves wrong', async () => {
+    const w = world()
+    const own = branch(w.kit, w.kit.genesis, 40, 1)
+    // What it has in common with the liar and asks about is block 19.
+    const forged = [...own.slice(0, 21), ...branch(w.kit, own[20].meta, 40, 2)]
+    const a = await node(w, 'a')
+    await feed(a, own)
+    for (const b of forged.slice(55)) a.replay.wrong.add(hex(b.meta))
+    await stranger(w, 'liar', forged)
+    await run(a)
+    await w.clock.advance(20_000)
+    expect(a.blame.list()).toMatchObject([{ reason: 'result-hash', peer: 'liar' }])
+    expect(hex(a.chain.head())).toBe(hex(own[39].meta))
+    for (const b of own) expect(a.chain.isMain(b.meta.hash)).toBe(true)
+  })
+
   it.each(['none', 'silent'] as const)('passes over a peer that names a heavier chain and hands out no bodies (%s)', async (bodies) => {
     const w = world()
     const honest = branch(w.kit, w.kit.genesis, 30, 1)

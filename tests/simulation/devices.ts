@@ -11,6 +11,7 @@ import type { ModelState } from '../../src/core/training/modelState.ts'
 import { encodePayload, payloadDigest } from '../../src/core/training/payload.ts'
 import { stateHash } from '../../src/core/training/stateHash.ts'
 import { evaluationOf } from '../../src/compute/evaluation.ts'
+import { BACKGROUND_WAIT_MS, REST_MAX_MS } from '../../src/compute/pool.ts'
 import { referenceKernels } from '../../src/compute/reference/referenceKernels.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Compute, ComputeStatus, EvaluationResult, EvaluationTask, PredictionResult, Priority, SliceResult, SliceTask } from '../../src/ports/compute.ts'
@@ -166,12 +167,25 @@ export class SimDevice implements Compute {
 
   async #turn (ms: number, priority: Priority): Promise<void> {
     await new Promise<void>(resolve => {
-      (priority === 'replay' ? this.#urgent : this.#other).push({ ms, start: resolve })
+      const job = { ms, start: resolve }
+      const lane = priority === 'replay' ? this.#urgent : this.#other
+      lane.push(job)
+      if (priority === 'background') this.#hurryLater(job)
       // It was opened in the midst of something else.
       if (priority === 'slice' && !this.#begun) {
         this.#begun = true
         this.#spare(ms)
       }
+      this.#next()
+    })
+  }
+
+  #hurryLater (job: Job): void {
+    this.#o.clock.after(BACKGROUND_WAIT_MS, () => {
+      const at = this.#other.indexOf(job)
+      if (at === -1) return
+      this.#other.splice(at, 1)
+      this.#urgent.push(job)
       this.#next()
     })
   }
@@ -208,7 +222,7 @@ export class SimDevice implements Compute {
   #rest (ms: number): void {
     const { clock } = this.#o
     const now = clock.now()
-    const until = this.#restUntil = Math.max(now, this.#restUntil) + ms
+    const until = this.#restUntil = Math.min(Math.max(now, this.#restUntil) + ms, now + Math.max(ms, REST_MAX_MS))
     clock.after(until - now, () => {
       if (this.#restUntil !== until) return
       this.#restUntil = 0

@@ -103,6 +103,8 @@ export function drawOptions (given: Given): SimOptions {
   const fault = (name: string, mild: number, wild: number): number => rounded(swarm(of(name), mild, wild))
   const enemies = given.enemies ?? []
   const network = of('network').chance(0.4) ? 'main' : 'fast'
+  // A slice of the benchmark takes a laptop a tenth of a second, the dearest one a quarter; fewer are simulated faster.
+  const laptopSliceMs = rounded(of('slice').between(200, 400))
   const attackerShare = enemies.length === 0 ? 0 : given.attackerShare ?? (of('attackers').chance(OFF) ? 0 : 0.3)
   return {
     seed: given.seed,
@@ -112,9 +114,8 @@ export function drawOptions (given: Given): SimOptions {
     // Contributions, vouches and votes are most of what happens in a world: rounds that are longer make more worlds.
     roundMs: Math.round(of('round').between(1, 4) * (paramsOf(network).roundMs ?? MAIN.roundMs)),
     offers: of('offers').chance(0.15) ? 0 : 4 + of('offers per round').below(9),
-    // A slice of the benchmark takes a laptop a tenth of a second, the dearest one a quarter; fewer are simulated faster.
-    laptopSliceMs: rounded(of('slice').between(200, 400)),
-    duty: rounded(of('duty').between(0.1, 0.25)),
+    laptopSliceMs,
+    duty: rounded(verifying(laptopSliceMs, network) + of('duty').between(0.1, 0.25)),
     phoneShare: rounded(swarm(of('phones'), 0.1, 0.5)),
     gamingShare: of('gaming').chance(0.3) ? 0.04 : 0,
     safetyMs: given.hours === undefined ? Math.round(of('length').between(4, 10) * MINUTE) : Math.round(given.hours * 60 * MINUTE),
@@ -153,6 +154,15 @@ export function drawOptions (given: Given): SimOptions {
       jobEveryMs: fault('job', 6 * MINUTE, MINUTE)
     }
   }
+}
+
+/**
+ * The share of a laptop's time that goes into redoing what others did: a block and about a contribution for each. The
+ * blocks of these worlds come sooner and their slices take longer than in the main network: with no more than its time
+ * for mining, whoever verifies would hardly mine, and those who do not would have most of the work.
+ */
+function verifying (laptopSliceMs: number, network: SimOptions['network']): number {
+  return 2 * laptopSliceMs / (paramsOf(network).blockIntervalMs ?? MAIN.blockIntervalMs)
 }
 
 export function paramsOf (network: SimOptions['network']): Partial<ChainParams> {
