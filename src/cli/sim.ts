@@ -20,7 +20,7 @@ const USAGE = `npm run sim -- [--nodes N] [--hours H] [--seed S] [--attackers F]
   --hours H        virtual hours with faults (above 0, at most ${HOURS_MAX}); drawn if left out
   --seed S         any text; the same seed and options give the same world. Random if left out
   --attackers F    share of attackers, 0 to 0.5; drawn if left out
-  --enemies NAMES  of which kinds they may be: ${Object.keys(ATTACKERS).join(', ')}; if left out, any but the last
+  --enemies NAMES  of which kinds they may be: ${Object.keys(ATTACKERS).join(', ')}; if left out, any
   --scenario NAME  ${Object.entries(SCENARIOS).map(([name, s]) => `${name}: ${s.about}`).join('\n                   ')}
   --json           the report as one line of JSON on stdout
   --report FILE    the report as a page

@@ -60,14 +60,16 @@ interface Slot {
   startedMs: number
   /** Until then only replays may use it. */
   restUntilMs: number
+  /** No rest lasts longer: then other work has its turn first. 0: nothing to rest for yet. */
+  restEndsMs: number
 }
 
 /**
- * What replays have cost is rested for later, up to this: where they alone take more than the share of time that the
- * user allows, nothing else would ever have its turn again.
+ * What replays have cost is rested for later, up to this after other work: where they alone take more than the share
+ * of time that the user allows, nothing else would ever have its turn again.
  */
 export const REST_MAX_MS = 60_000
-/** Nor does the work of an auditor wait longer than this for a rest to end: with many replays there is always one. */
+/** What is done in the background waits no longer than this for a rest to end. */
 export const BACKGROUND_WAIT_MS = 15_000
 
 /** A slot that is offered to a waiter is offered to the next one after this. */
@@ -248,7 +250,7 @@ class ComputePool implements Compute {
   }
 
   #open (lead: boolean, backend: BackendChoice): void {
-    const slot: Slot = { worker: this.#options.spawn(), lead, state: 'opening', startedMs: 0, restUntilMs: 0 }
+    const slot: Slot = { worker: this.#options.spawn(), lead, state: 'opening', startedMs: 0, restUntilMs: 0, restEndsMs: 0 }
     this.#slots.push(slot)
     slot.worker.listen(
       reply => { if (slot.state !== 'gone') this.#onReply(slot, reply) },
@@ -278,7 +280,7 @@ class ComputePool implements Compute {
     slot.state = 'ready'
     const now = this.#options.clock.now()
     if (slot.stale === true) this.#remove(slot)
-    else this.#rest(slot, (now - slot.startedMs) * (1 / this.#duty - 1), now)
+    else this.#rest(slot, (now - slot.startedMs) * (1 / this.#duty - 1), now, pending.urgency === URGENCY.replay)
     if (reply.kind === 'error') pending.reject(new Error(reply.error))
     else if (reply.kind === pending.work.kind) pending.resolve(reply.value)
     else pending.reject(new Error(`a worker answered ${reply.kind} to ${pending.work.kind}`))
@@ -360,9 +362,11 @@ class ComputePool implements Compute {
   }
 
   /** What a replay took while the slot rested is added to the rest, within bounds. */
-  #rest (slot: Slot, forMs: number, now: number): void {
+  #rest (slot: Slot, forMs: number, now: number, replay: boolean): void {
     if (forMs <= 0) return
-    const untilMs = Math.min(Math.max(now, slot.restUntilMs) + forMs, now + Math.max(forMs, REST_MAX_MS))
+    if (!replay || slot.restEndsMs === 0) slot.restEndsMs = now + Math.max(forMs, REST_MAX_MS)
+    const untilMs = Math.min(Math.max(now, slot.restUntilMs) + forMs, slot.restEndsMs)
+    if (untilMs <= now) return
     slot.restUntilMs = untilMs
     const cancel = this.#options.clock.after(untilMs - now, () => {
       this.#wakeUps.delete(cancel)

@@ -409,6 +409,7 @@ export class Chain implements ChainService {
    */
   adopt (base: BlockMeta, fork: HeaderMeta, below: readonly HeaderMeta[], joined: Joined): void {
     if (this.#adopted !== undefined) throw new Error('chain: adopts twice')
+    if (!this.isMain(fork.hash)) throw new Error('chain: adopts above a block of another branch')
     const before = this.#tree
     this.#adopted = { before, base: toHex(base.hash), fork: fork.height, below, joined }
     this.#tree = new BlockTree(treeNode({ meta: base, body: undefined, events: [], checked: 'ledger' }), this.#params.joinReplayBlocks, this.#params.maturity)

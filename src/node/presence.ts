@@ -112,7 +112,9 @@ export class Presence {
       case 'alone':
       case 'no-data':
       case 'pruned':
-      case 'ready': return undefined
+      case 'ready':
+        // Whoever showed the newest work may have left before it was redone.
+        return this.#d.sync.unproved() ? 'the newest work of this chain was not redone yet' : undefined
     }
   }
 

@@ -30,7 +30,7 @@ import type { From, WorkPublisher } from './workTopics.ts'
 
 /** Rounds' times after which a member may sign another seal for the same round. */
 export const VOTE_HOLD_ROUNDS = 3
-/** Rounds' times after it was last offered for which an offer is kept: longer than its votes bind who gave them. */
+/** Rounds' times after it was last offered or signed for which an offer is kept: longer than its votes bind who gave them. */
 const OFFER_ROUNDS = 2 * VOTE_HOLD_ROUNDS
 /** Offers kept per job: every member may make one, some twice. */
 const OFFERS_PER_JOB = 24
@@ -48,16 +48,18 @@ interface Offer {
   readonly anchor: BlockMeta
   readonly members: readonly Uint8Array[]
   readonly order: readonly Uint8Array[]
-  /** Who offered it first, and that peer. */
-  readonly proposer: Uint8Array
+  /** Who offered it, of several whose turn comes first; and the peer that brought it. */
+  proposer: Uint8Array
   readonly origin?: PeerId
   readonly via?: PeerId
-  /** When it was last offered, by this node's clock. */
+  /** When it was last offered or signed, by this node's clock. */
   at: number
   /** Signature by index of the member. */
   readonly votes: Map<number, Uint8Array>
   /** right: recomputed here. wrong: it does not lead where it says. */
   judged: 'no' | 'running' | 'right' | 'wrong'
+  /** What it takes could not be had: not to be looked at again before this. */
+  judgeAt: number
   sealed: boolean
 }
 
@@ -126,18 +128,21 @@ export class Sealing {
     if (anchor === undefined || !isBelow()) return ignore('anchor is not on this chain')
     const members = committee(params, anchor)
     if (!members.some(m => equalBytes(m, p.proposer))) return this.#reject('proposer is no member', short(p.proposer), from.via, false)
+    if (this.#d.blame.isBannedMiner(p.proposer)) return ignore('of a proposer who cheated')
+    this.#forgetOld(toHex(seal.job))
     const known = this.#offers.get(toHex(seal.job))?.get(toHex(sealHash(seal)))
     const refused = await this.#checkProposal(p, tip, members, from.via, known !== undefined)
     if (refused !== undefined) return refused
     for (const vouch of p.vouches) await this.#d.contributions.vouch(vouch, undefined)
-    this.#forgetOld(toHex(seal.job))
     if (known !== undefined) {
       known.at = this.#d.clock.now()
+      // A copy that was heard first must not make it wait for the turn of whoever copied it.
+      if (rank(known, p.proposer) < rank(known, known.proposer)) known.proposer = p.proposer
       // Offered again: some votes may have been lost.
       if (this.#voteOn(known)?.name === known.name) await this.#publishVote(known)
       return { verdict: 'accept' }
     }
-    if (!this.#hasRoom(p)) return ignore('too many proposals')
+    if (!this.#hasRoom(p, anchor)) return ignore('too many proposals')
     const now = rounds.tip(seal.job)
     if (now === undefined || !isOn(seal, now)) return ignore('proposal for another round')
     await this.#keep(this.#offer(seal, p.vouches, p.proposer, anchor, members, from), now)
@@ -156,6 +161,7 @@ export class Sealing {
     const [valid] = await this.#d.signatures.verify([{ key: v.member, message: offer.hash, signature: v.signature }])
     if (!valid) return this.#reject('vote-signature', `member ${member}`, from.via, true)
     offer.votes.set(member, v.signature)
+    offer.at = this.#d.clock.now()
     await this.#assemble(offer)
     return { verdict: 'accept' }
   }
@@ -276,7 +282,7 @@ export class Sealing {
     const hash = sealHash(seal)
     return {
       name: toHex(hash), hash, seal, vouches, anchor, members, proposer, origin: from?.origin, via: from?.via,
-      at: this.#d.clock.now(), order: proposers(members, anchor, seal.job, seal.round), votes: new Map(), judged: 'no', sealed: false
+      at: this.#d.clock.now(), order: proposers(members, anchor, seal.job, seal.round), votes: new Map(), judged: 'no', judgeAt: 0, sealed: false
     }
   }
 
@@ -302,9 +308,15 @@ export class Sealing {
     }
   }
 
-  #hasRoom (p: Proposal): boolean {
-    const offers = [...this.#offers.get(toHex(p.seal.job))?.values() ?? []]
-    return offers.length < OFFERS_PER_JOB && offers.filter(o => equalBytes(o.proposer, p.proposer)).length < OFFERS_PER_PROPOSER
+  /** The committee changes with every block: an offer of a newer one takes the place of an older one that fewest have signed. */
+  #hasRoom (p: Proposal, anchor: BlockMeta): boolean {
+    const offers = this.#offers.get(toHex(p.seal.job))
+    if (offers === undefined) return true
+    if ([...offers.values()].filter(o => equalBytes(o.proposer, p.proposer)).length >= OFFERS_PER_PROPOSER) return false
+    if (offers.size < OFFERS_PER_JOB) return true
+    const [oldest] = [...offers.values()].filter(o => o.anchor.height < anchor.height && !this.#isBoundTo(o))
+      .sort((a, b) => a.votes.size - b.votes.size || a.anchor.height - b.anchor.height)
+    return oldest !== undefined && offers.delete(oldest.name)
   }
 
   // --- checking
@@ -339,6 +351,7 @@ export class Sealing {
     const next = await this.#d.states.sealState(tip.spec, { seal: offer.seal, signatures: [] }, offer.via)
     if (next.kind === 'unavailable') {
       offer.judged = 'no'
+      offer.judgeAt = this.#d.clock.now() + this.#d.params.roundMs
       return
     }
     if (next.kind === 'done' && equalBytes(next.stateHash, offer.seal.stateHash)) {
@@ -346,6 +359,7 @@ export class Sealing {
       return
     }
     offer.judged = 'wrong'
+    this.#offers.get(toHex(offer.seal.job))?.delete(offer.name)
     const detail = next.kind === 'done' ? 'its contributions do not lead to the state it names' : next.detail
     // Forwarding peers need not recompute it; whoever made and signed it did know.
     this.#d.blame.refuse({ what: 'proposal', reason: 'seal-state-hash', detail: `by ${short(offer.proposer)}: ${detail}`, peer: offer.origin, miner: toHex(offer.proposer), fatal: true })
@@ -372,31 +386,55 @@ export class Sealing {
     return this.#voted.get(voteKey(offer.seal.job, offer.seal.round, offer.seal.previous))
   }
 
-  /** The offer that most have signed comes first: members who are free to sign again would else scatter. */
+  /**
+   * The offer that most have signed comes first: members who are free to sign again would else scatter. Those that are
+   * not judged yet are, side by side, and nothing waits for them: whoever withholds what one takes holds up no other.
+   */
   async #tryVotes (tip: RoundTip): Promise<void> {
-    const offers = [...this.#offers.get(toHex(tip.job.id))?.values() ?? []]
-    for (const offer of offers.sort((a, b) => b.votes.size - a.votes.size)) {
-      await this.#tryVote(offer, tip)
+    const { clock, log, rounds } = this.#d
+    for (const offer of this.#bestFirst(tip)) {
+      if (offer.judged !== 'no' || clock.now() < offer.judgeAt || !this.#isDue(offer, tip)) continue
+      this.#judge(offer, tip)
+        .then(async () => {
+          const now = rounds.tip(tip.job.id)
+          if (offer.judged === 'right' && now !== undefined) await this.#vote(now)
+        })
+        .catch((e: unknown) => { log.error('sealing', `could not judge an offer: ${e instanceof Error ? e.stack ?? e.message : String(e)}`) })
+    }
+    await this.#vote(tip)
+  }
+
+  /** Signs the best offer that it may sign, and seals what has a quorum. */
+  async #vote (tip: RoundTip): Promise<void> {
+    const { clock, key } = this.#d
+    for (const offer of this.#bestFirst(tip)) {
+      if (offer.judged === 'right' && this.#isDue(offer, tip)) {
+        this.#voted.set(voteKey(offer.seal.job, offer.seal.round, offer.seal.previous), { name: offer.name, at: clock.now() })
+        offer.votes.set(this.#seat(offer), key.sign(offer.hash))
+        offer.at = clock.now()
+        await this.#publishVote(offer)
+      }
       await this.#assemble(offer)
     }
   }
 
-  async #tryVote (offer: Offer, tip: RoundTip): Promise<void> {
-    const { key, params, clock } = this.#d
-    const me = offer.members.findIndex(m => equalBytes(m, key.publicKey))
-    if (me < 0 || offer.votes.has(me) || offer.sealed || offer.judged === 'wrong' || offer.judged === 'running' || !isOn(offer.seal, tip)) return
-    const rank = offer.order.findIndex(m => equalBytes(m, offer.proposer))
-    if (this.#turn(tip, params.roundMs / 2) < rank) return
-    if (!this.#mayVote(offer) || !this.#standsOnVouches(offer, tip)) return
-    if (offer.seal.round === 0 && !this.#hasData(tip)) return
-    if (offer.judged === 'no') await this.#judge(offer, tip)
-    // The world went on meanwhile.
-    const now = this.#d.rounds.tip(offer.seal.job)
-    if (offer.judged !== 'right' || now === undefined || !isOn(offer.seal, now) || !this.#mayVote(offer)) return
-    this.#voted.set(voteKey(offer.seal.job, offer.seal.round, offer.seal.previous), { name: offer.name, at: clock.now() })
-    offer.votes.set(me, key.sign(offer.hash))
-    await this.#publishVote(offer)
+  #bestFirst (tip: RoundTip): Offer[] {
+    return [...this.#offers.get(toHex(tip.job.id))?.values() ?? []].sort((a, b) => b.votes.size - a.votes.size)
   }
+
+  /** This node may sign it now, if it leads where it says. */
+  #isDue (offer: Offer, tip: RoundTip): boolean {
+    const { params } = this.#d
+    const me = this.#seat(offer)
+    if (me < 0 || offer.votes.has(me) || offer.sealed || !isOn(offer.seal, tip)) return false
+    if (this.#turn(tip, params.roundMs / 2) < rank(offer, offer.proposer)) return false
+    if (!this.#mayVote(offer) || !this.#standsOnVouches(offer, tip)) return false
+    return offer.seal.round !== 0 || this.#hasData(tip)
+  }
+
+  #seat (offer: Offer): number { return offer.members.findIndex(m => equalBytes(m, this.#d.key.publicKey)) }
+
+  #isBoundTo (offer: Offer): boolean { return this.#voteOn(offer)?.name === offer.name }
 
   #mayVote (offer: Offer): boolean {
     const last = this.#voteOn(offer)
@@ -451,4 +489,5 @@ export class Sealing {
 }
 
 const voteKey = (job: Uint8Array, round: number, previous: Uint8Array): string => `${toHex(job)}/${round}/${toHex(previous)}`
+const rank = (offer: Offer, proposer: Uint8Array): number => offer.order.findIndex(m => equalBytes(m, proposer))
 const isOn = (seal: Seal, tip: RoundTip): boolean => seal.round === nextRound(tip.job) && equalBytes(seal.previous, tip.seal)

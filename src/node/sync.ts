@@ -17,7 +17,7 @@
 import { decode, equalBytes, toHex } from '../core/codec/ssz.ts'
 import { type Block, type Claim, HeadersRequest, HeadersResponse, type SnapshotOffer, Status } from '../core/codec/wire.ts'
 import { chainId, type HeaderMeta } from '../core/consensus/chain.ts'
-import { checkHeaderLink, extendHeader } from '../core/consensus/header.ts'
+import { appendHeaders } from '../core/consensus/header.ts'
 import { claimId } from '../core/crypto/ids.ts'
 import { type ChainParams, MAX_HEADERS_PER_REQUEST, PROTOCOL_VERSION } from '../core/params.ts'
 import type { Clock, Random } from '../ports/clock.ts'
@@ -31,6 +31,7 @@ import { Due } from './patience.ts'
 import type { ChainStore } from './persist.ts'
 import type { SnapshotJoin } from './snapshotJoin.ts'
 import { HEADERS_PROTOCOL, MAX_HEADERS_RESPONSE_BYTES, MAX_LOCATOR, MAX_STATUS_BYTES, STATUS_PROTOCOL, SyncServer } from './syncServer.ts'
+import { Trust } from './trust.ts'
 
 /** Statuses are exchanged this often, give or take a quarter. */
 export const STATUS_EVERY_MS = 4_000
@@ -79,10 +80,12 @@ interface Plan {
   readonly headers: readonly HeaderMeta[]
   /** The headers reach the end of the peer's chain. */
   readonly whole: boolean
+  /** They do not, because it stopped answering. */
+  readonly cut: boolean
 }
 
-/** `wrong`: a block of the chain breaks a rule; otherwise something could not be had. `resting`: and it is not this peer's fault. */
-type Followed = { readonly ok: true } | { readonly ok: false, readonly wrong: boolean, readonly why: string, readonly resting?: true }
+/** `leads`: false where it is all here and another chain is gone by all the same. `wrong`: a block of the chain breaks a rule; otherwise something could not be had. `resting`: and it is not this peer's fault. */
+type Followed = { readonly ok: true, readonly leads?: boolean } | { readonly ok: false, readonly wrong: boolean, readonly why: string, readonly resting?: true }
 const givenUp = (why: string): Followed => ({ ok: false, wrong: false, why })
 
 export class Sync {
@@ -108,13 +111,9 @@ export class Sync {
   #following = false
   /** The snapshot that the chain being followed goes on from. */
   #offer: SnapshotOffer | undefined
-  /** First block taken on trust since the last chain that was proved: hash and height. */
-  #trusted: { readonly hash: Uint8Array, readonly height: number, readonly since: number } | undefined
+  readonly #trust: Trust
   /** Of the chain being followed, or of the trusted one as long as nobody has shown its end. */
   #due: Due
-  /** Trusted chains in a row that were not proved in time, and until when none is taken after them. */
-  #slow = 0
-  #restUntil = 0
   #redone = 0
   #newestVersion = PROTOCOL_VERSION
   #stopped = false
@@ -150,6 +149,7 @@ export class Sync {
     this.#snapshots = d.snapshots
     this.#onJoined = d.onJoined ?? (() => {})
     this.#redoAhead = d.redoAhead
+    this.#trust = new Trust(d.chain, d.clock, d.params.joinReplayBlocks)
     this.#due = new Due(d.clock, 1)
     this.#server = new SyncServer({ network: d.network, chain: d.chain, store: d.store, historyFrom: d.historyFrom, servedUpTo: () => this.#provedUpTo(), onStatus: (peer, s) => { this.#heard(peer, s) } })
   }
@@ -158,6 +158,8 @@ export class Sync {
     this.#offs.push(
       await this.#server.start(),
       this.#chain.on('missing', (e) => { if (e.via !== undefined) this.askSoon(e.via) }),
+      this.#chain.on('head', () => { this.#reconsider() }),
+      this.#chain.on('checked', () => { this.#reconsider() }),
       await this.#network.onStatus((s) => { this.#peersMoved(s) })
     )
     this.#peersMoved(await this.#network.status())
@@ -179,12 +181,15 @@ export class Sync {
   }
 
   /** The chain rests on work that was taken on trust and nobody has shown the end of it yet. */
-  unproved (): boolean { return this.#trusted !== undefined && this.#chain.isMain(this.#trusted.hash) }
+  unproved (): boolean { return this.#trust.unproved() }
 
   /** Blocks redone while catching up, ever. */
   redone (): number { return this.#redone }
 
-  #provedUpTo (): number { return this.#trusted !== undefined && this.unproved() ? this.#trusted.height - 1 : Infinity }
+  #provedUpTo (): number { return this.unproved() ? this.#trust.first!.height - 1 : Infinity }
+
+  /** A chain joined by a ledger is proved as a whole. */
+  #reconsider (): void { if (this.#offer === undefined) this.#trust.reconsider() }
 
   /** What peers say of themselves. */
   statuses (): ReadonlyMap<PeerId, Status> {
@@ -278,7 +283,7 @@ export class Sync {
     this.sawVersion(status.version)
     peer.status = status
     peer.heardAt = this.#clock.now()
-    if (status.work > this.#chain.head().work || this.#trusted !== undefined) this.#follow()
+    if (status.work > this.#chain.head().work || this.#trust.first !== undefined) this.#follow()
   }
 
   #reachable (p: Peer): boolean {
@@ -333,14 +338,16 @@ export class Sync {
         const peer = this.#peers.get(id)
         if (peer === undefined) continue
         // What it claimed may have come by gossip meanwhile: no fault of its.
-        if (followed.ok || claimed.work <= this.#chain.head().work) { peer.failures = 0; continue }
-        if (followed.resting) { peer.shunnedUntil = this.#restUntil; continue }
+        if (claimed.work <= this.#chain.head().work || (followed.ok && followed.leads !== false)) { peer.failures = 0; continue }
+        if (followed.ok) { peer.shunnedUntil = this.#clock.now() + SHUN_FIRST_MS; continue }
+        if (followed.resting) { peer.shunnedUntil = this.#trust.restUntil; continue }
         const ms = Math.max(2 * (this.#clock.now() - since), Math.min(SHUN_LAST_MS, SHUN_FIRST_MS * 2 ** peer.failures))
         peer.failures++
         peer.shunnedUntil = this.#clock.now() + ms
         this.#log.info('sync', `chain of ${id} to block ${claimed.height} given up for ${ms / 1000} s: ${followed.why}`)
       }
       if (this.#stopped || !this.#mustDrop()) return
+      this.#trust.failed()
       this.#dropTrusted('nobody shows the blocks above it, and there is another chain')
     }
   }
@@ -353,34 +360,32 @@ export class Sync {
   }
 
   #dropTrusted (why: string): void {
-    if (this.#trusted === undefined) return
-    this.#log.warn('sync', `work taken on trust from block ${this.#trusted.height} is dropped: ${why}`)
-    this.#chain.distrust(this.#trusted.hash)
-    this.#trusted = undefined
+    const { first } = this.#trust
+    if (first === undefined) return
+    this.#log.warn('sync', `work taken on trust from block ${first.height} is dropped: ${why}`)
+    this.#trust.forget()
+    this.#chain.distrust(first.hash)
     this.#offer = undefined
   }
 
-  /**
-   * The trusted chain has had its time. After the first of them others are tried at once; from the
-   * second on this node works as long as the last one has kept it from working.
-   */
+  /** The trusted chain has had its time. */
   #dropSlow (): Followed {
     const why = 'none of its work could be redone in time'
     if (this.unproved()) {
-      const now = this.#clock.now()
-      if (this.#slow++ > 0) this.#restUntil = now + now - this.#trusted!.since
+      this.#trust.failed()
       this.#dropTrusted(why)
     }
     return givenUp(why)
   }
 
   async #followPeer (id: PeerId): Promise<Followed> {
+    const since = this.#clock.now()
     if (!this.unproved()) {
-      this.#trusted = undefined
+      this.#trust.forget()
       this.#due = new Due(this.#clock, 2 ** Math.min(SLOWER_MAX, this.#peers.get(id)!.failures))
     }
     const claimed = this.#peers.get(id)!.status!.height
-    if (this.#snapshots !== undefined && this.#trusted === undefined && claimed - this.#chain.head().height >= this.#snapshots.leastBlocks) this.#snapshots.ahead(this.#sources(id), claimed, () => this.#due.leftMs())
+    if (this.#snapshots !== undefined && this.#trust.first === undefined && claimed - this.#chain.head().height >= this.#snapshots.leastBlocks) this.#snapshots.ahead(this.#sources(id), claimed, () => this.#due.leftMs())
     const plan = await this.#plan(id)
     if ('why' in plan) {
       this.#snapshots?.forget()
@@ -392,10 +397,7 @@ export class Sync {
     // Older work is taken on trust, but only under a chain whose newest blocks are redone.
     const window = this.#params.joinReplayBlocks
     const trusted = !plan.whole ? tip.height : headers.length > window ? tip.height - window : 0
-    if (trusted > 0 && this.#trusted === undefined) {
-      if (this.#clock.now() < this.#restUntil) return { ok: false, wrong: false, why: 'others promised as much and were too slow', resting: true }
-      this.#trusted = { hash: headers[0].hash, height: headers[0].height, since: this.#clock.now() }
-    }
+    if (trusted > 0 && this.#trust.first === undefined && this.#trust.resting) return { ok: false, wrong: false, why: 'others promised as much and were too slow', resting: true }
     this.#log.info('sync', `following ${id}: ${headers.length} blocks from ${headers[0].height} to ${tip.height}`)
     const bodies = new BodyFetcher(this.#network, this.#clock, this.#blame, headers, () => this.#sources(id))
     try {
@@ -403,24 +405,30 @@ export class Sync {
         if (this.#stopped) return givenUp('the node stops')
         const mode = h.height <= trusted ? 'ledger' : 'full'
         this.#report({ stage: mode === 'ledger' ? 'blocks' : 'replay', height: h.height, target: tip.height })
-        if (this.#chain.has(h.hash)) continue
+        if (this.#chain.has(h.hash)) {
+          const failed = mode === 'full' ? await this.#redo(h) : undefined
+          if (failed !== undefined) return failed
+          continue
+        }
         const body = await within(this.#clock, this.#due.leftMs(), bodies.next(h))
         if (this.#due.over()) return this.#dropSlow()
         if (body === undefined) return givenUp(`nobody hands out the body of block ${h.height}`)
-        const failed = await this.#submit({ header: h.header, body: body.body }, h, tip, { mode, origin: id, via: body.from, blame: id, ripe: tip.height - h.height >= this.#params.maturity })
+        const failed = await this.#submit({ header: h.header, body: body.body }, h, tip, { mode, origin: id, via: body.from, blame: id, ripe: tip.height - h.height >= this.#params.maturity }, since)
         if (failed !== undefined) return failed
       }
     } finally {
       bodies.stop()
     }
-    return plan.whole ? await this.#prove(tip) : { ok: true }
+    if (plan.cut) return givenUp('it stopped answering for headers')
+    const proved = plan.whole ? await this.#prove(tip) : { ok: true as const }
+    return proved.ok ? { ok: true, leads: this.#chain.head().work >= tip.work } : proved
   }
 
   /** The headers whose blocks are still to be applied: all of them, unless a ledger near their end is to be had. */
   async #skip (id: PeerId, plan: Plan): Promise<readonly HeaderMeta[]> {
     const { headers, fork } = plan
     const tip = headers[headers.length - 1]
-    if (this.#snapshots === undefined || !plan.whole || headers.length < this.#snapshots.leastBlocks || this.#trusted !== undefined || this.#clock.now() < this.#restUntil) {
+    if (this.#snapshots === undefined || !plan.whole || headers.length < this.#snapshots.leastBlocks || this.#trust.first !== undefined || this.#trust.resting) {
       this.#snapshots?.forget()
       return headers
     }
@@ -428,11 +436,12 @@ export class Sync {
     // The kernels would wait meanwhile.
     this.#redoNewest(headers.slice(-this.#params.joinReplayBlocks)).catch((e: unknown) => { this.#log.error('sync', e instanceof Error ? e.message : String(e)) })
     const start = await this.#snapshots.find(headers, id, this.#sources(id), () => this.#due.leftMs())
-    if (start === undefined || this.#stopped || this.#chain.head().work >= tip.work) return headers
+    // Our own chain may have left the fork meanwhile, or never been there.
+    if (start === undefined || this.#stopped || this.#chain.head().work >= tip.work || !this.#chain.isMain(fork.hash)) return headers
     const { base, offer, joined } = start
     this.#chain.adopt(base, fork, headers.slice(0, base.height - headers[0].height), joined)
-    this.#trusted = { hash: base.hash, height: base.height, since: this.#clock.now() }
     this.#offer = offer
+    this.#trust.took(base.hash, base.height, this.#clock.now())
     return headers.slice(base.height - fork.height)
   }
 
@@ -449,11 +458,13 @@ export class Sync {
   }
 
   /** What is wrong with it, if anything, once its data had time to come. */
-  async #submit (block: Block, h: HeaderMeta, tip: HeaderMeta, how: SubmitOptions): Promise<Followed | undefined> {
+  async #submit (block: Block, h: HeaderMeta, tip: HeaderMeta, how: SubmitOptions, since: number): Promise<Followed | undefined> {
     for (;;) {
       const result = await within(this.#clock, this.#due.leftMs(), this.#chain.submitAs(block, how))
       if (result === undefined || this.#due.over()) return this.#dropSlow()
       if (result.status === 'added' && how.mode === 'full') this.#proved()
+      // Only what it brought: what came by gossip meanwhile was redone, and is nobody's word.
+      if (result.status === 'added' && how.mode === 'ledger') this.#trust.took(h.hash, h.height, since)
       if (result.status === 'added' || result.status === 'known') return undefined
       const { verdict, reason, detail } = result.refusal
       if (verdict === 'invalid') return { ok: false, wrong: true, why: `block ${h.height}: ${reason}, ${detail}` }
@@ -463,6 +474,18 @@ export class Sync {
     }
   }
 
+  /** What is here, and was taken on trust once, is redone in its turn; undefined where nothing is wrong with it. */
+  async #redo (h: HeaderMeta): Promise<Followed | undefined> {
+    const record = this.#chain.get(h.hash)
+    if (record?.checked !== 'ledger') return undefined
+    const redone = await within(this.#clock, this.#due.leftMs(), this.#backfill.redo(record))
+    if (redone === undefined || this.#due.over()) return this.#dropSlow()
+    if (redone === 'wrong') return { ok: false, wrong: true, why: `block ${h.height}: redoing its slice gave another result` }
+    if (redone === 'unavailable') return givenUp(`block ${h.height} cannot be redone`)
+    this.#proved()
+    return undefined
+  }
+
   #proved (): void {
     this.#redone++
     this.#due.redone()
@@ -470,18 +493,13 @@ export class Sync {
 
   /** Several plans may have brought the chain here: its newest blocks must be redone all the same. */
   async #prove (tip: HeaderMeta): Promise<Followed> {
-    if (this.#trusted === undefined) return { ok: true }
+    if (this.#trust.first === undefined) return { ok: true }
     for (let h = tip.height; h > tip.height - this.#params.joinReplayBlocks; h--) {
-      const record = this.#chain.at(h)
-      if (record?.checked !== 'ledger') continue
-      const redone = await within(this.#clock, this.#due.leftMs(), this.#backfill.redo(record))
-      if (redone === undefined || this.#due.over()) return this.#dropSlow()
-      if (redone === 'wrong') return { ok: false, wrong: true, why: `block ${h}: redoing its slice gave another result` }
-      if (redone === 'unavailable') return givenUp(`block ${h} cannot be redone`)
-      this.#proved()
+      const meta = this.#chain.metaAt(h)
+      const failed = meta === undefined ? undefined : await this.#redo(meta)
+      if (failed !== undefined) return failed
     }
-    this.#trusted = undefined
-    this.#slow = 0
+    this.#trust.proved()
     this.#chain.settleAdopted()
     if (this.#offer !== undefined) this.#onJoined(this.#offer)
     this.#offer = undefined
@@ -500,6 +518,7 @@ export class Sync {
     const headers: HeaderMeta[] = []
     let fork: HeaderMeta | undefined
     let whole = true
+    let cut = false
     const locator = await this.#locator()
     let asked = this.#askHeaders(id, locator, HEADERS_FIRST)
     for (;;) {
@@ -515,7 +534,7 @@ export class Sync {
         continue
       }
       // Where it does not answer, what it has shown is not the end of its chain.
-      if (answer === undefined) whole = false
+      if (answer === undefined) [whole, cut] = [false, true]
       if (answer === undefined || answer.length === 0) break
       const d = decode(HeadersResponse, answer, MAX_HEADERS_RESPONSE_BYTES)
       if (!d.ok) return this.#lied(id, d.error.reason, d.error.detail)
@@ -531,7 +550,7 @@ export class Sync {
       // The next ones come while these are checked. A slow line gets few at a time; one that answers at once twice as many.
       const more = batch.length < asked.count || headers.length + batch.length >= PLAN_HEADERS ? undefined
         : this.#askHeaders(id, [claimId(batch[batch.length - 1])], this.#clock.now() - asked.at < HEADERS_QUICK_MS ? Math.min(MAX_HEADERS_PER_REQUEST, 2 * asked.count) : asked.count)
-      const wrong = extend(this.#params, headers, fork!, batch, this.#clock.now())
+      const wrong = appendHeaders(this.#params, headers, fork!, batch, this.#clock.now())
       if (wrong?.verdict === 'invalid') return this.#lied(id, wrong.reason, wrong.detail)
       this.#due.shown(batch.length)
       whole = headers.length < PLAN_HEADERS
@@ -542,9 +561,9 @@ export class Sync {
     if (tip === undefined) return { why: 'it has no headers for us' }
     if (tip.work <= this.#chain.head().work) return { why: `its headers end at block ${tip.height} with no more work than ours` }
     // The locator has gaps: the first ones may be blocks of our own, and what is dropped with a wrong chain begins above them.
-    const fresh = headers.findIndex((h) => !this.#chain.has(h.hash))
+    const fresh = headers.findIndex((h) => !this.#chain.isMain(h.hash))
     if (fresh === -1) return { why: `its blocks up to ${tip.height} are all here` }
-    return { fork: fresh === 0 ? fork! : headers[fresh - 1], headers: headers.slice(fresh), whole }
+    return { fork: fresh === 0 ? fork! : headers[fresh - 1], headers: headers.slice(fresh), whole, cut }
   }
 
   #askHeaders (id: PeerId, locator: readonly Uint8Array[], count: number): { readonly answer: Promise<Uint8Array | undefined>, readonly at: number, readonly count: number } {
@@ -578,15 +597,4 @@ export class Sync {
     this.#progress = p
     for (const l of this.#listeners) l(p)
   }
-}
-
-/** Appends the batch; stops at the first header that the headers before it contradict. */
-function extend (params: ChainParams, headers: HeaderMeta[], fork: HeaderMeta, batch: readonly Claim[], nowMs: number): ReturnType<typeof checkHeaderLink> {
-  for (const claim of batch) {
-    const parent = headers.at(-1) ?? fork
-    const wrong = checkHeaderLink(params, parent, claim, nowMs)
-    if (wrong !== undefined) return wrong
-    headers.push(extendHeader(parent, claim))
-  }
-  return undefined
 }

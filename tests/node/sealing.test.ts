@@ -1,6 +1,6 @@
 /** What a member does with offers of one round while no quorum comes together. */
 import { expect, test } from 'vitest'
-import { equalBytes, toHex } from '../../src/core/codec/ssz.ts'
+import { equalBytes, toHex, ZERO32 } from '../../src/core/codec/ssz.ts'
 import type { Proposal, SealVote } from '../../src/core/codec/wire.ts'
 import { committee } from '../../src/core/consensus/committee.ts'
 import { claimId, proposalMessage, sealHash, vouchMessage } from '../../src/core/crypto/ids.ts'
@@ -23,11 +23,14 @@ const pairs = members.map(key => [1, 2, 3].map(keyPair).find(p => equalBytes(p.k
 const from = { origin: 'x', via: 'x' }
 const nothing = (): void => {}
 
-/** A node that holds no payloads until it is told so: it can sign nothing before. */
-function sealing (me: KeyPair): { readonly sealing: Sealing, readonly clock: ManualClock, readonly votes: string[], readonly holds: (yes: boolean) => void } {
+/** A node that can have no payloads until it is told so: it can sign nothing before. */
+type Judged = 'right' | 'wrong' | 'unavailable'
+
+function sealing (me: KeyPair): { readonly sealing: Sealing, readonly clock: ManualClock, readonly votes: string[], readonly judge: (by: (n: number) => Promise<Judged>) => void } {
   const clock = new ManualClock(1_000_000_000)
   const votes: string[] = []
-  let held = false
+  let asked = 0
+  let judged: (n: number) => Promise<Judged> = async () => 'unavailable'
   const deps: Partial<Record<keyof SealingDeps, unknown>> = {
     params: kit.params, key: minerKey(me), clock, log: new RingLog(clock), signatures: new TestSignatures(),
     chain: { head: () => tip, get: (hash: Uint8Array) => equalBytes(hash, anchor.hash) ? { meta: anchor } : undefined, on: () => nothing },
@@ -35,11 +38,16 @@ function sealing (me: KeyPair): { readonly sealing: Sealing, readonly clock: Man
     rounds: { tip: () => ({ job, seal: job.seal, pending: [], round: job.round, since: 0, spec: job.spec }), onTip: () => nothing, pendingSeal: () => undefined, add: async () => ({ status: 'known' }) },
     contributions: { pending: () => [], find: () => undefined, vouch: async () => ({ verdict: 'accept' }) },
     records: { has: () => true },
-    states: { sealState: async () => held ? { kind: 'done', stateHash: job.stateHash } : { kind: 'unavailable', detail: 'not here' } },
+    states: {
+      sealState: async () => {
+        const as = await judged(asked++)
+        return as === 'unavailable' ? { kind: as, detail: 'not here' } : { kind: 'done', stateHash: as === 'right' ? job.stateHash : ZERO32 }
+      }
+    },
     blame: { refuse: nothing, isBannedMiner: () => false },
     publisher: { publish: async (m: { readonly selector: number, readonly value: unknown }) => { const v = m.value as Partial<SealVote>; if (v.member !== undefined) votes.push(toHex(v.sealHash!)) } }
   }
-  return { sealing: new Sealing(deps as unknown as SealingDeps), clock, votes, holds: yes => { held = yes } }
+  return { sealing: new Sealing(deps as unknown as SealingDeps), clock, votes, judge: by => { judged = by } }
 }
 
 /** Offer number n of a member: a contribution of its own, that all the others vouch for. */
@@ -62,24 +70,57 @@ test('offers that nobody repeats make room: a round that stood still for long ta
   for (let n = 0; n < 3; n++) expect(await take(n)).toEqual({ verdict: 'accept' })
   expect(await take(3)).toEqual({ verdict: 'ignore', reason: 'too many proposals' })
   await clock.advance(VOTE_HOLD_ROUNDS * kit.params.roundMs)
-  // Repeated, it stays.
+  // Repeated or signed, it stays.
   expect(await take(0)).toEqual({ verdict: 'accept' })
+  expect(await s.takeVote(vote(pairs[1], offer(pairs[0], 1)), from)).toEqual({ verdict: 'accept' })
   await clock.advance(VOTE_HOLD_ROUNDS * kit.params.roundMs + 1)
   expect(await take(3)).toEqual({ verdict: 'accept' })
-  expect(await take(4)).toEqual({ verdict: 'accept' })
-  expect(await take(5)).toEqual({ verdict: 'ignore', reason: 'too many proposals' })
+  expect(await take(4)).toEqual({ verdict: 'ignore', reason: 'too many proposals' })
+})
+
+test('an offer that was forgotten and is repeated is there again, for votes too', async () => {
+  const { clock, sealing: s } = sealing(keyPair(20))
+  const p = offer(pairs[0], 0)
+  expect(await s.takeProposal(p, from)).toEqual({ verdict: 'accept' })
+  await clock.advance(2 * VOTE_HOLD_ROUNDS * kit.params.roundMs + 1)
+  expect(await s.takeProposal(p, from)).toEqual({ verdict: 'accept' })
+  expect(await s.takeVote(vote(pairs[1], p), from)).toEqual({ verdict: 'accept' })
+})
+
+test('offers whose payloads are withheld hold up no other, and one that leads elsewhere leaves no trace', async () => {
+  const [me, other, third] = pairs
+  const { sealing: s, judge, votes, clock } = sealing(me)
+  const withheld = offer(other, 0)
+  judge(n => n === 0 ? new Promise(() => {}) : Promise.resolve('right'))
+  expect(await s.takeProposal(withheld, from)).toEqual({ verdict: 'accept' })
+  for (const p of [other, third]) expect(await s.takeVote(vote(p, withheld), from)).toEqual({ verdict: 'accept' })
+  const honest = offer(third, 1)
+  expect(await s.takeProposal(honest, from)).toEqual({ verdict: 'accept' })
+  await clock.advance(1)
+  expect([...new Set(votes)]).toEqual([toHex(sealHash(honest.seal))])
+  const fresh = sealing(me)
+  fresh.judge(() => Promise.resolve('wrong'))
+  for (let n = 0; n < 5; n++) expect(await fresh.sealing.takeProposal(offer(other, n), from)).toEqual({ verdict: 'accept' })
 })
 
 test('of what it may sign a member signs what most have signed', async () => {
   const [me, other, third] = pairs
-  const { sealing: s, holds, votes } = sealing(me)
+  const { clock, sealing: s, judge, votes } = sealing(me)
   const first = offer(other, 0)
   const second = offer(third, 1)
   for (const p of [first, second]) expect(await s.takeProposal(p, from)).toEqual({ verdict: 'accept' })
   expect(await s.takeVote(vote(third, second), from)).toEqual({ verdict: 'accept' })
   expect(votes).toEqual([])
-  holds(true)
-  await s.step({ job, seal: job.seal, pending: [], round: job.round, since: 0, spec: job.spec } as never, anchor, members)
+  judge(async () => 'right')
+  const step = async (): Promise<void> => {
+    await s.step({ job, seal: job.seal, pending: [], round: job.round, since: 0, spec: job.spec } as never, anchor, members)
+    for (let i = 0; i < 20; i++) await Promise.resolve()
+  }
+  // What could not be had is not asked for at every step.
+  await step()
+  expect(votes).toEqual([])
+  await clock.advance(kit.params.roundMs)
+  await step()
   // In its turn it says so again.
   expect([...new Set(votes)]).toEqual([toHex(sealHash(second.seal))])
 })

@@ -5,10 +5,7 @@ import { ENEMIES, type EnemyName } from './enemies/table.ts'
 /** Of which a world draws some. By place in this list: another order is another world for every seed. */
 export const DRAWN = [
   'free-riding', 'lazy', 'nothing-at-stake', 'selfish', 'times-ahead', 'times-behind', 'withhold-blocks', 'withhold-payloads',
-  'shortcut-steps', 'shortcut-noise', 'shortcut-cache', 'shortcut-none', 'poisoned', 'times-beyond'
+  'shortcut-steps', 'shortcut-noise', 'shortcut-cache', 'shortcut-none', 'poisoned', 'times-beyond', 'collusion'
 ] as const satisfies readonly EnemyName[]
 
-/** In a world only if they are asked for. Colluders with more than a third of the seats can hold a round up for as long as they like, which "progress" reports (docs/security.md, 4). */
-const ASKED_FOR = ['collusion'] as const satisfies readonly EnemyName[]
-
-export const ATTACKERS: Readonly<Record<string, () => Squad>> = Object.fromEntries([...DRAWN, ...ASKED_FOR].map(name => [name, ENEMIES[name].make]))
+export const ATTACKERS: Readonly<Record<string, () => Squad>> = Object.fromEntries(DRAWN.map(name => [name, ENEMIES[name].make]))

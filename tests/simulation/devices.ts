@@ -123,6 +123,7 @@ export class SimDevice implements Compute {
   #begun = false
   /** No slice starts before it; the clock's ms. */
   #restUntil = 0
+  #restEnds = 0
   /** Faults. */
   lost = false
   slowness = 1
@@ -206,7 +207,7 @@ export class SimDevice implements Compute {
     this.#busy = true
     clock.after(job.ms, () => {
       this.#busy = false
-      if (this.#duty < 1) this.#rest(job.ms * (1 / this.#duty - 1))
+      if (this.#duty < 1) this.#rest(job.ms * (1 / this.#duty - 1), urgent !== undefined)
       if (urgent === undefined) this.#spare(job.ms)
       job.start()
       this.#next()
@@ -216,13 +217,15 @@ export class SimDevice implements Compute {
   /** Of one length for all, tabs opened together would mine in turns with long silence between. */
   #spare (ms: number): void {
     const { spared } = this.#o
-    if (spared !== undefined) this.#rest(spared.random.exponential(ms * (1 / spared.share - 1)))
+    if (spared !== undefined) this.#rest(spared.random.exponential(ms * (1 / spared.share - 1)), false)
   }
 
-  #rest (ms: number): void {
+  #rest (ms: number, replay: boolean): void {
     const { clock } = this.#o
     const now = clock.now()
-    const until = this.#restUntil = Math.min(Math.max(now, this.#restUntil) + ms, now + Math.max(ms, REST_MAX_MS))
+    if (!replay || this.#restEnds === 0) this.#restEnds = now + Math.max(ms, REST_MAX_MS)
+    const until = this.#restUntil = Math.min(Math.max(now, this.#restUntil) + ms, this.#restEnds)
+    if (until <= now) return
     clock.after(until - now, () => {
       if (this.#restUntil !== until) return
       this.#restUntil = 0

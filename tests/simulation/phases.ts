@@ -20,6 +20,8 @@ const OPENING_MS = 10_000
 /** After agreeing, so many blocks and seals more must come. */
 const MORE_BLOCKS = 3
 const MORE_ROUNDS = 1
+/** No round is asked for where a quorum of the seats was honest for less than this of the time, ms. */
+const SEALING_MS = 120_000
 
 function classOf (o: SimOptions, u: number): DeviceClass {
   return u < o.gamingShare ? 'gaming' : u < o.gamingShare + o.phoneShare ? 'phone' : 'laptop'
@@ -78,7 +80,7 @@ export async function runWorld (o: SimOptions, course: Course): Promise<WorldRep
 const prefixed = (prefix: string, counts: Readonly<Record<string, number>>): Record<string, number> =>
   Object.fromEntries(Object.entries(counts).map(([name, n]) => [prefix + name, n]))
 
-/** Runs on until all agree and the chain has grown and sealed; when they agreed, ms. */
+/** Runs on until all agree and the chain has grown and sealed, if it can; when they agreed, ms. */
 async function converge (world: World, watch: Watch, withinMs: number, progress: (line: string) => void): Promise<number | undefined> {
   const end = world.elapsed + withinMs
   const reach = (): { readonly height: number, readonly round: number } => {
@@ -87,19 +89,25 @@ async function converge (world: World, watch: Watch, withinMs: number, progress:
   }
   let agreed: { readonly atMs: number, readonly height: number, readonly round: number } | undefined
   let why: string | undefined
+  let canSealMs = 0
   while (world.elapsed < end) {
     await world.run(LOOK_MS)
     why = watch.disagreement()
     if (why !== undefined) agreed = undefined
-    else agreed ??= { atMs: world.elapsed, ...reach() }
+    else if (agreed === undefined) {
+      agreed = { atMs: world.elapsed, ...reach() }
+      canSealMs = 0
+    }
+    if (watch.canSeal()) canSealMs += LOOK_MS
     if (world.elapsed % 60_000 < LOOK_MS) progress(`${line(world, 'healed')}${why === undefined ? '' : `  ${why}`}`)
     if (agreed === undefined) continue
     const now = reach()
     if (now.height >= agreed.height + MORE_BLOCKS && now.round >= agreed.round + MORE_ROUNDS) return agreed.atMs
   }
+  if (agreed !== undefined && canSealMs < SEALING_MS && reach().height >= agreed.height + MORE_BLOCKS) return agreed.atMs
   for (const words of watch.lastWords()) progress(words)
   if (why !== undefined) watch.fail('agreement', `${withinMs / 60_000} minutes after healing: ${why}`)
-  else watch.fail('progress', `agreed at height ${agreed?.height}, round ${agreed?.round}, but in ${Math.round((world.elapsed - agreed!.atMs) / 1000)} s came only to height ${reach().height}, round ${reach().round}`)
+  else watch.fail('progress', `agreed at height ${agreed?.height}, round ${agreed?.round}, but in ${Math.round((world.elapsed - agreed!.atMs) / 1000)} s came only to height ${reach().height}, round ${reach().round}; for ${canSealMs / 1000} s a quorum was honest`)
   return undefined
 }
 

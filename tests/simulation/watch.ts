@@ -317,6 +317,14 @@ export class Watch {
     if (poissonAtLeast(kept, byChance) < RARE) this.fail('wrong contributions kept', `${kept} of ${this.#forgedSealed.size} forged ones that a block has sealed stay on the chain, ${byChance.toFixed(1)} by chance`)
   }
 
+  /** The sound tabs that are open now have a quorum of the seats: without it enemies can hold a round up for as long as they like. */
+  canSeal (): boolean {
+    const { committeeBlocks, rhoDelay } = this.#world.params
+    const seats = new Set(this.#mainChain().slice(rhoDelay, rhoDelay + committeeBlocks).map(m => toHex(m.header.template.miner)))
+    const sound = new Set(this.soundUp().map(u => toHex(u.tab.minerKey)))
+    return 3 * [...seats].filter(key => sound.has(key)).length > 2 * seats.size
+  }
+
   #mainChain (): BlockMeta[] {
     const heads = this.soundUp().map(u => u.node.chain.head())
     const best = heads.reduce<BlockMeta | undefined>((a, b) => a === undefined || b.work > a.work ? b : a, undefined)
@@ -382,5 +390,5 @@ export const CHECKED: readonly string[] = [
   'A transfer that a wallet took is in the chain, still waits, or its nonce was spent otherwise.',
   'Blocks held, transactions waiting and bytes on the disk stay within their bounds.',
   'An honest node logs no error and leaves no rejection without a handler.',
-  'After healing all honest nodes agree within the time given, and the chain and its rounds go on.'
+  'After healing all honest nodes agree within the time given, and the chain goes on, and its rounds do if enough seats are theirs.'
 ]

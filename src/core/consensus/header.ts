@@ -69,3 +69,14 @@ export function extendHeader (parent: HeaderMeta, claim: Claim): HeaderMeta {
     parent
   }
 }
+
+/** Appends the batch to headers that stand on `fork`; stops at the first one that those before it contradict. */
+export function appendHeaders (params: ChainParams, headers: HeaderMeta[], fork: HeaderMeta, batch: readonly Claim[], nowMs: number): Refusal | undefined {
+  for (const claim of batch) {
+    const parent = headers.at(-1) ?? fork
+    const wrong = checkHeaderLink(params, parent, claim, nowMs)
+    if (wrong !== undefined) return wrong
+    headers.push(extendHeader(parent, claim))
+  }
+  return undefined
+}
