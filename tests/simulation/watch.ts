@@ -150,9 +150,11 @@ export class Watch {
     this.#remember(head)
     if (!this.#sound(tab)) return
     this.#auditing.added(tab.index, added)
-    if (removed.length > this.deepestReorganisation) this.deepestReorganisation = removed.length
+    // Who joins may leave what he was only told of.
+    const depth = removed.filter(r => r.checked !== 'ledger').length
+    if (depth > this.deepestReorganisation) this.deepestReorganisation = depth
     const allowed = DEPTH + Math.ceil(2 * this.#faults.apartMs / this.#world.params.blockIntervalMs)
-    if (removed.length > allowed) this.fail('reorganisation', `tab ${tab.index} takes back ${removed.length} blocks, at most ${allowed}`)
+    if (depth > allowed) this.fail('reorganisation', `tab ${tab.index} takes back ${depth} blocks that it has redone, at most ${allowed}`)
     const late = this.#faults.clocks.has(tab) ? Infinity : session.clock.now() + this.#world.params.futureMs
     for (const { checked, meta } of added) {
       this.#remember(meta)
@@ -385,7 +387,7 @@ export const CHECKED: readonly string[] = [
   'A tab that was closed in good order goes on from where it was, and claims no slice twice.',
   'Nobody takes a block that is dated further ahead of his clock than the rules allow.',
   'Of forged contributions that a committee sealed no more stay than chance lets through.',
-  'Nobody honest takes back a longer branch than the time allows for which a tab may have been apart.',
+  'Nobody honest takes back a longer branch that he has redone than the time allows for which a tab may have been apart.',
   'Nobody honest has many more blocks than the work is worth; without attackers, nor many fewer.',
   'A transfer that a wallet took is in the chain, still waits, or its nonce was spent otherwise.',
   'Blocks held, transactions waiting and bytes on the disk stay within their bounds.',
