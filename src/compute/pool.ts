@@ -211,10 +211,11 @@ class ComputePool implements Compute {
     if (!this.#queue.includes(pending)) return
     const cancel = this.#options.clock.after(BACKGROUND_WAIT_MS, () => {
       this.#wakeUps.delete(cancel)
+      // It may be under way, and come back when its worker crashes.
+      pending.urgency = URGENCY.replay
       const at = this.#queue.indexOf(pending)
       if (at === -1) return
       this.#queue.splice(at, 1)
-      pending.urgency = URGENCY.replay
       this.#enqueue(pending, false)
       this.#dispatch()
     })

@@ -20,7 +20,8 @@ export class Backfill {
   readonly #replay: ReplayService
   readonly #log: Log
   #running: Promise<void> | undefined
-  #pruned: number | undefined
+  /** Newest block that could not be redone. */
+  #last: { readonly height: number, readonly hash: Uint8Array } | undefined
   /** Head height when that was found. */
   #prunedAt = 0
   #stopped = false
@@ -31,8 +32,8 @@ export class Backfill {
     this.#log = d.log
   }
 
-  /** Newest height that could not be redone; nothing at or below it was. */
-  get pruned (): number | undefined { return this.#pruned }
+  /** Newest height of this chain that could not be redone; nothing at or below it was. */
+  get pruned (): number | undefined { return this.#last !== undefined && this.#chain.isMain(this.#last.hash) ? this.#last.height : undefined }
 
   stop (): void { this.#stopped = true }
 
@@ -47,7 +48,7 @@ export class Backfill {
 
   async #run (): Promise<void> {
     const head = this.#chain.head().height
-    const lowest = this.#pruned !== undefined && head < this.#prunedAt + AGAIN_AFTER_BLOCKS ? this.#pruned : 0
+    const lowest = this.pruned !== undefined && head < this.#prunedAt + AGAIN_AFTER_BLOCKS ? this.pruned : 0
     let missing = 0
     let height = head
     while (!this.#stopped && height > lowest) {
@@ -59,13 +60,15 @@ export class Backfill {
       if (redone === 'wrong') return
       missing = redone === 'unavailable' ? missing + 1 : 0
       if (missing < MISSING_IN_A_ROW) continue
-      this.#pruned = height + missing
+      const last = this.#chain.metaAt(height + missing)
+      if (last === undefined) return
+      this.#last = { height: last.height, hash: last.hash }
       this.#prunedAt = head
-      this.#log.info('backfill', `blocks up to ${this.#pruned} are pruned: their rules and ledger were checked, their work cannot be redone any more`)
+      this.#log.info('backfill', `blocks up to ${last.height} are pruned: their rules and ledger were checked, their work cannot be redone any more`)
       return
     }
     // Everything still kept is redone, what was missing last time too.
-    if (lowest === 0 && missing === 0) this.#pruned = undefined
+    if (lowest === 0 && missing === 0) this.#last = undefined
   }
 
   /** A wrong block is dropped with all that stands on it. As urgent as a new block: until then the node builds on what it was told. */

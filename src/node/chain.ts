@@ -23,7 +23,7 @@ import { type Held, HeldBlocks, type HeldLimits } from './held.ts'
 import { Lru } from './lru.ts'
 import type { Blame, BlockRecord, ChainEvents, ChainService, Hex, Log, SubmitResult } from './parts.ts'
 import { type ChainStore, type Joined, type Place, type StoredBlock, type StoreState, SNAPSHOT_BLOCKS } from './persist.ts'
-import { BlockTree, type Depths, type HeadChange, record, records, type TreeNode, treeNode } from './tree.ts'
+import { BlockTree, type Depths, type HeadChange, record, records, treeDepths, type TreeNode, treeNode } from './tree.ts'
 import type { Mode, OnSound, Verifier } from './verify.ts'
 
 export interface MoreChainEvents extends ChainEvents {
@@ -261,8 +261,7 @@ export class Chain implements ChainService {
   #headMoved (change: HeadChange): void {
     const head = this.#tree.head.meta
     if (change.removed.length > 0) this.#log.info('chain', `reorganised: ${change.removed.length} blocks out, ${change.added.length} in, head ${short(head.hash)} at ${head.height}`)
-    // Until it is settled a restart goes back to the chain there was before.
-    if (this.#adopted === undefined) this.#store.follow(head)
+    this.#follow()
     this.#events.emit('head', { head, removed: records(change.removed), added: records(change.added) })
     if (this.#adopted !== undefined) return
     // While work is taken on trust nothing is let go, so there is nothing to look for at every block.
@@ -272,6 +271,11 @@ export class Chain implements ChainService {
     this.#store.settle(gone.filter((n) => !n.removed).map(place))
     this.#store.remove(gone.filter((n) => n.removed))
     this.#store.trimSnapshots(this.#tree.base.meta.height)
+  }
+
+  /** A restart goes on from what is proved: from a chain on trust, or one that is not settled, it goes back to the one before. */
+  #follow (): void {
+    if (this.#adopted === undefined && this.#tree.proven() === this.#tree.head) this.#store.follow(this.head())
   }
 
   // --- what is not taken
@@ -457,6 +461,7 @@ export class Chain implements ChainService {
     this.#store.update(n)
     const change = this.#tree.reconsider()
     if (change !== undefined) this.#headMoved(change)
+    else this.#follow()
     const r = record(n)
     if (r !== undefined) this.#events.emit('checked', r)
   }
@@ -493,7 +498,7 @@ export class Chain implements ChainService {
     // The chain that was followed comes first: the others have to win against it, as they had to before.
     const followed = await this.#store.branch(base + 1)
     for await (const b of this.#store.blocksAbove(base, followed.has(base + 1) ? followed : new Map())) {
-      const why = this.#restore(b, top)
+      const why = this.#restore(b, top, followed)
       if (why === undefined) continue
       bad.push({ height: b.height, key: b.key })
       // A side branch that forks off below the base is no damage, nor what was taken on trust and not proved.
@@ -508,7 +513,7 @@ export class Chain implements ChainService {
   }
 
   /** What is wrong with it, if anything. Own stored blocks were verified when they came. */
-  #restore (b: StoredBlock, top: number): string | undefined {
+  #restore (b: StoredBlock, top: number, followed: ReadonlyMap<number, Hex>): string | undefined {
     if (!b.ok) return b.detail
     const { header, hash, checked } = b.stored
     const parent = this.#tree.get(toHex(header.template.parent))
@@ -525,7 +530,8 @@ export class Chain implements ChainService {
     })
     if (!applied.ok) return `${applied.refusal.reason}: ${applied.refusal.detail}`
     if (toHex(applied.meta.hash) !== toHex(hash)) return 'hash mismatch'
-    this.#tree.insert(treeNode({ meta: applied.meta, body: b.body, events: applied.events, checked, condemned: carries(b.body, this.#condemned) }))
+    // What was taken on trust above the chain that was followed is here, and what it took from the pool, and leads no more.
+    this.#tree.insert(treeNode({ meta: applied.meta, body: b.body, events: applied.events, checked, condemned: carries(b.body, this.#condemned) }), checked !== 'ledger' || followed.get(b.height) === b.key)
     return undefined
   }
 
@@ -579,11 +585,6 @@ interface Name {
   readonly key: string
   readonly root: Uint8Array
   readonly attempts: number
-}
-
-/** How far the rules look back from a block, with room for forks, and how far a ledger does. */
-export function treeDepths (p: ChainParams): Depths {
-  return { bodies: p.historyBlocks, nodes: 2 * p.historyBlocks, metas: p.minerCountBlocks + p.randomnessAgeMax + p.rhoDelay + p.committeeBlocks + p.anchorAgeMax }
 }
 
 /** Job tables kept with a snapshot: a contribution's draw lies this far below the block that seals it. */

@@ -191,7 +191,7 @@ export class Node {
     const records = new Records(params, chain)
     const publisher = this.#topics = new WorkTopics({ chainId: first.hash, network, chain, blame, clock, log })
     const challenges = this.#challenges = new Challenges({ params, key: miner, chain, rounds, contributions, replay: replays, publisher, blame, random, clock, log })
-    const sealing = this.#sealing = new Sealing({ params, key: miner, chain, rounds, contributions, records, states, data, signatures, publisher, blame, clock, log })
+    const sealing = this.#sealing = new Sealing({ params, key: miner, chain, rounds, contributions, records, states, data, signatures, publisher, ready: () => this.presence.mayWork() === undefined, blame, clock, log })
     this.#supervisor = new Supervisor({
       params, key: miner, chain, rounds, contributions, records, sealing, replay: replays, publisher, clock, log,
       onWrong: async (candidate, detail) => { await challenges.wrongUnsealed(candidate, detail) },

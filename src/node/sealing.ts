@@ -48,8 +48,10 @@ interface Offer {
   readonly anchor: BlockMeta
   readonly members: readonly Uint8Array[]
   readonly order: readonly Uint8Array[]
-  /** Who offered it, of several whose turn comes first; and the peer that brought it. */
-  proposer: Uint8Array
+  /** Who offered it first, and that peer. */
+  readonly proposer: Uint8Array
+  /** Of those who offered it, whose turn comes first. */
+  turnOf: Uint8Array
   readonly origin?: PeerId
   readonly via?: PeerId
   /** When it was last offered or signed, by this node's clock. */
@@ -74,6 +76,8 @@ export interface SealingDeps {
   readonly data: Pick<DataService, 'held' | 'want'>
   readonly signatures: Signatures
   readonly publisher: WorkPublisher
+  /** This node is where the others are, and may sign. */
+  readonly ready: () => boolean
   readonly blame: Blame
   readonly clock: Clock
   readonly log: Log
@@ -137,9 +141,9 @@ export class Sealing {
     if (known !== undefined) {
       known.at = this.#d.clock.now()
       // A copy that was heard first must not make it wait for the turn of whoever copied it.
-      if (rank(known, p.proposer) < rank(known, known.proposer)) known.proposer = p.proposer
+      if (rank(known, p.proposer) < rank(known, known.turnOf)) known.turnOf = p.proposer
       // Offered again: some votes may have been lost.
-      if (this.#voteOn(known)?.name === known.name) await this.#publishVote(known)
+      if (this.#d.ready() && this.#isBoundTo(known)) await this.#publishVote(known)
       return { verdict: 'accept' }
     }
     if (!this.#hasRoom(p, anchor)) return ignore('too many proposals')
@@ -281,7 +285,7 @@ export class Sealing {
   #offer (seal: Seal, vouches: Proposal['vouches'], proposer: Uint8Array, anchor: BlockMeta, members: readonly Uint8Array[], from?: From): Offer {
     const hash = sealHash(seal)
     return {
-      name: toHex(hash), hash, seal, vouches, anchor, members, proposer, origin: from?.origin, via: from?.via,
+      name: toHex(hash), hash, seal, vouches, anchor, members, proposer, turnOf: proposer, origin: from?.origin, via: from?.via,
       at: this.#d.clock.now(), order: proposers(members, anchor, seal.job, seal.round), votes: new Map(), judged: 'no', judgeAt: 0, sealed: false
     }
   }
@@ -399,7 +403,10 @@ export class Sealing {
           const now = rounds.tip(tip.job.id)
           if (offer.judged === 'right' && now !== undefined) await this.#vote(now)
         })
-        .catch((e: unknown) => { log.error('sealing', `could not judge an offer: ${e instanceof Error ? e.stack ?? e.message : String(e)}`) })
+        .catch((e: unknown) => {
+          if (offer.judged === 'running') offer.judged = 'no'
+          log.error('sealing', `could not judge an offer: ${e instanceof Error ? e.stack ?? e.message : String(e)}`)
+        })
     }
     await this.#vote(tip)
   }
@@ -426,8 +433,8 @@ export class Sealing {
   #isDue (offer: Offer, tip: RoundTip): boolean {
     const { params } = this.#d
     const me = this.#seat(offer)
-    if (me < 0 || offer.votes.has(me) || offer.sealed || !isOn(offer.seal, tip)) return false
-    if (this.#turn(tip, params.roundMs / 2) < rank(offer, offer.proposer)) return false
+    if (!this.#d.ready() || me < 0 || offer.votes.has(me) || offer.sealed || !isOn(offer.seal, tip)) return false
+    if (this.#turn(tip, params.roundMs / 2) < rank(offer, offer.turnOf)) return false
     if (!this.#mayVote(offer) || !this.#standsOnVouches(offer, tip)) return false
     return offer.seal.round !== 0 || this.#hasData(tip)
   }

@@ -15,12 +15,13 @@ import type { Clock, Random } from '../ports/clock.ts'
 import type { Network, PeerId } from '../ports/network.ts'
 import type { Signatures } from '../ports/signatures.ts'
 import { askEach, sleep } from './askPeers.ts'
-import { ledgerLookBack, treeDepths } from './chain.ts'
+import { ledgerLookBack } from './chain.ts'
 import { MAX_SNAPSHOT_FILE_BYTES, metaOnHeaders, readSnapshotFile, type SnapshotRead } from './ledgerSnapshot.ts'
 import { SNAPSHOT_FIRST, SNAPSHOT_PROTOCOL, SNAPSHOT_RESPONSE_BYTES, snapshotName } from './ledgerTorrents.ts'
 import type { Library, Obtained } from './library.ts'
 import type { Blame, Log } from './parts.ts'
 import type { Joined } from './persist.ts'
+import { treeDepths } from './tree.ts'
 
 const OFFERS_TIMEOUT_MS = 4_000
 /** Peers asked, and snapshots tried, in one join. */

@@ -16,7 +16,7 @@
  */
 import { decode, equalBytes, toHex } from '../core/codec/ssz.ts'
 import { type Block, type Claim, HeadersRequest, HeadersResponse, type SnapshotOffer, Status } from '../core/codec/wire.ts'
-import { chainId, type HeaderMeta } from '../core/consensus/chain.ts'
+import { type BlockMeta, chainId, type HeaderMeta } from '../core/consensus/chain.ts'
 import { appendHeaders } from '../core/consensus/header.ts'
 import { claimId } from '../core/crypto/ids.ts'
 import { type ChainParams, MAX_HEADERS_PER_REQUEST, PROTOCOL_VERSION } from '../core/params.ts'
@@ -30,6 +30,7 @@ import type { Blame, Log } from './parts.ts'
 import { Due } from './patience.ts'
 import type { ChainStore } from './persist.ts'
 import type { SnapshotJoin } from './snapshotJoin.ts'
+import { type Followed, givenUp, type Peer, type Plan } from './syncPlan.ts'
 import { HEADERS_PROTOCOL, MAX_HEADERS_RESPONSE_BYTES, MAX_LOCATOR, MAX_STATUS_BYTES, STATUS_PROTOCOL, SyncServer } from './syncServer.ts'
 import { Trust } from './trust.ts'
 
@@ -63,31 +64,6 @@ const SLOWER_MAX = 3
 
 export interface SyncProgress { readonly stage: 'headers' | 'snapshot' | 'blocks' | 'states' | 'replay', readonly height: number, readonly target: number }
 
-interface Peer {
-  status?: Status
-  askedAt: number
-  /** When it last said its status, asked or asking. */
-  heardAt: number
-  failures: number
-  shunnedUntil: number
-  /** Of another network: never to be followed. */
-  foreign: boolean
-}
-
-/** Headers of a chain better than ours, from its fork off ours; the fork block itself is known. */
-interface Plan {
-  readonly fork: HeaderMeta
-  readonly headers: readonly HeaderMeta[]
-  /** The headers reach the end of the peer's chain. */
-  readonly whole: boolean
-  /** They do not, because it stopped answering. */
-  readonly cut: boolean
-}
-
-/** `leads`: false where it is all here and another chain is gone by all the same. `wrong`: a block of the chain breaks a rule; otherwise something could not be had. `resting`: and it is not this peer's fault. */
-type Followed = { readonly ok: true, readonly leads?: boolean } | { readonly ok: false, readonly wrong: boolean, readonly why: string, readonly resting?: true }
-const givenUp = (why: string): Followed => ({ ok: false, wrong: false, why })
-
 export class Sync {
   readonly #params: ChainParams
   readonly #clock: Clock
@@ -102,6 +78,7 @@ export class Sync {
   readonly #snapshots: Pick<SnapshotJoin, 'ahead' | 'find' | 'forget' | 'leastBlocks'> | undefined
   readonly #onJoined: (offer: SnapshotOffer) => void
   readonly #redoAhead: ((claim: Claim) => Promise<boolean>) | undefined
+  readonly #planHeaders: number
   readonly #peers = new Map<PeerId, Peer>()
   /** What statuses() says, until somebody says something else. */
   #statuses: ReadonlyMap<PeerId, Status> | undefined
@@ -136,6 +113,7 @@ export class Sync {
     readonly onJoined?: (offer: SnapshotOffer) => void
     /** Oldest height of which this node keeps payloads and states. */
     readonly historyFrom: () => number
+    readonly planHeaders?: number
   }) {
     this.#params = d.params
     this.#clock = d.clock
@@ -149,6 +127,7 @@ export class Sync {
     this.#snapshots = d.snapshots
     this.#onJoined = d.onJoined ?? (() => {})
     this.#redoAhead = d.redoAhead
+    this.#planHeaders = d.planHeaders ?? PLAN_HEADERS
     this.#trust = new Trust(d.chain, d.clock, d.params.joinReplayBlocks)
     this.#due = new Due(d.clock, 1)
     this.#server = new SyncServer({ network: d.network, chain: d.chain, store: d.store, historyFrom: d.historyFrom, servedUpTo: () => this.#provedUpTo(), onStatus: (peer, s) => { this.#heard(peer, s) } })
@@ -158,7 +137,11 @@ export class Sync {
     this.#offs.push(
       await this.#server.start(),
       this.#chain.on('missing', (e) => { if (e.via !== undefined) this.askSoon(e.via) }),
-      this.#chain.on('head', () => { this.#reconsider() }),
+      this.#chain.on('head', ({ added }) => {
+        const told = added.find((r) => r.checked === 'ledger')
+        if (told !== undefined) this.#told(told.meta)
+        this.#reconsider()
+      }),
       this.#chain.on('checked', () => { this.#reconsider() }),
       await this.#network.onStatus((s) => { this.#peersMoved(s) })
     )
@@ -187,6 +170,12 @@ export class Sync {
   redone (): number { return this.#redone }
 
   #provedUpTo (): number { return this.unproved() ? this.#trust.first!.height - 1 : Infinity }
+
+  /** A block that was not redone here is in the main chain now, wherever it came from. */
+  #told ({ hash, height }: BlockMeta): void {
+    if (!this.unproved()) this.#trust.forget()
+    this.#trust.took(hash, height, this.#clock.now())
+  }
 
   /** A chain joined by a ledger is proved as a whole. */
   #reconsider (): void { if (this.#offer === undefined) this.#trust.reconsider() }
@@ -338,7 +327,7 @@ export class Sync {
         const peer = this.#peers.get(id)
         if (peer === undefined) continue
         // What it claimed may have come by gossip meanwhile: no fault of its.
-        if (claimed.work <= this.#chain.head().work || (followed.ok && followed.leads !== false)) { peer.failures = 0; continue }
+        if ((claimed.work <= this.#chain.head().work && followed.cut !== true) || (followed.ok && followed.leads !== false)) { peer.failures = 0; continue }
         if (followed.ok) { peer.shunnedUntil = this.#clock.now() + SHUN_FIRST_MS; continue }
         if (followed.resting) { peer.shunnedUntil = this.#trust.restUntil; continue }
         const ms = Math.max(2 * (this.#clock.now() - since), Math.min(SHUN_LAST_MS, SHUN_FIRST_MS * 2 ** peer.failures))
@@ -379,7 +368,6 @@ export class Sync {
   }
 
   async #followPeer (id: PeerId): Promise<Followed> {
-    const since = this.#clock.now()
     if (!this.unproved()) {
       this.#trust.forget()
       this.#due = new Due(this.#clock, 2 ** Math.min(SLOWER_MAX, this.#peers.get(id)!.failures))
@@ -399,6 +387,7 @@ export class Sync {
     const trusted = !plan.whole ? tip.height : headers.length > window ? tip.height - window : 0
     if (trusted > 0 && this.#trust.first === undefined && this.#trust.resting) return { ok: false, wrong: false, why: 'others promised as much and were too slow', resting: true }
     this.#log.info('sync', `following ${id}: ${headers.length} blocks from ${headers[0].height} to ${tip.height}`)
+    let told: HeaderMeta | undefined
     const bodies = new BodyFetcher(this.#network, this.#clock, this.#blame, headers, () => this.#sources(id))
     try {
       for (const h of headers) {
@@ -413,15 +402,24 @@ export class Sync {
         const body = await within(this.#clock, this.#due.leftMs(), bodies.next(h))
         if (this.#due.over()) return this.#dropSlow()
         if (body === undefined) return givenUp(`nobody hands out the body of block ${h.height}`)
-        const failed = await this.#submit({ header: h.header, body: body.body }, h, tip, { mode, origin: id, via: body.from, blame: id, ripe: tip.height - h.height >= this.#params.maturity }, since)
-        if (failed !== undefined) return failed
+        const failed = await this.#submit({ header: h.header, body: body.body }, h, tip, { mode, origin: id, via: body.from, blame: id, ripe: tip.height - h.height >= this.#params.maturity })
+        if (mode === 'ledger') told ??= h
+        if (failed === undefined) continue
+        // What was taken on trust beside our own chain is of no use to anybody.
+        if (!failed.ok && failed.wrong && told !== undefined && !this.#chain.isMain(told.hash)) this.#chain.distrust(told.hash)
+        return failed
       }
     } finally {
       bodies.stop()
     }
-    if (plan.cut) return givenUp('it stopped answering for headers')
+    if (plan.cut) return { ...givenUp('it stopped answering for headers'), cut: true }
     const proved = plan.whole ? await this.#prove(tip) : { ok: true as const }
-    return proved.ok ? { ok: true, leads: this.#chain.head().work >= tip.work } : proved
+    if (!proved.ok) return proved
+    const leads = this.#chain.head().work >= tip.work
+    const peer = this.#peers.get(id)
+    if (plan.whole || leads) return { ok: true, leads }
+    if (peer !== undefined) peer.reached = tip.hash
+    return { ok: true }
   }
 
   /** The headers whose blocks are still to be applied: all of them, unless a ledger near their end is to be had. */
@@ -458,13 +456,11 @@ export class Sync {
   }
 
   /** What is wrong with it, if anything, once its data had time to come. */
-  async #submit (block: Block, h: HeaderMeta, tip: HeaderMeta, how: SubmitOptions, since: number): Promise<Followed | undefined> {
+  async #submit (block: Block, h: HeaderMeta, tip: HeaderMeta, how: SubmitOptions): Promise<Followed | undefined> {
     for (;;) {
       const result = await within(this.#clock, this.#due.leftMs(), this.#chain.submitAs(block, how))
       if (result === undefined || this.#due.over()) return this.#dropSlow()
       if (result.status === 'added' && how.mode === 'full') this.#proved()
-      // Only what it brought: what came by gossip meanwhile was redone, and is nobody's word.
-      if (result.status === 'added' && how.mode === 'ledger') this.#trust.took(h.hash, h.height, since)
       if (result.status === 'added' || result.status === 'known') return undefined
       const { verdict, reason, detail } = result.refusal
       if (verdict === 'invalid') return { ok: false, wrong: true, why: `block ${h.height}: ${reason}, ${detail}` }
@@ -493,10 +489,10 @@ export class Sync {
 
   /** Several plans may have brought the chain here: its newest blocks must be redone all the same. */
   async #prove (tip: HeaderMeta): Promise<Followed> {
-    if (this.#trust.first === undefined) return { ok: true }
-    for (let h = tip.height; h > tip.height - this.#params.joinReplayBlocks; h--) {
-      const meta = this.#chain.metaAt(h)
-      const failed = meta === undefined ? undefined : await this.#redo(meta)
+    if (this.#trust.first === undefined && this.#chain.isMain(tip.hash)) return { ok: true }
+    let meta = this.#chain.meta(tip.hash)
+    for (let n = 0; n < this.#params.joinReplayBlocks && meta !== undefined; n++, meta = meta.parent) {
+      const failed = await this.#redo(meta)
       if (failed !== undefined) return failed
     }
     this.#trust.proved()
@@ -519,7 +515,10 @@ export class Sync {
     let fork: HeaderMeta | undefined
     let whole = true
     let cut = false
-    const locator = await this.#locator()
+    const peer = this.#peers.get(id)
+    const reached = peer?.reached
+    if (peer !== undefined) peer.reached = undefined
+    const locator = await this.#locator(reached)
     let asked = this.#askHeaders(id, locator, HEADERS_FIRST)
     for (;;) {
       const last: HeaderMeta | undefined = headers.at(-1)
@@ -548,12 +547,12 @@ export class Sync {
         }
       }
       // The next ones come while these are checked. A slow line gets few at a time; one that answers at once twice as many.
-      const more = batch.length < asked.count || headers.length + batch.length >= PLAN_HEADERS ? undefined
+      const more = batch.length < asked.count || headers.length + batch.length >= this.#planHeaders ? undefined
         : this.#askHeaders(id, [claimId(batch[batch.length - 1])], this.#clock.now() - asked.at < HEADERS_QUICK_MS ? Math.min(MAX_HEADERS_PER_REQUEST, 2 * asked.count) : asked.count)
       const wrong = appendHeaders(this.#params, headers, fork!, batch, this.#clock.now())
       if (wrong?.verdict === 'invalid') return this.#lied(id, wrong.reason, wrong.detail)
       this.#due.shown(batch.length)
-      whole = headers.length < PLAN_HEADERS
+      whole = headers.length < this.#planHeaders
       if (wrong !== undefined || more === undefined) break
       asked = more
     }
@@ -579,16 +578,16 @@ export class Sync {
     return { why: `${reason}: ${detail}` }
   }
 
-  /** Our main chain, newest first, with growing gaps, down to genesis. */
-  async #locator (): Promise<Uint8Array[]> {
+  /** Where the last plan ended, and our main chain, newest first, with growing gaps, down to genesis. */
+  async #locator (reached: Uint8Array | undefined): Promise<Uint8Array[]> {
     const hashes: Uint8Array[] = []
     let gap = 1
-    for (let h = this.#chain.head().height; h > 0 && hashes.length < MAX_LOCATOR - 1; h -= gap) {
+    for (let h = this.#chain.head().height; h > 0 && hashes.length < MAX_LOCATOR - 2; h -= gap) {
       const hash = this.#chain.metaAt(h)?.hash ?? await this.#store.settledHash(h)
       if (hash !== undefined) hashes.push(hash)
       if (hashes.length >= 8) gap *= 2
     }
-    return [...hashes, chainId(this.#chain.head())]
+    return [...reached === undefined ? [] : [reached], ...hashes, chainId(this.#chain.head())]
   }
 
   #report (p: SyncProgress | undefined): void {

@@ -10,6 +10,7 @@ import { toHex } from '../core/codec/ssz.ts'
 import type { Body } from '../core/codec/wire.ts'
 import { type BlockMeta, compareChains } from '../core/consensus/chain.ts'
 import type { LedgerEvent } from '../core/ledger/apply.ts'
+import type { ChainParams } from '../core/params.ts'
 import type { PeerId } from '../ports/network.ts'
 import type { BlockRecord, Hex } from './parts.ts'
 
@@ -98,13 +99,28 @@ export class BlockTree {
     return n
   }
 
-  /** The parent must be in the tree. Moves the head if the new block is a better tip. */
-  insert (n: TreeNode): HeadChange | undefined {
+  /** Newest main-chain block under which enough were redone, one after another: one alone proves nothing of what lies below. */
+  proven (): TreeNode {
+    let top = this.#head
+    let run = 0
+    for (let n = top; n !== this.#base; n = this.#main.get(n.meta.height - 1)!) {
+      if (n.checked !== 'ledger') {
+        if (++run === this.#proof) return top
+        continue
+      }
+      run = 0
+      top = this.#main.get(n.meta.height - 1)!
+    }
+    return top
+  }
+
+  /** The parent must be in the tree. Moves the head if the new block is a better tip and `mayLead`. */
+  insert (n: TreeNode, mayLead = true): HeadChange | undefined {
     const parent = this.#nodes.get(n.parent)
     if (parent === undefined) throw new Error(`insert of ${n.key} without its parent`)
     this.#nodes.set(n.key, n)
     parent.children.add(n.key)
-    if (!this.#mayLead(n) || compareChains(n.meta, this.#head.meta) <= 0) return undefined
+    if (!mayLead || !this.#mayLead(n) || compareChains(n.meta, this.#head.meta) <= 0) return undefined
     return this.#moveHead(n)
   }
 
@@ -174,8 +190,8 @@ export class BlockTree {
   }
 
   /**
-   * Forgets what lies too deep. The base follows the newest main-chain block whose work was redone
-   * here, so that a chain that turns out to be forged can always be left again.
+   * Forgets what lies too deep. The base follows the newest main-chain block that is proved here,
+   * so that a chain that turns out to be forged can always be left again.
    */
   prune (depths: Depths): { readonly bodiless: readonly TreeNode[], readonly gone: readonly TreeNode[] } {
     const head = this.#head.meta.height
@@ -187,7 +203,7 @@ export class BlockTree {
       n.events = []
       bodiless.push(n)
     }
-    const height = Math.min(head - depths.nodes, this.redone().meta.height - depths.bodies)
+    const height = Math.min(head - depths.nodes, this.proven().meta.height - depths.bodies)
     if (height <= this.#base.meta.height) return { bodiless, gone: [] }
     const base = this.#main.get(height)!
     const kept = new Set<Hex>()
@@ -214,4 +230,9 @@ function cutParents (meta: BlockMeta, keep: number): void {
   let m: BlockMeta | undefined = meta
   for (let i = 0; i < keep && m !== undefined; i++) m = m.parent
   if (m !== undefined) (m as { parent?: BlockMeta }).parent = undefined
+}
+
+/** How far the rules look back from a block, with room for forks, and how far a ledger does. */
+export function treeDepths (p: ChainParams): Depths {
+  return { bodies: p.historyBlocks, nodes: 2 * p.historyBlocks, metas: p.minerCountBlocks + p.randomnessAgeMax + p.rhoDelay + p.committeeBlocks + p.anchorAgeMax }
 }

@@ -48,7 +48,9 @@ export class Trust {
     let { height } = this.#first
     let newest = head
     while (newest >= height && newest > head - this.#window && this.#redone(newest)) newest--
-    if (newest < height || newest <= head - this.#window) return this.proved()
+    if (newest <= head - this.#window) return this.proved()
+    // Too few to prove a chain that others may stand on, but none of them is on trust.
+    if (newest < height) return this.forget()
     while (this.#redone(height)) height++
     const told = this.#chain.at(height)
     if (told !== undefined) this.#first = { hash: told.meta.hash, height, since }

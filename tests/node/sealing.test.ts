@@ -26,10 +26,11 @@ const nothing = (): void => {}
 /** A node that can have no payloads until it is told so: it can sign nothing before. */
 type Judged = 'right' | 'wrong' | 'unavailable'
 
-function sealing (me: KeyPair): { readonly sealing: Sealing, readonly clock: ManualClock, readonly votes: string[], readonly judge: (by: (n: number) => Promise<Judged>) => void } {
+function sealing (me: KeyPair): { readonly sealing: Sealing, readonly clock: ManualClock, readonly votes: string[], readonly judge: (by: (n: number) => Promise<Judged>) => void, readonly setReady: (yes: boolean) => void } {
   const clock = new ManualClock(1_000_000_000)
   const votes: string[] = []
   let asked = 0
+  let ready = true
   let judged: (n: number) => Promise<Judged> = async () => 'unavailable'
   const deps: Partial<Record<keyof SealingDeps, unknown>> = {
     params: kit.params, key: minerKey(me), clock, log: new RingLog(clock), signatures: new TestSignatures(),
@@ -44,10 +45,11 @@ function sealing (me: KeyPair): { readonly sealing: Sealing, readonly clock: Man
         return as === 'unavailable' ? { kind: as, detail: 'not here' } : { kind: 'done', stateHash: as === 'right' ? job.stateHash : ZERO32 }
       }
     },
+    ready: () => ready,
     blame: { refuse: nothing, isBannedMiner: () => false },
     publisher: { publish: async (m: { readonly selector: number, readonly value: unknown }) => { const v = m.value as Partial<SealVote>; if (v.member !== undefined) votes.push(toHex(v.sealHash!)) } }
   }
-  return { sealing: new Sealing(deps as unknown as SealingDeps), clock, votes, judge: by => { judged = by } }
+  return { sealing: new Sealing(deps as unknown as SealingDeps), clock, votes, judge: by => { judged = by }, setReady: yes => { ready = yes } }
 }
 
 /** Offer number n of a member: a contribution of its own, that all the others vouch for. */
@@ -76,6 +78,37 @@ test('offers that nobody repeats make room: a round that stood still for long ta
   await clock.advance(VOTE_HOLD_ROUNDS * kit.params.roundMs + 1)
   expect(await take(3)).toEqual({ verdict: 'accept' })
   expect(await take(4)).toEqual({ verdict: 'ignore', reason: 'too many proposals' })
+})
+
+test('a copy in another member\'s name takes no room from him, and gives none to the first', async () => {
+  const { sealing: s } = sealing(keyPair(20))
+  const copied = (p: Proposal, by: KeyPair): Proposal => ({ ...p, proposer: by.key, signature: sign(by.seed, proposalMessage({ seal: p.seal, proposer: by.key })) })
+  for (let n = 0; n < 3; n++) {
+    const p = offer(pairs[0], n)
+    for (const by of pairs) expect(await s.takeProposal(copied(p, by), from)).toEqual({ verdict: 'accept' })
+  }
+  expect(await s.takeProposal(offer(pairs[0], 3), from)).toEqual({ verdict: 'ignore', reason: 'too many proposals' })
+  expect(await s.takeProposal(offer(pairs[1], 4), from)).toEqual({ verdict: 'accept' })
+})
+
+test('who is not where the others are signs nothing, nor says again what he signed', async () => {
+  const [me, other] = pairs
+  const { clock, judge, sealing: s, setReady, votes } = sealing(me)
+  judge(async () => 'right')
+  setReady(false)
+  const p = offer(other, 0)
+  expect(await s.takeProposal(p, from)).toEqual({ verdict: 'accept' })
+  await clock.advance(1)
+  expect(votes).toEqual([])
+  setReady(true)
+  expect(await s.takeProposal(p, from)).toEqual({ verdict: 'accept' })
+  await s.step({ job, seal: job.seal, pending: [], round: job.round, since: 0, spec: job.spec } as never, anchor, members)
+  await clock.advance(1)
+  expect(votes.length).toBeGreaterThan(0)
+  const before = votes.length
+  setReady(false)
+  expect(await s.takeProposal(p, from)).toEqual({ verdict: 'accept' })
+  expect(votes.length).toBe(before)
 })
 
 test('an offer that was forgotten and is repeated is there again, for votes too', async () => {

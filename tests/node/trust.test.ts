@@ -5,6 +5,7 @@ import { BodiesRequest, BodiesResponse, Body, HeadersRequest, HeadersResponse, S
 import { sleep } from '../../src/node/askPeers.ts'
 import { Presence } from '../../src/node/presence.ts'
 import { BODIES_PROTOCOL, HEADERS_PROTOCOL, STATUS_PROTOCOL } from '../../src/node/syncServer.ts'
+import { MemoryDisk } from '../../src/storage/memory.ts'
 import { keyPair, type Mined } from '../core/chainKit.ts'
 import { branch, feed, hex, node, run, type TestNode, type World, world } from './syncRig.ts'
 
@@ -134,4 +135,124 @@ test('nobody works on a head that is only somebody\'s word, whoever has left and
   }
   expect(heights).toEqual(new Set([37, 5]))
   expect(worked).toBeGreaterThan(5)
+})
+
+test('one real slice on top of a long forged chain moves no base: the honest chain can still be followed', async () => {
+  const w = world()
+  const own = branch(w.kit, w.kit.genesis, 5, 3)
+  const forged = [...own, ...branch(w.kit, own[4].meta, 100, 2)]
+  const honest = [...own, ...branch(w.kit, own[4].meta, 140, 1)]
+  const late = await node(w, 'late')
+  await feed(late, own)
+  for (const b of forged.slice(5)) if (b.meta.height !== 98) late.replay.wrong.add(hex(b.meta))
+  await claimant(w, 'liar', forged)
+  await run(late)
+  await w.clock.advance(20_000)
+  expect(late.chain.head().height).toBe(5)
+  expect(late.chain.baseHeight()).toBe(0)
+  const a = await node(w, 'a')
+  await feed(a, honest)
+  await run(a)
+  await w.clock.advance(60_000)
+  expect(hex(late.chain.head())).toBe(hex(honest[144].meta))
+})
+
+test('a reload does not make a proof of somebody\'s word', async () => {
+  const w = world()
+  const disk = new MemoryDisk()
+  const own = branch(w.kit, w.kit.genesis, 5, 3)
+  const forged = [...own, ...branch(w.kit, own[4].meta, 40, 2)]
+  const honest = [...own, ...branch(w.kit, own[4].meta, 60, 1)]
+  const late = await node(w, 'late', disk)
+  await feed(late, own)
+  for (const b of forged.slice(5)) late.replay.unavailable.add(hex(b.meta))
+  await claimant(w, 'liar', forged, { bodiesUpTo: 37 })
+  await run(late)
+  await w.clock.advance(10_000)
+  expect(late.chain.head().height).toBe(37)
+  await late.sync.stop()
+  late.backfill.stop()
+  await late.chain.stop()
+  const again = await node(w, 'again', disk)
+  expect(again.chain.head().height).toBe(5)
+  for (const b of forged.slice(5)) again.replay.unavailable.add(hex(b.meta))
+  w.hub.cut('liar', 'again')
+  const a = await node(w, 'a')
+  await feed(a, honest)
+  w.hub.cut('liar', 'a')
+  await run(a)
+  await run(again)
+  await w.clock.advance(60_000)
+  expect(hex(again.chain.head())).toBe(hex(honest[64].meta))
+})
+
+test('real blocks shown in between do not buy forged chains more time', async () => {
+  const w = world()
+  const own = branch(w.kit, w.kit.genesis, 5, 3)
+  const real = branch(w.kit, own[4].meta, 20, 1)
+  const late = await node(w, 'late')
+  await feed(late, own)
+  await run(late)
+  let onTrust = 0
+  let total = 0
+  const pass = async (seconds: number, done: () => boolean): Promise<void> => {
+    for (let s = 0; s < seconds && !done(); s++) {
+      await w.clock.advance(1_000)
+      total++
+      if (late.sync.unproved()) onTrust++
+    }
+  }
+  for (let i = 0; i < 6; i++) {
+    const shown = [...own, ...real.slice(0, i + 1), ...branch(w.kit, real[i].meta, 12, 30 + i)]
+    for (const b of shown.slice(6 + i)) late.replay.unavailable.add(hex(b.meta))
+    await claimant(w, `real ${i}`, shown, { bodiesUpTo: 6 + i })
+    await pass(15, () => late.chain.head().height === 6 + i && !late.sync.unproved())
+    w.hub.cut(`real ${i}`, 'late')
+    const forged = [...own, ...real.slice(0, i + 1), ...branch(w.kit, real[i].meta, 30, 50 + i)]
+    for (const b of forged.slice(6 + i)) late.replay.unavailable.add(hex(b.meta))
+    await claimant(w, `forged ${i}`, forged)
+    await pass(100, () => late.sync.unproved())
+    await pass(100, () => !late.sync.unproved())
+    w.hub.cut(`forged ${i}`, 'late')
+  }
+  expect(onTrust).toBeGreaterThan(60)
+  expect(onTrust / total).toBeLessThan(0.75)
+})
+
+test('when one forged chain falls, what is here of another is nobody\'s proof either', async () => {
+  const w = world()
+  const own = branch(w.kit, w.kit.genesis, 5, 3)
+  const first = [...own, ...branch(w.kit, own[4].meta, 40, 2)]
+  const second = [...own, ...branch(w.kit, own[4].meta, 60, 4)]
+  const late = await node(w, 'late')
+  await feed(late, own)
+  for (const b of [...first, ...second].filter(x => x.meta.height > 5)) late.replay.unavailable.add(hex(b.meta))
+  await claimant(w, 'first', first, { bodiesUpTo: 37 })
+  await run(late)
+  const p = await presence(w, late)
+  await w.clock.advance(5_000)
+  await claimant(w, 'second', second, { bodiesUpTo: 30 })
+  let worked = 0
+  for (let s = 0; s < 160; s++) {
+    await w.clock.advance(1_000)
+    if (p.mayWork() !== undefined) continue
+    worked++
+    expect(late.chain.head().height).toBe(5)
+  }
+  expect(worked).toBeGreaterThan(0)
+})
+
+test('a chain longer than one plan, beside a block of its own that lost, is followed plan by plan', async () => {
+  const w = world()
+  const own = branch(w.kit, w.kit.genesis, 5, 3)
+  const honest = [...own.slice(0, 4), ...branch(w.kit, own[3].meta, 136, 1)]
+  const late = await node(w, 'late', new MemoryDisk(), 128)
+  await feed(late, own)
+  const a = await node(w, 'a')
+  await feed(a, honest)
+  await run(a)
+  await run(late)
+  await w.clock.advance(60_000)
+  expect(hex(late.chain.head())).toBe(hex(honest[139].meta))
+  expect(late.chain.at(140)!.checked).toBe('replayed')
 })

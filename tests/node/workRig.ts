@@ -208,7 +208,7 @@ export class WorkNode {
     const publisher = this.topics = new WorkTopics({ chainId: base.hash, network, chain, blame, clock, log })
     const contributions = this.contributions = new Contributions({ params, chain, rounds, payloads, signatures, blame, clock, log })
     const records = this.records = new Records(params, chain)
-    const sealing = this.sealing = new Sealing({ params, key, chain, rounds, contributions, records, states, data, signatures, publisher, blame, clock, log })
+    const sealing = this.sealing = new Sealing({ params, key, chain, rounds, contributions, records, states, data, signatures, publisher, ready: () => true, blame, clock, log })
     this.challenges = new Challenges({ params, key, chain, rounds, contributions, replay, publisher, blame, random, clock, log, auditShare: o.auditShare })
     this.supervisor = new Supervisor({
       params, key, chain, rounds, contributions, records, sealing, replay, publisher, clock, log,

@@ -97,7 +97,7 @@ export class Watch {
     world.listen({
       opened: (tab, node) => { this.#opened(tab, node) },
       closed: (tab, session) => { this.#closed(tab, session) },
-      rested: (tab, node) => { this.#rested.set(tab, { profile: tab.profile, head: node.chain.head() }) }
+      rested: (tab, node) => { if (!node.sync.unproved()) this.#rested.set(tab, { profile: tab.profile, head: node.chain.head() }) }
     })
     this.#sample()
   }
@@ -173,7 +173,8 @@ export class Watch {
       }
     }
     const committed = this.#committed.get(tab)
-    if (committed !== undefined) committed.head = session.node!.chain.head()
+    // After a restart it goes on from what it has proved: what it was told of may be gone.
+    if (committed !== undefined && added.every(r => r.checked !== 'ledger')) committed.head = session.node!.chain.head()
   }
 
   /** Contributions of wrong bits that a seal carried: optimistic sealing lets one through until it is challenged. */

@@ -1,0 +1,33 @@
+/** What catching up knows of a peer, of the chain that it shows, and of how following it went. */
+import type { Status } from '../core/codec/wire.ts'
+import type { HeaderMeta } from '../core/consensus/chain.ts'
+
+export interface Peer {
+  status?: Status
+  askedAt: number
+  /** When it last said its status, asked or asking. */
+  heardAt: number
+  failures: number
+  shunnedUntil: number
+  /** Of another network: never to be followed. */
+  foreign: boolean
+  /** End of the last plan, where it did not lead yet: the next one goes on from there. */
+  reached?: Uint8Array
+}
+
+/** Headers of a chain better than ours, from its fork off ours; the fork block itself is known. */
+export interface Plan {
+  readonly fork: HeaderMeta
+  readonly headers: readonly HeaderMeta[]
+  /** The headers reach the end of the peer's chain. */
+  readonly whole: boolean
+  /** They do not, because it stopped answering. */
+  readonly cut: boolean
+}
+
+/**
+ * `leads`: false where it is all here and another chain is gone by all the same. `wrong`: a block of the chain breaks a
+ * rule; otherwise something could not be had. `resting`: and it is not this peer's fault. `cut`: the peer fell silent.
+ */
+export type Followed = { readonly ok: true, readonly leads?: boolean, readonly cut?: undefined } | { readonly ok: false, readonly wrong: boolean, readonly why: string, readonly resting?: true, readonly cut?: true }
+export const givenUp = (why: string): Followed & { readonly ok: false } => ({ ok: false, wrong: false, why })
