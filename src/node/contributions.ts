@@ -181,12 +181,13 @@ export class Contributions {
     if (candidate === undefined || tip === undefined) return ignore('vouch for an unknown contribution')
     const member = toHex(v.member)
     if (candidate.vouches.has(member)) return ignore('vouched already')
-    if (candidate.vouches.size >= VOUCHES_KEPT) return ignore('enough vouches')
     const anchor = anchorOn(params, chain.head(), tip.anchorHeight)
     const committees = anchor === undefined ? [] : committeesAround(params, anchor)
     if (!committees.some(members => members.some(m => equalBytes(m, v.member)))) return ignore('vouch of no member')
     const [valid] = await this.#d.signatures.verify([{ key: v.member, message: vouchMessage(v), signature: v.signature }])
     if (!valid) return this.#reject('vouch-signature', `vouch for ${short(v.contribution)}`, from?.via, true)
+    // In a round that stands for long the first ones are of members that have left.
+    if (candidate.vouches.size >= VOUCHES_KEPT) candidate.vouches.delete(candidate.vouches.keys().next().value!)
     candidate.vouches.set(member, v)
     this.changed(v.job)
     return { verdict: 'accept' }

@@ -104,3 +104,13 @@ export function isVouched (committees: ReadonlyArray<readonly Uint8Array[]>, con
   const drawn = committees.flatMap(members => replayers(members, contribution, claim).slice(0, needed + reserves))
   return vouchers.filter(v => drawn.some(d => equalBytes(d, v))).length >= needed
 }
+
+/** Those who vouched, by how soon they count: whoever was drawn first in any of the committees comes first. */
+export function byLot (committees: ReadonlyArray<readonly Uint8Array[]>, contribution: Uint8Array, claim: Claim, vouchers: readonly Uint8Array[]): readonly Uint8Array[] {
+  const orders = committees.map(members => replayers(members, contribution, claim))
+  const place = (v: Uint8Array): number => Math.min(...orders.map(order => {
+    const at = order.findIndex(d => equalBytes(d, v))
+    return at < 0 ? Infinity : at
+  }))
+  return vouchers.map(v => ({ v, at: place(v) })).filter(x => x.at < Infinity).sort((a, b) => a.at - b.at).map(x => x.v)
+}

@@ -18,7 +18,7 @@ import type { PeerId } from '../ports/network.ts'
 import type { Signatures } from '../ports/signatures.ts'
 import type { Candidate, Contributions, Taken } from './contributions.ts'
 import { dataFor } from './datasets.ts'
-import { committeesAround, isVouched, proposers } from './duties.ts'
+import { byLot, committeesAround, isVouched, proposers } from './duties.ts'
 import { isProof } from './proof.ts'
 import { Lru } from './lru.ts'
 import type { MinerKey } from './minerKey.ts'
@@ -258,8 +258,12 @@ export class Sealing {
     }
     const now = this.#d.rounds.tip(tip.job.id)
     if (now === undefined || !isOn(draft, now)) return undefined
-    // One vouch per drawn member is enough to carry: two contributions' worth at most.
-    const vouches = chosen.flatMap(c => [...c.vouches.values()].slice(0, 2))
+    // Those that count soonest, two at most are needed: of a round that stands for long others may hold only the vouches of older committees.
+    const committees = committeesAround(this.#d.params, anchor)
+    const vouches = chosen.flatMap(c => {
+      const given = [...c.vouches.values()]
+      return byLot(committees, c.id, c.claim, given.map(v => v.member)).slice(0, 2).map(member => given.find(v => equalBytes(v.member, member))!)
+    })
     const offer = this.#offer({ ...draft, stateHash: next.stateHash }, vouches, this.#d.key.publicKey, anchor, members)
     offer.judged = 'right'
     return offer
@@ -377,9 +381,10 @@ export class Sealing {
       const id = claimId(claim)
       const mine = this.#d.contributions.find(offer.seal.job, id)
       if (mine?.verdict === 'wrong' || this.#d.blame.isBannedMiner(claim.template.miner)) return false
-      if (mine !== undefined) return this.#isVouched(mine, committees, offer.anchor, slackMs)
+      if (mine !== undefined && this.#isVouched(mine, committees, offer.anchor, slackMs)) return true
       const vouchers = offer.vouches.filter(v => equalBytes(v.contribution, id)).map(v => v.member)
-      const reserves = Math.floor((this.#d.clock.now() - tip.since + slackMs) / this.#d.params.roundMs)
+      for (const v of mine?.vouches.values() ?? []) if (!vouchers.some(x => equalBytes(x, v.member))) vouchers.push(v.member)
+      const reserves = Math.floor((this.#d.clock.now() - (mine?.receivedAt ?? tip.since) + slackMs) / this.#d.params.roundMs)
       return isVouched(committees, id, claim, vouchers, this.#d.records.has(offer.anchor, claim.template.miner), reserves)
     })
   }

@@ -7,7 +7,7 @@ import { claimId, sealHash } from '../../src/core/crypto/ids.ts'
 import { benchmarkJob } from '../../src/core/ledger/state.ts'
 import { AGAIN_MS, Challenges, type ChallengesDeps } from '../../src/node/challenges.ts'
 import type { Candidate } from '../../src/node/contributions.ts'
-import { anchorOn, auditors, replayers } from '../../src/node/duties.ts'
+import { anchorOn, auditors, byLot, replayers } from '../../src/node/duties.ts'
 import { RingLog } from '../../src/node/log.ts'
 import type { JobTip } from '../../src/node/parts.ts'
 import { Supervisor, type SupervisorDeps } from '../../src/node/supervisor.ts'
@@ -137,6 +137,16 @@ describe('a contribution whose id was ground until a friend is drawn to replay i
     expect(challenges.counts).toEqual({ audited: calls, wrong: calls })
     expect(published).toBe(calls)
   })
+})
+
+test('of the vouches for a contribution those that count soonest come first, those of members that have left not at all', () => {
+  const members = committee(kit.params, anchorOn(kit.params, tip, 0)!)
+  const id = claimId(claim)
+  const order = replayers(members, id, claim)
+  const stranger = keyPair(77).key
+  expect(order.length).toBeGreaterThan(1)
+  expect(byLot([members], id, claim, [stranger, ...[...order].reverse()]).map(toHex)).toEqual(order.map(toHex))
+  expect(byLot([[stranger], members], id, claim, [...order, stranger]).slice(0, 2).map(toHex).sort()).toEqual([order[0], stranger].map(toHex).sort())
 })
 
 test('vouches of members who were not drawn do not keep the drawn one from looking, and what cannot be had is not asked for without a pause', async () => {

@@ -174,7 +174,7 @@ export class Watch {
     }
     const committed = this.#committed.get(tab)
     // After a restart it goes on from what it has proved: what it was told of may be gone.
-    if (committed !== undefined && added.every(r => r.checked !== 'ledger')) committed.head = session.node!.chain.head()
+    if (committed !== undefined && session.node?.sync.unproved() === false) committed.head = session.node.chain.head()
   }
 
   /** Contributions of wrong bits that a seal carried: optimistic sealing lets one through until it is challenged. */
