@@ -131,7 +131,7 @@ describe('enemies in simulated worlds', () => {
   test('floods and an eclipse: the network goes on, names are banned, the victim comes back', async () => {
     const [flood, dark] = [spam({ perSecond: 3 }), eclipse({ victim: 4, names: 20 })]
     const arena = new Arena({ seed: 'flood', honest: 6, enemies: [[flood, 1], [dark, 1]] })
-    await arena.run(160_000)
+    await arena.run(200_000)
     for (const kind of ['garbage', 'forged blocks', 'claims without payload', 'dust', 'requests', 'oversize requests']) expect(did(flood, kind), kind).toBeGreaterThan(50)
     expect(did(flood, 'names'), 'names that were used up').toBeGreaterThan(6)
     expect(did(dark, 'empty answers')).toBeGreaterThan(0)
