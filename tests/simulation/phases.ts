@@ -21,7 +21,7 @@ const OPENING_MS = 10_000
 const MORE_BLOCKS = 3
 const MORE_ROUNDS = 1
 /** No round is asked for where a quorum of the seats was honest for less than this of the time, ms. */
-const SEALING_MS = 120_000
+const SEALING_MS = 300_000
 
 function classOf (o: SimOptions, u: number): DeviceClass {
   return u < o.gamingShare ? 'gaming' : u < o.gamingShare + o.phoneShare ? 'phone' : 'laptop'

@@ -173,6 +173,8 @@ export class Watch {
       }
     }
     const committed = this.#committed.get(tab)
+    // What it has dropped itself may be gone before it says so to its disk.
+    for (const { meta } of removed) if (session.node?.chain.has(meta.hash) === false) committed?.blocks.delete(toHex(meta.hash))
     // After a restart it goes on from what it has proved: what it was told of may be gone.
     if (committed !== undefined && session.node?.sync.unproved() === false) committed.head = session.node.chain.head()
   }
