@@ -90,6 +90,8 @@ export class TorrentShelf {
   #onAsked: ((name: Uint8Array) => Shareable | undefined) | undefined
   /** When one was made of a group because somebody asked. */
   readonly #askedAt = new Lru<number>(MAX_KEPT)
+  /** What is being made now, by name. */
+  readonly #underWay = new Map<Hex, Promise<void>>()
   #started = false
   #stopped = false
   #off: (() => void) | undefined
@@ -167,6 +169,14 @@ export class TorrentShelf {
 
   async #makeAsked (name: Uint8Array): Promise<void> {
     const { clock } = this.#d
+    // Whoever hears of a job with its first block asks while it is being made.
+    const underWay = this.#underWay.get(toHex(name))
+    if (underWay !== undefined) return void await within(clock, ASKED_WITHIN_MS, underWay)
+    for (const [key, queued] of this.#queue) {
+      if (!equalBytes(queued.name, name)) continue
+      this.#queue.delete(key)
+      return void await within(clock, ASKED_WITHIN_MS, this.#make(queued))
+    }
     const s = this.#onAsked?.(name)
     if (s === undefined || clock.now() - (this.#askedAt.get(toHex(s.group)) ?? -Infinity) < ASKED_STAYS_MS) return
     this.#askedAt.set(toHex(s.group), clock.now())
@@ -192,6 +202,13 @@ export class TorrentShelf {
   }
 
   async #make (s: Shareable): Promise<void> {
+    const name = toHex(s.name)
+    const making = this.#makeOne(s).finally(() => this.#underWay.delete(name))
+    this.#underWay.set(name, making)
+    await making
+  }
+
+  async #makeOne (s: Shareable): Promise<void> {
     const { library, log } = this.#d
     const parts = await s.file()
     if (parts === undefined || this.#stopped) return
