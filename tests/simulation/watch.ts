@@ -14,6 +14,7 @@ import { POOL_LIMITS } from '../../src/node/mempool.ts'
 import type { StorageOp } from '../../src/ports/storage.ts'
 import { type Claim, WORK_CLAIM } from '../../src/core/codec/wire.ts'
 import { claimId, transactionId } from '../../src/core/crypto/ids.ts'
+import { account } from '../../src/core/ledger/state.ts'
 import { Auditing } from './auditing.ts'
 import { poissonAtLeast, poissonAtMost } from './chance.ts'
 import type { Faults } from './faults.ts'
@@ -359,24 +360,19 @@ export class Watch {
     }
   }
 
-  /** What a wallet took is in the chain, still waits, or its nonce was spent otherwise. */
+  /**
+   * What a wallet took still waits, or its nonce is spent: by itself or by another. The account says
+   * so, which is audited: blocks from before a tab joined are not there to be searched.
+   */
   #transactions (users: Users): void {
-    const judge = this.soundUp().find(u => !this.#faults.disks.has(u.tab))
-    if (judge === undefined) return
-    const spent = new Set<string>()
-    for (const m of this.#mainChain()) {
-      for (const t of judge.node.chain.get(m.hash)?.body.transactions ?? []) {
-        spent.add(toHex(transactionId(t.transaction)))
-        spent.add(`${toHex(t.transaction.from)}/${t.transaction.nonce}`)
-      }
-    }
     for (const { atMs, id, kind, nonce, profile, tab } of users.sent) {
       // The table of jobs may be full when its turn comes, or the job over: the wallet says so and lets it go.
       if (kind !== 'transfer') continue
       if (!this.#sound(tab) || tab.profile !== profile || this.#faults.disks.has(tab) || tab.loads > 1 || !tab.up) continue
-      const { node } = tab
-      const waits = node!.pool.pending(node!.payee).some(t => toHex(transactionId(t.transaction)) === id)
-      if (!waits && !spent.has(id) && !spent.has(`${toHex(node!.payee)}/${nonce}`)) this.fail('transaction lost', `tab ${tab.index} took ${id.slice(0, 8)} with nonce ${nonce} at ${Math.round(atMs / 1000)} s; it is in no block and waits no more`)
+      const node = tab.node!
+      const spent = account(node.chain.head().ledger, node.payee).nonce > nonce
+      const waits = node.pool.pending(node.payee).some(t => toHex(transactionId(t.transaction)) === id)
+      if (!waits && !spent) this.fail('transaction lost', `tab ${tab.index} took ${id.slice(0, 8)} with nonce ${nonce} at ${Math.round(atMs / 1000)} s; it is in no block and waits no more`)
     }
   }
 }
