@@ -57,6 +57,8 @@ async function main (): Promise<void> {
   }
 }
 
+// Who read what is said here may go, as a pager does: a server that complained of it where it cannot be heard would do nothing else.
+for (const out of [process.stdout, process.stderr]) out.on('error', () => {})
 // A stray stream of one tab must not end the server for all.
 process.on('unhandledRejection', e => { process.stderr.write(`unhandled: ${e instanceof Error ? e.stack : String(e)}\n`) })
 process.on('uncaughtException', e => { process.stderr.write(`uncaught: ${e.stack ?? e.message}\n`) })
