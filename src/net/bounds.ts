@@ -11,6 +11,17 @@ export const MAX_VALIDATIONS = 512
 /** Messages one neighbour may hand us: sustained per second, and at once. */
 export const GOSSIP_PER_PEER_PER_SECOND = 50
 export const GOSSIP_BURST = 250
+/**
+ * Messages we pass on, in all: less than one neighbour may hand over, own ones included, else whoever
+ * says much would have those banned who pass it on. Most of that is for whoever comes first; of
+ * the rest each neighbour has a little.
+ */
+export const FORWARDS_PER_SECOND = 40
+export const FORWARDS_BURST = 200
+export const FORWARDS_SHARED_PER_SECOND = 28
+export const FORWARDS_SHARED_BURST = 140
+export const FORWARDS_PER_PEER_PER_SECOND = 1
+export const FORWARDS_PER_PEER_BURST = 5
 
 /** Requests being answered at once on one protocol: of one peer, and in all. */
 export const MAX_REQUESTS_PER_PEER = 8

@@ -7,7 +7,7 @@ import type { PeerId as LibPeerId } from '@libp2p/interface'
 import { MAX_GOSSIP_BYTES } from '../core/params.ts'
 import type { GossipMessage, PeerId, Verdict } from '../ports/network.ts'
 import { DISCONNECT_SCORE, GOSSIP_BURST, GOSSIP_PER_PEER_PER_SECOND, MAX_VALIDATIONS, MAX_VALIDATIONS_PER_PEER, PENALTY_TOO_FAST, VALIDATOR_TIMEOUT_MS } from './bounds.ts'
-import { type BanList, InFlight, PeerBuckets, type Penalties } from './peerBook.ts'
+import { type BanList, Forwards, InFlight, PeerBuckets, type Penalties } from './peerBook.ts'
 
 /** Over this, one RPC kills the link for good on both sides; several messages may share one. */
 const MAX_RPC_BYTES = 2 * 1024 * 1024
@@ -87,12 +87,14 @@ export interface GossipOptions {
 export class Gossip {
   readonly #o: GossipOptions
   readonly #rate: PeerBuckets
+  readonly #forwards: Forwards
   readonly #validating = new InFlight(MAX_VALIDATIONS_PER_PEER, MAX_VALIDATIONS)
   readonly #validators = new ValidatorMap()
 
   constructor (options: GossipOptions) {
     this.#o = options
     this.#rate = new PeerBuckets(options.now, GOSSIP_PER_PEER_PER_SECOND, GOSSIP_BURST)
+    this.#forwards = new Forwards(options.now)
     options.service.topicValidators = this.#validators
   }
 
@@ -129,7 +131,8 @@ export class Gossip {
     try {
       const late = new Promise<Verdict>(resolve => { timer = setTimeout(() => { resolve('ignore') }, VALIDATOR_TIMEOUT_MS) })
       const verdict = await Promise.race([validator({ topic, bytes: message.data, origin, via }), late])
-      return verdict === 'reject' ? this.#reject(via) : verdict
+      if (verdict === 'reject') return this.#reject(via)
+      return verdict === 'accept' && !this.#forwards.take(via) ? 'ignore' : verdict
     } catch (e) {
       this.#o.onError(e)
       return 'ignore'

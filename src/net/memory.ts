@@ -7,7 +7,7 @@ import { MAX_GOSSIP_BYTES } from '../core/params.ts'
 import type { Clock, Random } from '../ports/clock.ts'
 import { type GossipMessage, type Network, type NetworkStatus, type PeerId, type ProtocolLimits, RequestError, type RequestOptions, type Verdict } from '../ports/network.ts'
 import { GOSSIP_BURST, GOSSIP_PER_PEER_PER_SECOND, HANDLER_TIMEOUT_MS, MAX_VALIDATIONS, MAX_VALIDATIONS_PER_PEER, PENALTY_OVERSIZE, PENALTY_REJECTED_MESSAGE, PENALTY_TOO_FAST, SCORE_BAN_MS, VALIDATOR_TIMEOUT_MS } from './bounds.ts'
-import { BanList, InFlight, isUnbearable, PeerBuckets, Penalties, RequestGate } from './peerBook.ts'
+import { BanList, Forwards, InFlight, isUnbearable, PeerBuckets, Penalties, RequestGate } from './peerBook.ts'
 
 const STATUS_EVERY_MS = 1_000
 
@@ -230,6 +230,7 @@ class MemoryNode implements Network {
   readonly #bans: BanList
   readonly #penalties: Penalties
   readonly #gossipRate: PeerBuckets
+  readonly #forwards: Forwards
   readonly #validating = new InFlight(MAX_VALIDATIONS_PER_PEER, MAX_VALIDATIONS)
   readonly #listeners = new Set<(s: NetworkStatus) => void>()
   #bytesIn = 0
@@ -245,6 +246,7 @@ class MemoryNode implements Network {
     this.#bans = new BanList(now)
     this.#penalties = new Penalties(now)
     this.#gossipRate = new PeerBuckets(now, GOSSIP_PER_PEER_PER_SECOND, GOSSIP_BURST)
+    this.#forwards = new Forwards(now)
   }
 
   async status (): Promise<NetworkStatus> { return this.#status() }
@@ -366,7 +368,7 @@ class MemoryNode implements Network {
       cancel()
       done()
       if (this.#stopped) return
-      if (verdict === 'accept') this.#spread(message, via)
+      if (verdict === 'accept' && this.#forwards.take(via)) this.#spread(message, via)
       if (verdict === 'reject') this.#offend(via, PENALTY_REJECTED_MESSAGE)
     }
     const cancel = this.#hub.clock.after(VALIDATOR_TIMEOUT_MS, () => { settle('ignore') })

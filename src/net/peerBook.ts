@@ -2,7 +2,7 @@
  * What a node remembers about peers by name: bans, scores, how fast they ask. Every table is
  * bounded, and the oldest entry goes first; time comes in as an argument.
  */
-import { DISCONNECT_SCORE, MAX_BANS, MAX_REQUESTS_PER_PEER, MAX_REQUESTS_PER_PROTOCOL, MAX_TRACKED_PEERS, REQUEST_BURST_SECONDS, SCORE_HALF_LIFE_MS } from './bounds.ts'
+import { DISCONNECT_SCORE, FORWARDS_BURST, FORWARDS_PER_PEER_BURST, FORWARDS_PER_PEER_PER_SECOND, FORWARDS_PER_SECOND, FORWARDS_SHARED_BURST, FORWARDS_SHARED_PER_SECOND, MAX_BANS, MAX_REQUESTS_PER_PEER, MAX_REQUESTS_PER_PROTOCOL, MAX_TRACKED_PEERS, REQUEST_BURST_SECONDS, SCORE_HALF_LIFE_MS } from './bounds.ts'
 import type { PeerId, ProtocolLimits } from '../ports/network.ts'
 
 type Now = () => number
@@ -88,6 +88,22 @@ export class PeerBuckets {
     bucket.at = now
     return tokens >= 1
   }
+}
+
+/** What of the accepted messages goes on. One neighbour's flood leaves the others a little each. */
+export class Forwards {
+  readonly #all: PeerBuckets
+  readonly #shared: PeerBuckets
+  readonly #each: PeerBuckets
+
+  constructor (now: Now) {
+    this.#all = new PeerBuckets(now, FORWARDS_PER_SECOND, FORWARDS_BURST)
+    this.#shared = new PeerBuckets(now, FORWARDS_SHARED_PER_SECOND, FORWARDS_SHARED_BURST)
+    this.#each = new PeerBuckets(now, FORWARDS_PER_PEER_PER_SECOND, FORWARDS_PER_PEER_BURST)
+  }
+
+  /** False: it ends here. */
+  take (via: PeerId): boolean { return (this.#each.take(via) || this.#shared.take('')) && this.#all.take('') }
 }
 
 /** Names without anything under way that are kept. */

@@ -13,13 +13,13 @@ import { Block, BodiesRequest, BodiesResponse, Body, Claim, SignedTransaction } 
 import { type BlockMeta, chainId } from '../core/consensus/chain.ts'
 import { checkHeader } from '../core/consensus/header.ts'
 import { isNews, type ReasonCode } from '../core/consensus/refusal.ts'
-import { claimId } from '../core/crypto/ids.ts'
+import { claimId, transactionId } from '../core/crypto/ids.ts'
 import { type ChainParams, MAX_BODY_BYTES, MAX_GOSSIP_BYTES, PROTOCOL_VERSION } from '../core/params.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { GossipMessage, Network, PeerId, Verdict } from '../ports/network.ts'
 import { ask } from './askPeers.ts'
 import type { Chain } from './chain.ts'
-import { MAX_TRANSACTION_BYTES } from './mempool.ts'
+import { MAX_TRANSACTION_BYTES, POOL_LIMITS, REBROADCAST_MS } from './mempool.ts'
 import { Lru } from './lru.ts'
 import type { Blame, Log, PoolService, SubmitResult } from './parts.ts'
 import type { Records } from './records.ts'
@@ -45,6 +45,8 @@ const CREDITS_KEPT = 4096
 const CREDIT_AGAIN_BLOCKS = 16
 /** Peers remembered that brought wrong work of a miner about whom this node could not say anything. */
 const DOUBTED_KEPT = 1024
+/** What waits is said again by who sent it, for those who missed it; anybody's copies between would cost all of us as much. */
+const PASS_AGAIN_MS = 0.75 * REBROADCAST_MS
 /** An own block is announced this often while it is the head; gossip may have missed it. */
 const ANNOUNCEMENTS = 3
 
@@ -72,6 +74,8 @@ export class BlocksGossip {
   /** By miner: the last block. */
   readonly #credits = new Lru<{ readonly height: number, readonly hash: Uint8Array }>(CREDITS_KEPT)
   readonly #doubted = new Lru<true>(DOUBTED_KEPT)
+  /** By transaction: when it went on last. */
+  readonly #passedOn = new Lru<number>(POOL_LIMITS.count)
   readonly #chainId: Uint8Array
   #stopped = false
 
@@ -231,8 +235,13 @@ export class BlocksGossip {
     if (!this.#transactions.take(m.via)) return this.#tooMany('transactions', m.via)
     const d = decode(SignedTransaction, m.bytes, MAX_TRANSACTION_BYTES)
     if (!d.ok) return this.#garbage('transaction message', `${d.error.reason}: ${d.error.detail}`, m.via)
+    const id = toHex(transactionId(d.value.transaction))
+    if (this.#clock.now() - (this.#passedOn.get(id) ?? -Infinity) < PASS_AGAIN_MS) return 'ignore'
     const refused = await this.#pool.add(d.value, m.via)
-    if (refused === undefined) return 'accept'
+    if (refused === undefined) {
+      this.#passedOn.set(id, this.#clock.now())
+      return 'accept'
+    }
     if (!NEVER_RIGHT.has(refused.reason) || refused.verdict !== 'invalid') return 'ignore'
     this.#blame.refuse({ what: 'transaction', reason: refused.reason, detail: refused.detail, peer: m.via, fatal: true })
     return 'reject'

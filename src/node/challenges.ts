@@ -138,8 +138,12 @@ export class Challenges {
   }
 
   async #take (c: Challenge, from: From): Promise<Taken> {
-    if (this.#d.rounds.isCondemned(c.contribution) || this.#d.chain.condemnedContributions().has(toHex(c.contribution))) return { verdict: 'accept', reason: 'known to be wrong' }
     if (!this.#rates.take(from.origin)) return ignore('too many challenges')
+    if (this.#d.rounds.isCondemned(c.contribution) || this.#d.chain.condemnedContributions().has(toHex(c.contribution))) {
+      // Once for all who have not heard, not for each who says it again.
+      const isNews = this.#d.clock.now() - (this.#said.get(saidName(c)) ?? -Infinity) >= AGAIN_MS
+      return isNews ? { verdict: 'accept', reason: 'known to be wrong' } : ignore('known to be wrong')
+    }
     if (this.#replaying >= CHALLENGES_AT_ONCE) return ignore('busy')
     this.#replaying++
     try {

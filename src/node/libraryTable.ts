@@ -38,6 +38,9 @@ export const MAX_SETS_PER_PEER = 128
 /** Announcements one peer may originate: sustained per second, and at once. */
 const MESSAGES_PER_SECOND = 1
 const MESSAGES_BURST = 24
+/** New notes one neighbour may hand on: names of origins are free, a signature costs a millisecond. */
+const NOTES_PER_SECOND = 2
+const NOTES_BURST = 128
 /** Notes whose signature is checked, remembered. */
 const SIGNATURES_KEPT = 1024
 
@@ -89,6 +92,7 @@ export class LibraryTable {
   readonly #d: LibraryTableDeps
   readonly #sets = new Map<InfoHash, SetEntry>()
   readonly #rates: TokenBuckets
+  readonly #notes: TokenBuckets
   readonly #checked = new Set<string>()
   /** Of what this tab has said that it has some. */
   readonly #said = new Set<InfoHash>()
@@ -100,6 +104,7 @@ export class LibraryTable {
   constructor (d: LibraryTableDeps) {
     this.#d = d
     this.#rates = new TokenBuckets(d.clock, MESSAGES_PER_SECOND, MESSAGES_BURST)
+    this.#notes = new TokenBuckets(d.clock, NOTES_PER_SECOND, NOTES_BURST)
   }
 
   async start (): Promise<void> {
@@ -189,6 +194,7 @@ export class LibraryTable {
     if (!said.ok) return refuse(said.reason, said.detail)
     const unknown = said.signed.filter(n => !this.#checked.has(n.name))
     if (unknown.length > 0) {
+      if (!this.#notes.take(m.via, unknown.length)) return 'ignore'
       const right = await this.#d.signatures.verify(unknown.map(n => n.item))
       if (right.includes(false)) return refuse('note-signature', 'not signed by its publisher')
       for (const n of unknown) this.#remember(n.name)

@@ -35,6 +35,8 @@ const OFFER_ROUNDS = 2 * VOTE_HOLD_ROUNDS
 /** Offers kept per job: every member may make one, some twice. */
 const OFFERS_PER_JOB = 24
 const OFFERS_PER_PROPOSER = 3
+/** Those that count soonest; two at most are needed. */
+const VOUCHES_PER_CONTRIBUTION = 2
 const AHEAD_MS = 2_000
 const WAITERS = 128
 /** Time the proposer has to publish the finished seal before others do it for him. */
@@ -56,6 +58,8 @@ interface Offer {
   readonly via?: PeerId
   /** When it was last offered or signed, by this node's clock. */
   at: number
+  /** When each who offered it did so last. */
+  readonly saidAt: Map<Hex, number>
   /** Signature by index of the member. */
   readonly votes: Map<number, Uint8Array>
   /** right: recomputed here. wrong: it does not lead where it says. */
@@ -135,11 +139,15 @@ export class Sealing {
     if (this.#d.blame.isBannedMiner(p.proposer)) return ignore('of a proposer who cheated')
     this.#forgetOld(toHex(seal.job))
     const known = this.#offers.get(toHex(seal.job))?.get(toHex(sealHash(seal)))
+    const saidAt = known?.saidAt.get(toHex(p.proposer))
+    // Its proposer has one turn in a round's time or more; copies between are anybody's, and would cost all of us as much.
+    if (saidAt !== undefined && this.#d.clock.now() - saidAt < params.roundMs / 2) return ignore('offered already')
     const refused = await this.#checkProposal(p, tip, members, from.via, known !== undefined)
     if (refused !== undefined) return refused
     for (const vouch of p.vouches) await this.#d.contributions.vouch(vouch, undefined)
     if (known !== undefined) {
       known.at = this.#d.clock.now()
+      known.saidAt.set(toHex(p.proposer), known.at)
       // A copy that was heard first must not make it wait for the turn of whoever copied it.
       if (rank(known, p.proposer) < rank(known, known.turnOf)) known.turnOf = p.proposer
       // Offered again: some votes may have been lost.
@@ -258,11 +266,11 @@ export class Sealing {
     }
     const now = this.#d.rounds.tip(tip.job.id)
     if (now === undefined || !isOn(draft, now)) return undefined
-    // Those that count soonest, two at most are needed: of a round that stands for long others may hold only the vouches of older committees.
+    // Of a round that stands for long others may hold only the vouches of older committees.
     const committees = committeesAround(this.#d.params, anchor)
     const vouches = chosen.flatMap(c => {
       const given = [...c.vouches.values()]
-      return byLot(committees, c.id, c.claim, given.map(v => v.member)).slice(0, 2).map(member => given.find(v => equalBytes(v.member, member))!)
+      return byLot(committees, c.id, c.claim, given.map(v => v.member)).slice(0, VOUCHES_PER_CONTRIBUTION).map(member => given.find(v => equalBytes(v.member, member))!)
     })
     const offer = this.#offer({ ...draft, stateHash: next.stateHash }, vouches, this.#d.key.publicKey, anchor, members)
     offer.judged = 'right'
@@ -290,7 +298,7 @@ export class Sealing {
     const hash = sealHash(seal)
     return {
       name: toHex(hash), hash, seal, vouches, anchor, members, proposer, turnOf: proposer, origin: from?.origin, via: from?.via,
-      at: this.#d.clock.now(), order: proposers(members, anchor, seal.job, seal.round), votes: new Map(), judged: 'no', judgeAt: 0, sealed: false
+      at: this.#d.clock.now(), saidAt: new Map([[toHex(proposer), this.#d.clock.now()]]), order: proposers(members, anchor, seal.job, seal.round), votes: new Map(), judged: 'no', judgeAt: 0, sealed: false
     }
   }
 
@@ -331,6 +339,11 @@ export class Sealing {
 
   /** Every rule of the seal but its quorum, and every signature in the proposal. */
   async #checkProposal (p: Proposal, tip: RoundTip, members: readonly Uint8Array[], via: PeerId, known: boolean): Promise<Taken | undefined> {
+    // Nobody signs the list of vouches: it holds what a proposer puts into it and no more.
+    const ids = new Set(p.seal.contributions.map(c => toHex(claimId(c))))
+    const given = new Map<Hex, number>()
+    for (const { contribution } of p.vouches) given.set(toHex(contribution), (given.get(toHex(contribution)) ?? 0) + 1)
+    if ([...given].some(([id, n]) => n > VOUCHES_PER_CONTRIBUTION || !ids.has(id))) return this.#reject('proposal-vouches', `by ${short(p.proposer)}`, via, true)
     const items = [
       { key: p.proposer, message: proposalMessage(p), signature: p.signature },
       ...p.vouches.map(v => ({ key: v.member, message: vouchMessage(v), signature: v.signature }))

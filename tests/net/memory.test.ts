@@ -166,6 +166,26 @@ describe('the hub in memory', () => {
     expect((await nodes[1].status()).banned).toEqual([{ id: 'n0', reason: 'score' }])
   })
 
+  it('whoever passes on what several say much of is not banned for it', async () => {
+    const { clock, hub, nodes } = world(6, { maxLinks: 0 })
+    const [relay, neighbour, quiet, ...loud] = nodes
+    for (const i of [1, 2, 3, 4, 5]) hub.connect('n0', `n${i}`)
+    const heard = { loud: 0, quiet: 0 }
+    await relay.subscribe('t', async () => 'accept')
+    await neighbour.subscribe('t', async m => { heard[m.origin === 'n2' ? 'quiet' : 'loud']++; return 'accept' })
+    for (let t = 0; t < 1_000; t++) {
+      for (const [k, n] of loud.entries()) await n.publish('t', text(`${t} ${k}`))
+      if (t % 50 === 0) await quiet.publish('t', text(`quiet ${t}`))
+      await clock.run(22)
+    }
+    const { banned, peers } = await neighbour.status()
+    expect({ banned, peers: peers.map(p => [p.id, p.score]) }).toEqual({ banned: [], peers: [['n0', 0]] })
+    expect((await relay.status()).peers).toHaveLength(5)
+    // Most of what there is room for goes on, and all of him who says little.
+    expect(heard.loud).toBeGreaterThan(600)
+    expect(heard.quiet).toBe(20)
+  })
+
   it('a ban for a while ends; a score recovers', async () => {
     const { clock, hub, nodes } = world(2)
     await nodes[0].ban('n1', 'for now', 1_000)

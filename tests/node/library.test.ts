@@ -2,15 +2,22 @@
 import { describe, expect, test } from 'vitest'
 import { Announcement, SHARE_ALL, SHARE_LEFT } from '../../src/core/codec/library.ts'
 import { fromHex } from '../../src/core/codec/ssz.ts'
+import { hash, u32le } from '../../src/core/crypto/hash.ts'
 import { noteMessage } from '../../src/core/crypto/ids.ts'
 import { decodeMetainfo, torrentWithTracker } from '../../src/core/torrent/metainfo.ts'
+import { createMemoryHub } from '../../src/net/memory.ts'
 import { MemoryDisk as PieceMemory, type PieceDisk } from '../../src/net/swarm/pieceDisk.ts'
 import { announcementFault, type AnnouncementFault, writeNote } from '../../src/node/libraryNotes.ts'
 import { FAULT_MS, SHARED_FAULTS_MAX } from '../../src/node/library.ts'
-import { ANNOUNCE_MS, ENOUGH_HOLDERS, HOLDER_MS, LIBRARY_TOPIC, MAX_HOLDERS, MAX_SETS_PER_PEER } from '../../src/node/libraryTable.ts'
+import { ANNOUNCE_MS, ENOUGH_HOLDERS, HOLDER_MS, LIBRARY_TOPIC, LibraryTable, MAX_HOLDERS, MAX_SETS_PER_PEER } from '../../src/node/libraryTable.ts'
+import { RingLog } from '../../src/node/log.ts'
+import type { GossipMessage, Verdict } from '../../src/ports/network.ts'
+import type { Signatures } from '../../src/ports/signatures.ts'
 import { SwarmError, type SwarmEvent, type SwarmLink } from '../../src/ports/swarm.ts'
 import { MemoryStorage } from '../../src/storage/memory.ts'
+import { ManualClock } from './chainRig.ts'
 import { CHAIN, file, item, keyOf, LibraryWorld, SAID, share, view } from './libraryRig.ts'
+import { SeededRandom } from './workRig.ts'
 
 const MIB = 1024 * 1024
 const HASH = 'ab'.repeat(20)
@@ -403,5 +410,30 @@ describe('cheats', () => {
       await w.clock.advance(1_000)
     }
     expect(view(b).items).toHaveLength(MAX_SETS_PER_PEER)
+  })
+
+  test('names on envelopes are free: one neighbour has so many new notes looked at, and no more', async () => {
+    const clock = new ManualClock(1_000_000_000)
+    const network = createMemoryHub({ clock }).join('me')
+    let verified = 0
+    const signatures: Signatures = { verify: async items => { verified += items.length; return items.map(() => true) } }
+    let receive: (m: GossipMessage) => Promise<Verdict> = async () => 'ignore'
+    const table = new LibraryTable({
+      chain: CHAIN, network: { publish: async () => 0, subscribe: async (topic, v) => { receive = v; return await network.subscribe(topic, v) } }, signatures, blame: { refuse: () => {} }, clock, random: new SeededRandom(1), log: new RingLog(clock),
+      self: () => 'me', own: () => [], isOwn: () => false, follows: () => false, onChange: () => {}
+    })
+    await table.start()
+    const say = async (n: number, via: string): Promise<Verdict> => {
+      const items = Array.from({ length: 32 }, (_, i) => noted({ infoHash: hash('test-set', u32le(n), u32le(i)).subarray(0, 20) })).map(a => ({ ...a, infoHash: a.note[0].note.infoHash }))
+      return await receive({ topic: LIBRARY_TOPIC, bytes: Announcement.serialize({ items }), origin: `name ${n}`, via })
+    }
+    const verdicts: Verdict[] = []
+    for (let n = 0; n < 8; n++) verdicts.push(await say(n, 'loud'))
+    expect(verdicts).toEqual(['accept', 'accept', 'accept', 'accept', 'ignore', 'ignore', 'ignore', 'ignore'])
+    expect(verified).toBe(4 * 32)
+    // What is known costs nothing, and others are heard.
+    expect(await say(0, 'loud')).toBe('accept')
+    expect(await say(9, 'another')).toBe('accept')
+    await table.stop()
   })
 })

@@ -52,11 +52,11 @@ function sealing (me: KeyPair): { readonly sealing: Sealing, readonly clock: Man
   return { sealing: new Sealing(deps as unknown as SealingDeps), clock, votes, judge: by => { judged = by }, setReady: yes => { ready = yes } }
 }
 
-/** Offer number n of a member: a contribution of its own, that all the others vouch for. */
+/** Offer number n of a member: a contribution of its own, with as many vouches as there may be. */
 function offer (by: KeyPair, n: number): Proposal {
   const claim = kit.contribution(tip, job, keyPair(9 + n), 0)
   const seal = { job: job.id, round: job.round + 1, previous: job.seal, anchor: anchor.hash, contributions: [claim], stateHash: job.stateHash }
-  const vouches = pairs.map(p => {
+  const vouches = pairs.slice(0, 2).map(p => {
     const vouch = { job: job.id, contribution: claimId(claim), member: p.key, signature: new Uint8Array(64) }
     return { ...vouch, signature: sign(p.seed, vouchMessage(vouch)) }
   })
@@ -101,12 +101,14 @@ test('who is not where the others are signs nothing, nor says again what he sign
   await clock.advance(1)
   expect(votes).toEqual([])
   setReady(true)
+  await clock.advance(kit.params.roundMs)
   expect(await s.takeProposal(p, from)).toEqual({ verdict: 'accept' })
   await s.step({ job, seal: job.seal, pending: [], round: job.round, since: 0, spec: job.spec } as never, anchor, members)
   await clock.advance(1)
   expect(votes.length).toBeGreaterThan(0)
   const before = votes.length
   setReady(false)
+  await clock.advance(kit.params.roundMs)
   expect(await s.takeProposal(p, from)).toEqual({ verdict: 'accept' })
   expect(votes.length).toBe(before)
 })
@@ -156,4 +158,29 @@ test('of what it may sign a member signs what most have signed', async () => {
   await step()
   // In its turn it says so again.
   expect([...new Set(votes)]).toEqual([toHex(sealHash(second.seal))])
+})
+
+test('copies of an offer go on once in half a round, whoever says them', async () => {
+  const [me, other] = pairs
+  const { clock, judge, sealing: s, votes } = sealing(me)
+  judge(async () => 'right')
+  const p = offer(other, 0)
+  expect(await s.takeProposal(p, from)).toEqual({ verdict: 'accept' })
+  await clock.advance(1)
+  expect(votes).toHaveLength(1)
+  for (let i = 0; i < 3; i++) expect(await s.takeProposal(p, from)).toEqual({ verdict: 'ignore', reason: 'offered already' })
+  expect(votes).toHaveLength(1)
+  await clock.advance(kit.params.roundMs / 2)
+  expect(await s.takeProposal(p, from)).toEqual({ verdict: 'accept' })
+  expect(votes).toHaveLength(2)
+})
+
+test('a list of vouches that no proposer makes is refused before a signature is looked at', async () => {
+  const { sealing: s } = sealing(keyPair(20))
+  const p = offer(pairs[0], 0)
+  const [vouch] = p.vouches
+  const refused = { verdict: 'reject', reason: 'proposal-vouches' }
+  expect(await s.takeProposal({ ...p, vouches: [vouch, vouch, vouch] }, from)).toEqual(refused)
+  expect(await s.takeProposal({ ...p, vouches: [{ ...vouch, contribution: ZERO32 }] }, from)).toEqual(refused)
+  expect(await s.takeProposal(p, from)).toEqual({ verdict: 'accept' })
 })
