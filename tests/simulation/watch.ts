@@ -235,6 +235,8 @@ export class Watch {
     if (head !== undefined && c.blocks.has(toHex(head.hash)) && chain.head().work < head.work) {
       this.fail('height lost', `tab ${tab.index} had block ${head.height} as its committed head and goes on from ${chain.head().height}`)
     }
+    // What it led with and never had on its disk is no head that it had, though it may hear of it again.
+    c.head = chain.head()
   }
 
   // --- now and then
