@@ -44,6 +44,11 @@ export const MAX_ACTIVE_JOBS = 4
  * that jobs whose data nobody can get do not fill the table. An hour on the main network.
  */
 export const MAX_WAITING_BLOCKS = 360
+/**
+ * Ended jobs that stay readable in the table: their owners come for the model, and auditors need their spec
+ * until what was sealed is ripe (paramErrors).
+ */
+export const MAX_ENDED_JOBS = 32
 
 /** Operations of one model: bounds a spec (11 bytes each) and the range of exponents. */
 export const MAX_OPS = 32
@@ -261,6 +266,7 @@ export function paramErrors (p: ChainParams): string[] {
   must(p.epochBlocks > p.maturity, 'a reward of an epoch can be set aside in it, and a redemption has time to be found in a block')
   must((SEED_PRICE_PER_MIB * BigInt(REDEEM_BYTES_LEAST) >> 20n) * SEED_BURN_SHARE >= 256n, 'the least receipt that is paid destroys at least a grain')
   must(SEED_BURN_SHARE < 128n, 'whoever sends gets most of what his receipt takes')
+  must(MAX_ENDED_JOBS >= MAX_ACTIVE_JOBS * (p.maturity + 1), 'a trained job, of which no block can end more than are open, stays in the table until its last contributions are ripe')
   must(p.cancelDelay > p.rhoDelay, 'what was drawn before a cancellation was known can still be sealed')
   return wrong
 }

@@ -85,6 +85,7 @@ export function genesisText (params: P.ChainParams, benchmark: JobSpec): string 
     ['maxBodyBytes', P.MAX_BODY_BYTES],
     ['maxActiveJobs', P.MAX_ACTIVE_JOBS],
     ['maxWaitingBlocks', P.MAX_WAITING_BLOCKS],
+    ['maxEndedJobs', P.MAX_ENDED_JOBS],
     ['costPerParameter', P.COST_PER_PARAMETER],
     ['costPerConvMac', P.COST_PER_CONV_MAC],
     ['costPerWindowElement', P.COST_PER_WINDOW_ELEMENT],

@@ -8,9 +8,9 @@ import { decodeJobSpec } from '../codec/jobSpec.ts'
 import { equalBytes, ZERO32 } from '../codec/ssz.ts'
 import { ACTION_CANCEL_JOB, ACTION_POST_JOB, ACTION_REDEEM, ACTION_SET_ASIDE, ACTION_TRANSFER, type CancelJob, type PostJob, type Redeem, type SetAside, type Transaction, type Transfer } from '../codec/wire.ts'
 import { jobId, specHash, transactionId } from '../crypto/ids.ts'
-import { type ChainParams, CONTRIBUTION_SUBSIDY_SHARE, MAX_ACTIVE_JOBS, MAX_CONTRIBUTIONS_PER_SEAL, MAX_WAITING_BLOCKS, OFFER_SHARE_LEAST, OFFER_SHARE_WHOLE } from '../params.ts'
+import { type ChainParams, CONTRIBUTION_SUBSIDY_SHARE, MAX_ACTIVE_JOBS, MAX_CONTRIBUTIONS_PER_SEAL, MAX_ENDED_JOBS, MAX_WAITING_BLOCKS, OFFER_SHARE_LEAST, OFFER_SHARE_WHOLE } from '../params.ts'
 import { addToPot, redeem, REDEEM_REASONS, turnEpoch } from './seeding.ts'
-import { account, credit, findJob, isEnded, type JobRecord, type JobStatus, type LedgerState, type Maturing, MAX_ENDED_JOBS, withAccount } from './state.ts'
+import { account, credit, findJob, hasBegun, isEnded, type JobRecord, type JobStatus, type LedgerState, type Maturing, withAccount } from './state.ts'
 
 /** Deadlines lie this many blocks ahead of the block that posts the job, at least and at most. */
 export const MIN_DEADLINE_BLOCKS = 5
@@ -67,11 +67,15 @@ const refused = (reason: TransactionReason, detail: string): TransactionRefused 
 const replaceJob = (state: LedgerState, job: JobRecord): LedgerState =>
   ({ ...state, jobs: state.jobs.map(j => equalBytes(j.id, job.id) ? job : j) })
 
-/** Oldest ended jobs leave the table; of two that ended together, the one posted first. */
+/**
+ * Of the ended jobs beyond the bound, those that never began leave the table first: who posts and cancels
+ * ends any number of them in one block, and must not drive out those with a model and unripe pay. Then
+ * the oldest; of two that ended together, the one posted first.
+ */
 function dropEnded (state: LedgerState): LedgerState {
   const ended = state.jobs.filter(isEnded)
   if (ended.length <= MAX_ENDED_JOBS) return state
-  const drop = new Set(ended.sort((a, b) => a.endedAt - b.endedAt).slice(0, ended.length - MAX_ENDED_JOBS))
+  const drop = new Set(ended.sort((a, b) => Number(hasBegun(a)) - Number(hasBegun(b)) || a.endedAt - b.endedAt).slice(0, ended.length - MAX_ENDED_JOBS))
   return { ...state, jobs: state.jobs.filter(j => !drop.has(j)) }
 }
 

@@ -8,7 +8,7 @@ import { byteList, Bytes32, type Decoded, decode, toHex, U32, U64, U8, compareBy
 import { hash, u32le, u64le } from '../crypto/hash.ts'
 import { MerkleMap, type MerkleValue } from '../crypto/merkleMap.ts'
 import { NO_SEEDING, type Seeding, SeedingBytes, seedingFitsReaders, seedingFromBytes, seedingRoot, seedingSum, seedingToBytes } from './pots.ts'
-import { MAX_ACTIVE_JOBS, MAX_SPEC_BYTES, OFFER_SHARE_LEAST, OFFER_SHARE_WHOLE } from '../params.ts'
+import { MAX_ACTIVE_JOBS, MAX_ENDED_JOBS, MAX_SPEC_BYTES, OFFER_SHARE_LEAST, OFFER_SHARE_WHOLE } from '../params.ts'
 
 export interface Account {
   /** Grains that can be spent now. */
@@ -79,9 +79,6 @@ export interface LedgerState {
   readonly burned: bigint
 }
 
-/** Ended jobs that stay readable in the table. */
-export const MAX_ENDED_JOBS = 32
-
 const EMPTY_ACCOUNT: Account = { balance: 0n, nonce: 0 }
 const ACCOUNT_VALUE: MerkleValue<Account> = { encode: a => u32le(a.nonce), amount: a => a.balance }
 const NO_ACCOUNTS = MerkleMap.empty<Account>(ACCOUNT_VALUE)
@@ -103,6 +100,9 @@ export const findJob = (state: LedgerState, id: Uint8Array): JobRecord | undefin
 export function benchmarkJob (state: LedgerState): JobRecord {
   return state.jobs[0]
 }
+
+/** Whether it was ever sealed: before that nobody can have worked for it. */
+export const hasBegun = (job: Pick<JobRecord, 'seal'>): boolean => !equalBytes(job.seal, ZERO32)
 
 export const isEnded = (job: Pick<JobRecord, 'endedAt'>): boolean => job.endedAt !== 0
 

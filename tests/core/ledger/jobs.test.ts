@@ -4,13 +4,15 @@ import type { JobSpec } from '../../../src/core/codec/jobSpec.ts'
 import { toHex, ZERO32 } from '../../../src/core/codec/ssz.ts'
 import type { BlockMeta } from '../../../src/core/consensus/chain.ts'
 import { checkContribution } from '../../../src/core/consensus/contribution.ts'
+import type { SignedSeal, SignedTransaction } from '../../../src/core/codec/wire.ts'
 import { hash } from '../../../src/core/crypto/hash.ts'
+import { jobId, specHash } from '../../../src/core/crypto/ids.ts'
 import { MAX_DEADLINE_BLOCKS, MIN_DEADLINE_BLOCKS, openBlock, subsidyAt } from '../../../src/core/ledger/apply.ts'
-import { account, benchmarkJob, decodeLedger, encodeLedger, findJob, isEnded, type JobRecord, ledgerRoot, type LedgerState, MAX_ENDED_JOBS, withAccount } from '../../../src/core/ledger/state.ts'
-import { MAIN, MAX_WAITING_BLOCKS } from '../../../src/core/params.ts'
+import { account, benchmarkJob, decodeLedger, encodeLedger, findJob, isEnded, type JobRecord, ledgerRoot, type LedgerState, withAccount } from '../../../src/core/ledger/state.ts'
+import { MAIN, MAX_ENDED_JOBS, MAX_WAITING_BLOCKS } from '../../../src/core/params.ts'
 import { checkTransaction } from '../../../src/core/consensus/transaction.ts'
 import { sliceCost } from '../../../src/core/training/cost.ts'
-import { ChainKit, EASY, keyPair, type Mined, type Post, tinySpec } from '../chainKit.ts'
+import { ChainKit, EASY, type KeyPair, keyPair, type Mined, type Post, tinySpec } from '../chainKit.ts'
 
 const kit = new ChainKit()
 const tip = kit.grown()
@@ -187,6 +189,28 @@ describe('a job', () => {
     expect(ended.map(j => toHex(j.id))).toEqual(ids.slice(2).map(toHex))
     expect(benchmarkJob(now.ledger).status).toBe('benchmark')
     expect(checkTransaction(kit.params, now, kit.cancel(now, ann, ids[0]))?.reason).toBe('cancel-unknown')
+  })
+
+  /** Post, cancel, post, cancel: in one block any number of jobs end, and each makes room for the next. */
+  function postedAndCancelled (on: BlockMeta, by: KeyPair, pairs: number): SignedTransaction[] {
+    const first = account(on.ledger, by.key).nonce
+    return Array.from({ length: pairs }, (_, i) => first + 2 * i).flatMap(nonce =>
+      [kit.post(on, by, { nonce }), kit.cancel(on, by, jobId(specHash(tinySpec), by.key, nonce), { nonce: nonce + 1 })])
+  }
+
+  it('that was trained stays in the table, in the block of its end and after it, however many are posted and cancelled', () => {
+    const { on, id } = activated({ spec: { ...tinySpec, rounds: 1 } })
+    const job = jobIn(on, id)
+    const state = { job: id, round: job.round, seal: job.seal, stateHash: job.stateHash, spec: job.spec }
+    const claims = Array.from({ length: 60 }, (_, i) => kit.contribution(on, job, keyPair(i + 1))).filter(c => checkContribution(kit.params, on, c, state) === undefined).slice(0, 2)
+    const flushed = (at: BlockMeta, seals = [] as SignedSeal[]): BlockMeta =>
+      kit.mine(at, { miner: keyPair(3), seals, transactions: postedAndCancelled(at, keyPair(2), MAX_ENDED_JOBS + 1) }).meta
+    const now = flushed(flushed(on, [kit.seal(on, job, claims)]))
+    expect(jobIn(now, id)).toMatchObject({ status: 'done', round: 1 })
+    const ended = now.ledger.jobs.filter(isEnded)
+    expect(ended.length).toBe(MAX_ENDED_JOBS)
+    // Of those that never began, the newest stay.
+    expect(ended.filter(j => j.endedAt === now.height).length).toBe(MAX_ENDED_JOBS - 1)
   })
 })
 

@@ -7,8 +7,8 @@ import { Block } from '../../../src/core/codec/wire.ts'
 import type { BlockMeta } from '../../../src/core/consensus/chain.ts'
 import { drawAt, randomnessBlock } from '../../../src/core/consensus/draw.ts'
 import { jobId, sealHash, specHash } from '../../../src/core/crypto/ids.ts'
-import { benchmarkJob, encodeLedger, findJob, isEnded, type JobRecord, MAX_ENDED_JOBS } from '../../../src/core/ledger/state.ts'
-import { MAX_WAITING_BLOCKS } from '../../../src/core/params.ts'
+import { benchmarkJob, encodeLedger, findJob, isEnded, type JobRecord } from '../../../src/core/ledger/state.ts'
+import { MAX_ENDED_JOBS, MAX_WAITING_BLOCKS } from '../../../src/core/params.ts'
 import { ChainKit, EASY, keyPair, type Mined, tinySpec } from '../../core/chainKit.ts'
 import { kit as anyKit, runScript, script } from '../../core/ledger/anyChain.ts'
 import { Auditor } from './auditor.ts'
@@ -95,6 +95,21 @@ describe('a chain of rare things', () => {
       on = kit.mine(on, { transactions: [...nonces.map(nonce => kit.post(on, ann, { nonce })), ...ids.map((id, n) => kit.cancel(on, ann, id, { nonce: 8 * i + 4 + n }))] }).meta
     }
     expect(on.ledger.jobs.length).toBe(1 + MAX_ENDED_JOBS)
+    nothingWrong(on)
+  })
+
+  it('a trained job that ended before as many others as the table keeps, none of which began', () => {
+    const tip = kit.grown()
+    const posted = kit.mine(tip, { transactions: [kit.post(tip, ann, { deadline: tip.height + 8 })] }).meta
+    const { id } = posted.ledger.jobs[1]
+    let on = kit.extend(kit.mine(posted, { seals: [kit.seal(posted, jobAt(posted, id), [])] }).meta, 6)
+    for (let i = 0; i < MAX_ENDED_JOBS + 1; i += 3) {
+      const nonces = [0, 1, 2].map(n => 1 + 2 * i + n)
+      const ids = nonces.map(nonce => jobId(specHash(tinySpec), ann.key, nonce))
+      on = kit.mine(on, { transactions: [...nonces.map(nonce => kit.post(on, ann, { nonce })), ...ids.map((job, n) => kit.cancel(on, ann, job, { nonce: 4 + 2 * i + n }))] }).meta
+    }
+    expect(on.ledger.jobs.length).toBe(1 + MAX_ENDED_JOBS)
+    expect(jobAt(on, id).status).toBe('expired')
     nothingWrong(on)
   })
 

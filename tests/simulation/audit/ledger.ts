@@ -90,9 +90,9 @@ export class Ledger {
     job.escrowLeft = 0n
     job.status = status
     job.endedAt = this.height
-    // Those that ended last stay; of those that ended together, the ones posted last.
+    // Those that were sealed stay before those that were not, then those that ended last; of those that ended together, the ones posted last.
     const ended = this.jobs.filter(hasEnded).map(j => ({ j, at: this.jobs.indexOf(j) }))
-    ended.sort((x, y) => y.j.endedAt - x.j.endedAt || y.at - x.at)
+    ended.sort((x, y) => Number(y.j.seal !== NO_HASH) - Number(x.j.seal !== NO_HASH) || y.j.endedAt - x.j.endedAt || y.at - x.at)
     const gone = new Set(ended.slice(MAX_ENDED_JOBS).map(({ j }) => j))
     this.jobs = this.jobs.filter(j => !gone.has(j))
   }

@@ -75,7 +75,7 @@ export function genesisText (p: AuditParams, specHash: string): string {
     ['minFee', p.minFee], ['minSliceCost', p.minSliceCost], ['cancelDelay', p.cancelDelay], ['epochBlocks', p.epochBlocks],
     ['maxContributionsPerSeal', MAX_CONTRIBUTIONS], ['maxContributionSlices', MAX_CONTRIBUTION_SLICES], ['offerShareLeast', OFFER_LEAST], ['maxSealsPerBlock', MAX_SEALS],
     ['maxTransactionsPerBlock', MAX_TRANSACTIONS], ['maxBodyBytes', MAX_BODY_BYTES], ['maxActiveJobs', MAX_ACTIVE_JOBS],
-    ['maxWaitingBlocks', MAX_WAITING_BLOCKS], ['costPerParameter', COST_PER_PARAMETER], ['costPerConvMac', COST_PER_CONV_MAC],
+    ['maxWaitingBlocks', MAX_WAITING_BLOCKS], ['maxEndedJobs', MAX_ENDED_JOBS], ['costPerParameter', COST_PER_PARAMETER], ['costPerConvMac', COST_PER_CONV_MAC],
     ['costPerWindowElement', COST_PER_WINDOW_ELEMENT], ['costPerPoolElement', COST_PER_POOL_ELEMENT],
     ['costPerInputElement', COST_PER_INPUT_ELEMENT], ['costPerElement', COST_PER_ELEMENT], ['maxSliceCost', MAX_SLICE_COST],
     ['contributionSubsidyShare', CONTRIBUTION_SHARE], ['jobDrawCap', JOB_DRAW_CAP], ['seedPricePerMib', SEED_PRICE_PER_MIB], ['seedBurnShare', SEED_BURN_SHARE],
