@@ -5,7 +5,7 @@
  * stay there until the block that has them is, and are sent again until then.
  */
 import { equalBytes, toHex, decode } from '../core/codec/ssz.ts'
-import { ACTION_CANCEL_JOB, ACTION_REDEEM, RedeemedReceipt, SignedTransaction } from '../core/codec/wire.ts'
+import { ACTION_CANCEL_JOB, ACTION_POST_JOB, ACTION_REDEEM, RedeemedReceipt, SignedTransaction } from '../core/codec/wire.ts'
 import { type BlockMeta, chainId } from '../core/consensus/chain.ts'
 import { invalid, type ReasonCode, type Refusal, refusal } from '../core/consensus/refusal.ts'
 import { signatureRefusal, stepTransaction, transactionSignatureItems, tryTransactions } from '../core/consensus/transaction.ts'
@@ -34,8 +34,11 @@ const REPLACE_PERCENT = 110n
 /** What an own transaction lacks may be in blocks that did not reach the disk, or come again after a reorganisation. */
 const NOT_YET: ReadonlySet<ReasonCode> = new Set<ReasonCode>(['transaction-balance', 'transaction-nonce-gap'])
 
-/** A job may end before its cancellation is in a block; a pot is emptied by others, and an epoch passes. */
-const VOIDED_BY_OTHERS: ReadonlySet<number> = new Set([ACTION_CANCEL_JOB, ACTION_REDEEM])
+/**
+ * Others may fill the table of jobs until a posting's deadline is near, or for much longer; a job may end before its
+ * cancellation is in a block; a pot is emptied by others, and an epoch passes.
+ */
+const VOIDED_BY_OTHERS: ReadonlySet<number> = new Set([ACTION_POST_JOB, ACTION_CANCEL_JOB, ACTION_REDEEM])
 
 interface Entry {
   readonly id: Hex
@@ -321,14 +324,17 @@ export class Mempool implements PoolService {
     const queue = this.#bySender.get(from)
     if (queue === undefined) return
     let ledger = this.#nextLedger(tip)
-    for (const e of [...queue.values()].sort((a, b) => a.nonce - b.nonce)) {
+    const waiting = [...queue.values()].sort((a, b) => a.nonce - b.nonce)
+    for (const [i, e] of waiting.entries()) {
       const step = stepTransaction(this.#params, chainId(tip), ledger, e.signed.transaction)
       if (step.ok) { ledger = step.ledger; continue }
       const { reason, detail } = step.refusal
       if (reason === 'transaction-nonce-gap') return
       // After a reorganisation the credit it spends may come again.
       if (e.own && reason === 'transaction-balance') return
-      if (e.own) this.#log.warn('pool', `own transaction ${e.id.slice(0, 8)} dropped: ${reason}, ${detail}`)
+      // To sign what is behind it anew would be to pay twice: it is out there, and goes on once this nonce is used.
+      const behind = i + 1 === waiting.length ? '' : `; ${waiting.length - i - 1} sent after it wait for the next transaction, which takes its place`
+      if (e.own) this.#log.warn('pool', `own transaction ${e.id.slice(0, 8)} dropped: ${reason}, ${detail}${behind}`)
       this.#remove(e)
     }
   }

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import type { SignedTransaction } from '../../src/core/codec/wire.ts'
 import type { BlockMeta } from '../../src/core/consensus/chain.ts'
-import { openBlock } from '../../src/core/ledger/apply.ts'
+import { MIN_DEADLINE_BLOCKS, openBlock } from '../../src/core/ledger/apply.ts'
 import { account } from '../../src/core/ledger/state.ts'
-import { MAX_TRANSACTIONS_PER_BLOCK } from '../../src/core/params.ts'
+import { MAX_ACTIVE_JOBS, MAX_TRANSACTIONS_PER_BLOCK } from '../../src/core/params.ts'
 import { RingLog } from '../../src/node/log.ts'
 import { Mempool, POOL_LIMITS, type PoolLimits, REBROADCAST_MS } from '../../src/node/mempool.ts'
 import type { BlockRecord, ChainEvents } from '../../src/node/parts.ts'
@@ -38,16 +38,17 @@ class StubChain {
 
 const record = (m: Mined): BlockRecord => ({ meta: m.meta, body: m.block.body, events: m.events, checked: 'replayed' })
 
-interface Pool { readonly pool: Mempool, readonly chain: StubChain, /** When the blocks so far are on disk. */ blocksWritten: Promise<void>, readonly clock: ManualClock, readonly published: SignedTransaction[], readonly disk: MemoryDisk }
+interface Pool { readonly pool: Mempool, readonly chain: StubChain, /** When the blocks so far are on disk. */ blocksWritten: Promise<void>, readonly clock: ManualClock, readonly published: SignedTransaction[], readonly disk: MemoryDisk, readonly log: RingLog }
 
 function make (o: { readonly limits?: PoolLimits, readonly disk?: MemoryDisk, readonly storage?: MemoryStorage, readonly own?: Uint8Array[], readonly kit?: ChainKit, readonly signatures?: Signatures } = {}): Pool {
   const clock = new ManualClock(kitTime(kit, 100))
   const chain = new StubChain(grown)
   const disk = o.disk ?? new MemoryDisk()
+  const log = new RingLog(clock)
   const published: SignedTransaction[] = []
   const blocks = { written: async (): Promise<void> => { await made.blocksWritten } }
-  const pool = new Mempool({ params: (o.kit ?? kit).params, clock, signatures: o.signatures ?? new TestSignatures(), chain, blocks, storage: o.storage ?? new MemoryStorage(disk), log: new RingLog(clock), own: o.own ?? [], publish: (t) => { published.push(t) }, limits: o.limits })
-  const made: Pool = { pool, chain, clock, published, disk, blocksWritten: Promise.resolve() }
+  const pool = new Mempool({ params: (o.kit ?? kit).params, clock, signatures: o.signatures ?? new TestSignatures(), chain, blocks, storage: o.storage ?? new MemoryStorage(disk), log, own: o.own ?? [], publish: (t) => { published.push(t) }, limits: o.limits })
+  const made: Pool = { pool, chain, clock, published, disk, log, blocksWritten: Promise.resolve() }
   return made
 }
 
@@ -210,6 +211,36 @@ describe('what others make void', () => {
     chain.move(ended.meta, [], [ended])
     expect(ended.meta.ledger.jobs[1].status).toBe('expired')
     expect(pool.pending(keyPair(1).key).map(t => t.transaction.nonce)).toEqual([2])
+  })
+})
+
+describe('a posting that others keep out of the table', () => {
+  const me = keyPair(1)
+  const deadline = grown.height + 30
+  const full = kit.mine(grown, { miner: keyPair(3), transactions: Array.from({ length: MAX_ACTIVE_JOBS }, (_, nonce) => kit.post(grown, keyPair(2), { nonce })) })
+
+  it('leaves the pool, its owner is told, and what he sends goes into the next block', async () => {
+    const { pool, chain, log } = make({ own: [me.key] })
+    await pool.start()
+    expect(await pool.add(kit.post(grown, me, { deadline }))).toBeUndefined()
+    chain.move(full.meta, [], [full])
+    expect(pool.pending(me.key)).toEqual([])
+    expect(log.entries(1)[0]).toMatchObject({ level: 'warn', text: expect.stringContaining('post-table-full') })
+    expect(await pool.add(pay(1))).toBeUndefined()
+    expect(pool.select(full.meta).map(t => t.transaction.nonce)).toEqual([0])
+  })
+
+  it('nor does one stay that no miner took until its deadline was near; what was sent after it goes on behind the next', async () => {
+    const { pool, chain, log } = make({ own: [me.key] })
+    await pool.start()
+    expect(await pool.add(kit.post(grown, me, { deadline }))).toBeUndefined()
+    expect(await pool.add(pay(1, { nonce: 1 }))).toBeUndefined()
+    const late = kit.mine(kit.extend(grown, deadline - MIN_DEADLINE_BLOCKS - grown.height - 1, [keyPair(3)]), { miner: keyPair(3) })
+    chain.move(late.meta, [], [late])
+    expect(log.entries(1)[0].text).toMatch(/post-deadline.*; 1 sent after it/)
+    expect(pool.select(late.meta)).toEqual([])
+    expect(await pool.add(pay(1, { amount: 2n }))).toBeUndefined()
+    expect(pool.select(late.meta).map(t => t.transaction.nonce)).toEqual([0, 1])
   })
 })
 
