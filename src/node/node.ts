@@ -295,23 +295,17 @@ export class Node {
     this.#contributions.stop()
     this.rounds.stop()
     this.#backfill.stop()
-    await this.sync.stop()
-    await this.#topics.stop()
-    this.seeding.stop()
-    this.ledgers.stop()
-    this.#torrents.stop()
-    await this.library.stop()
-    for (const off of this.#offs.splice(0)) await off()
-    await this.curve.stop()
-    await this.data.stop()
-    await this.#states.stop()
-    await this.#payloads.stop()
-    await this.pool.idle()
-    await this.history.idle()
-    await this.chain.stop()
-    await this.#d.network.stop()
-    await this.#d.compute.stop()
-    await this.storage.close()
+    const rest: ReadonlyArray<() => unknown> = [
+      () => this.sync.stop(), () => this.#topics.stop(), () => { this.seeding.stop() }, () => { this.ledgers.stop() }, () => { this.#torrents.stop() }, () => this.library.stop(), ...this.#offs.splice(0),
+      () => this.curve.stop(), () => this.data.stop(), () => this.#states.stop(), () => this.#payloads.stop(), () => this.pool.idle(), () => this.history.idle(), () => this.chain.stop(),
+      () => this.#d.network.stop(), () => this.#d.compute.stop(), () => this.storage.close()
+    ]
+    const failures: unknown[] = []
+    // Whatever fails to stop, what the others know must still be written, and the store closed for the next to open it.
+    for (const stop of rest) {
+      try { await stop() } catch (e) { failures.push(e) }
+    }
+    if (failures.length > 0) throw failures[0]
   }
 
   #dataMissing (): { readonly job: Uint8Array, readonly have: number, readonly want: number } | undefined {

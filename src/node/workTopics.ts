@@ -34,8 +34,9 @@ export interface WorkHandlers {
 /** Sends to everyone who follows the job. */
 export interface WorkPublisher { publish (message: WorkMessage): Promise<void> }
 
+/** The whole id: whoever posts chooses his jobs' ids by trying, and two that shared a topic would be one too many. */
 export const workTopic = (chain: Uint8Array, job: Uint8Array): string =>
-  `/cw/${toHex(chain).slice(0, 8)}/job/${toHex(job).slice(0, 16)}`
+  `/cw/${toHex(chain).slice(0, 8)}/job/${toHex(job)}`
 
 /** The job a message is about. */
 export function jobOf (message: WorkMessage): Uint8Array {
@@ -69,9 +70,7 @@ export class WorkTopics implements WorkPublisher {
 
   async start (handlers: WorkHandlers): Promise<void> {
     this.#handlers = handlers
-    this.#off = this.#d.chain.on('head', () => {
-      this.#follow().catch((e: unknown) => { this.#d.log.error('topics', `could not follow a job: ${e instanceof Error ? e.message : String(e)}`) })
-    })
+    this.#off = this.#d.chain.on('head', () => { void this.#follow() })
     await this.#follow()
   }
 
@@ -92,7 +91,7 @@ export class WorkTopics implements WorkPublisher {
     }
   }
 
-  /** Subscribes to jobs that came, leaves those that ended. */
+  /** Subscribes to jobs that came, leaves those that ended. One that cannot be followed holds up no other, and is tried again at the next head. */
   async #follow (): Promise<void> {
     const open = this.#d.chain.head().ledger.jobs.filter(j => !isEnded(j))
     const names = new Set(open.map(j => toHex(j.id)))
@@ -104,7 +103,11 @@ export class WorkTopics implements WorkPublisher {
     for (const job of open) {
       const name = toHex(job.id)
       if (this.#subscriptions.has(name)) continue
-      const subscription = this.#d.network.subscribe(workTopic(this.#d.chainId, job.id), m => this.#validate(job.id, m))
+      const subscription = this.#d.network.subscribe(workTopic(this.#d.chainId, job.id), m => this.#validate(job.id, m)).catch((e: unknown) => {
+        this.#d.log.error('topics', `job ${name.slice(0, 16)} cannot be followed: ${e instanceof Error ? e.message : String(e)}`)
+        this.#subscriptions.delete(name)
+        return () => {}
+      })
       this.#subscriptions.set(name, subscription)
       await subscription
     }
