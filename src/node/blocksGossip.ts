@@ -148,7 +148,7 @@ export class BlocksGossip {
     // A header begins with its version, whatever later versions add behind it.
     const version = m.bytes[1] | (m.bytes[2] << 8)
     if (version > PROTOCOL_VERSION && version <= PROTOCOL_VERSION + VERSIONS_AHEAD) {
-      this.#sync.sawVersion(version)
+      this.#sync.sawVersion(version, m.via)
       return 'ignore'
     }
     const content = m.bytes.subarray(1)

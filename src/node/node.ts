@@ -178,7 +178,7 @@ export class Node {
     const payloads = this.#payloads = new Payloads({ storage, network, clock, random, blame, log, height: () => chain.head().height, historyBlocks, once })
     const library = this.library = new Library({
       chain: first.hash, key: payee, epochBlocks: params.epochBlocks, network, swarm: d.swarm, storage, signatures, clock, random, once, blame, log, trackers: d.trackers ?? [],
-      self: () => this.net.self, height: () => chain.head().height, block: height => chain.metaAt(height), synced: () => this.presence.phase().phase === 'ready'
+      self: () => this.net.self, height: () => chain.head().height, block: height => chain.metaAt(height), synced: () => this.presence.inStep()
     })
     const torrents = this.#torrents = new TorrentFetch({ chainId: first.hash, shelf: new TorrentShelf({ chainId: first.hash, library, network, storage, clock, log }), library, network, clock, random, blame, log })
     const synced = (): boolean => this.sync.progress() === undefined && !this.sync.unproved()
@@ -223,7 +223,7 @@ export class Node {
     this.jobDesk = new JobDesk({ params, chain, data, wallet: this.wallet, owner: payee.publicKey, gunzip: d.gunzip })
     this.models = new Models({ compute, states, data })
     this.seeding = new SeedingDesk({
-      params, chain, pool, wallet: this.wallet, account: payee.publicKey, log, ready: () => this.presence.phase().phase === 'ready',
+      params, chain, pool, wallet: this.wallet, account: payee.publicKey, log, ready: () => this.presence.inStep(),
       library: { receipts: () => library.receipts(), settings: () => library.settings(), fetching: () => library.fetching(), onChange: l => library.onChange(l) }
     })
   }

@@ -73,7 +73,13 @@ export class Presence {
     this.#cancel?.()
   }
 
-  phase (): NodePhase {
+  phase (): NodePhase { return this.#apart() ?? this.#flaw() ?? { phase: 'ready' } }
+
+  /** Whether the height is the network's, as far as this node knows, whatever else the page is to be told: pay for bytes hangs on it. */
+  inStep (): boolean { return this.#apart() === undefined }
+
+  /** What keeps it from being in step with the others. */
+  #apart (): NodePhase | undefined {
     const { chain, clock, sync } = this.#d
     const now = clock.now()
     if (this.#stopped) return { phase: 'stopped', detail: 'it was stopped on request' }
@@ -88,13 +94,19 @@ export class Presence {
     if (now - this.#startedAt < JOIN_MS && sync.statuses().size === 0) return { phase: 'joining' }
     const target = sync.targetHeight()
     if (target >= height + BEHIND_BLOCKS) return { phase: 'behind', height, target }
-    // Behind the others first: it is one peer's word, and must not hide that this node has to catch up.
+    return undefined
+  }
+
+  /** What is wrong though it is in step. A newer version is what others say, and must not hide that this node has to catch up. */
+  #flaw (): NodePhase | undefined {
+    const { sync } = this.#d
+    const { height } = this.#d.chain.head()
     if (sync.newestVersion() > PROTOCOL_VERSION) return { phase: 'newer-version', version: sync.newestVersion() }
     const pruned = this.#d.pruned()
     if (pruned !== undefined && height - pruned < this.#d.params.joinReplayBlocks) return { phase: 'pruned', height: pruned, detail: `the data of blocks up to ${pruned} is no longer kept by any peer: their rules and ledger were checked, their work was not redone` }
     const missing = this.#d.dataMissing()
     if (missing !== undefined) return { phase: 'no-data', job: toHex(missing.job), have: missing.have, want: missing.want }
-    return { phase: 'ready' }
+    return undefined
   }
 
   /** Why this node must not mine or seal just now; undefined when it may. */

@@ -192,7 +192,10 @@ export class Receipts {
     if (!equalBytes(receipt.chain, this.#d.chain)) { this.#refuse(a, 'receipt-chain', 'of another chain'); return }
     if (!equalBytes(receipt.from, a.key) || !equalBytes(receipt.to, this.#d.key.publicKey)) { this.#refuse(a, 'receipt-key', 'of others'); return }
     if (toHex(receipt.infoHash) !== a.link.infoHash) { this.#refuse(a, 'receipt-torrent', 'of another torrent'); return }
-    if (receipt.epoch < a.in.epoch || (this.#d.synced() && Math.abs(receipt.epoch - this.epoch()) > EPOCHS_APART)) { this.#refuse(a, 'receipt-epoch', `epoch ${receipt.epoch}, ours is ${this.epoch()}`); return }
+    const apart = Math.abs(receipt.epoch - this.epoch()) > EPOCHS_APART
+    // While it catches up it cannot tell the network's epoch from any other: what may be worth nothing pays for nothing, and the next receipt, once it can, has these bytes too.
+    if (apart && !this.#d.synced()) return
+    if (apart || receipt.epoch < a.in.epoch) { this.#refuse(a, 'receipt-epoch', `epoch ${receipt.epoch}, ours is ${this.epoch()}`); return }
     const before = receipt.epoch === a.in.epoch ? a.in.bytes : 0
     const claimed = receipt.bytes - before
     if (claimed <= 0) { this.#refuse(a, 'receipt-backwards', `${receipt.bytes} bytes after ${before}`); return }

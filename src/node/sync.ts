@@ -33,6 +33,7 @@ import type { SnapshotJoin } from './snapshotJoin.ts'
 import { type Followed, givenUp, type Peer, type Plan } from './syncPlan.ts'
 import { HEADERS_PROTOCOL, MAX_HEADERS_RESPONSE_BYTES, MAX_LOCATOR, MAX_STATUS_BYTES, STATUS_PROTOCOL, SyncServer } from './syncServer.ts'
 import { Trust } from './trust.ts'
+import { Versions } from './versions.ts'
 
 /** Statuses are exchanged this often, give or take a quarter. */
 export const STATUS_EVERY_MS = 4_000
@@ -92,7 +93,7 @@ export class Sync {
   /** Of the chain being followed, or of the trusted one as long as nobody has shown its end. */
   #due: Due
   #redone = 0
-  #newestVersion = PROTOCOL_VERSION
+  readonly #versions = new Versions()
   #stopped = false
 
   constructor (d: {
@@ -192,9 +193,9 @@ export class Sync {
     return height
   }
 
-  /** Greatest protocol version seen; larger than ours: a newer version is out there. */
-  newestVersion (): number { return this.#newestVersion }
-  sawVersion (version: number): void { this.#newestVersion = Math.max(this.#newestVersion, version) }
+  /** Larger than ours where several peers speak it: a newer version is out there. */
+  newestVersion (): number { return this.#versions.newest(this.#clock.now()) }
+  sawVersion (version: number, peer: PeerId): void { this.#versions.saw(version, peer, this.#clock.now()) }
 
   /** A peer referred to something we lack: it has more than we thought. */
   askSoon (id: PeerId): void {
@@ -269,7 +270,7 @@ export class Sync {
       peer.foreign = true
       return
     }
-    this.sawVersion(status.version)
+    this.sawVersion(status.version, id)
     peer.status = status
     peer.heardAt = this.#clock.now()
     if (status.work > this.#chain.head().work || this.#trust.first !== undefined) this.#follow()

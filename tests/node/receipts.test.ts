@@ -60,16 +60,16 @@ const HASH = 'ab'.repeat(20)
 const OURS = keyOf('ours')
 const THEIRS = keyOf('theirs')
 
-function desk (): { receipts: Receipts, refused: string[], sent: Array<{ selector: number, value: unknown }>, served: boolean[], cut: number[], stored: SignedReceipt[], clock: ManualClock, at: { height: number } } {
+function desk (): { receipts: Receipts, refused: string[], sent: Array<{ selector: number, value: unknown }>, served: boolean[], cut: number[], stored: SignedReceipt[], clock: ManualClock, at: { height: number, synced: boolean } } {
   const refused: string[] = []
   const sent: Array<{ selector: number, value: unknown }> = []
   const served: boolean[] = []
   const cut: number[] = []
   const stored: SignedReceipt[] = []
   const clock = new ManualClock(0)
-  const at = { height: 10 * EPOCH_BLOCKS }
+  const at = { height: 10 * EPOCH_BLOCKS, synced: true }
   const receipts = new Receipts({
-    chain: CHAIN, key: OURS, epochBlocks: EPOCH_BLOCKS, self: () => 'us', height: () => at.height, synced: () => true, clock,
+    chain: CHAIN, key: OURS, epochBlocks: EPOCH_BLOCKS, self: () => 'us', height: () => at.height, synced: () => at.synced, clock,
     swarm: { send: async (_l, bytes) => { sent.push(LinkMessage.deserialize(bytes) as { selector: number, value: unknown }) }, serve: async (_l, allowed) => { served.push(allowed) }, cut: async l => { cut.push(l) } },
     signatures: new TestSignatures(),
     store: { newest: async () => stored.at(-1), put: async (kind, r) => { if (kind === 'in') stored.push(r) } },
@@ -124,6 +124,19 @@ describe('a receipt is refused', () => {
     expect(d.refused).toEqual([])
     expect(d.receipts.of(1).in).toBe(1500)
     expect(d.stored.map(s => s.receipt.bytes)).toEqual([1000, 500])
+  })
+
+  test('of another time pays for nothing while the tab catches up, and is no offence; the next has its bytes too', async () => {
+    const d = desk()
+    d.at.synced = false
+    d.receipts.onLink(link(0))
+    await d.receipts.onMessage(link(0), hello({ epoch: 20 }))
+    for (const epoch of [4_000_000_000, 20, 8]) await d.receipts.onMessage(link(1000), written(receiptOf({ epoch })))
+    expect([d.receipts.of(1).in, d.stored, d.refused]).toEqual([0, [], []])
+    Object.assign(d.at, { height: 20 * EPOCH_BLOCKS, synced: true })
+    await d.receipts.onMessage(link(1500), written(receiptOf({ epoch: 20, bytes: 1500 })))
+    expect(d.receipts.of(1).in).toBe(1500)
+    expect(d.refused).toEqual([])
   })
 })
 

@@ -356,10 +356,10 @@ describe('gossip', () => {
 
   it('names garbage, and takes an unknown newer version as news, not as an offence', async () => {
     const w = world()
-    const [x, y] = [w.hub.join('x'), w.hub.join('y')]
+    const [x, y, ...more] = ['x', 'y', 'z', 'u'].map(id => w.hub.join(id))
     const a = await run(await node(w, 'a'))
     const topic = blocksTopic(w.kit.genesis.hash)
-    await y.publish(topic, Uint8Array.of(0, 7, 0, 1, 2, 3))
+    for (const peer of [y, ...more]) await peer.publish(topic, Uint8Array.of(0, 7, 0, 1, 2, 3))
     await w.clock.advance(100)
     expect(a.sync.newestVersion()).toBe(7)
     expect(a.blame.list()).toEqual([])
