@@ -56,7 +56,8 @@ export const transactionsTopic = (chain: Uint8Array): string => `/cw/${toHex(cha
 /** Wrong on every chain and at every height: whoever forwards such a transaction did not look. */
 const NEVER_RIGHT: ReadonlySet<ReasonCode> = new Set<ReasonCode>([
   'transaction-signature', 'transaction-chain', 'transaction-action', 'transaction-fee', 'transaction-nonce-exhausted',
-  'transfer-amount', 'transfer-self', 'post-spec-encoding', 'post-spec-rules', 'post-price', 'post-escrow', 'post-burn'
+  'transfer-amount', 'transfer-self', 'post-spec-encoding', 'post-spec-rules', 'post-price', 'post-escrow', 'post-burn',
+  'set-aside-amount', 'redeem-none', 'redeem-self', 'redeem-signature'
 ])
 
 export class BlocksGossip {
