@@ -1,18 +1,23 @@
 /** How likely a count is, so that a checker can say how rarely it would be wrong. */
 
-/** P(X <= k) and P(X >= k) of a Poisson variable. */
+/** P(X = k): by logarithms, for e^-mean alone is nothing from a mean of 745 on. */
+function poisson (k: number, mean: number): number {
+  let log = -mean
+  for (let i = 1; i <= k; i++) log += Math.log(mean / i)
+  return Math.exp(log)
+}
+
+/** P(X <= k) and P(X >= k) of a Poisson variable; each summed from k outwards, away from the mean, so that small ones keep their digits. */
 export function poissonAtMost (k: number, mean: number): number {
-  let term = Math.exp(-mean)
-  let sum = term
-  for (let i = 1; i <= k; i++) sum += term *= mean / i
-  return Math.min(1, sum)
+  if (k >= mean) return 1 - poissonAtLeast(k + 1, mean)
+  let sum = 0
+  for (let i = k, term = poisson(k, mean); i >= 0; term *= i-- / mean) sum += term
+  return sum
 }
 
 export function poissonAtLeast (k: number, mean: number): number {
-  // Summed from its own side: what is left of 1 would be lost in rounding.
-  let term = Math.exp(-mean)
-  for (let i = 1; i <= k; i++) term *= mean / i
+  if (k <= mean) return 1 - poissonAtMost(k - 1, mean)
   let sum = 0
-  for (let i = k; term > 0 && (i < mean || term > sum * 1e-12); term *= mean / ++i) sum += term
-  return Math.min(1, sum)
+  for (let i = k, term = poisson(k, mean); term > sum * 1e-16; term *= mean / ++i) sum += term
+  return sum
 }

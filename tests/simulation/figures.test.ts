@@ -74,7 +74,7 @@ describe('of the world', () => {
 
 describe('of chance', () => {
   // Garwood's table: limits of the mean of a Poisson count.
-  test.each([[0, 0, 3.689], [1, 0.0253, 5.572], [5, 1.623, 11.668], [20, 12.217, 30.888], [100, 81.364, 121.627]])('%i events: %f to %f', (events, low, high) => {
+  test.each([[0, 0, 3.689], [1, 0.0253, 5.572], [5, 1.623, 11.668], [20, 12.217, 30.888], [100, 81.364, 121.627], [2000, 1913.299, 2089.617]])('%i events: %f to %f', (events, low, high) => {
     const found = rateInterval(events, 1)
     expect(found.low).toBeCloseTo(low, 2)
     expect(found.high).toBeCloseTo(high, 2)

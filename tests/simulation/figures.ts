@@ -2,6 +2,7 @@
  * The figures of a report out of what was seen in a world: plain arrays in, plain values out. Who
  * sees (a watcher, a scale run) and who draws (report/) both stay out of here.
  */
+import { poissonAtMost } from './chance.ts'
 import type { ForkWindow, Moment, Spread, TabFigures } from './report/types.ts'
 
 /** Nearest rank: a value that was seen, not one between two; zeros of nothing. */
@@ -126,14 +127,6 @@ export function tabFigures (tabs: readonly TabSeen[]): TabFigures[] {
 
 export interface Interval { readonly low: number, readonly high: number }
 
-/** Chance of at most k events where `mean` are expected. */
-function poissonAtMost (k: number, mean: number): number {
-  let term = Math.exp(-mean)
-  let sum = term
-  for (let i = 1; i <= k; i++) sum += term *= mean / i
-  return sum
-}
-
 /** The x at which a falling function reaches `y`. */
 function solveFalling (f: (x: number) => number, y: number, high: number): number {
   let [a, b] = [0, high]
@@ -145,7 +138,7 @@ function solveFalling (f: (x: number) => number, y: number, high: number): numbe
   return (a + b) / 2
 }
 
-/** Where the true rate lies with 95 % when `events` were counted in `exposure` (Garwood 1936, exact; events up to some 500). */
+/** Where the true rate lies with 95 % when `events` were counted in `exposure` (Garwood 1936, exact). */
 export function rateInterval (events: number, exposure: number): Interval {
   if (exposure === 0) return { low: 0, high: Infinity }
   const top = 10 + 2 * events + 10 * Math.sqrt(events)

@@ -81,6 +81,10 @@ describe('bounds of chance', () => {
     expect(poissonAtLeast(30, 5)).toBeGreaterThan(first)
     expect(poissonAtLeast(30, 5)).toBeLessThan(2 * first)
     expect(poissonAtLeast(0, 3)).toBeCloseTo(1, 12)
+    expect([poissonAtMost(0, 0), poissonAtLeast(1, 0)]).toEqual([1, 0])
+    // Where e^-mean is too small for a number, a count at the mean is still nothing rare.
+    expect(poissonAtMost(2_000, 2_000)).toBeCloseTo(0.506, 3)
+    expect(poissonAtLeast(2_000, 2_000)).toBeCloseTo(0.503, 3)
   })
 
   it('agree with what a seeded stream gives', () => {
