@@ -1,5 +1,8 @@
 /** What the commands that run worlds share: arguments with helpful errors, and how a run ends. */
 import { randomBytes } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { appendFile, rm } from 'node:fs/promises'
+import { resolve } from 'node:path'
 
 /** The user's mistake: answered by a sentence and the usage, not by a stack. */
 export class Misused extends Error {}
@@ -18,6 +21,20 @@ export function seedOf (given: string | undefined): string {
   const seed = given ?? randomBytes(6).toString('hex')
   if (!/^[\w./-]{1,64}$/.test(seed)) throw new Misused(`--seed: expected 1 to 64 letters, digits or . / - _, got "${seed}"`)
   return seed
+}
+
+/** Whole path of a file that will be written after a run; whether it can be is seen before, for a run takes hours. */
+export async function fileToWrite (name: string, given: string | undefined): Promise<string | undefined> {
+  if (given === undefined) return undefined
+  const file = resolve(process.env.INIT_CWD ?? '.', given)
+  const fresh = !existsSync(file)
+  try {
+    await appendFile(file, '')
+  } catch (e) {
+    throw new Misused(`--${name}: ${file} cannot be written: ${e instanceof Error ? e.message : String(e)}`)
+  }
+  if (fresh) await rm(file)
+  return file
 }
 
 /** 0: all is well. 1: it is not, or the program broke. 2: it was asked wrongly. */

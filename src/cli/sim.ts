@@ -3,31 +3,34 @@
  * verdict last; with --json the report is one line on stdout.
  */
 import { writeFile } from 'node:fs/promises'
-import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { ATTACKERS } from '../../tests/simulation/attackers.ts'
 import { renderReport } from '../../tests/simulation/report/html.ts'
+import { tableText } from '../../tests/simulation/report/text.ts'
 import type { Report, WorldReport } from '../../tests/simulation/report/types.ts'
-import { SCENARIOS } from '../../tests/simulation/scenarios.ts'
-import { Misused, number, runCommand, say, seedOf } from './arguments.ts'
+import { type Choice, SCENARIOS } from '../../tests/simulation/scenarios.ts'
+import { fileToWrite, Misused, number, runCommand, say, seedOf } from './arguments.ts'
 
 const NODES_MAX = 5_000
 const HOURS_MAX = 1_000
 
+const chosenBy = (uses: readonly Choice[]): string => ['seed', ...uses].map(name => `--${name}`).join(', ')
+
 const USAGE = `npm run sim -- [--nodes N] [--hours H] [--seed S] [--attackers F] [--enemies NAME,NAME] [--scenario NAME] [--json] [--report FILE.html]
 
   --nodes N        tabs of the world (2..${NODES_MAX}); drawn from the seed if left out
-  --hours H        virtual hours with faults (above 0, at most ${HOURS_MAX}); drawn if left out
+  --hours H        virtual hours, here with faults (above 0, at most ${HOURS_MAX}); drawn if left out
   --seed S         any text; the same seed and options give the same world. Random if left out
   --attackers F    share of attackers, 0 to 0.5; drawn if left out
   --enemies NAMES  of which kinds they may be: ${Object.keys(ATTACKERS).join(', ')}; if left out, any
-  --scenario NAME  ${Object.entries(SCENARIOS).map(([name, s]) => `${name}: ${s.about}`).join('\n                   ')}
+  --scenario NAME  ${Object.entries(SCENARIOS).map(([name, s]) => `${name}: ${s.about} (${chosenBy(s.uses)})`).join('\n                   ')}
   --json           the report as one line of JSON on stdout
   --report FILE    the report as a page
 
-Exit code 1 if a checker fired; the last line says how to see it again.`
+Exit code 1 if a checker fired: then how to see it again is said, too.`
 
 function worlds (report: Report): readonly WorldReport[] { return report.kind === 'world' ? [report] : report.points }
+
 
 await runCommand(USAGE, async () => {
   const { values } = parseArgs({
@@ -47,22 +50,25 @@ await runCommand(USAGE, async () => {
   const attackers = number('attackers', values.attackers, 0, 0.5, false)
   const enemies = values.enemies?.split(',')
   for (const name of enemies ?? []) if (!Object.hasOwn(ATTACKERS, name)) throw new Misused(`--enemies: there is no "${name}"; there are ${Object.keys(ATTACKERS).join(', ')}`)
+  const given = { nodes, hours, attackers, enemies }
+  for (const name of Object.keys(given) as Choice[]) if (given[name] !== undefined && !scenario.uses.includes(name)) throw new Misused(`--${name} means nothing for the scenario ${values.scenario}, which takes ${chosenBy(scenario.uses)}`)
+  const file = await fileToWrite('report', values.report)
   const seed = seedOf(values.seed)
-  const command = ['npm run sim --', `--scenario ${values.scenario}`, `--seed ${seed}`, ...Object.entries({ nodes, hours, attackers, enemies }).flatMap(([name, n]) => n === undefined ? [] : [`--${name} ${n}`])].join(' ')
+  const command = ['npm run sim --', `--scenario ${values.scenario}`, `--seed ${seed}`, ...Object.entries(given).flatMap(([name, n]) => n === undefined ? [] : [`--${name} ${n}`])].join(' ')
   say(`seed ${seed}: ${command}`)
 
-  const report = await scenario.run({ seed, nodes, hours, attackers, enemies, command, progress: say })
-  if (values.report !== undefined) {
-    const file = resolve(process.env.INIT_CWD ?? '.', values.report)
-    await writeFile(file, renderReport(report))
-    say(`the report is in ${file}`)
-  }
+  const report = await scenario.run({ seed, ...given, command, progress: say })
   if (values.json) process.stdout.write(`${JSON.stringify(report)}\n`)
   const violations = worlds(report).flatMap(w => w.violations)
   for (const v of violations) say(`VIOLATION at ${(v.atMs / 60_000).toFixed(2)} min: ${v.checker}: ${v.detail}`)
   for (const w of worlds(report)) say(`${w.nodes} nodes, ${(w.virtualMs / 60_000).toFixed(1)} virtual minutes in ${(w.wallMs / 1000).toFixed(0)} s, ${w.events} events, ${w.blocksMain} blocks, ${w.blocksOrphaned} orphaned${w.agreedAtMs === undefined || w.healedAtMs === undefined ? '' : `, all agree ${((w.agreedAtMs - w.healedAtMs) / 1000).toFixed(0)} s after healing`}`)
   say(`${(process.cpuUsage().user / 1e6).toFixed(0)} s of CPU time, ${(process.resourceUsage().maxRSS / 1024).toFixed(0)} MiB`)
-  if (violations.length === 0) say('no checker fired')
-  else say(`${violations.length} violations; again with: ${command}`)
+  for (const t of report.tables ?? []) say(`\n${tableText(t)}\n`)
+  if (violations.length > 0) say(`${violations.length} violations; again with: ${command}`)
+  else say(worlds(report).every(w => (w.checked ?? []).length > 0) ? 'no checker fired' : 'nothing was checked: this run only measures')
+  if (file !== undefined) {
+    await writeFile(file, renderReport(report))
+    say(`the report is in ${file}`)
+  }
   return violations.length === 0 ? 0 : 1
 })

@@ -1,11 +1,10 @@
 /** `npm run soak`: a thousand worlds, each with faults and attackers of its own; every failure prints the line that repeats it. */
 import { writeFile } from 'node:fs/promises'
-import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { renderReport } from '../../tests/simulation/report/html.ts'
 import type { WorldReport } from '../../tests/simulation/report/types.ts'
-import { soak } from '../../tests/simulation/soak.ts'
-import { number, runCommand, say, seedOf } from './arguments.ts'
+import { soak, soakCommand } from '../../tests/simulation/soak.ts'
+import { fileToWrite, number, runCommand, say, seedOf } from './arguments.ts'
 
 const USAGE = `npm run soak -- [--worlds 1000] [--seed S] [--first I] [--hours-wall H] [--attackers 0.3] [--nodes N] [--workers 2] [--stop] [--json] [--report FILE.html]
 
@@ -42,14 +41,15 @@ await runCommand(USAGE, async () => {
   const first = number('first', values.first, 0, 1e9, true)!
   const hoursWall = number('hours-wall', values['hours-wall'], 0.001, 10_000, false)
   const workers = number('workers', values.workers, 1, 64, true)!
-  const given = { attackers: number('attackers', values.attackers, 0, 0.5, false), nodes: number('nodes', values.nodes, 2, 5_000, true), hours: number('hours', values.hours, 0.001, 1_000, false) }
+  const drawn = { attackers: number('attackers', values.attackers, 0, 0.5, false), nodes: number('nodes', values.nodes, 2, 5_000, true), hours: number('hours', values.hours, 0.001, 1_000, false) }
+  const args = Object.entries(drawn).flatMap(([name, n]) => n === undefined ? [] : [`--${name}`, `${n}`])
+  const file = await fileToWrite('report', values.report)
   const seed = seedOf(values.seed)
-  say(`seed ${seed}: npm run soak -- --seed ${seed} --first ${first} --worlds ${worlds}`)
+  say(`seed ${seed}: ${soakCommand({ seed, args }, first, worlds)}`)
 
   const points: WorldReport[] = []
   const all = await soak({
-    seed, first, worlds, workers, wallMs: (hoursWall ?? Infinity) * 3_600_000, worldMs: WORLD_MS, stopAtFailure: values.stop,
-    args: Object.entries(given).flatMap(([name, n]) => n === undefined ? [] : [`--${name}`, `${n}`]),
+    seed, first, worlds, workers, args, wallMs: (hoursWall ?? Infinity) * 3_600_000, worldMs: WORLD_MS, stopAtFailure: values.stop,
     done: (world, sum) => {
       if (world.report !== undefined) points.push(world.report)
       const what = world.report === undefined ? 'no report' : `${world.report.nodes} nodes, ${(world.report.virtualMs / 60_000).toFixed(0)} min, ${world.report.blocksMain} blocks`
@@ -58,13 +58,13 @@ await runCommand(USAGE, async () => {
       if (world.violations.length > 0) say(`       again with: ${world.command}`)
     }
   })
-  if (values.report !== undefined) {
-    const file = resolve(process.env.INIT_CWD ?? '.', values.report)
-    await writeFile(file, renderReport({ kind: 'sweep', command: `npm run soak -- --seed ${seed} --first ${first} --worlds ${all.worlds}`, scenario: 'soak', points }))
-    say(`the report is in ${file}`)
-  }
   if (values.json) process.stdout.write(`${JSON.stringify(all)}\n`)
   for (const f of all.failed) say(`FAILED ${f.seed}: ${[...new Set(f.violations.map(v => v.checker))].join(', ')}: ${f.command}`)
-  say(`${all.worlds} worlds, ${all.nodes} nodes, ${all.virtualHours.toFixed(1)} virtual hours, ${all.blocks} blocks: ${all.failed.length} failed; go on with --seed ${seed} --first ${all.next}`)
+  say(`${all.worlds} worlds, ${all.nodes} nodes, ${all.virtualHours.toFixed(1)} virtual hours, ${all.blocks} blocks: ${all.failed.length} failed`)
+  if (file !== undefined) {
+    await writeFile(file, renderReport({ kind: 'sweep', command: soakCommand({ seed, args }, first, all.worlds), scenario: 'soak', points }))
+    say(`the report is in ${file}`)
+  }
+  say(`go on with: ${soakCommand({ seed, args }, all.next, first + worlds > all.next ? first + worlds - all.next : worlds)}`)
   return all.failed.length === 0 ? 0 : 1
 })

@@ -3,6 +3,7 @@
  * its share of blocks is its share of the work; contributions are drawn by key, so its share of them
  * is that of a tab.
  */
+import { count, percent } from '../../src/ui/format.ts'
 import { MainChain, payeeOf, wealth, workOf } from './enemies/mainChain.ts'
 import { Observer } from './observer.ts'
 import type { WorldReport } from './report/types.ts'
@@ -31,17 +32,22 @@ export async function datacentreWorld ({ seed, nodes = 201, virtualMs = 20 * 60_
   const node = world.tabs[1].node!
   const contributions = chain.records.reduce((n, r) => n + r.body.seals.reduce((m, s) => m + s.seal.contributions.length, 0), 0)
   const total = world.tabs.reduce((sum, t) => sum + Number(wealth(node, payeeOf(t))), 0)
+  const work = workOf(gpu) / world.tabs.reduce((sum, t) => sum + workOf(t), 0)
+  const blocks = chain.blocksOf(gpu.minerKey) / Math.max(1, chain.records.length)
+  const parts = chain.contributionsOf(gpu.minerKey) / Math.max(1, contributions)
+  const credits = Number(wealth(node, payeeOf(gpu))) / Math.max(1, total)
   return observer.report({
     command,
     scenario: 'datacentre',
     wallMs: performance.now() - began,
+    tables: [{
+      caption: `One GPU among ${nodes - 1} laptops: its share`,
+      head: ['of', 'share of the GPU', 'in all'],
+      rows: [['work', percent(work), ''], ['blocks', percent(blocks), count(chain.records.length)], ['contributions', percent(parts), count(contributions)], ['credits', percent(credits), '']]
+    }],
     options: {
-      'work of the GPU': workOf(gpu) / world.tabs.reduce((sum, t) => sum + workOf(t), 0),
-      'blocks of the GPU': chain.blocksOf(gpu.minerKey) / Math.max(1, chain.records.length),
-      'contributions of the GPU': chain.contributionsOf(gpu.minerKey) / Math.max(1, contributions),
-      'credits of the GPU': Number(wealth(node, payeeOf(gpu))) / Math.max(1, total),
-      'blocks in all': chain.records.length,
-      'contributions in all': contributions
+      'work of the GPU': work, 'blocks of the GPU': blocks, 'contributions of the GPU': parts, 'credits of the GPU': credits,
+      'blocks in all': chain.records.length, 'contributions in all': contributions
     }
   })
 }

@@ -25,6 +25,7 @@ export interface ReportWords {
   readonly violations?: readonly Violation[]
   /** What the checkers look for, a sentence each. */
   readonly checked?: readonly string[]
+  readonly tables?: WorldReport['tables']
   readonly options?: WorldReport['options']
   readonly healedAtMs?: number
 }
@@ -71,6 +72,7 @@ export class Observer {
       nodes: tabs.length, attackers, virtualMs: world.elapsed, wallMs: words.wallMs, events: world.scheduler.events,
       violations: words.violations ?? [],
       ...(words.checked === undefined ? {} : { checked: words.checked }),
+      ...(words.tables === undefined ? {} : { tables: words.tables }),
       ...forks(this.blocks, head, settledHeight),
       forksOverTime: forkWindows(this.blocks, head, world.elapsed, WINDOWS, settledHeight),
       propagationMs: spread(propagationMs(this.blocks, this.heads)),

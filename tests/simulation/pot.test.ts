@@ -1,5 +1,6 @@
 /** The table of the Proof of Training experiment, and one world of it observed from beginning to end. */
 import { expect, test } from 'vitest'
+import { tableText } from './report/text.ts'
 import { POT_SIZES, potRun, type PotRun, potTable, THEIRS } from './pot.ts'
 
 const run = (n: number, seed: string, over: Partial<PotRun>): PotRun => ({ n, seed, blocks: 6, confirmed: 100, sent: 100, orphaned: 0, sightings: 0, reorganisations: 0, seconds: 60, report: undefined as never, ...over })
@@ -9,12 +10,12 @@ test('every size has their figures beside it', () => {
 })
 
 test('a row is the mean of its worlds, with the interval of what was counted', () => {
-  const lines = potTable([run(20, 'a', { orphaned: 1, sightings: 9, confirmed: 96 }), run(20, 'b', {}), run(4000, 'a', { seconds: 61 })]).split('\n')
-  const cells = (n: string): string[] => lines.find(l => l.trim().startsWith(`${n} `))!.trim().split(/ {2,}/)
+  const lines = tableText(potTable([run(20, 'a', { orphaned: 1, sightings: 9, confirmed: 96 }), run(20, 'b', {}), run(4000, 'a', { seconds: 61 })])).split('\n')
+  const cells = (n: string): string[] => lines.find(l => l.startsWith(`${n} `))!.split(/ {2,}/)
   // One fork in two worlds: Garwood's 0.0253 and 5.572, halved.
   expect(cells('20')).toEqual(['20', '20', '4.5', '0.5 (0.0-2.8)', '0.0', '6', '6.0', '98.0 of 100.0', '60.0', '2'])
   expect(cells('4000').slice(0, 3)).toEqual(['4000', '?', '0.0'])
-  expect(lines.findIndex(l => l.trim().startsWith('20 '))).toBeLessThan(lines.findIndex(l => l.trim().startsWith('4000 ')))
+  expect(lines.findIndex(l => l.startsWith('20 '))).toBeLessThan(lines.findIndex(l => l.startsWith('4000 ')))
 })
 
 test('three nodes on a fast clock: six blocks, users paid and paying, everything seen', async () => {

@@ -18,7 +18,7 @@ import { WalletDesk } from '../../src/node/walletDesk.ts'
 import { transactionsTopic } from '../../src/node/blocksGossip.ts'
 import { mainChain, rateInterval, ratio } from './figures.ts'
 import { Observer } from './observer.ts'
-import type { SweepReport, WorldReport } from './report/types.ts'
+import type { SweepReport, Table, WorldReport } from './report/types.ts'
 import type { Tab } from './tab.ts'
 import { World } from './world.ts'
 
@@ -150,9 +150,7 @@ export interface PotOptions {
   readonly onRun?: (run: PotRun) => void
 }
 
-export interface PotResult { readonly report: SweepReport, readonly runs: readonly PotRun[], readonly text: string }
-
-export async function pot (o: PotOptions): Promise<PotResult> {
+export async function pot (o: PotOptions): Promise<SweepReport> {
   const { onRun, seed, sizes = POT_SIZES, worlds = 5 } = o
   const command = o.command ?? `npm run sim -- --scenario pot --seed ${seed}`
   const runs: PotRun[] = []
@@ -163,13 +161,13 @@ export async function pot (o: PotOptions): Promise<PotResult> {
       onRun?.(run)
     }
   }
-  return { report: { kind: 'sweep', command, scenario: 'pot', points: runs.map(r => r.report) }, runs, text: potTable(runs) }
+  return { kind: 'sweep', command, scenario: 'pot', points: runs.map(r => r.report), tables: [potTable(runs)] }
 }
 
 const fixed = (v: number, digits = 1): string => v.toFixed(digits)
 
 /** Per size: sums over its worlds, as means for one experiment of six blocks. */
-export function potTable (runs: readonly PotRun[]): string {
+export function potTable (runs: readonly PotRun[]): Table {
   const rows = [...new Set(runs.map(r => r.n))].sort((a, b) => a - b).map(n => {
     const of = runs.filter(r => r.n === n)
     const total = (key: 'blocks' | 'confirmed' | 'sent' | 'orphaned' | 'sightings' | 'reorganisations' | 'seconds'): number => of.reduce((s, r) => s + r[key], 0)
@@ -179,14 +177,12 @@ export function potTable (runs: readonly PotRun[]): string {
     return [String(n), theirs === undefined ? '?' : String(theirs.forks), mean('sightings'), `${mean('orphaned')} (${fixed(low)}-${fixed(high)})`, mean('reorganisations'), String(BLOCKS), mean('blocks'), `${mean('confirmed')} of ${mean('sent')}`, mean('seconds'), String(of.length)]
   })
   const head = ['n', 'forks theirs', 'forks ours', 'blocks beside (95 %)', 'reorganised', 'blocks theirs', 'blocks ours', 'transfers confirmed', 'seconds', 'worlds']
-  const widths = head.map((h, i) => Math.max(h.length, ...rows.map(r => r[i].length)))
-  const line = (cells: readonly string[]): string => cells.map((c, i) => c.padStart(widths[i])).join('  ')
-  return [
-    `Proof of Training's experiment: ${USERS} users, ${TRANSACTIONS} transfers, ${BLOCKS} blocks; ours are means of one such experiment.`,
-    line(head), widths.map(w => '-'.repeat(w)).join('  '), ...rows.map(line),
+  const caption = `Proof of Training's experiment: ${USERS} users, ${TRANSACTIONS} transfers, ${BLOCKS} blocks; ours are means of one such experiment.`
+  const notes = [
     'forks: nodes that met a block beside their chain, summed over nodes, which is what theirs logs;',
     'blocks beside: such blocks themselves; seconds: from the first transfer to the sixth block (virtual).',
     `Theirs: benchmark/data.csv. Its example log: ${THEIR_LOG.n} nodes, ${THEIR_LOG.blocks} blocks in ${THEIR_LOG.seconds} s, ${THEIR_LOG.transactions} transactions with coinbases, ${THEIR_LOG.forks} forks.`,
     'A block beside the chain is left out by all of ours once one branch is heavier; there it is appended to the wrong parent.'
-  ].join('\n')
+  ]
+  return { caption, head, rows, notes }
 }

@@ -16,6 +16,14 @@ describe('traffic and disk of a tab', () => {
     // The check can fail: the same figures with eight times the traffic.
     const [small, large] = points
     const much = 8 * GROWTH_SLACK * small.bytesPerSecond.p50
-    expect(growth([small, { ...large, bytesPerSecond: { ...large.bytesPerSecond, p50: much } }]).map(v => v.checker)).toEqual(['bandwidth-growth'])
+    const [found] = growth([small, { ...large, bytesPerSecond: { ...large.bytesPerSecond, p50: much } }])
+    expect(found.checker).toBe('bandwidth-growth')
+    expect(found.detail).toMatch(/B\/s per tab with 80 tabs, .*B\/s with 20: more than .*B\/s$/)
   }, 600_000)
+
+  it('are not judged by a few rounds', async () => {
+    const short = await scaleSweep({ seed: 'short', nodes: 6, hours: 0.02 }, [3, 6])
+    expect(short.points.flatMap(p => p.checked ?? [])).toEqual([])
+    expect(short.tables![0].notes!.join()).toContain('Too short to judge')
+  }, 120_000)
 })

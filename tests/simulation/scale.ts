@@ -3,10 +3,11 @@
  * that mine a two-hundredth of their time, of some sizes, and per tab its traffic, its disk, its events.
  * What a tab must do may grow like log N (hops), not like N: the growth is checked, not only shown.
  */
-import type { ChainParams } from '../../src/core/params.ts'
+import { type ChainParams, MAIN } from '../../src/core/params.ts'
+import { bytes, count, percent, rate } from '../../src/ui/format.ts'
 import { likeLog } from './figures.ts'
 import { Observer } from './observer.ts'
-import type { SweepReport, Violation, WorldReport } from './report/types.ts'
+import type { SweepReport, Table, Violation, WorldReport } from './report/types.ts'
 import { World } from './world.ts'
 
 export interface ScaleOptions {
@@ -36,6 +37,8 @@ const OPENING_MS = 20_000
 const PROGRESS_MS = 60_000
 /** A figure per tab may be so much more than the logarithms say. */
 export const GROWTH_SLACK = 1.5
+/** Below so many rounds, the first offers, of miners who do not know yet how many they are, are most of all that was carried. */
+const JUDGED_ROUNDS = 20
 
 const perSecond = (n: number, nodes: number, ms: number): number => Math.round(n / nodes / (ms / 1000) * 100) / 100
 
@@ -85,10 +88,13 @@ export async function scale (o: ScaleOptions): Promise<WorldReport> {
 /** Figures per tab that grow faster than log N, from the smallest world to each larger one. */
 export function growth (points: readonly WorldReport[]): Violation[] {
   const [first, ...larger] = points
-  const figures = { 'bandwidth-growth': (p: WorldReport) => p.bytesPerSecond.p50, 'disk-growth': (p: WorldReport) => p.diskBytes.p50 }
-  return larger.flatMap(p => Object.entries(figures).flatMap(([checker, of]) => {
+  const figures = [
+    { checker: 'bandwidth-growth', of: (p: WorldReport) => p.bytesPerSecond.p50, words: rate },
+    { checker: 'disk-growth', of: (p: WorldReport) => p.diskBytes.p50, words: (b: number) => bytes(Math.round(b)) }
+  ]
+  return larger.flatMap(p => figures.flatMap(({ checker, of, words }) => {
     const most = GROWTH_SLACK * likeLog(of(first), first.nodes, p.nodes)
-    return of(p) <= most ? [] : [{ checker, detail: `${of(p).toFixed(0)} per tab with ${p.nodes} tabs, ${of(first).toFixed(0)} with ${first.nodes}: more than ${most.toFixed(0)}`, atMs: p.virtualMs }]
+    return of(p) <= most ? [] : [{ checker, detail: `${words(of(p))} per tab with ${p.nodes} tabs, ${words(of(first))} with ${first.nodes}: more than ${words(most)}`, atMs: p.virtualMs }]
   }))
 }
 
@@ -98,15 +104,29 @@ export function growth (points: readonly WorldReport[]): Violation[] {
  */
 export const LARGE_ROUND_MS = 60_000
 
+function tableOf (points: readonly WorldReport[], notes: readonly string[]): Table {
+  return {
+    caption: 'A tab in a larger network',
+    head: ['tabs', 'blocks', 'beside them', 'traffic of a tab', 'disk of a tab'],
+    rows: points.map(p => [count(p.nodes), count(p.blocksMain), percent(p.forkRate), rate(p.bytesPerSecond.p50), bytes(Math.round(p.diskBytes.p50))]),
+    notes
+  }
+}
+
 /** The same world at some sizes; what grew too fast is a violation of the last. */
 export async function scaleSweep (o: ScaleOptions, sizes: readonly number[] = [20, 200, o.nodes]): Promise<SweepReport> {
   const points: WorldReport[] = []
   for (const nodes of [...new Set(sizes)].sort((a, b) => a - b)) {
     const p = await scale({ ...o, nodes })
     points.push(p)
-    o.progress?.(`${nodes} nodes: ${p.blocksMain} blocks, fork rate ${p.forkRate.toFixed(3)}, ${p.bytesPerSecond.p50.toFixed(0)} B/s and ${(p.diskBytes.p50 / 1e6).toFixed(1)} MB of disk per tab, ${JSON.stringify(p.options)}`)
+    o.progress?.(`${nodes} nodes: ${p.blocksMain} blocks, fork rate ${p.forkRate.toFixed(3)}, ${p.bytesPerSecond.p50.toFixed(0)} B/s and ${(p.diskBytes.p50 / 1e6).toFixed(1)} MB of disk per tab, ${Object.entries(p.options).map(([name, value]) => `${name}: ${value}`).join('; ')}`)
   }
-  const last = points.pop()!
-  const violations = [...last.violations, ...growth([...points, last])]
-  return { kind: 'sweep', command: o.command ?? last.command, scenario: 'scale', points: [...points, { ...last, violations }] }
+  const rounds = Math.floor(o.hours * 3_600_000 / (o.params?.roundMs ?? MAIN.roundMs))
+  const command = o.command ?? points[points.length - 1].command
+  if (rounds < JUDGED_ROUNDS) {
+    return { kind: 'sweep', command, scenario: 'scale', points, tables: [tableOf(points, [`Too short to judge how traffic and disk grow: it had time for ${rounds} rounds, and takes ${JUDGED_ROUNDS}.`])] }
+  }
+  const violations = growth(points)
+  const judged = points.map((p, i) => ({ ...p, checked: ['Traffic and disk of a tab grow no faster than the logarithm of the tabs.'], violations: i < points.length - 1 ? p.violations : [...p.violations, ...violations] }))
+  return { kind: 'sweep', command, scenario: 'scale', points: judged, tables: [tableOf(points, [])] }
 }

@@ -23,8 +23,12 @@ export interface ScenarioOptions {
   readonly progress: (line: string) => void
 }
 
+/** Options that mean something to some scenarios only. */
+export type Choice = 'nodes' | 'hours' | 'attackers' | 'enemies'
+
 export interface Scenario {
   readonly about: string
+  readonly uses: readonly Choice[]
   readonly run: (o: ScenarioOptions) => Promise<Report>
 }
 
@@ -35,30 +39,33 @@ async function faults (o: ScenarioOptions): Promise<Report> {
 }
 
 export const SCENARIOS: Readonly<Record<string, Scenario>> = {
-  faults: { about: 'everything that can go wrong, as drawn from the seed; then healed, and all must agree', run: faults },
+  faults: { about: 'everything that can go wrong, as drawn from the seed; then healed, and all must agree', uses: ['nodes', 'hours', 'attackers', 'enemies'], run: faults },
   pot: {
     about: "the Proof of Training prototype's experiment with our nodes, its table beside ours; --nodes for one size alone",
+    uses: ['nodes'],
     run: async o => {
       const onRun = (r: PotRun): void => { o.progress(`${r.n} nodes, seed ${r.seed}: ${r.blocks} blocks in ${r.seconds.toFixed(0)} s, ${r.confirmed} transfers, ${r.orphaned} blocks beside them`) }
-      const { report, text } = await pot({ seed: o.seed, sizes: o.nodes === undefined ? undefined : [o.nodes], command: o.command, onRun })
-      o.progress(text)
-      return report
+      return await pot({ seed: o.seed, sizes: o.nodes === undefined ? undefined : [o.nodes], command: o.command, onRun })
     }
   },
   forks: {
     about: 'calm worlds of 20 to 200 nodes: how forks, propagation and traffic grow',
+    uses: ['hours'],
     run: async o => await forksSweep({ seed: o.seed, virtualMs: o.hours === undefined ? undefined : o.hours * 3_600_000, command: o.command, onPoint: p => { o.progress(`${p.nodes} nodes: fork rate ${p.forkRate.toFixed(3)}`) } })
   },
   scale: {
     about: 'calm worlds of 20, 200 and --nodes (2000) with a round a minute: forks, traffic, disk and time they take; nothing per tab may grow faster than log N',
+    uses: ['nodes', 'hours'],
     run: async o => await scaleSweep({ seed: o.seed, nodes: o.nodes ?? 2_000, hours: o.hours ?? 1, params: { roundMs: LARGE_ROUND_MS }, command: o.command, progress: o.progress })
   },
   datacentre: {
     about: 'one data-centre GPU among 200 laptops: its share of work, blocks, contributions and credits',
+    uses: ['nodes', 'hours'],
     run: async o => await datacentreWorld({ seed: o.seed, nodes: o.nodes, virtualMs: o.hours === undefined ? undefined : o.hours * 3_600_000, command: o.command })
   },
   selfish: {
     about: 'a selfish pool with a quarter and with a third of the work over 2 000 blocks each, beside what theory allows',
-    run: async o => await selfishSweep({ seed: o.seed, command: o.command, onPoint: p => { o.progress(`${p.scenario}, ${p.nodes} tabs: ${JSON.stringify(p.options)}`) } })
+    uses: [],
+    run: async o => await selfishSweep({ seed: o.seed, command: o.command, progress: o.progress })
   }
 }

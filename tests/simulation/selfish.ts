@@ -4,11 +4,12 @@
  * for only blocks count here.
  */
 import { toHex } from '../../src/core/codec/ssz.ts'
+import { percent } from '../../src/ui/format.ts'
 import { batchMeans, MainChain, workOf } from './enemies/mainChain.ts'
 import { selfish, type SelfishOptions } from './enemies/selfish.ts'
 import { bestByTicket, eyalSirer } from './enemies/theory.ts'
 import { Observer } from './observer.ts'
-import type { SweepReport, WorldReport } from './report/types.ts'
+import type { SweepReport, Table, WorldReport } from './report/types.ts'
 import { World } from './world.ts'
 
 export interface SelfishScenario {
@@ -48,11 +49,12 @@ export async function selfishWorld ({ seed, nodes, strategy, blocks, command }: 
   const gamma = ties === 0 ? 0 : won / ties
   const work = workOf(world.tabs[0]) / world.tabs.reduce((sum, t) => sum + workOf(t), 0)
   const allowed = strategy === 'paper' ? eyalSirer(work, gamma) : bestByTicket(work).share
-  const percent = (x: number): string => `${(x * 100).toFixed(1)} %`
   return observer.report({
     command,
     scenario: `selfish, ${strategy}`,
     wallMs: performance.now() - began,
+    checked: ['A selfish pool has no larger share of the blocks than theory allows it.'],
+    tables: [{ ...TABLE, rows: [[`${strategy}, ${nodes} tabs`, percent(work), `${percent(mean)} ± ${percent(half)}`, percent(allowed), `${won} of ${ties}`, String(chain.records.length)]] }],
     options: {
       strategy, 'kept back below this part of the winning tickets': options.threshold, 'goes on after a lost tie': options.stubborn,
       ties, 'ties won (gamma)': gamma, 'work of the pool': work, 'blocks of the pool': mean, 'plus or minus (95 %)': half,
@@ -64,16 +66,23 @@ export async function selfishWorld ({ seed, nodes, strategy, blocks, command }: 
   })
 }
 
+const TABLE: Omit<Table, 'rows'> = {
+  caption: 'The share of a selfish pool, beside what theory allows it',
+  head: ['pool', 'of the work', 'of the blocks (95 %)', 'theory allows', 'ties won', 'blocks'],
+  notes: ['The pool is one of the tabs. paper: Eyal and Sirer’s strategy; ticket: keeps back what is likely to win a tie.']
+}
+
 /** Both strategies with a quarter and with a third of the work. */
-export async function selfishSweep (o: { readonly seed: string, readonly blocks?: number, readonly command: string, readonly onPoint?: (point: WorldReport) => void }): Promise<SweepReport> {
-  const { seed, blocks = 2_000, command, onPoint } = o
+export async function selfishSweep (o: { readonly seed: string, readonly blocks?: number, readonly command: string, readonly progress?: (line: string) => void }): Promise<SweepReport> {
+  const { seed, blocks = 2_000, command, progress } = o
   const points: WorldReport[] = []
   for (const strategy of ['paper', 'ticket'] as const) {
     for (const nodes of [4, 3]) {
       const point = await selfishWorld({ seed, nodes, strategy, blocks, command })
       points.push(point)
-      onPoint?.(point)
+      const [[pool, work, share, allowed]] = point.tables![0].rows
+      progress?.(`${pool}: ${work} of the work, ${share} of the blocks; theory allows ${allowed}`)
     }
   }
-  return { kind: 'sweep', command, scenario: 'selfish', points }
+  return { kind: 'sweep', command, scenario: 'selfish', points, tables: [{ ...TABLE, rows: points.flatMap(p => p.tables![0].rows) }] }
 }

@@ -26,6 +26,11 @@ export interface SoakOptions {
   readonly done: (world: SoakWorld, all: SoakSummary) => void
 }
 
+/** The line that runs so many worlds of this soak from that one on. */
+export function soakCommand ({ args, seed }: Pick<SoakOptions, 'args' | 'seed'>, first: number, worlds: number): string {
+  return ['npm run soak --', `--seed ${seed} --first ${first} --worlds ${worlds}`, ...args].join(' ')
+}
+
 export interface SoakWorld {
   readonly index: number
   readonly seed: string

@@ -1,8 +1,8 @@
 /** What a report shows of its figures: one section each, of a sentence, a chart, and the chart's figures as a table. */
 import { count, duration, percent } from '../../../src/ui/format.ts'
 import { likeLog, rateInterval, ratio } from '../figures.ts'
-import { bars, chart, escape, type Point, type Series, SHAPES, type Table, table } from './svg.ts'
-import type { SweepReport, TabFigures, WorldReport } from './types.ts'
+import { bars, chart, escape, type Point, type Series, SHAPES, table } from './svg.ts'
+import type { SweepReport, Table, TabFigures, WorldReport } from './types.ts'
 
 const figure = (v: number): string => v === 0 ? '0' : Math.abs(v) >= 100 ? count(Math.round(v)) : String(Number(v.toPrecision(3)))
 const seconds = (ms: number): string => `${figure(ms / 1000)} s`

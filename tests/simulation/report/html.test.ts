@@ -107,6 +107,18 @@ describe('the verdict', () => {
   })
 })
 
+test('what a scenario was run for stands above the worlds, with the digits that matter', () => {
+  const tables = [{ caption: 'The share of a pool', head: ['pool', 'of the blocks'], rows: [['paper', '27.3 %']], notes: ['What it means.'] }]
+  for (const report of [sampleWorld(5, { tables, options: { gamma: 0.123456789 } }), { ...sampleSweep(), tables }]) {
+    const page = renderReport(report)
+    elements(page)
+    expect(page.indexOf('27.3 %')).toBeGreaterThan(0)
+    expect(page.indexOf('27.3 %')).toBeLessThan(page.indexOf('Do it again'))
+    expect(page).toContain('What it means.')
+    expect(page).not.toContain('0.123456789')
+  }
+})
+
 test('hostile words stay words', () => {
   const evil = '</title></style><script>alert(1)</script><img src=x onerror="alert(2)">\'&\u0000\u001b'
   const world = sampleWorld(3, {

@@ -2,7 +2,7 @@
 import { count, duration } from '../../../src/ui/format.ts'
 import { sweepSections, worldSections } from './charts.ts'
 import { escape, table } from './svg.ts'
-import type { Report, SweepReport, Violation, WorldReport } from './types.ts'
+import type { Report, SweepReport, Table, Violation, WorldReport } from './types.ts'
 
 /** Violations that are written out; the JSON has them all. */
 const VIOLATIONS_SHOWN = 200
@@ -48,26 +48,33 @@ function verdict (violations: readonly Violation[], checked: readonly string[] |
   return `<section class="verdict good" aria-label="Verdict"><h2>No rule was broken</h2><p>${count(checked!.length)} ${checked!.length === 1 ? 'checker' : 'checkers'} looked on all along.</p>${looked}</section>`
 }
 
+/** What the scenario was run for, above all that is drawn of every world. */
+const found = (tables: readonly Table[] | undefined): string =>
+  (tables ?? []).map(t => `<section class="found">${table(t)}${(t.notes ?? []).map(n => `<p>${escape(n)}</p>`).join('')}</section>`).join('')
+
+/** The JSON has every digit. */
+const short = (v: string | number | boolean): string => typeof v === 'boolean' ? (v ? 'yes' : 'no') : typeof v === 'number' && !Number.isInteger(v) ? String(Number(v.toPrecision(4))) : String(v)
+
 function worldHeader (r: WorldReport): string {
   const attackers = Object.entries(r.attackers)
   const speed = r.wallMs === 0 ? '' : `, ${count(Math.round(r.virtualMs / r.wallMs))} times real time`
   const options = Object.entries(r.options)
-  return `${verdict(r.violations, r.checked, v => duration(v.atMs))}${commandLine(r.command)}<dl class="facts">` +
+  return `${verdict(r.violations, r.checked, v => duration(v.atMs))}${found(r.tables)}${commandLine(r.command)}<dl class="facts">` +
     fact('Nodes', count(r.nodes)) + fact('Not honest', attackers.length === 0 ? 'none' : attackers.map(([name, n]) => `${count(n)} ${name}`).join(', ')) +
     fact('Virtual time', duration(r.virtualMs)) + fact('Took', `${duration(r.wallMs)}${speed}`) + fact('Events', count(r.events)) +
     fact('Blocks', `${count(r.blocksMain)}, and ${count(r.blocksOrphaned)} beside them`) + fact('Seed', r.seed) + '</dl>' +
-    (options.length === 0 ? '' : `<details class="options"><summary>Options of this seed</summary>${table({ caption: 'Options', head: ['Option', 'Value'], rows: options.map(([k, v]) => [k, typeof v === 'boolean' ? (v ? 'yes' : 'no') : String(v)]) })}</details>`)
+    (options.length === 0 ? '' : `<details class="options"><summary>Options of this seed</summary>${table({ caption: 'Options', head: ['Option', 'Value'], rows: options.map(([k, v]) => [k, short(v)]) })}</details>`)
 }
 
 function sweepHeader (r: SweepReport): string {
   const violations = r.points.flatMap(p => p.violations.map(v => ({ ...v, point: p })))
   const checked = r.points.every(p => p.checked !== undefined) ? [...new Set(r.points.flatMap(p => p.checked ?? []))] : undefined
   const nodes = r.points.map(p => p.nodes)
-  return verdict(violations, checked, v => { const { point } = v as typeof violations[number]; return `${duration(v.atMs)} with seed ${point.seed}, ${count(point.nodes)} nodes` }) + commandLine(r.command) +
+  return verdict(violations, checked, v => { const { point } = v as typeof violations[number]; return `${duration(v.atMs)} with seed ${point.seed}, ${count(point.nodes)} nodes` }) + found(r.tables) + commandLine(r.command) +
     (r.points.length === 0
       ? '<p>No world has run.</p>'
       : `<dl class="facts">${fact('Worlds', count(r.points.length))}${fact('Nodes', Math.min(...nodes) === Math.max(...nodes) ? count(nodes[0]) : `${count(Math.min(...nodes))} to ${count(Math.max(...nodes))}`)}${fact('Virtual time in all', duration(r.points.reduce((s, p) => s + p.virtualMs, 0)))}${fact('Took', duration(r.points.reduce((s, p) => s + p.wallMs, 0)))}</dl>` +
-      `<details class="options"><summary>The worlds</summary>${table({ caption: 'Worlds', head: ['Seed', 'Nodes', 'Virtual time', 'Took', 'Events', 'Broken rules', 'Options'], rows: r.points.map(p => [p.seed, count(p.nodes), duration(p.virtualMs), duration(p.wallMs), count(p.events), count(p.violations.length), Object.entries(p.options).map(([k, v]) => `${k}: ${String(v)}`).join('; ')]) })}</details>`)
+      `<details class="options"><summary>The worlds</summary>${table({ caption: 'Worlds', head: ['Seed', 'Nodes', 'Virtual time', 'Took', 'Events', 'Broken rules', 'Options'], rows: r.points.map(p => [p.seed, count(p.nodes), duration(p.virtualMs), duration(p.wallMs), count(p.events), count(p.violations.length), Object.entries(p.options).map(([k, v]) => `${k}: ${short(v)}`).join('; ')]) })}</details>`)
 }
 
 const STYLE = `
@@ -78,7 +85,7 @@ main{max-width:1180px;margin:0 auto;padding:24px 18px 48px}
 h1{font-size:22px;line-height:1.25;margin:0 0 16px}
 h2{font-size:16px;line-height:1.3;margin:0 0 4px}
 p{margin:0 0 8px}
-.card,.verdict,.options,.facts div{background:var(--surface);border:1px solid var(--line);border-radius:12px}
+.card,.verdict,.found,.options,.facts div{background:var(--surface);border:1px solid var(--line);border-radius:12px}
 .card>p{color:var(--muted);font-size:14px}
 .cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,440px),1fr));gap:0 16px}
 .card{padding:16px 18px;margin-bottom:16px;min-width:0;display:grid;grid-row:span 4;grid-template-rows:subgrid;grid-template-columns:minmax(0,1fr)}
@@ -87,6 +94,9 @@ p{margin:0 0 8px}
 .verdict.good{border-left-color:var(--good);background:var(--good-soft)}
 .verdict.bad{border-left-color:var(--bad);background:var(--bad-soft)}
 .verdict.good h2{color:var(--good)}.verdict.bad h2{color:var(--bad)}
+.found{padding:8px 18px;margin-bottom:14px}
+.found caption{color:var(--text);font-weight:600}
+.found p{margin:0;color:var(--muted);font-size:14px}
 .plain{margin:6px 0;padding-left:20px}
 .command{color:var(--muted)}
 code{font:13.5px/1.5 var(--mono);color:var(--text);background:var(--surface-2);padding:2px 7px;border-radius:6px}

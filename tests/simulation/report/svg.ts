@@ -2,6 +2,7 @@
  * Charts as SVG text, drawn once and readable without a script. Colours are the page's (classes
  * s0..s4), shapes and dashes tell series apart where colours do not.
  */
+import type { Table } from './types.ts'
 
 const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' }
 /** For text and for quoted attributes; control characters, which no page may hold, are shown as such. */
@@ -157,8 +158,6 @@ export function bars (id: string, title: string, items: readonly Bar[], colour =
   }).join('')
   return `<figure>${start(id, title, height, `${items.map(b => `${b.label}: ${b.text}`).join(', ')}. The table below holds the same figures.`)}<g class="s${colour}">${rows}</g></svg></figure>`
 }
-
-export interface Table { readonly caption: string, readonly head: readonly string[], readonly rows: ReadonlyArray<readonly string[]> }
 
 /** The first column names its row; the others are figures. */
 export function table (t: Table): string {

@@ -8,6 +8,15 @@ export interface Violation {
   readonly atMs: number
 }
 
+/** What a scenario is about, in figures made for reading; the first column names its row. */
+export interface Table {
+  readonly caption: string
+  readonly head: readonly string[]
+  readonly rows: ReadonlyArray<readonly string[]>
+  /** What its words mean, a sentence each. */
+  readonly notes?: readonly string[]
+}
+
 /** Of a list of figures. */
 export interface Spread { readonly p50: number, readonly p95: number, readonly max: number }
 
@@ -60,6 +69,8 @@ export interface WorldReport {
   readonly violations: readonly Violation[]
   /** What the checkers of this run look for, a sentence each; absent where none ran. */
   readonly checked?: readonly string[]
+  /** What the scenario was run for. */
+  readonly tables?: readonly Table[]
   /** Blocks of the main chain, and valid ones that are not on it. */
   readonly blocksMain: number
   readonly blocksOrphaned: number
@@ -85,6 +96,8 @@ export interface SweepReport {
   readonly command: string
   readonly scenario: string
   readonly points: readonly WorldReport[]
+  /** What the scenario was run for, over all points. */
+  readonly tables?: readonly Table[]
 }
 
 export type Report = WorldReport | SweepReport
