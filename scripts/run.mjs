@@ -1,11 +1,10 @@
 /**
  * Runs one TypeScript program of this repository with everything it needs in place:
- *   node scripts/run.mjs [--page | --bundle] src/cli/cw.ts <its arguments>
- * With --page the page is built first, for programs that open it in a browser; with --bundle the program is
- * made one file first, for those that run long.
+ *   node scripts/run.mjs [--bundle] src/cli/cw.ts <its arguments>
+ * With --bundle the program is made one file first, for those that run long. Those that open the page build it
+ * themselves, once they know what they were asked.
  * stdout and stdin are the program's own.
  */
-import { buildPage } from './build.mjs'
 import { withBundle } from './bundle.mjs'
 import { ensureDeps } from './ensure-deps.mjs'
 import { ensureWasm } from './ensure-wasm.mjs'
@@ -23,14 +22,11 @@ const YOUNG_MIB = Math.min(512, Math.max(16, Math.floor(HEAP_MIB / 32)))
 
 await runMain(async () => {
   const given = process.argv.slice(2)
-  const page = given[0] === '--page'
   const bundle = given[0] === '--bundle'
-  const [entry, ...args] = page || bundle ? given.slice(1) : given
-  if (entry === undefined) throw new Failure('usage: node scripts/run.mjs [--page | --bundle] <file.ts> [arguments]')
+  const [entry, ...args] = bundle ? given.slice(1) : given
+  if (entry === undefined) throw new Failure('usage: node scripts/run.mjs [--bundle] <file.ts> [arguments]')
   await ensureDeps()
   await ensureWasm()
-  // Help needs no page.
-  if (page && !args.includes('--help')) await buildPage()
   const flags = [`--max-old-space-size=${HEAP_MIB}`, `--max-semi-space-size=${YOUNG_MIB}`]
   // The caller's directory stays, so that a relative path among the arguments means what it says.
   const options = { cwd: process.env.INIT_CWD ?? process.cwd() }

@@ -10,7 +10,9 @@ import { parseArgs } from 'node:util'
 import { type Browser, type BrowserContext, chromium, type Page } from '@playwright/test'
 import type { BlockView, JobView, NodeApi, NodeView } from '../bridge/api.ts'
 import type { BackendChoice } from '../ports/compute.ts'
+import { buildPage } from '../../scripts/build.mjs'
 import { ensureChromium } from '../../scripts/ensure-chromium.mjs'
+import { Misused, number, runCommand, say as log } from './arguments.ts'
 import { writeColourShapes } from './colourShapes.ts'
 import { runSeedDemo } from './seedDemo.ts'
 import { type ServerProcess, startServer } from './serverProcess.ts'
@@ -52,12 +54,11 @@ interface Verdict {
 
 declare global { interface Window { commonweight?: NodeApi } }
 
-const log = (text: string): void => { process.stderr.write(`${text}\n`) }
 const sleep = async (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
-function options(argv: readonly string[]): Options {
+/** Undefined where only help was wanted. */
+function options(): Options | undefined {
   const { values } = parseArgs({
-    args: [...argv],
     options: {
       miners: { type: 'string', default: '3' },
       seconds: { type: 'string', default: '120' },
@@ -71,15 +72,11 @@ function options(argv: readonly string[]): Options {
       help: { type: 'boolean', default: false }
     }
   })
-  if (values.help) { process.stdout.write(`${USAGE}\n`); process.exit(0) }
-  const whole = (name: string, text: string, low: number, high: number): number => {
-    const n = Number(text)
-    if (!Number.isInteger(n) || n < low || n > high) throw new Error(`--${name}: expected a whole number from ${low} to ${high}, got "${text}"`)
-    return n
-  }
-  if (values.network !== 'main' && values.network !== 'test') throw new Error(`--network: expected main or test, got "${values.network}"`)
-  if (values.scenario !== undefined && values.scenario !== 'colour' && values.scenario !== 'seed') throw new Error(`--scenario: expected colour or seed, got "${values.scenario}"`)
-  if (values.scenario !== undefined && values.data !== undefined) throw new Error('--scenario brings its own data: leave --data out')
+  if (values.help) { process.stdout.write(`${USAGE}\n`); return undefined }
+  const whole = (name: string, text: string, low: number, high: number): number => number(name, text, low, high, true)!
+  if (values.network !== 'main' && values.network !== 'test') throw new Misused(`--network: expected main or test, got "${values.network}"`)
+  if (values.scenario !== undefined && values.scenario !== 'colour' && values.scenario !== 'seed') throw new Misused(`--scenario: expected colour or seed, got "${values.scenario}"`)
+  if (values.scenario !== undefined && values.data !== undefined) throw new Misused('--scenario brings its own data: leave --data out')
   return { miners: whole('miners', values.miners, 1, 8), seconds: whole('seconds', values.seconds, 40, 3600), data: values.data, colour: values.scenario === 'colour', seed: values.scenario === 'seed' ? { leechers: whole('leechers', values.leechers, 1, 6), bytes: sizeOf(values.size) } : undefined, network: values.network, headed: values.headed, json: values.json }
 }
 
@@ -87,7 +84,7 @@ function options(argv: readonly string[]): Options {
 function sizeOf(text: string): number {
   const parts = /^(\d+)(MB|MiB)?$/.exec(text)
   const bytes = parts === null ? 0 : Number(parts[1]) * (parts[2] === 'MB' ? 1e6 : parts[2] === 'MiB' ? 1024 ** 2 : 1)
-  if (bytes < 1e6 || bytes > 1e9) throw new Error(`--size: 1MB to 1000MB, got "${text}"`)
+  if (bytes < 1e6 || bytes > 1e9) throw new Misused(`--size: expected 1MB to 1000MB, got "${text}"`)
   return bytes
 }
 
@@ -373,8 +370,8 @@ async function postingOf(o: Options, scratch: string): Promise<Posting | undefin
   return o.data === undefined ? undefined : { dir: o.data, json: await readFile(new URL('../../examples/mnist-mlp.json', import.meta.url), 'utf8') }
 }
 
-async function main(): Promise<void> {
-  const o = options(process.argv.slice(2))
+async function main(o: Options): Promise<number> {
+  await buildPage()
   const executablePath = await ensureChromium()
   const dataDir = await mkdtemp(join(tmpdir(), 'commonweight-demo-'))
   let browser: Browser | undefined
@@ -387,14 +384,13 @@ async function main(): Promise<void> {
       const seeded = await runSeedDemo({ ...o.seed, url: `${server.url}?network=${o.network}` }, browser)
       for (const f of seeded.failures) log(`NOT OK: ${f}`)
       process.stdout.write(o.json ? `${JSON.stringify(seeded)}\n` : `${seeded.ok ? 'ok' : 'NOT OK'}: ${seeded.seconds.toFixed(1)} s, ${seeded.aggregateMBps.toFixed(1)} MB/s together, ${(100 * seeded.shareAmongLeechers).toFixed(0)} % among leechers\n`)
-      process.exitCode = seeded.ok ? 0 : 1
-      return
+      return seeded.ok ? 0 : 1
     }
     const verdict = await run(o, posting, browser, server)
     for (const f of verdict.failures) log(`NOT OK: ${f}`)
     if (o.json) process.stdout.write(`${JSON.stringify(verdict)}\n`)
     else process.stdout.write(`${verdict.ok ? 'ok' : 'NOT OK'}: ${verdict.tabs} tabs, ${verdict.blocks} blocks, ${verdict.replays} replays, accuracy ${(100 * (verdict.accuracyStart ?? 0)).toFixed(1)} -> ${(100 * (verdict.accuracyEnd ?? 0)).toFixed(1)} %\n`)
-    process.exitCode = verdict.ok ? 0 : 1
+    return verdict.ok ? 0 : 1
   } finally {
     await browser?.close().catch(() => {})
     await server?.kill()
@@ -402,7 +398,11 @@ async function main(): Promise<void> {
   }
 }
 
-await main().catch((e: unknown) => {
-  log(e instanceof Error ? e.message : String(e))
-  process.exitCode = 1
+await runCommand(USAGE, async () => {
+  const o = options()
+  if (o === undefined) return 0
+  return await main(o).catch((e: unknown) => {
+    log(e instanceof Error ? e.message : String(e))
+    return 1
+  })
 })

@@ -1,7 +1,7 @@
 /**
  * `npm run interop`: files between a real tab and a classic BitTorrent client that is not ours, aria2,
  * through the server's bridge, both ways; and the infohash beside mktorrent's, where that is here.
- * Exits with 2 where the tools are missing, with 1 where something is not as it should be.
+ * Exits with 2 where the tools are missing or the arguments wrong, with 1 where something is not as it should be.
  */
 import '../net/polyfill.ts'
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
@@ -12,15 +12,17 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { chromium } from '@playwright/test'
+import { buildPage } from '../../scripts/build.mjs'
 import { chromiumPath } from '../../scripts/ensure-chromium.mjs'
 import { decodeMetainfo, makeMetainfo, type Metainfo, pieceBytesFor, wrapInfo } from '../core/torrent/metainfo.ts'
+import { number, runCommand, say } from './arguments.ts'
 import { sampleBytes, sha256Of, SwarmTab } from './seedDemo.ts'
 import { freePort, startServer } from './serverProcess.ts'
 
 const USAGE = `npm run interop -- [options]
 
-  --size MB     of each file (default: 20)
-  --seconds N   patience for each direction (default: 120)
+  --size MB     of each file (0.1..4000, default: 20)
+  --seconds N   patience for each direction (1..100000, default: 120)
   --json        the verdict as JSON
 
   needed: aria2c (the program named by ARIA2C, or the one on the PATH; Debian and Ubuntu: apt-get install aria2,
@@ -28,11 +30,10 @@ const USAGE = `npm run interop -- [options]
   wanted: mktorrent (MKTORRENT or the PATH; apt-get install mktorrent, brew install mktorrent); without it our
           infohash is compared with no other program's
 
-Exit code 1 if a file or an infohash differs or did not come in time, 2 if a tool is missing.`
+Exit code 1 if a file or an infohash differs or did not come in time, 2 if a tool is missing or an argument wrong.`
 
 const MISSING = 2
 const MB = 1_000_000
-const say = (text: string): void => { process.stderr.write(`${text}\n`) }
 
 function findTool (variable: string, name: string, ...probe: readonly string[]): { readonly path: string, readonly version: string } | undefined {
   const path = process.env[variable] ?? name
@@ -122,13 +123,13 @@ function torrentOfMktorrent (tool: string, sample: Sample, folder: string): stri
 async function main (): Promise<number> {
   const { values } = parseArgs({ options: { size: { type: 'string', default: '20' }, seconds: { type: 'string', default: '120' }, json: { type: 'boolean', default: false }, help: { type: 'boolean', default: false } } })
   if (values.help) { process.stdout.write(`${USAGE}\n`); return 0 }
-  const bytes = Math.round(Number(values.size) * MB)
-  const patience = Number(values.seconds) * 1000
-  if (!(bytes >= 100_000 && bytes <= 4000 * MB) || !(patience >= 1000)) { say(USAGE); return MISSING }
+  const bytes = Math.round(number('size', values.size, 0.1, 4000, false)! * MB)
+  const patience = number('seconds', values.seconds, 1, 100_000, false)! * 1000
   const aria2 = findTool('ARIA2C', 'aria2c', '--version')
   if (aria2 === undefined) { say(`aria2c is not here: this run needs a classic BitTorrent client that is not ours.\n\n${USAGE}`); return MISSING }
   const mktorrent = findTool('MKTORRENT', 'mktorrent', '-h')
   say(`${aria2.version}; ${mktorrent === undefined ? 'mktorrent is not here, its infohash is not compared' : 'mktorrent is here'}`)
+  await buildPage()
 
   const failures: string[] = []
   const expect = (holds: boolean, what: string): void => { if (!holds) failures.push(what) }
@@ -205,4 +206,4 @@ async function main (): Promise<number> {
   }
 }
 
-process.exitCode = await main()
+await runCommand(USAGE, main)

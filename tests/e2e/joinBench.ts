@@ -4,8 +4,10 @@
  * chain is made first, which takes minutes, and kept for the next run.
  */
 import { parseArgs } from 'node:util'
+import { buildPage } from '../../scripts/build.mjs'
 import { ensureChromium } from '../../scripts/ensure-chromium.mjs'
 import type { JoinedView } from '../../src/bridge/api.ts'
+import { number, runCommand, say } from '../../src/cli/arguments.ts'
 import { TEST } from '../../src/core/params.ts'
 import { longChainFile } from '../bench/longChain.ts'
 import { Stage, Tab, until } from './harness.ts'
@@ -39,7 +41,7 @@ interface JoinVerdict {
   readonly failures: readonly string[]
 }
 
-async function join (blocks: number, say: (text: string) => void): Promise<JoinVerdict> {
+async function join (blocks: number): Promise<JoinVerdict> {
   const file = await longChainFile({ params: TEST, blocks, transfersPerBlock: TRANSFERS }, say)
   const stage = await Stage.open()
   try {
@@ -80,13 +82,13 @@ async function join (blocks: number, say: (text: string) => void): Promise<JoinV
 async function main (): Promise<number> {
   const { values } = parseArgs({ options: { blocks: { type: 'string', default: '10000' }, json: { type: 'boolean', default: false }, help: { type: 'boolean', default: false } } })
   if (values.help) { process.stdout.write(`${USAGE}\n`); return 0 }
-  const blocks = Number(values.blocks)
-  if (!Number.isInteger(blocks) || blocks < 300 || blocks > 20_000) { process.stderr.write(`--blocks: a whole number from 300 to 20000, got "${values.blocks}"\n\n${USAGE}\n`); return 2 }
+  const blocks = number('blocks', values.blocks, 300, 20_000, true)!
+  await buildPage()
   await ensureChromium()
-  const v = await join(blocks, text => { process.stderr.write(`${text}\n`) })
-  for (const f of v.failures) process.stderr.write(`NOT OK: ${f}\n`)
+  const v = await join(blocks)
+  for (const f of v.failures) say(`NOT OK: ${f}`)
   process.stdout.write(values.json ? `${JSON.stringify(v)}\n` : `${v.ok ? 'ok' : 'NOT OK'}: ready ${v.secondsToReady.toFixed(1)} s after the address was opened, ${v.secondsToPage.toFixed(1)} s of them for the page\n${v.words}\n`)
   return v.ok ? 0 : 1
 }
 
-process.exitCode = await main()
+await runCommand(USAGE, main)

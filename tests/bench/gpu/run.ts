@@ -1,56 +1,63 @@
 /**
- * `npm run bench:gpu`: builds the page and opens it in Chromium with the machine's GPU; the report is
- * JSON on stdout, and exit code 1 if a bit is another than the reference's.
- *   --software      Chromium's own software adapter instead
- *   --serve         only serves the page, for a browser of your choice
- *   --models N      random models per product path (200), of --seed N (1)
- *   --ms N          time per model and backend, ms (2000)
- *   --no-floats     without TensorFlow.js beside it
- * `npm run soak:compute` is this with thousands of models on the software adapter.
- * Without a browser: `npm run bench:gpu -- --node` writes build/gpu-bench/node.mjs, one file that runs
- * under Node with the npm package webgpu: node node.mjs PATH-OF-THE-PACKAGE [models] [ms].
+ * `npm run bench:gpu`: builds the page and opens it in Chromium with the machine's GPU. `npm run soak:compute`
+ * is this with thousands of models on the software adapter.
  */
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { build } from 'vite'
+import { number, runCommand, say } from '../../../src/cli/arguments.ts'
 import { addressOf, reportInChromium, serveReport } from './chromium.ts'
 import { isRight } from './report.ts'
 
-const { values } = parseArgs({
-  options: {
-    software: { type: 'boolean', default: false }, serve: { type: 'boolean', default: false }, node: { type: 'boolean', default: false },
-    models: { type: 'string', default: '200' }, seed: { type: 'string', default: '1' }, ms: { type: 'string', default: '2000' }, 'no-floats': { type: 'boolean', default: false }
-  }
-})
+const USAGE = `npm run bench:gpu -- [--models 200] [--seed 1] [--ms 2000] [--software] [--no-floats] [--serve | --node]
 
-if (values.node) {
+  --models N   random models per product path (1..1000000), of --seed N
+  --ms N       time per model and backend, ms (1..600000)
+  --software   Chromium's own software adapter instead of the machine's GPU
+  --no-floats  without TensorFlow.js beside it
+  --serve      only serves the page, for a browser of your choice
+  --node       without a browser: writes build/gpu-bench/node.mjs, one file that runs under Node with the
+               npm package webgpu: node node.mjs PATH-OF-THE-PACKAGE [models] [ms]
+
+The report is JSON on stdout; exit code 1 if a bit is another than the reference's.`
+
+async function writeForNode (): Promise<void> {
   const outDir = resolve('build', 'gpu-bench')
   await build({
     configFile: false, logLevel: 'warn', ssr: { noExternal: true, target: 'node' },
     build: { ssr: resolve('tests/bench/gpu/node.ts'), outDir, emptyOutDir: true, target: 'es2023', minify: false, rolldownOptions: { output: { entryFileNames: 'node.mjs', codeSplitting: false } } }
   })
   process.stdout.write(`${join(outDir, 'node.mjs')}\n`)
-  process.exit(0)
 }
 
-const served = await serveReport()
-const asked = { models: Number(values.models), seed: Number(values.seed), ms: Number(values.ms), floats: !values['no-floats'] }
-if (values.serve) {
-  process.stderr.write(`open ${addressOf(served, asked)}\n`)
-} else {
-  let code = 0
-  try {
-    const report = await reportInChromium(served, asked, values.software, line => { process.stderr.write(`${line}\n`) })
-    process.stdout.write(`${JSON.stringify(report, undefined, 2)}\n`)
-    if (!isRight(report)) {
-      process.stderr.write('bits differ from the reference\'s\n')
-      code = 1
+await runCommand(USAGE, async () => {
+  const { values } = parseArgs({
+    options: {
+      software: { type: 'boolean', default: false }, serve: { type: 'boolean', default: false }, node: { type: 'boolean', default: false }, help: { type: 'boolean', default: false },
+      models: { type: 'string', default: '200' }, seed: { type: 'string', default: '1' }, ms: { type: 'string', default: '2000' }, 'no-floats': { type: 'boolean', default: false }
     }
-  } catch (error) {
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
-    code = 1
+  })
+  if (values.help) { process.stdout.write(`${USAGE}\n`); return 0 }
+  const asked = { models: number('models', values.models, 1, 1_000_000, true)!, seed: number('seed', values.seed, 0, 2 ** 32 - 1, true)!, ms: number('ms', values.ms, 1, 600_000, false)!, floats: !values['no-floats'] }
+  if (values.node) {
+    await writeForNode()
+    return 0
+  }
+  const served = await serveReport()
+  if (values.serve) {
+    say(`open ${addressOf(served, asked)}`)
+    return 0
+  }
+  try {
+    const report = await reportInChromium(served, asked, values.software, say)
+    process.stdout.write(`${JSON.stringify(report, undefined, 2)}\n`)
+    if (isRight(report)) return 0
+    say('bits differ from the reference\'s')
+    return 1
+  } catch (e) {
+    say(e instanceof Error ? e.message : String(e))
+    return 1
   } finally {
     await served.stop()
   }
-  process.exit(code)
-}
+})

@@ -1,10 +1,12 @@
 /**
  * `npm run soak:tabs`: real tabs are killed, frozen, reloaded, cut off and starved at random from a
- * seed, act after act; after each act they must agree, and a power cut ends it. Ends with a summary;
- * exit code 1 if anything was lost.
+ * seed, act after act; after each act they must agree, and a power cut ends it. Ends with a summary and a
+ * verdict; exit code 1 if anything was lost.
  */
 import { parseArgs } from 'node:util'
+import { buildPage } from '../../../scripts/build.mjs'
 import { ensureChromium } from '../../../scripts/ensure-chromium.mjs'
+import { Misused, number, runCommand, say, seedOf } from '../../../src/cli/arguments.ts'
 import { type Figures, World } from './world.ts'
 import { planOf } from './plan.ts'
 
@@ -22,23 +24,16 @@ const PROGRESS_MS = 15_000
 
 interface Options { readonly kills: number, readonly tabs: number, readonly seed: string, readonly minutes: number, readonly json: boolean }
 
-function options (argv: readonly string[]): Options {
+/** Undefined where only help was wanted. */
+function options (): Options | undefined {
   const { values } = parseArgs({
-    args: [...argv],
     options: { kills: { type: 'string', default: '1000' }, tabs: { type: 'string', default: '4' }, seed: { type: 'string' }, minutes: { type: 'string', default: '600' }, json: { type: 'boolean', default: false }, help: { type: 'boolean', default: false } }
   })
-  if (values.help) { process.stdout.write(`${USAGE}\n`); process.exit(0) }
-  const whole = (name: string, text: string, low: number, high: number): number => {
-    const n = Number(text)
-    if (!Number.isInteger(n) || n < low || n > high) throw new Error(`--${name}: expected a whole number from ${low} to ${high}, got "${text}"`)
-    return n
-  }
-  const tabs = whole('tabs', values.tabs, 2, 12)
-  if (tabs % 2 !== 0) throw new Error(`--tabs: expected an even number, got ${tabs}`)
-  return { kills: whole('kills', values.kills, 1, 100_000), tabs, seed: values.seed ?? Date.now().toString(36), minutes: whole('minutes', values.minutes, 1, 10_000), json: values.json }
+  if (values.help) { process.stdout.write(`${USAGE}\n`); return undefined }
+  const tabs = number('tabs', values.tabs, 2, 12, true)!
+  if (tabs % 2 !== 0) throw new Misused(`--tabs: expected an even number, got ${tabs}`)
+  return { kills: number('kills', values.kills, 1, 100_000, true)!, tabs, seed: seedOf(values.seed), minutes: number('minutes', values.minutes, 1, 10_000, true)!, json: values.json }
 }
-
-const say = (text: string): void => { process.stderr.write(`${text}\n`) }
 
 /** Of a list of times, ms: below which this share of them lies. */
 function percentile (times: readonly number[], share: number): number {
@@ -76,9 +71,11 @@ function summary (o: Options, world: World, f: Figures, seconds: number): object
   }
 }
 
-async function main (): Promise<number> {
-  const o = options(process.argv.slice(2))
+await runCommand(USAGE, async () => {
+  const o = options()
+  if (o === undefined) return 0
   say(`seed ${o.seed}: ${o.kills} kills of ${o.tabs} tabs`)
+  await buildPage()
   await ensureChromium()
   const world = await World.open(o.tabs / 2, 2)
   const began = Date.now()
@@ -114,7 +111,6 @@ async function main (): Promise<number> {
   if (o.json) process.stdout.write(`${JSON.stringify(result)}\n`)
   else say(JSON.stringify(result, undefined, 2))
   for (const f of world.failures) say(`seed ${o.seed}, ${f.step}: loss of ${f.what}: ${f.detail}`)
+  say(`${world.failures.length === 0 ? 'ok: nothing was lost' : `NOT OK: ${world.failures.length} losses`} in ${world.kills} kills of ${o.tabs} tabs; again with: npm run soak:tabs -- --seed ${o.seed} --kills ${o.kills} --tabs ${o.tabs}`)
   return world.failures.length === 0 ? 0 : 1
-}
-
-process.exitCode = await main()
+})

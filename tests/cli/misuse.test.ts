@@ -1,0 +1,59 @@
+/** Who asks wrongly is told so in a sentence, at once: before anything is built, run or lost. */
+import { spawn } from 'node:child_process'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { fileToWrite, Misused } from '../../src/cli/arguments.ts'
+import { soakCommand } from '../simulation/soak.ts'
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+
+/** A program as scripts/run.mjs starts it. */
+async function run (program: string, args: readonly string[]): Promise<{ readonly code: number | null, readonly words: string }> {
+  const child = spawn(process.execPath, ['--import', 'tsx', program, ...args], { cwd: ROOT, stdio: ['ignore', 'ignore', 'pipe'] })
+  let words = ''
+  child.stderr.on('data', (part: Buffer) => { words += part.toString() })
+  const code = await new Promise<number | null>((resolve, reject) => { child.on('close', resolve); child.on('error', reject) })
+  return { code, words }
+}
+
+describe('exit code 2 and one sentence above the usage', () => {
+  test.each([
+    ['src/cli/sim.ts', ['--scenario', 'selfish', '--nodes', '50'], '--nodes means nothing for the scenario selfish, which takes --seed'],
+    ['src/cli/sim.ts', ['--scenario', 'forks', '--attackers', '0.1'], '--attackers means nothing for the scenario forks, which takes --seed, --hours'],
+    ['src/cli/sim.ts', ['--nodes', '5', '--report', '/nowhere/report.html'], '--report: /nowhere/report.html cannot be written: '],
+    ['src/cli/soak.ts', ['--worlds', '1', '--report', '/nowhere/report.html'], '--report: /nowhere/report.html cannot be written: '],
+    ['src/cli/demo.ts', ['--miners', '0'], '--miners: expected a whole number from 1 to 8, got "0"'],
+    ['src/cli/interop.ts', ['--size', 'large'], '--size: expected a number from 0.1 to 4000, got "large"'],
+    ['src/cli/bench.ts', ['--only', 'nope'], '--only: there is no "nope"; there are '],
+    ['tests/e2e/joinBench.ts', ['--blocks', '1'], '--blocks: expected a whole number from 300 to 20000, got "1"'],
+    ['tests/e2e/perturb/soak.ts', ['--tabs', '3'], '--tabs: expected an even number, got 3'],
+    ['tests/bench/gpu/run.ts', ['--models', 'all'], '--models: expected a whole number from 1 to 1000000, got "all"'],
+    ['tests/bench/gpu/run.ts', ['--model', '5'], "Unknown option '--model'"]
+  ])('%s %s', async (program, args, sentence) => {
+    const { code, words } = await run(program, args)
+    expect(words.startsWith(sentence), words).toBe(true)
+    expect(words).toContain('npm run ')
+    expect(words).not.toContain('    at ')
+    expect(code).toBe(2)
+  }, 60_000)
+})
+
+describe('a file that will be written', () => {
+  let folder: string
+  beforeAll(async () => { folder = await mkdtemp(join(tmpdir(), 'commonweight-misuse-')) })
+  afterAll(async () => { await rm(folder, { recursive: true, force: true }) })
+
+  test('is tried, and not left behind', async () => {
+    expect(await fileToWrite('report', join(folder, 'new.html'))).toBe(join(folder, 'new.html'))
+    expect(await readdir(folder)).toEqual([])
+    expect(await fileToWrite('report', undefined)).toBeUndefined()
+    await expect(fileToWrite('report', folder)).rejects.toThrow(Misused)
+  })
+})
+
+test('the line that goes on with a soak has all that its worlds were drawn with', () => {
+  expect(soakCommand({ seed: 's', args: ['--nodes', '40', '--hours', '0.2'] }, 12, 88)).toBe('npm run soak -- --seed s --first 12 --worlds 88 --nodes 40 --hours 0.2')
+})
