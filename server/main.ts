@@ -3,7 +3,8 @@ import '../src/net/polyfill.ts'
 import { readFile } from 'node:fs/promises'
 import { networkInterfaces } from 'node:os'
 import { parseOptions, type ServerOptions } from './options.ts'
-import { type RunningServer, StartError, startServer } from './server.ts'
+import { type RunningServer, startServer } from './server.ts'
+import { StartError } from './startError.ts'
 import { TRACKER_PATH } from './tracker.ts'
 
 const say = (text: string): void => { process.stdout.write(`${text}\n`) }

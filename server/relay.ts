@@ -19,6 +19,7 @@ import { PeerBuckets } from '../src/net/peerBook.ts'
 import { type PeerStreams, peerStreams } from '../src/net/peerStreams.ts'
 import { encodeNames, MAX_NAMES, MAX_NAMESPACE_BYTES, RENDEZVOUS } from '../src/net/protocols.ts'
 import { SocketGate, socketTransport } from './socketTransport.ts'
+import { StartError } from './startError.ts'
 
 /** What one circuit may carry: a WebRTC handshake takes a few kB and a second. */
 const CIRCUIT = { duration: 60_000, data: BigInt(128 * 1024) }
@@ -48,7 +49,7 @@ export async function loadKey (dataDir: string): Promise<PrivateKey> {
   try {
     return privateKeyFromProtobuf(await readFile(path))
   } catch (e) {
-    if ((e as NodeJS.ErrnoException).code !== 'ENOENT') throw new Error(`the relay's key at ${path} cannot be read: ${e instanceof Error ? e.message : String(e)}`)
+    if ((e as NodeJS.ErrnoException).code !== 'ENOENT') throw new StartError(`the relay's key at ${path} cannot be read (${e instanceof Error ? e.message : String(e)}): put its backup in its place, or delete it, and the server starts with a new key and so under a new name`)
   }
   const key = await generateKeyPair('Ed25519')
   await mkdir(dataDir, { recursive: true, mode: 0o700 })

@@ -7,11 +7,9 @@ import { originOf, webSocketMultiaddr } from './address.ts'
 import { DEFAULT_PORT, PORT_TRIES, type ServerOptions } from './options.ts'
 import type { Hybrid } from './hybrid.ts'
 import { type Relay, startRelay } from './relay.ts'
+import { StartError } from './startError.ts'
 import { loadStaticFiles, serveStatic, type StaticFiles } from './staticFiles.ts'
 import { startTracker, type Tracker, TRACKER_PATH } from './tracker.ts'
-
-/** A failure its reader can do something about; its message is all there is to say. */
-export class StartError extends Error {}
 
 export interface RunningServer {
   readonly port: number

@@ -10,7 +10,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
 import { originOf, webSocketMultiaddr } from '../../server/address.ts'
 import { parseOptions } from '../../server/options.ts'
-import { type RunningServer, StartError, startServer } from '../../server/server.ts'
+import { type RunningServer, startServer } from '../../server/server.ts'
+import { StartError } from '../../server/startError.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const PEER = `12D3KooW${'A'.repeat(44)}`
@@ -135,7 +136,10 @@ describe('starting and stopping', () => {
     const data = join(folder, 'torn')
     await mkdir(data)
     await writeFile(join(data, 'relay.key'), 'torn')
-    await expect(start(['--data-dir', data])).rejects.toThrow(/cannot be read/)
+    const refused = await start(['--data-dir', data]).catch((e: unknown) => e)
+    // Its message is all that is printed: it says what to do.
+    expect(refused).toBeInstanceOf(StartError)
+    expect((refused as Error).message).toMatch(/relay\.key cannot be read .*put its backup in its place, or delete it/)
     expect(await readFile(join(data, 'relay.key'), 'utf8')).toBe('torn')
   })
 
