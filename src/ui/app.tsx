@@ -5,9 +5,10 @@ import { AppProvider, useApp, type App, type AppDeps } from './context.tsx'
 import { watchEnvironment } from './environment.ts'
 import { count, percent, plural } from './format.ts'
 import { lazyView, loadAhead, type LazyView } from './lazyView.ts'
-import { Button, Skeleton } from './parts/basics.tsx'
+import { Button, Note, Skeleton } from './parts/basics.tsx'
 import { Icon, Mark, type IconName } from './parts/Icon.tsx'
 import { Toasts } from './parts/Toasts.tsx'
+import { plainText } from './libraryWords.ts'
 import { createRouter, type ViewName } from './router.ts'
 import { createAppState } from './state.ts'
 import './styles/tokens.css'
@@ -17,7 +18,7 @@ import './styles/shell.css'
 import './styles/views.css'
 import './styles/forms.css'
 import './styles/library.css'
-import { createTheme, THEMES } from './theme.ts'
+import { createTheme } from './theme.ts'
 import { Train } from './views/Train.tsx'
 import { paidShareWords, phaseWords } from './words.ts'
 
@@ -39,6 +40,8 @@ const PLACES: Record<ViewName, Place> = {
 /** Here the second part of a route is a page of its own; elsewhere it is a tab or a choice within one. */
 const PAGES_BY_ARG: ReadonlySet<ViewName> = new Set<ViewName>(['blocks', 'jobs', 'library'])
 const NAMES = Object.keys(PLACES) as ViewName[]
+/** Characters of a name that is none. */
+const NAME_SHOWN = 40
 
 /** Shows the app in `root` and starts listening to the node. Returns what removes it again. */
 export function renderApp (root: HTMLElement, deps: AppDeps): () => void {
@@ -109,6 +112,7 @@ function Shell (): JSX.Element {
         </header>
         <main id="content" tabIndex={-1} class="content">
           <Announce />
+          <Show when={app.router.route().unknown}>{name => <Note tone="warn" role="status" title="There is no such page" testid="unknown-address">The address names “{plainText(name()).slice(0, NAME_SHOWN)}”, which is none of the pages here. This is {PLACES.train.title}.</Note>}</Show>
           <Suspense fallback={<Skeleton lines={6} />}><Dynamic component={place().page} /></Suspense>
         </main>
       </div>
@@ -172,9 +176,8 @@ function Status (): JSX.Element {
 
 function ThemeToggle (): JSX.Element {
   const app = useApp()
-  const next = (): typeof THEMES[number] => THEMES[(THEMES.indexOf(app.theme.choice()) + 1) % THEMES.length]!
   const icon = (): IconName => app.theme.choice() === 'system' ? 'auto' : app.theme.choice() === 'light' ? 'sun' : 'moon'
-  return <Button kind="quiet" icon={icon()} aria-label={`Theme: ${app.theme.choice()}. Switch to ${next()}`} title={`Theme: ${app.theme.choice()}`} data-testid="theme-toggle" data-theme-choice={app.theme.choice()} onClick={() => { app.theme.choose(next()) }} />
+  return <Button kind="quiet" icon={icon()} aria-label={`Theme: ${app.theme.choice()}. Switch to ${app.theme.next()}`} title={`Theme: ${app.theme.choice()}`} data-testid="theme-toggle" data-theme-choice={app.theme.choice()} onClick={() => { app.theme.choose(app.theme.next()) }} />
 }
 
 /** Says a change of state aloud, once, to those who cannot see the pill. */

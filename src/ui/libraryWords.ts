@@ -93,6 +93,8 @@ export function healthOf (item: LibraryItem): Health {
   const share = spread.reachable / item.pieces
   const whole = isWhole(item)
   if (spread.copies >= 2) return { tone: 'good', share, label: 'Good', text: `The peers linked have ${count(spread.copies)} whole copies between them.` }
+  // Others are heard of who have all of it: to say that pieces are only here, or with nobody, would be more than is known.
+  if (spread.copies === 0 && item.seeders > 0 && (whole || spread.lost > 0)) return { tone: whole ? 'idle' : 'warn', label: 'No seeder linked', text: `${plural(item.seeders, whole ? 'other seeder' : 'seeder')} said to have all of it; none is linked to this tab now.${whole ? '' : ' It goes on when one is.'}` }
   if (spread.copies === 1) return { tone: whole ? 'good' : 'warn', share, label: whole ? 'One more copy' : 'One copy', text: whole ? 'The peers linked have one whole copy between them, beside the one here.' : item.peers.length === 1 ? 'The one peer linked has all of it: if it leaves, the rest may be gone.' : 'The peers linked have one whole copy between them: if one of them leaves, a piece may be gone.' }
   if (whole) return { tone: 'warn', share, label: spread.reachable === 0 ? 'Only here' : 'Whole only here', text: `Nobody linked has all of it${spread.reachable === 0 ? '' : `; ${percent(share, 0)} of the pieces are also elsewhere`}. Keep this tab open so that others can fetch it.` }
   if (spread.lost === 0) return { tone: 'warn', share, label: 'Just enough', text: 'What is not here is with somebody linked, but some pieces are only here.' }

@@ -1,6 +1,9 @@
 /** Small settings of the page itself. A browser may deny storage: then they last as long as the page. */
 const fallback = new Map<string, string>()
 
+/** Set once a person has replayed a block here. */
+export const REPLAYED = 'replayed'
+
 const area = (where: 'local' | 'session'): Storage => where === 'local' ? window.localStorage : window.sessionStorage
 
 export function recall (where: 'local' | 'session', key: string): string | undefined {

@@ -9,6 +9,8 @@ export interface Theme {
   readonly choice: Accessor<ThemeChoice>
   /** What is shown now. */
   readonly shown: Accessor<'light' | 'dark'>
+  /** What the button goes on to: from the system's theme first the other one, so that something is seen to happen. */
+  readonly next: Accessor<ThemeChoice>
   choose (t: ThemeChoice): void
 }
 
@@ -22,6 +24,10 @@ export function createTheme (): Theme {
     const c = choice()
     return c === 'system' ? (systemDark() ? 'dark' : 'light') : c
   }
+  const next = (): ThemeChoice => {
+    const round = systemDark() ? THEMES : [THEMES[0], THEMES[2], THEMES[1]]
+    return round[(round.indexOf(choice()) + 1) % round.length]!
+  }
   createEffect(() => { document.documentElement.dataset['theme'] = choice() })
-  return { choice, shown, choose: t => { setChoice(t); remember('local', 'theme', t) } }
+  return { choice, shown, next, choose: t => { setChoice(t); remember('local', 'theme', t) } }
 }

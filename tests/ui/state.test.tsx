@@ -29,7 +29,7 @@ const PHASES: ReadonlyArray<readonly [NodePhase, string, RegExp, RegExp]> = [
 describe('addresses', () => {
   test.each([
     ['#/blocks/ab%20c?x=1', { view: 'blocks', arg: 'ab c' }], ['#/wallet/keys', { view: 'wallet', arg: 'keys' }], ['#/wallet/', { view: 'wallet' }],
-    ['#/nowhere/1', { view: 'train' }], ['', { view: 'train' }], ['#/jobs/%E0%A4%A', { view: 'jobs', arg: '%E0%A4%A' }]
+    ['#/nowhere/1', { view: 'train', unknown: 'nowhere' }], ['#/', { view: 'train' }], ['', { view: 'train' }], ['#/jobs/%E0%A4%A', { view: 'jobs', arg: '%E0%A4%A' }]
   ])('%s', (hash, route) => { expect(parseRoute(hash)).toEqual(route) })
 })
 

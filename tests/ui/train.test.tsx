@@ -9,7 +9,7 @@ describe('mining', () => {
     const { node } = await open('train', { mining: false })
     expect(text('mine-toggle')).toBe('Start training & mining')
     click('mine-toggle')
-    await waitFor(() => { expect(text('mine-toggle')).toBe('Pause'); expect(get('mine-toggle').hasAttribute('disabled')).toBe(false) })
+    await waitFor(() => { expect(text('mine-toggle')).toBe('Pause'); expect(get('mine-toggle').getAttribute('aria-busy')).toBe('false') })
     click('mine-toggle')
     await waitFor(() => { expect(text('mine-toggle')).toBe('Start training & mining') })
     expect(node.called('setMining')).toEqual([[{ on: true }], [{ on: false }]])
@@ -54,6 +54,21 @@ describe('mining', () => {
     await waitFor(() => { expect(node.called('setMining')).toEqual([[{ pauseWhenHidden: true }]]) })
   })
 
+  test('a busy button keeps the focus and does nothing more', async () => {
+    const { node } = await open('train', { mining: false })
+    let answer = (): void => {}
+    node.answer('setMining', async () => { await new Promise<void>(resolve => { answer = resolve }) })
+    get('mine-toggle').focus()
+    click('mine-toggle')
+    await waitFor(() => { expect(get('mine-toggle').getAttribute('aria-disabled')).toBe('true') })
+    click('mine-toggle')
+    expect(node.called('setMining')).toHaveLength(1)
+    expect(document.activeElement).toBe(get('mine-toggle'))
+    answer()
+    await waitFor(() => { expect(get('mine-toggle').hasAttribute('aria-disabled')).toBe(false) })
+    expect(document.activeElement).toBe(get('mine-toggle'))
+  })
+
   test('a failed call is a notice, not a crash', async () => {
     const { node } = await open('train', { mining: false })
     node.answer('setMining', async () => { throw new Error('the worker is gone') })
@@ -73,6 +88,23 @@ describe('mining', () => {
       await go(view)
       expect(text('paid-share')).toBe('38 %')
     }
+  })
+
+  test('the guide ticks what a person did, not what the node does by itself', async () => {
+    const ticked = (): boolean[] => [...get('guide').querySelectorAll('li')].map(li => li.classList.contains('done'))
+    const { node, go } = await open('train', { balance: 0n })
+    node.show({ replays: 12, mining: { ...node.current().mining, slices: 3 }, wallet: { ...node.current().wallet, balance: 5_000_000n } })
+    await waitFor(() => { expect(ticked()).toEqual([true, false, false]) })
+    const [newest] = await node.blocks(1)
+    await go(`blocks/${newest!.hash}`)
+    await find('replay-button')
+    click('replay-button')
+    await find('replay-result')
+    await go('train')
+    expect(ticked()).toEqual([true, true, false])
+    node.answer('history', async () => [{ id: 'one', timeMs: 1, height: 3, kind: 'sent', amount: -5n, reason: 'sent' }])
+    node.show({ height: node.current().height + 1 })
+    await waitFor(() => { expect(ticked()).toEqual([true, true, true]) })
   })
 
   test('the guide stays away once dismissed', async () => {
@@ -124,10 +156,13 @@ describe('the page around it', () => {
     await open('train')
     expect(document.documentElement.dataset['theme']).toBe('system')
     click('theme-toggle')
-    expect(document.documentElement.dataset['theme']).toBe('light')
-    click('theme-toggle')
+    // The system is light: the first click can be seen.
     expect(document.documentElement.dataset['theme']).toBe('dark')
-    expect(window.localStorage.getItem('commonweight.theme')).toBe('dark')
+    click('theme-toggle')
+    expect(document.documentElement.dataset['theme']).toBe('light')
+    expect(window.localStorage.getItem('commonweight.theme')).toBe('light')
+    click('theme-toggle')
+    expect(document.documentElement.dataset['theme']).toBe('system')
   })
 
   test('the node is told whether the page is hidden', async () => {
@@ -137,6 +172,15 @@ describe('the page around it', () => {
     document.dispatchEvent(new Event('visibilitychange'))
     expect(node.called('setEnvironment').at(-1)).toEqual([{ hidden: true, onBattery: false }])
     Object.defineProperty(document, 'visibilityState', { value: 'visible', configurable: true })
+  })
+
+  test('an address that names no page says so, and says no more than that', async () => {
+    const { go } = await open('train')
+    expect(all('unknown-address')).toHaveLength(0)
+    await go('nope/%E0%A4%A')
+    expect(text('unknown-address')).toMatch(/“nope”, which is none of the pages here/)
+    await go('wallet')
+    expect(all('unknown-address')).toHaveLength(0)
   })
 
   test('parameters of the first address stay on every later one', async () => {

@@ -209,13 +209,20 @@ describe('settings', () => {
     await waitFor(() => { expect(erased).toBe(1) })
   })
 
-  test('stopping goes through the node and is said', async () => {
-    const { node } = await open('settings')
-    await find('node-stop')
+  test('stopping goes through the node and is said, and what is left to do is a reload', async () => {
+    let reloads = 0
+    const { node } = await open('settings', {}, { reload: () => { reloads++ } })
+    ;(await find('node-stop')).focus()
     click('node-stop')
     await find('stop-confirm')
+    expect(get('stop-confirm-no').getAttribute('aria-label') ?? text('stop-confirm-no')).toBe('Go back')
     click('stop-confirm-yes')
     await waitFor(() => { expect(node.called('stop')).toHaveLength(1) })
     await waitFor(() => { expect(get('phase').dataset['phase']).toBe('stopped') })
+    await waitFor(() => { expect(all('stop-confirm')).toHaveLength(0) })
+    expect(all('node-stop')).toHaveLength(0)
+    expect(document.activeElement).toBe(get('node-reload'))
+    click('node-reload')
+    expect(reloads).toBe(1)
   })
 })

@@ -3,6 +3,7 @@ import { createSignal, For, Match, onCleanup, Show, Switch, type JSX } from 'sol
 import type { BlockView, ReplayView } from '../../bridge/api.ts'
 import { useApp } from '../context.tsx'
 import { count, duration } from '../format.ts'
+import { remember, REPLAYED } from '../memory.ts'
 import { Badge, Button, Card, CopyButton, Note, Progress } from './basics.tsx'
 
 type State =
@@ -28,7 +29,9 @@ export function Replay (props: { block: BlockView }): JSX.Element {
     setState({ step: 'running', since })
     timer = setInterval(() => { setElapsed(Date.now() - since) }, 200)
     try {
-      setState({ step: 'done', result: await app.node.replayBlock(props.block.hash) })
+      const result = await app.node.replayBlock(props.block.hash)
+      setState({ step: 'done', result })
+      if (verdict(result) !== 'unavailable') remember('local', REPLAYED, 'yes')
     } catch (e) {
       setState({ step: 'failed', message: e instanceof Error ? e.message : String(e) })
     } finally { clearInterval(timer) }

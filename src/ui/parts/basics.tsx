@@ -22,12 +22,18 @@ export function Card (props: { title?: string, aside?: JSX.Element, children: JS
 
 type ButtonKind = 'primary' | 'plain' | 'quiet' | 'danger'
 
-interface ButtonProps extends JSX.ButtonHTMLAttributes<HTMLButtonElement> { kind?: ButtonKind, icon?: IconName, busy?: boolean, small?: boolean, 'data-testid'?: string }
+interface ButtonProps extends JSX.ButtonHTMLAttributes<HTMLButtonElement> { kind?: ButtonKind, icon?: IconName, busy?: boolean, small?: boolean, onClick?: (e: MouseEvent) => void, 'data-testid'?: string }
 
+/** While it is busy it keeps the focus, which a button that is disabled loses, and does nothing. */
 export function Button (props: ButtonProps): JSX.Element {
-  const [own, rest] = splitProps(props, ['kind', 'icon', 'busy', 'small', 'class', 'children', 'disabled'])
+  const [own, rest] = splitProps(props, ['kind', 'icon', 'busy', 'small', 'class', 'children', 'disabled', 'onClick'])
+  const onClick = (e: MouseEvent): void => {
+    // A submit button would send its form again.
+    if (own.busy === true) e.preventDefault()
+    else own.onClick?.(e)
+  }
   return (
-    <button type="button" {...rest} disabled={own.disabled === true || own.busy === true} aria-busy={own.busy === true} class={`button button-${own.kind ?? 'plain'} ${own.small === true ? 'button-small' : ''} ${own.class ?? ''}`}>
+    <button type="button" {...rest} onClick={onClick} disabled={own.disabled === true && own.busy !== true} aria-disabled={own.busy === true ? true : undefined} aria-busy={own.busy === true} class={`button button-${own.kind ?? 'plain'} ${own.small === true ? 'button-small' : ''} ${own.class ?? ''}`}>
       <Show when={own.busy === true} fallback={<Show when={own.icon}>{name => <Icon name={name()} />}</Show>}><span class="spinner" aria-hidden="true" /></Show>
       <Show when={own.children !== undefined}><span>{own.children}</span></Show>
     </button>

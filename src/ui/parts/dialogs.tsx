@@ -21,7 +21,7 @@ export function Confirm (props: { open: boolean, onClose: () => void, onConfirm:
             <AlertDialog.Description as="div" class="dialog-text">{props.children}</AlertDialog.Description>
             <Show when={props.error}><p class="field-error" role="alert">{props.error}</p></Show>
             <footer class="dialog-foot">
-              <AlertDialog.CloseButton class="button button-plain" data-testid={props.testid === undefined ? undefined : `${props.testid}-no`}>Go back</AlertDialog.CloseButton>
+              <AlertDialog.CloseButton class="button button-plain" aria-label="Go back" data-testid={props.testid === undefined ? undefined : `${props.testid}-no`}>Go back</AlertDialog.CloseButton>
               <Button kind={props.danger === true ? 'danger' : 'primary'} busy={props.busy} data-testid={props.testid === undefined ? undefined : `${props.testid}-yes`} onClick={() => { props.onConfirm() }}>{props.confirm}</Button>
             </footer>
           </AlertDialog.Content>

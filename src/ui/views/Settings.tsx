@@ -83,6 +83,7 @@ function Danger (): JSX.Element {
   const app = useApp()
   const [asking, setAsking] = createSignal<'stop' | 'erase'>()
   const [busy, setBusy] = createSignal(false)
+  const stopped = (): boolean => app.view.phase.phase === 'stopped'
   const at = (): bigint => app.view.wallet.balance + app.view.wallet.maturing
   const run = async (what: string, call: () => Promise<void>): Promise<void> => {
     setBusy(true)
@@ -93,8 +94,9 @@ function Danger (): JSX.Element {
   return (
     <Card title="Danger zone" class="danger">
       <div class="danger-row">
-        <div><b>Stop this node</b><p class="quiet">It leaves the network cleanly. A reload starts it again.</p></div>
-        <Button data-testid="node-stop" onClick={() => { setAsking('stop') }}>Stop…</Button>
+        <div><b>{stopped() ? 'This node has stopped' : 'Stop this node'}</b><p class="quiet">{stopped() ? 'It trains, checks and passes on nothing. A reload starts it again.' : 'It leaves the network cleanly. A reload starts it again.'}</p></div>
+        {/* One button for both, so that the focus the dialog gives back has where to go. */}
+        <Button kind={stopped() ? 'primary' : 'plain'} data-testid={stopped() ? 'node-reload' : 'node-stop'} onClick={() => { if (stopped()) app.reload(); else setAsking('stop') }}>{stopped() ? 'Reload' : 'Stop…'}</Button>
       </div>
       <Show when={app.deps.erase !== undefined}>
         <div class="danger-row">

@@ -3,7 +3,7 @@ import { createEffect, createMemo, createSignal, For, Show, type JSX } from 'sol
 import type { JobView, MiningSettings, NodePhase } from '../../bridge/api.ts'
 import { useApp } from '../context.tsx'
 import { ago, count, credits, duration, percent, plural, shortId, si } from '../format.ts'
-import { recall, remember } from '../memory.ts'
+import { recall, remember, REPLAYED } from '../memory.ts'
 import { Badge, Button, Card, Empty, Note, Progress, Skeleton, Stat } from '../parts/basics.tsx'
 import { CurveChart } from '../parts/Chart.tsx'
 import { Range, Segments, Toggle } from '../parts/fields.tsx'
@@ -19,6 +19,7 @@ const SETTLING_BLOCKS = 3
 /** A block or two to fetch is everyday business: the pill says so, the page does not jump. */
 const isSettling = (p: NodePhase): boolean => (p.phase === 'syncing' || p.phase === 'behind') && p.height > 0 && p.target - p.height <= SETTLING_BLOCKS
 const WORK_KINDS = new Set(['block-reward', 'contribution', 'contribution-subsidy', 'fees'])
+const SPENT_KINDS = new Set(['sent', 'job-posted', 'set-aside'])
 
 export function Train (): JSX.Element {
   const app = useApp()
@@ -92,7 +93,9 @@ function Guide (): JSX.Element {
   const app = useApp()
   const [open, setOpen] = createSignal(recall('local', 'guide') !== 'done')
   const dismiss = (): void => { setOpen(false); remember('local', 'guide', 'done') }
-  const done = (): readonly boolean[] => [app.view.mining.slices > 0, app.view.replays > 0, app.view.wallet.balance + app.view.wallet.maturing > 0n]
+  // What a person did, not what the node does by itself.
+  const replayed = recall('local', REPLAYED) !== undefined
+  const done = (): readonly boolean[] => [app.view.mining.slices > 0, replayed, app.s.history.some(h => SPENT_KINDS.has(h.kind))]
   // Whoever has done them all reads them to the end, and does not find them again.
   createEffect(() => { if (done().every(d => d)) remember('local', 'guide', 'done') })
   return (
@@ -103,7 +106,7 @@ function Guide (): JSX.Element {
           <Button kind="quiet" small icon="cross" aria-label="Dismiss the first steps" data-testid="guide-dismiss" onClick={dismiss} />
         </div>
         <ol class="guide-steps">
-          <li classList={{ done: done()[0] }}><strong>Start training</strong><span>One button does it. The defaults leave a laptop quiet; you can pause at any time.</span></li>
+          <li classList={{ done: done()[0] }}><strong>Start training</strong><span>One button does it. It uses about half of this device’s processor; Gentle uses less, and you can pause at any time.</span></li>
           <li classList={{ done: done()[1] }}><strong>Watch it being checked</strong><span>Open any block and replay its work here: same bits or it does not count.</span></li>
           <li classList={{ done: done()[2] }}><strong>Use what you earn</strong><span>Spend credits on training your own data, or send them. Trying a model is free.</span></li>
         </ol>
