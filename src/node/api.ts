@@ -13,7 +13,7 @@ import type { EvaluationResult } from '../ports/compute.ts'
 import type { Node } from './node.ts'
 import { Paced } from './paced.ts'
 import type { BlockRecord, Hex, JobTip } from './parts.ts'
-import { blockView, jobView, paidShare, samplesPerSecond, walletView } from './views.ts'
+import { blockView, jobView, paidShare, peerHeights, samplesPerSecond, walletView } from './views.ts'
 
 const VIEW_MS = 250
 /** Largest page of blocks, lines or entries one call gives. */
@@ -241,7 +241,7 @@ export class NodeService implements NodeApi {
     }
     const spanned = recent.filter((r) => r.meta.header.template.time >= head.header.template.time - SAMPLES_WINDOW_MS)
     const main = recent.length < 2 ? undefined : (head.header.template.time - recent[0].meta.header.template.time) / (recent.length - 1)
-    const statuses = n.sync.statuses()
+    const heights = peerHeights(n.sync.statuses(), recent)
     await this.#readStorage()
     const jobs = head.ledger.jobs.map((j) => this.#jobView(j))
     return {
@@ -260,7 +260,7 @@ export class NodeService implements NodeApi {
       issued: head.ledger.issued,
       burned: head.ledger.burned,
       paidShare: paidShare(recent),
-      peers: n.net.peers.map((p) => ({ id: p.id, link: p.link, score: p.score, rttMs: p.rttMs, height: statuses.get(p.id)?.height })),
+      peers: n.net.peers.map((p) => ({ id: p.id, link: p.link, score: p.score, rttMs: p.rttMs, height: heights.get(p.id) })),
       net: n.net,
       compute: n.computeStatus,
       mining: n.miningView(),

@@ -10,6 +10,7 @@ import { recordBytes } from '../core/training/dataset.ts'
 import { describeModel } from '../core/training/architectureJson.ts'
 import { shapeOf } from '../core/training/shape.ts'
 import { utf8Text } from '../core/training/utf8.ts'
+import type { PeerId } from '../ports/network.ts'
 import type { BlockRecord, Hex } from './parts.ts'
 
 export const jobName = (job: JobRecord | undefined): string => job === undefined ? 'unknown job' : (utf8Text(job.spec.name) ?? toHex(job.id).slice(0, 12))
@@ -110,6 +111,16 @@ export function walletView (ledger: LedgerState, key: Uint8Array, pending: reado
     backedUp,
     minFee: params.minFee
   }
+}
+
+/**
+ * How far each peer is as far as this tab knows: what it said last, which is not asked of whoever agrees for a
+ * minute, or the newest of these blocks that came from it.
+ */
+export function peerHeights (statuses: ReadonlyMap<PeerId, { readonly height: number }>, blocks: readonly BlockRecord[]): ReadonlyMap<PeerId, number> {
+  const heights = new Map([...statuses].map(([id, { height }]) => [id, height]))
+  for (const { meta, origin } of blocks) if (origin !== undefined) heights.set(origin, Math.max(heights.get(origin) ?? 0, meta.height))
+  return heights
 }
 
 /** Share of the work of these blocks that a client paid for, 0..1. */
