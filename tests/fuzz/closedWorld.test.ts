@@ -51,6 +51,12 @@ test('names are unique, and every file of the corpus is a target\'s', () => {
   expect(listFiles(CORPUS_FOLDER).map(path => path.slice(CORPUS_FOLDER.length + 1)).filter(path => !names.includes(path.replace(/\.txt$/, '')))).toEqual([])
 })
 
+test('the table of docs/security.md counts them all', () => {
+  const [, rows] = readFileSync('docs/security.md', 'utf8').split('| what (targets) |')
+  const counts = [...rows.split('\n\n')[0].matchAll(/^\| [^|]*\((\d+)\) \|/gm)].map(match => Number(match[1]))
+  expect(counts.reduce((a, b) => a + b, 0)).toBe(TARGETS.length)
+})
+
 test('the corpus is small', () => {
   let bytes = 0
   for (const path of listFiles(CORPUS_FOLDER)) bytes += readFileSync(path).length
