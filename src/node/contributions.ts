@@ -4,10 +4,12 @@
  * whether it was computed right, the members drawn for it find out.
  *
  * Bounded: twice what a seal can carry per job, and one per slice of a miner. Where there is no room,
- * the peer that brought the most makes it, and what has been found wrong keeps no place.
+ * the peer that brought the most makes it, and what has been found wrong or has grown too old to be
+ * sealed keeps no place.
  */
 import { equalBytes, toHex } from '../core/codec/ssz.ts'
 import type { Claim, Vouch } from '../core/codec/wire.ts'
+import type { BlockMeta } from '../core/consensus/chain.ts'
 import { checkContribution, contributionSignatureItem } from '../core/consensus/contribution.ts'
 import { claimId, vouchMessage } from '../core/crypto/ids.ts'
 import { isEnded } from '../core/ledger/state.ts'
@@ -83,8 +85,8 @@ export interface Taken { readonly verdict: Verdict, readonly reason?: string }
 
 export interface ContributionsDeps {
   readonly params: ChainParams
-  readonly chain: Pick<ChainService, 'head'>
-  readonly rounds: Pick<Rounds, 'tip' | 'onTip'>
+  readonly chain: Pick<ChainService, 'head' | 'on'>
+  readonly rounds: Pick<Rounds, 'tip' | 'tips' | 'onTip'>
   readonly payloads: Pick<PayloadService, 'fetch'>
   readonly signatures: Signatures
   readonly blame: Blame
@@ -104,7 +106,7 @@ export class Contributions {
   readonly #vouchers = new Lru<Hex[]>(VOUCHERS_KEPT)
   readonly #listeners = new Set<(job: Uint8Array) => void>()
   readonly #waiters: Waiters
-  #off: (() => void) | undefined
+  #undo: Array<() => void> = []
 
   constructor (d: ContributionsDeps) {
     this.#d = d
@@ -112,13 +114,16 @@ export class Contributions {
   }
 
   start (): void {
-    this.#off = this.#d.rounds.onTip(tip => {
-      this.#dropStale(tip)
-      this.#waiters.wake()
-    })
+    const { chain, rounds } = this.#d
+    this.#undo.push(
+      rounds.onTip(tip => {
+        this.#dropStale(tip)
+        this.#waiters.wake()
+      }),
+      chain.on('head', ({ head }) => { for (const tip of rounds.tips()) this.#dropAged(tip, head) }))
   }
 
-  stop (): void { this.#off?.() }
+  stop (): void { for (const undo of this.#undo.splice(0)) undo() }
 
   /** Called when a job's contributions or their vouches became more. */
   onChange (listener: (job: Uint8Array) => void): () => void {
@@ -196,7 +201,7 @@ export class Contributions {
   /** Keys (hex) that vouched for a contribution, also after it was sealed. */
   vouchersOf (contribution: Uint8Array): Hex[] { return this.#vouchers.get(toHex(contribution)) ?? [] }
 
-  /** It was found wrong: its place is free again. */
+  /** It was found wrong, or can be sealed no more: its place is free again. */
   drop (job: Uint8Array, contribution: Uint8Array): void {
     const name = toHex(contribution)
     const candidate = this.#jobs.get(toHex(job))?.get(name)
@@ -321,11 +326,22 @@ export class Contributions {
     }
   }
 
+  /** Anchors do not go back: what is too old under this one is too old for every seal to come. */
+  #dropAged (tip: RoundTip, head: BlockMeta): void {
+    const { params } = this.#d
+    const anchor = anchorOn(params, head, tip.anchorHeight)
+    if (anchor === undefined) return
+    for (const { claim, id } of this.pending(tip.job.id)) {
+      if (checkContribution(params, head, claim, worked(tip), anchor.height)?.reason === 'contribution-randomness-age') this.drop(tip.job.id, id)
+    }
+  }
+
   /** Tells the listeners. */
   changed (job: Uint8Array): void { for (const listener of this.#listeners) listener(job) }
 }
 
 const sliceName = (claim: Claim): string => `${toHex(claim.template.miner)}/${claim.slice}`
 const isOn = (claim: Claim, tip: RoundTip): boolean => claim.template.round === tip.round && equalBytes(claim.template.seal, tip.seal)
-const worked = (tip: RoundTip): Parameters<typeof checkContribution>[3] =>
+/** What a contribution to the next round must start from. */
+export const worked = (tip: RoundTip): Parameters<typeof checkContribution>[3] =>
   ({ job: tip.job.id, round: tip.round, seal: tip.seal, stateHash: tip.stateHash, spec: tip.spec })

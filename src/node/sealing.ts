@@ -8,7 +8,7 @@ import { compareBytes, equalBytes, toHex, ZERO32 } from '../core/codec/ssz.ts'
 import { type Proposal, type Seal, type SealVote, SignedSeal, WORK_PROPOSAL, WORK_SEAL, WORK_VOTE } from '../core/codec/wire.ts'
 import { type BlockMeta, isAncestor } from '../core/consensus/chain.ts'
 import { committee, quorum } from '../core/consensus/committee.ts'
-import { contributionSignatureItem } from '../core/consensus/contribution.ts'
+import { checkContribution, contributionSignatureItem } from '../core/consensus/contribution.ts'
 import { checkSeal, nextRound } from '../core/consensus/seal.ts'
 import { claimId, proposalMessage, sealHash, vouchMessage } from '../core/crypto/ids.ts'
 import { isEnded } from '../core/ledger/state.ts'
@@ -16,7 +16,7 @@ import { type ChainParams, MAX_CONTRIBUTIONS_PER_SEAL, MAX_PENDING_SEALS, SIGNAT
 import type { Clock } from '../ports/clock.ts'
 import type { PeerId } from '../ports/network.ts'
 import type { Signatures } from '../ports/signatures.ts'
-import type { Candidate, Contributions, Taken } from './contributions.ts'
+import { type Candidate, type Contributions, type Taken, worked } from './contributions.ts'
 import { dataFor } from './datasets.ts'
 import { byLot, committeesAround, isVouched, proposers } from './duties.ts'
 import { isProof } from './proof.ts'
@@ -279,9 +279,14 @@ export class Sealing {
 
   /** Vouched contributions, each miner's first slices before anyone's later ones, sorted by id. */
   #choose (tip: RoundTip, anchor: BlockMeta): Candidate[] {
-    const committees = committeesAround(this.#d.params, anchor)
-    const ready = this.#d.contributions.pending(tip.job.id).filter(c =>
-      c.verdict !== 'wrong' && !this.#d.blame.isBannedMiner(c.claim.template.miner) && this.#isVouched(c, committees, anchor, 0))
+    const { blame, chain, contributions, params } = this.#d
+    const committees = committeesAround(params, anchor)
+    const head = chain.head()
+    // A right one may have grown too old since it came, or its draw may be of a branch that was left: one of
+    // those in it and nobody signs the offer.
+    const ready = contributions.pending(tip.job.id).filter(c =>
+      c.verdict !== 'wrong' && !blame.isBannedMiner(c.claim.template.miner) && this.#isVouched(c, committees, anchor, 0) &&
+      checkContribution(params, head, c.claim, worked(tip), anchor.height) === undefined)
     return ready
       .sort((a, b) => a.claim.slice - b.claim.slice || a.receivedAt - b.receivedAt)
       .slice(0, MAX_CONTRIBUTIONS_PER_SEAL)

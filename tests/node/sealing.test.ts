@@ -1,12 +1,14 @@
 /** What a member does with offers of one round while no quorum comes together. */
 import { expect, test } from 'vitest'
 import { equalBytes, toHex, ZERO32 } from '../../src/core/codec/ssz.ts'
-import type { Proposal, SealVote } from '../../src/core/codec/wire.ts'
+import { type Claim, type Proposal, type SealVote, type Vouch, WORK_PROPOSAL, WORK_VOTE } from '../../src/core/codec/wire.ts'
+import type { BlockMeta } from '../../src/core/consensus/chain.ts'
 import { committee } from '../../src/core/consensus/committee.ts'
+import { hash } from '../../src/core/crypto/hash.ts'
 import { claimId, proposalMessage, sealHash, vouchMessage } from '../../src/core/crypto/ids.ts'
 import { sign } from '../../src/core/crypto/keys.ts'
 import { benchmarkJob } from '../../src/core/ledger/state.ts'
-import type { Taken } from '../../src/node/contributions.ts'
+import type { Candidate, Taken } from '../../src/node/contributions.ts'
 import { anchorOn } from '../../src/node/duties.ts'
 import { RingLog } from '../../src/node/log.ts'
 import { Sealing, type SealingDeps, VOTE_HOLD_ROUNDS } from '../../src/node/sealing.ts'
@@ -26,18 +28,19 @@ const nothing = (): void => {}
 /** A node that can have no payloads until it is told so: it can sign nothing before. */
 type Judged = 'right' | 'wrong' | 'unavailable'
 
-function sealing (me: KeyPair): { readonly sealing: Sealing, readonly clock: ManualClock, readonly votes: string[], readonly judge: (by: (n: number) => Promise<Judged>) => void, readonly setReady: (yes: boolean) => void } {
+function sealing (me: KeyPair, o: { readonly head?: BlockMeta, readonly pending?: readonly Candidate[] } = {}): { readonly sealing: Sealing, readonly clock: ManualClock, readonly votes: string[], readonly offers: Proposal[], readonly judge: (by: (n: number) => Promise<Judged>) => void, readonly setReady: (yes: boolean) => void } {
   const clock = new ManualClock(1_000_000_000)
   const votes: string[] = []
+  const offers: Proposal[] = []
   let asked = 0
   let ready = true
   let judged: (n: number) => Promise<Judged> = async () => 'unavailable'
   const deps: Partial<Record<keyof SealingDeps, unknown>> = {
     params: kit.params, key: minerKey(me), clock, log: new RingLog(clock), signatures: new TestSignatures(),
-    chain: { head: () => tip, get: (hash: Uint8Array) => equalBytes(hash, anchor.hash) ? { meta: anchor } : undefined, on: () => nothing },
+    chain: { head: () => o.head ?? tip, get: (hash: Uint8Array) => equalBytes(hash, anchor.hash) ? { meta: anchor } : undefined, on: () => nothing },
     // Long ago: everybody has had a turn.
     rounds: { tip: () => ({ job, seal: job.seal, pending: [], round: job.round, since: 0, spec: job.spec }), onTip: () => nothing, pendingSeal: () => undefined, add: async () => ({ status: 'known' }) },
-    contributions: { pending: () => [], find: () => undefined, vouch: async () => ({ verdict: 'accept' }) },
+    contributions: { pending: () => [...o.pending ?? []], find: () => undefined, vouch: async () => ({ verdict: 'accept' }) },
     records: { has: () => true },
     states: {
       sealState: async () => {
@@ -47,9 +50,14 @@ function sealing (me: KeyPair): { readonly sealing: Sealing, readonly clock: Man
     },
     ready: () => ready,
     blame: { refuse: nothing, isBannedMiner: () => false },
-    publisher: { publish: async (m: { readonly selector: number, readonly value: unknown }) => { const v = m.value as Partial<SealVote>; if (v.member !== undefined) votes.push(toHex(v.sealHash!)) } }
+    publisher: {
+      publish: async (m: { readonly selector: number, readonly value: unknown }) => {
+        if (m.selector === WORK_VOTE) votes.push(toHex((m.value as SealVote).sealHash))
+        if (m.selector === WORK_PROPOSAL) offers.push(m.value as Proposal)
+      }
+    }
   }
-  return { sealing: new Sealing(deps as unknown as SealingDeps), clock, votes, judge: by => { judged = by }, setReady: yes => { ready = yes } }
+  return { sealing: new Sealing(deps as unknown as SealingDeps), clock, votes, offers, judge: by => { judged = by }, setReady: yes => { ready = yes } }
 }
 
 /** Offer number n of a member: a contribution of its own, with as many vouches as there may be. */
@@ -183,4 +191,29 @@ test('a list of vouches that no proposer makes is refused before a signature is 
   expect(await s.takeProposal({ ...p, vouches: [vouch, vouch, vouch] }, from)).toEqual(refused)
   expect(await s.takeProposal({ ...p, vouches: [{ ...vouch, contribution: ZERO32 }] }, from)).toEqual(refused)
   expect(await s.takeProposal(p, from)).toEqual({ verdict: 'accept' })
+
+test('right contributions that have grown too old, or whose draw is of another branch, are in no offer: nobody would sign it', async () => {
+  const { params } = kit
+  const head = kit.grown(params.randomnessAgeMax + 10)
+  const anchor = anchorOn(params, head, 0)!
+  const members = committee(params, anchor)
+  const pair = (key: Uint8Array): KeyPair => [1, 2, 3].map(keyPair).find(p => equalBytes(p.key, key))!
+  const candidate = (claim: Claim): Candidate =>
+    ({ id: claimId(claim), name: toHex(claimId(claim)), claim, receivedAt: 0, verdict: 'right', vouches: new Map(members.map(m => [toHex(m), { member: m, contribution: claimId(claim) } as Vouch])) })
+  const drawnAt = (height: number, n: number): Claim => kit.contribution(kit.at(head, height + params.rhoDelay), job, keyPair(n))
+  const tooOld = drawnAt(anchor.height - params.randomnessAgeMax - 1, 9)
+  const oldest = drawnAt(anchor.height - params.randomnessAgeMax, 10)
+  const elsewhere = kit.contribution(head, job, keyPair(11), 0, { randomness: hash('test-branch') })
+  const offered = async (pending: readonly Claim[]): Promise<string[][]> => {
+    const { clock, judge, offers, sealing: s } = sealing(pair(members[0]), { head, pending: pending.map(candidate) })
+    judge(async () => 'right')
+    // Whoever it is, he has his turn in one of these.
+    for (let turn = 0; turn < members.length; turn++) {
+      await s.step({ job, seal: job.seal, pending: [], round: job.round, since: 0, spec: job.spec, stateHash: job.stateHash } as never, anchor, members)
+      await clock.advance(params.roundMs)
+    }
+    return offers.map(o => o.seal.contributions.map(c => toHex(claimId(c))))
+  }
+  expect(await offered([tooOld, oldest, elsewhere])).toEqual([[toHex(claimId(oldest))]])
+  expect(await offered([tooOld, elsewhere])).toEqual([])
 })
