@@ -25,10 +25,12 @@ import type { Blame, ChainService, Hex, JobTip, Log, StatesService, WorkService 
 
 /** Seals of one job that are not on the main chain, usable now or not. */
 const SEALS_PER_JOB = 3 * MAX_PENDING_SEALS
-/** Seals that wait for the one before them or for payloads, over all jobs. */
-const HELD_SEALS = 32
+/** Seals that wait for the one before them or for payloads, over all jobs; and as many whose committee is not known yet. */
+export const HELD_SEALS = 32
 /** What seals may take of a body; the rest is for transactions. */
 const SEAL_BYTES = MAX_BODY_BYTES - 256 * 1024
+
+interface Waiting { readonly signed: SignedSeal, readonly via?: PeerId }
 
 interface Known {
   readonly name: Hex
@@ -46,7 +48,7 @@ export type SealOutcome =
   | { readonly status: 'added' | 'known' }
   /** A second seal for a round; kept, not built on. */
   | { readonly status: 'conflict', readonly detail: string }
-  /** Waits for the seal before it, or for payloads. */
+  /** Waits for the seal before it, for a block or for payloads. */
   | { readonly status: 'held', readonly refusal: Refusal }
   | { readonly status: 'refused', readonly refusal: Refusal }
 
@@ -76,7 +78,9 @@ function jobAfter (job: JobRecord, k: Known, height: number): JobRecord {
 export class Rounds implements WorkService {
   readonly #d: RoundsDeps
   readonly #known = new Map<Hex, Lru<Known>>()
-  readonly #held = new Lru<{ readonly signed: SignedSeal, readonly via?: PeerId }>(HELD_SEALS)
+  readonly #held = new Lru<Waiting>(HELD_SEALS)
+  /** Their anchor is not here, so nobody can tell who must have signed them: anyone can make those, and they push out no others. */
+  readonly #unread = new Lru<Waiting>(HELD_SEALS)
   readonly #adding = new Map<Hex, Promise<SealOutcome>>()
   readonly #condemned = new Lru<true>(4096)
   readonly #tips = new Map<Hex, RoundTip>()
@@ -138,7 +142,7 @@ export class Rounds implements WorkService {
     this.#adding.set(variant, adding)
     const outcome = await adding
     if (outcome.status === 'added') await this.#retryHeld()
-    if (outcome.status === 'held') this.#held.set(variant, { signed, via })
+    if (outcome.status === 'held') (outcome.refusal.reason === 'seal-anchor-unknown' ? this.#unread : this.#held).set(variant, { signed, via })
     return outcome
   }
 
@@ -175,16 +179,21 @@ export class Rounds implements WorkService {
     if (toHex(base.seal) === name) return await this.#knownCopy(signed)
     const { jobs } = this.#chainOn(head, base)
     const before = jobs.find(j => equalBytes(j.seal, seal.previous) && (j.status === 'waiting' ? seal.round === 0 : seal.round === j.round + 1))
-    if (before === undefined) {
-      const newest = jobs[jobs.length - 1]
-      if (seal.round > newest.round) return { status: 'held', refusal: { verdict: 'orphan', reason: 'seal-previous', detail: `round ${seal.round} on an unknown seal, the newest here is ${newest.round}` } }
-      return refused('stale', 'seal-round', `round ${seal.round} is sealed, the newest is ${newest.round}`)
-    }
+    const newest = jobs[jobs.length - 1]
+    if (before === undefined && seal.round <= newest.round) return refused('stale', 'seal-round', `round ${seal.round} is sealed, the newest is ${newest.round}`)
     const items = sealSignatureItems(params, head, signed)
     if (!Array.isArray(items)) return outcomeOf(items)
+    const ahead: Refusal = { verdict: 'orphan', reason: 'seal-previous', detail: `round ${seal.round} on an unknown seal, the newest here is ${newest.round}` }
+    const unread = items.map(() => true)
+    const early = before === undefined
+      ? sealSignatureRefusal(params, head, signed, unread) ?? ahead
+      : checkSeal(params, head, before, signed, { signatures: unread, nextStateHash: undefined })
+    // What the rules refuse costs no look at a signature, and nothing is held that its committee has not signed.
+    if (early !== undefined && early.verdict !== 'orphan') return outcomeOf(early)
     const valid = await signatures.verify(items)
-    const unseen = checkSeal(params, head, before, signed, { signatures: valid, nextStateHash: undefined })
-    if (unseen !== undefined && unseen.verdict !== 'unavailable') return outcomeOf(unseen)
+    const forged = sealSignatureRefusal(params, head, signed, valid)
+    if (forged !== undefined) return outcomeOf(forged)
+    if (before === undefined || early !== undefined) return outcomeOf(early ?? ahead)
     const next = await states.sealState(base.spec, signed, via)
     if (next.kind === 'bad-payload') return refused('invalid', 'seal-payload', `${next.detail} (contribution ${short(next.contribution)})`)
     if (next.kind === 'unavailable') return { status: 'held', refusal: { verdict: 'unavailable', reason: 'seal-state-unavailable', detail: next.detail } }
@@ -314,11 +323,11 @@ export class Rounds implements WorkService {
   }
 
   async #retryHeld (): Promise<void> {
-    const held = [...this.#held.entries()]
-    for (const [name, { signed, via }] of held) {
+    for (const [name, { signed, via }] of [...this.#held.entries(), ...this.#unread.entries()]) {
       const tip = this.#tips.get(toHex(signed.seal.job))
       if (tip !== undefined && signed.seal.round > tip.round + 1) continue
       this.#held.delete(name)
+      this.#unread.delete(name)
       const outcome = await this.add(signed, via)
       // Whoever handed it over has had his answer, which was that it must wait.
       if (outcome.status === 'refused' && isProof(outcome.refusal)) this.#d.blame.refuse({ what: 'seal', reason: outcome.refusal.reason, detail: outcome.refusal.detail, peer: via, fatal: true })
