@@ -4,8 +4,8 @@
  * whether it was computed right, the members drawn for it find out.
  *
  * Bounded: twice what a seal can carry per job, and one per slice of a miner. Where there is no room,
- * the peer that brought the most makes it, and what has been found wrong or has grown too old to be
- * sealed keeps no place.
+ * the peer that brought the most makes it, once the newcomer's payload is here and not before; what has
+ * been found wrong or has grown too old to be sealed keeps no place.
  */
 import { equalBytes, toHex } from '../core/codec/ssz.ts'
 import type { Claim, Vouch } from '../core/codec/wire.ts'
@@ -31,6 +31,8 @@ import type { From } from './workTopics.ts'
 export const CONTRIBUTIONS_PER_JOB = 2 * MAX_CONTRIBUTIONS_PER_SEAL
 /** Contributions to one round that one peer may bring: a tab has S_MAX of its own. */
 export const CONTRIBUTIONS_PER_ORIGIN = 2 * MAX_CONTRIBUTION_SLICES
+/** Of one peer's, those whose payloads are on their way: as many as there is room for. */
+export const COMING_PER_PEER = CONTRIBUTIONS_PER_JOB
 /** Vouches kept for one contribution. */
 const VOUCHES_KEPT = 8
 /** A claim or vouch may be this far ahead of what it refers to, ms. */
@@ -60,6 +62,7 @@ class Slots {
   readonly #brought = new Map<PeerId | undefined, number>()
 
   get size (): number { return this.#slots.size }
+  has (slice: string): boolean { return this.#slots.has(slice) }
   get (slice: string): Slot | undefined { return this.#slots.get(slice) }
   entries (): IterableIterator<[string, Slot]> { return this.#slots.entries() }
   broughtBy (origin: PeerId | undefined): number { return this.#brought.get(origin) ?? 0 }
@@ -79,6 +82,9 @@ class Slots {
     else this.#brought.set(slot.origin, left)
   }
 }
+
+/** Why there is no place for a contribution. */
+type NoPlace = 'known' | 'duplicate slice' | 'full'
 
 /** What became of a message, and why it was not taken. */
 export interface Taken { readonly verdict: Verdict, readonly reason?: string }
@@ -101,8 +107,10 @@ const ignore = (reason: string): Taken => ({ verdict: 'ignore', reason })
 export class Contributions {
   readonly #d: ContributionsDeps
   readonly #jobs = new Map<Hex, Map<Hex, Candidate>>()
-  /** Slices of a job's round that are taken or being looked at, by `miner/slice`. */
+  /** Slices of a job's round that are taken, by `miner/slice`. */
   readonly #slices = new Map<Hex, Slots>()
+  /** By their names, those whose payloads are on their way: they have no place yet, and take none from others. */
+  readonly #coming = new Map<Hex, From & { readonly job: Hex }>()
   readonly #vouchers = new Lru<Hex[]>(VOUCHERS_KEPT)
   readonly #listeners = new Set<(job: Uint8Array) => void>()
   readonly #waiters: Waiters
@@ -143,7 +151,7 @@ export class Contributions {
     const tip = this.#d.rounds.tip(claim.template.job)
     if (tip === undefined || !isOn(claim, tip) || checkContribution(this.#d.params, this.#d.chain.head(), claim, worked(tip)) !== undefined) return false
     const id = claimId(claim)
-    if (this.#reserve(claim, toHex(id)) !== undefined) return false
+    if (this.#noPlace(claim, toHex(id)) !== undefined) return false
     this.#insert(claim, id, 'right')
     return true
   }
@@ -167,13 +175,13 @@ export class Contributions {
     }
     const id = claimId(claim)
     const name = toHex(id)
-    const taken = this.#reserve(claim, name, from.origin)
-    if (taken !== undefined) return this.#notReserved(taken, claim)
+    const early = this.#noPlace(claim, name, from)
+    if (early === 'known' || early === 'full') return this.#passedOver(early, claim)
+    // Nothing is said of the miner, nor done for him, before it is known to be his.
     const [valid] = await this.#d.signatures.verify([contributionSignatureItem(claim)])
-    if (!valid) {
-      this.#release(claim, name)
-      return this.#reject('contribution-signature', `contribution ${short(id)}`, from.via, true)
-    }
+    if (!valid) return this.#reject('contribution-signature', `contribution ${short(id)}`, from.via, true)
+    const late = this.#noPlace(claim, name, from)
+    if (late !== undefined) return this.#passedOver(late, claim)
     return await this.#takePayload(claim, id, tip, from)
   }
 
@@ -207,17 +215,16 @@ export class Contributions {
     const candidate = this.#jobs.get(toHex(job))?.get(name)
     if (candidate === undefined) return
     this.#jobs.get(toHex(job))?.delete(name)
-    this.#release(candidate.claim, name)
+    this.#slices.get(toHex(job))?.delete(sliceName(candidate.claim))
   }
 
   async #takePayload (claim: Claim, id: Uint8Array, tip: RoundTip, from: From): Promise<Taken> {
     const { job, round } = claim.template
-    const finish = this.#d.payloads.fetch(claim.payloadDigest, claim.payloadBytes, { job, round }, from.via).then((bytes): Taken => {
-      const name = toHex(id)
-      if (bytes === undefined) {
-        this.#release(claim, name)
-        return ignore('payload unavailable')
-      }
+    const name = toHex(id)
+    this.#coming.set(name, { ...from, job: toHex(job) })
+    const arrived = this.#d.payloads.fetch(claim.payloadDigest, claim.payloadBytes, { job, round }, from.via).finally(() => { this.#coming.delete(name) })
+    const finish = arrived.then((bytes): Taken => {
+      if (bytes === undefined) return ignore('payload unavailable')
       const lr20 = lr20At(tip.spec, round)
       const payload = (this.#d.once ?? eachTime)('payload', [bytes, tip.spec, lr20], () => decodePayload(tip.spec, lr20, bytes))
       if (!payload.ok) {
@@ -227,7 +234,8 @@ export class Contributions {
       }
       const now = this.#d.rounds.tip(job)
       if (now === undefined || !isOn(claim, now)) return ignore('stale round')
-      if (this.#slices.get(toHex(job))?.get(sliceName(claim))?.name !== name) return ignore('too many contributions')
+      const noPlace = this.#noPlace(claim, name, from)
+      if (noPlace !== undefined) return this.#passedOver(noPlace, claim)
       this.#insert(claim, id, 'unknown', from.origin)
       return { verdict: 'accept' }
     })
@@ -237,64 +245,68 @@ export class Contributions {
     return await Promise.race([finish, late]).finally(cancel)
   }
 
+  /** Whoever stands where it belongs goes. */
   #insert (claim: Claim, id: Uint8Array, verdict: Candidate['verdict'], origin?: PeerId): void {
-    const { job } = claim.template
+    const { job, height } = claim.template
     const name = toHex(id)
     const pool = this.#jobs.get(toHex(job)) ?? new Map<Hex, Candidate>()
     this.#jobs.set(toHex(job), pool)
+    const slots = this.#slots(toHex(job))
+    const slice = sliceName(claim)
+    const isOver = origin !== undefined && !slots.has(slice) && slots.size >= CONTRIBUTIONS_PER_JOB
+    const leaving = isOver ? this.#greediest(toHex(job), origin) : slice
+    const left = leaving === undefined ? undefined : slots.get(leaving)
+    if (leaving !== undefined && left !== undefined) {
+      slots.delete(leaving)
+      pool.delete(left.name)
+    }
+    slots.set(slice, { name, origin, height })
     pool.set(name, { id, name, claim, receivedAt: this.#d.clock.now(), origin, verdict, vouches: new Map() })
     this.#waiters.wake()
     this.changed(job)
   }
 
-  /** Undefined: reserved. */
-  #reserve (claim: Claim, name: Hex, origin?: PeerId): 'known' | 'duplicate slice' | 'full' | undefined {
-    const job = toHex(claim.template.job)
-    const slices = this.#slices.get(job) ?? new Slots()
-    this.#slices.set(job, slices)
-    const slice = sliceName(claim)
-    const holder = slices.get(slice)
-    const { height } = claim.template
-    if (holder !== undefined) {
-      if (holder.name === name) return 'known'
-      if (height < holder.height + RENEW_BLOCKS) return 'duplicate slice'
-      this.#jobs.get(job)?.delete(holder.name)
-      slices.delete(slice)
-    }
-    // A node's own are bounded by the slices of a round: no stranger keeps them out.
-    if (origin !== undefined) {
-      const ofOrigin = slices.broughtBy(origin)
-      if (ofOrigin >= CONTRIBUTIONS_PER_ORIGIN) return 'full'
-      if (slices.size >= CONTRIBUTIONS_PER_JOB && !this.#makeRoom(job, slices, ofOrigin)) return 'full'
-    }
-    slices.set(slice, { name, origin, height })
-    return undefined
+  #slots (job: Hex): Slots {
+    const slots = this.#slices.get(job) ?? new Slots()
+    this.#slices.set(job, slots)
+    return slots
   }
 
-  /** The newest unvouched one of the peer that brought the most goes, if it still has no less than the newcomer's then. */
-  #makeRoom (job: Hex, slices: Slots, ofNewcomer: number): boolean {
+  /** Undefined: it has a place, or one can be made. */
+  #noPlace (claim: Claim, name: Hex, from?: From): NoPlace | undefined {
+    const job = toHex(claim.template.job)
+    const slots = this.#slots(job)
+    const holder = slots.get(sliceName(claim))
+    if (holder?.name === name || this.#coming.has(name)) return 'known'
+    if (holder !== undefined && claim.template.height < holder.height + RENEW_BLOCKS) return 'duplicate slice'
+    // A node's own are bounded by the slices of a round: no stranger keeps them out.
+    if (from === undefined) return undefined
+    let ofPeer = 0
+    let ofOrigin = slots.broughtBy(from.origin) - (holder?.origin === from.origin ? 1 : 0)
+    for (const c of this.#coming.values()) {
+      if (c.via === from.via) ofPeer++
+      if (c.job === job && c.origin === from.origin) ofOrigin++
+    }
+    if (ofPeer >= COMING_PER_PEER || ofOrigin >= CONTRIBUTIONS_PER_ORIGIN) return 'full'
+    return holder !== undefined || slots.size < CONTRIBUTIONS_PER_JOB || this.#greediest(job, from.origin) !== undefined ? undefined : 'full'
+  }
+
+  /** The newest unvouched one of the peer that brought the most may go, if that peer has no less than the newcomer's then. */
+  #greediest (job: Hex, newcomer: PeerId): string | undefined {
     const pool = this.#jobs.get(job)
-    let greediest: readonly [string, Slot] | undefined
-    let most = ofNewcomer + 2
-    for (const entry of slices.entries()) {
-      const { name, origin } = entry[1]
-      const brought = slices.broughtBy(origin)
+    const slots = this.#slots(job)
+    let greediest: string | undefined
+    let most = slots.broughtBy(newcomer) + 2
+    for (const [slice, { name, origin }] of slots.entries()) {
+      const brought = slots.broughtBy(origin)
       if (brought < most || origin === undefined || (pool?.get(name)?.vouches.size ?? 0) > 0) continue
       most = brought
-      greediest = entry
+      greediest = slice
     }
-    if (greediest === undefined) return false
-    pool?.delete(greediest[1].name)
-    slices.delete(greediest[0])
-    return true
+    return greediest
   }
 
-  #release (claim: Claim, name: Hex): void {
-    const slices = this.#slices.get(toHex(claim.template.job))
-    if (slices?.get(sliceName(claim))?.name === name) slices.delete(sliceName(claim))
-  }
-
-  #notReserved (why: 'known' | 'duplicate slice' | 'full', claim: Claim): Taken {
+  #passedOver (why: NoPlace, claim: Claim): Taken {
     if (why === 'duplicate slice') {
       // Who forwarded it may have seen only this one of the two: the miner is named, not the peer.
       const detail = `slice ${claim.slice} of round ${claim.template.round} twice by ${short(claim.template.miner)}`
@@ -316,10 +328,10 @@ export class Contributions {
       pool?.delete(name)
       if (c.vouches.size > 0) this.#vouchers.set(name, [...c.vouches.keys()])
     }
-    // Those still being looked at find out at the end.
-    const slices = new Slots()
-    for (const { name, origin, claim } of pool?.values() ?? []) slices.set(sliceName(claim), { name, origin, height: claim.template.height })
-    this.#slices.set(job, slices)
+    // Those whose payloads are on their way find out at the end.
+    const slots = new Slots()
+    for (const { name, origin, claim } of pool?.values() ?? []) slots.set(sliceName(claim), { name, origin, height: claim.template.height })
+    this.#slices.set(job, slots)
     if (isEnded(tip.job)) {
       this.#jobs.delete(job)
       this.#slices.delete(job)

@@ -1,12 +1,16 @@
 /** What keeps a place among the contributions to a round, without a world around it. */
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { toHex } from '../../src/core/codec/ssz.ts'
 import type { Claim } from '../../src/core/codec/wire.ts'
 import type { BlockMeta } from '../../src/core/consensus/chain.ts'
 import { claimId } from '../../src/core/crypto/ids.ts'
 import { benchmarkJob } from '../../src/core/ledger/state.ts'
-import { Contributions, type ContributionsDeps } from '../../src/node/contributions.ts'
+import { SIGNATURE_BYTES } from '../../src/core/params.ts'
+import { COMING_PER_PEER, Contributions, CONTRIBUTIONS_PER_JOB, CONTRIBUTIONS_PER_ORIGIN, type ContributionsDeps, type Taken } from '../../src/node/contributions.ts'
+import { RENEW_BLOCKS } from '../../src/node/duties.ts'
 import { RingLog } from '../../src/node/log.ts'
+import type { Refused } from '../../src/node/refusals.ts'
+import type { From } from '../../src/node/workTopics.ts'
 import { ChainKit, keyPair } from '../core/chainKit.ts'
 import { ManualClock, TestSignatures } from './chainRig.ts'
 
@@ -15,10 +19,16 @@ const { params } = kit
 const tip = kit.grown(params.randomnessAgeMax + 10)
 const job = benchmarkJob(tip.ledger)
 const nothing = (): void => {}
+const payload = Uint8Array.of(1)
+const from = (id: string): From => ({ origin: id, via: id })
+const settle = async (): Promise<void> => { for (let i = 0; i < 20; i++) await Promise.resolve() }
 const nameOf = (claim: Claim): string => toHex(claimId(claim))
 
 interface Pool {
   readonly contributions: Contributions
+  readonly refused: Refused[]
+  /** Gives a claim's payload to whoever waits for it; undefined: there is none to be had. */
+  readonly arrive: (claim: Claim, payload: Uint8Array | undefined) => void
   readonly held: () => string[]
   /** Another head. */
   readonly head: (meta: BlockMeta) => void
@@ -27,17 +37,23 @@ interface Pool {
 function pool (): Pool {
   const clock = new ManualClock(1)
   let head = tip
+  const waiting = new Map<string, (payload: Uint8Array | undefined) => void>()
+  const refused: Refused[] = []
   let onHead: (e: { readonly head: BlockMeta }) => void = nothing
   const round = { job, spec: job.spec, round: job.round, seal: job.seal, stateHash: job.stateHash, anchorHeight: job.sealAnchorHeight, pending: [], since: 0 }
   const deps: Partial<Record<keyof ContributionsDeps, unknown>> = {
     params, clock, log: new RingLog(clock), signatures: new TestSignatures(),
     chain: { head: () => head, on: (_: string, l: typeof onHead) => { onHead = l; return nothing } },
     rounds: { tip: () => round, tips: () => [round], onTip: () => nothing },
-    blame: { refuse: nothing, isBannedMiner: () => false }
+    blame: { refuse: (r: Refused) => { refused.push(r) }, isBannedMiner: () => false },
+    payloads: { fetch: async (digest: Uint8Array) => await new Promise(resolve => { waiting.set(toHex(digest), resolve) }) },
+    // Every payload is in order.
+    once: () => ({ ok: true })
   }
   const contributions = new Contributions(deps as unknown as ContributionsDeps)
   contributions.start()
-  return { contributions, held: () => contributions.pending(job.id).map(c => c.name), head: meta => { head = meta; onHead({ head }) } }
+  const arrive = (claim: Claim, payload: Uint8Array | undefined): void => { waiting.get(toHex(claim.payloadDigest))!(payload) }
+  return { contributions, refused, arrive, held: () => contributions.pending(job.id).map(c => c.name), head: meta => { head = meta; onHead({ head }) } }
 }
 
 test('what no seal can take any more keeps no place, what a seal still can does', () => {
@@ -65,4 +81,69 @@ test('what a reorganisation took the draw from waits for it to come back, until 
   expect(held()).toEqual([nameOf(claim)])
   head(kit.extend(other, params.randomnessAgeMax))
   expect(held()).toEqual([])
+})
+
+async function taken ({ arrive, contributions }: Pool, claim: Claim, by: string): Promise<Taken> {
+  const answer = contributions.take(claim, from(by))
+  await settle()
+  arrive(claim, payload)
+  return await answer
+}
+
+describe('a claim takes no place from another', () => {
+  test('before its signature is known to be right, however many come at once', async () => {
+    const p = pool()
+    const honest = [7, 8, 9].map(n => kit.contribution(tip, job, keyPair(n)))
+    for (const claim of honest) expect(await taken(p, claim, 'h')).toEqual({ verdict: 'accept' })
+    const head = kit.extend(tip, RENEW_BLOCKS)
+    p.head(head)
+    // Of newer draws in the same miners' names: signed, they would take the places of the old ones.
+    const forged = honest.map((claim, i) => ({ ...kit.contribution(head, job, keyPair(7 + i)), signature: claim.signature }))
+    const answers = forged.map(async claim => await p.contributions.take(claim, from('forger')))
+    expect((await Promise.all(answers)).map(t => t.reason)).toEqual(forged.map(() => 'contribution-signature'))
+    expect(p.held()).toEqual(honest.map(nameOf))
+    const renewed = kit.contribution(head, job, keyPair(7))
+    expect(await taken(p, renewed, 'h')).toEqual({ verdict: 'accept' })
+    expect(p.held()).toEqual([...honest.slice(1), renewed].map(nameOf))
+  })
+
+  test('while it is looked at: a forged copy makes no honest one a duplicate, and names no miner', async () => {
+    const p = pool()
+    const claim = kit.contribution(tip, job, keyPair(7))
+    const forged = { ...claim, template: { ...claim.template, time: 1 }, signature: new Uint8Array(SIGNATURE_BYTES) }
+    const [bad, good] = [p.contributions.take(forged, from('forger')), taken(p, claim, 'h')]
+    expect(await good).toEqual({ verdict: 'accept' })
+    expect((await bad).verdict).toBe('reject')
+    expect(await p.contributions.take(forged, from('forger2'))).toMatchObject({ verdict: 'reject' })
+    expect(p.refused.map(r => [r.reason, r.miner])).toEqual([['contribution-signature', undefined], ['contribution-signature', undefined]])
+  })
+
+  test('before its payload is here, in a round that is full', async () => {
+    const p = pool()
+    const peers = CONTRIBUTIONS_PER_JOB / CONTRIBUTIONS_PER_ORIGIN
+    for (let i = 0; i < CONTRIBUTIONS_PER_JOB; i++) expect(await taken(p, kit.contribution(tip, job, keyPair(100 + i)), `p${i % peers}`)).toEqual({ verdict: 'accept' })
+    const before = p.held()
+    const claims = [7, 8, 9].map(n => kit.contribution(tip, job, keyPair(n)))
+    const answers = claims.map(async (claim, i) => await p.contributions.take(claim, { origin: `fresh${i}`, via: 'x' }))
+    await settle()
+    expect(p.held()).toEqual(before)
+    p.arrive(claims[0], undefined)
+    p.arrive(claims[1], undefined)
+    p.arrive(claims[2], payload)
+    expect((await Promise.all(answers)).map(t => t.verdict)).toEqual(['ignore', 'ignore', 'accept'])
+    expect(p.held()).toHaveLength(CONTRIBUTIONS_PER_JOB)
+    expect(p.held().at(-1)).toBe(nameOf(claims[2]))
+  })
+})
+
+test('of one peer no more payloads are on their way than there is room for, whatever names it writes on them', async () => {
+  const p = pool()
+  const claims = Array.from({ length: COMING_PER_PEER + 1 }, (_, i) => kit.contribution(tip, job, keyPair(200 + i)))
+  const answers: Array<Promise<Taken>> = []
+  for (const [i, claim] of claims.entries()) {
+    answers.push(p.contributions.take(claim, { origin: `fresh${i}`, via: 'x' }))
+    await settle()
+  }
+  expect(await answers.at(-1)).toEqual({ verdict: 'ignore', reason: 'too many contributions' })
+  expect(await taken(p, kit.contribution(tip, job, keyPair(7)), 'h')).toEqual({ verdict: 'accept' })
 })
