@@ -93,7 +93,7 @@ export interface ContributionsDeps {
   readonly params: ChainParams
   readonly chain: Pick<ChainService, 'head' | 'on'>
   readonly rounds: Pick<Rounds, 'tip' | 'tips' | 'onTip'>
-  readonly payloads: Pick<PayloadService, 'fetch'>
+  readonly payloads: Pick<PayloadService, 'fetchOffered'>
   readonly signatures: Signatures
   readonly blame: Blame
   readonly clock: Clock
@@ -109,7 +109,7 @@ export class Contributions {
   readonly #jobs = new Map<Hex, Map<Hex, Candidate>>()
   /** Slices of a job's round that are taken, by `miner/slice`. */
   readonly #slices = new Map<Hex, Slots>()
-  /** By their names, those whose payloads are on their way: they have no place yet, and take none from others. */
+  /** By name and who brought them, those whose payloads are on their way: they have no place yet, and take none from others. */
   readonly #coming = new Map<Hex, From & { readonly job: Hex }>()
   readonly #vouchers = new Lru<Hex[]>(VOUCHERS_KEPT)
   readonly #listeners = new Set<(job: Uint8Array) => void>()
@@ -221,8 +221,8 @@ export class Contributions {
   async #takePayload (claim: Claim, id: Uint8Array, tip: RoundTip, from: From): Promise<Taken> {
     const { job, round } = claim.template
     const name = toHex(id)
-    this.#coming.set(name, { ...from, job: toHex(job) })
-    const arrived = this.#d.payloads.fetch(claim.payloadDigest, claim.payloadBytes, { job, round }, from.via).finally(() => { this.#coming.delete(name) })
+    this.#coming.set(comingName(name, from), { ...from, job: toHex(job) })
+    const arrived = this.#d.payloads.fetchOffered(claim.payloadDigest, claim.payloadBytes, { job, round }, from.via).finally(() => { this.#coming.delete(comingName(name, from)) })
     const finish = arrived.then((bytes): Taken => {
       if (bytes === undefined) return ignore('payload unavailable')
       const lr20 = lr20At(tip.spec, round)
@@ -277,7 +277,8 @@ export class Contributions {
     const job = toHex(claim.template.job)
     const slots = this.#slots(job)
     const holder = slots.get(sliceName(claim))
-    if (holder?.name === name || this.#coming.has(name)) return 'known'
+    // Another one who brings it may have what the first one withholds.
+    if (holder?.name === name || (from !== undefined && this.#coming.has(comingName(name, from)))) return 'known'
     if (holder !== undefined && claim.template.height < holder.height + RENEW_BLOCKS) return 'duplicate slice'
     // A node's own are bounded by the slices of a round: no stranger keeps them out.
     if (from === undefined) return undefined
@@ -353,6 +354,7 @@ export class Contributions {
 }
 
 const sliceName = (claim: Claim): string => `${toHex(claim.template.miner)}/${claim.slice}`
+const comingName = (name: Hex, from: From): string => `${name}/${from.via}`
 const isOn = (claim: Claim, tip: RoundTip): boolean => claim.template.round === tip.round && equalBytes(claim.template.seal, tip.seal)
 /** What a contribution to the next round must start from. */
 export const worked = (tip: RoundTip): Parameters<typeof checkContribution>[3] =>

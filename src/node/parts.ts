@@ -89,6 +89,8 @@ export interface PayloadService {
   put(digest: Uint8Array, bytes: Uint8Array, round: { readonly job: Uint8Array, readonly round: number }): Promise<void>
   /** From `from` first, then others. Checks size and digest. */
   fetch(digest: Uint8Array, bytes: number, round: { readonly job: Uint8Array, readonly round: number }, from?: PeerId): Promise<Uint8Array | undefined>
+  /** Of a contribution that nobody has sealed: from whoever brought it, from others only within what it may make this node ask. */
+  fetchOffered(digest: Uint8Array, bytes: number, round: { readonly job: Uint8Array, readonly round: number }, from: PeerId): Promise<Uint8Array | undefined>
 }
 
 export interface DataService {

@@ -2,6 +2,9 @@
  * Contributions' payloads by digest: kept for as long as the seals that name them can be replayed,
  * fetched from whoever announced them, served to whoever asks. A payload is checked against its
  * digest before anything looks at it.
+ *
+ * Whoever makes a node ask decides how often it asks others: it keeps to a pace below what they answer,
+ * and for what is only offered the peer that brought it is asked, others seldom, on that peer's account.
  */
 import { decode, equalBytes, fromHex, toHex } from '../core/codec/ssz.ts'
 import { PayloadRequest } from '../core/codec/wire.ts'
@@ -10,10 +13,11 @@ import { payloadDigest } from '../core/training/payload.ts'
 import type { Clock, Random } from '../ports/clock.ts'
 import type { Network, PeerId } from '../ports/network.ts'
 import { StorageError, type Storage, type StorageOp } from '../ports/storage.ts'
-import { ask, candidates, type Asking } from './askPeers.ts'
+import { ask, askPatiently, candidates, sleep, type Asking } from './askPeers.ts'
 import { Lru } from './lru.ts'
 import { eachTime, type Once } from './once.ts'
 import type { Blame, Hex, Log, PayloadService } from './parts.ts'
+import { TokenBuckets } from './tokenBucket.ts'
 
 export const PAYLOAD_PROTOCOL = '/cw/1/payload'
 /** payloadSize() of the largest legal model. */
@@ -25,7 +29,13 @@ const REQUEST_TIMEOUT_MS = 4_000
 const PEERS_ASKED = 6
 /** Whole fetches of one payload take at most this. */
 const FETCH_TIMEOUT_MS = 12_000
-const REQUESTS_PER_SECOND = 32
+export const REQUESTS_PER_SECOND = 32
+/** What this node asks of one peer: less than it answers itself, and a burst that may come twice, around a reload. */
+export const ASKED_PER_SECOND = 24
+const ASKED_BURST = 64
+/** Requests to others for what one peer offered and did not give: it may have lost it, or want others pestered. */
+const ON_ACCOUNT_PER_SECOND = 4
+export const ON_ACCOUNT_BURST = 32
 /** Requests to one peer at once: it answers eight, and another part may be asking too. */
 const AT_ONCE_PER_PEER = 3
 
@@ -46,7 +56,7 @@ function parseKey (key: string): { digest: Hex, held: Held } | undefined {
 export interface PayloadsDeps {
   readonly storage: Pick<Storage, 'get' | 'keys' | 'commit'>
   readonly network: Asking & Pick<Network, 'handle'>
-  readonly clock: Pick<Clock, 'now'>
+  readonly clock: Pick<Clock, 'now' | 'after'>
   readonly random: Random
   readonly blame: Pick<Blame, 'refuse'>
   readonly log: Log
@@ -64,11 +74,17 @@ export class Payloads implements PayloadService {
   readonly #held = new Map<Hex, Held>()
   readonly #fetching = new Map<Hex, Promise<Uint8Array | undefined>>()
   readonly #lines = new Map<PeerId, { running: number, readonly waiting: Array<() => void> }>()
+  readonly #pace: TokenBuckets
+  readonly #accounts: TokenBuckets
   #heldBytes = 0
   #prunedAt = 0
   #unhandle: (() => void) | undefined
 
-  constructor (d: PayloadsDeps) { this.#d = d }
+  constructor (d: PayloadsDeps) {
+    this.#d = d
+    this.#pace = new TokenBuckets(d.clock, ASKED_PER_SECOND, ASKED_BURST)
+    this.#accounts = new TokenBuckets(d.clock, ON_ACCOUNT_PER_SECOND, ON_ACCOUNT_BURST)
+  }
 
   async start (): Promise<void> {
     for (const key of await this.#d.storage.keys('payloads')) {
@@ -125,13 +141,21 @@ export class Payloads implements PayloadService {
   }
 
   async fetch (digest: Uint8Array, bytes: number, round: { readonly job: Uint8Array, readonly round: number }, from?: PeerId): Promise<Uint8Array | undefined> {
+    return await this.#fetch(toHex(digest), digest, bytes, async () => await this.#fetchFromPeers(digest, bytes, round, from))
+  }
+
+  async fetchOffered (digest: Uint8Array, bytes: number, round: { readonly job: Uint8Array, readonly round: number }, from: PeerId): Promise<Uint8Array | undefined> {
+    // Of each peer by itself: what one withholds, another one gives.
+    return await this.#fetch(`${toHex(digest)}/${from}`, digest, bytes, async () => await this.#fetchFromPeers(digest, bytes, round, from, from))
+  }
+
+  async #fetch (name: string, digest: Uint8Array, bytes: number, fromPeers: () => Promise<Uint8Array | undefined>): Promise<Uint8Array | undefined> {
     if (bytes < 1 || bytes > MAX_PAYLOAD_BYTES) return undefined
     const held = await this.get(digest)
     if (held !== undefined) return held.length === bytes ? held : undefined
-    const name = toHex(digest)
     const running = this.#fetching.get(name)
     if (running !== undefined) return await running
-    const fetching = this.#fetchFromPeers(digest, bytes, round, from).finally(() => this.#fetching.delete(name))
+    const fetching = fromPeers().finally(() => this.#fetching.delete(name))
     this.#fetching.set(name, fetching)
     return await fetching
   }
@@ -157,24 +181,45 @@ export class Payloads implements PayloadService {
     }
   }
 
-  async #fetchFromPeers (digest: Uint8Array, size: number, round: { readonly job: Uint8Array, readonly round: number }, from?: PeerId): Promise<Uint8Array | undefined> {
+  /** `account`: the peer that offered it; others are asked seldom, and only while they answer nothing else. */
+  async #fetchFromPeers (digest: Uint8Array, size: number, round: { readonly job: Uint8Array, readonly round: number }, from?: PeerId, account?: PeerId): Promise<Uint8Array | undefined> {
     const { network, random, clock, blame } = this.#d
     const until = clock.now() + FETCH_TIMEOUT_MS
-    const request = PayloadRequest.serialize({ digest })
     for (const peer of (await candidates(network, random, from)).slice(0, PEERS_ASKED)) {
-      const left = until - clock.now()
-      if (left <= 0) break
-      const bytes = await this.#inTurn(peer, async () => await ask(network, peer, PAYLOAD_PROTOCOL, request, Math.min(REQUEST_TIMEOUT_MS, left), size))
+      if (account !== undefined && peer !== account && (this.#isAsked(peer) || !this.#accounts.take(account))) continue
+      // By the time it is this one's turn another may have brought it.
+      const bytes = await this.#inTurn(peer, async () => this.#memory.get(toHex(digest)) ?? await this.#ask(peer, digest, size, until, peer === account))
       if (bytes === undefined) continue
-      if (bytes.length === size && equalBytes(this.#digestOf(bytes), digest)) {
-        // Held at once: a replay or a seal waits for it, the disk takes its time.
-        this.put(digest, bytes, round).catch((e: unknown) => { this.#d.log.error('payloads', e instanceof Error ? e.message : String(e)) })
-        return bytes
+      if (!equalBytes(this.#digestOf(bytes), digest)) {
+        blame.refuse({ what: 'payload', reason: 'payload does not have its digest', detail: `${bytes.length} bytes for ${toHex(digest).slice(0, 16)}, ${size} expected`, peer, fatal: true })
+        continue
       }
-      blame.refuse({ what: 'payload', reason: 'payload does not have its digest', detail: `${bytes.length} bytes for ${toHex(digest).slice(0, 16)}, ${size} expected`, peer, fatal: true })
+      // Whoever named this digest with another job's size lied, and not who holds what has it.
+      if (bytes.length !== size) return undefined
+      // Held at once: a replay or a seal waits for it, the disk takes its time.
+      this.put(digest, bytes, round).catch((e: unknown) => { this.#d.log.error('payloads', e instanceof Error ? e.message : String(e)) })
+      return bytes
     }
     return undefined
   }
+
+  /** At this node's pace. Who offered it is asked again while it is busy: it has it, and others may not. */
+  async #ask (peer: PeerId, digest: Uint8Array, size: number, until: number, patiently: boolean): Promise<Uint8Array | undefined> {
+    const { clock, network } = this.#d
+    if (clock.now() >= until) return undefined
+    const paced: Pick<Network, 'request'> = {
+      request: async (to, protocol, body, o) => {
+        while (!this.#pace.take(to)) await sleep(clock, 1000 / ASKED_PER_SECOND)
+        return await network.request(to, protocol, body, { ...o, timeoutMs: Math.max(1, Math.min(o.timeoutMs, until - clock.now())) })
+      }
+    }
+    const request = PayloadRequest.serialize({ digest })
+    if (!patiently) return await ask(paced, peer, PAYLOAD_PROTOCOL, request, REQUEST_TIMEOUT_MS, size)
+    const bytes = await askPatiently(paced, clock, peer, PAYLOAD_PROTOCOL, request, REQUEST_TIMEOUT_MS, size)
+    return bytes?.length === 0 ? undefined : bytes
+  }
+
+  #isAsked (peer: PeerId): boolean { return (this.#lines.get(peer)?.running ?? 0) >= AT_ONCE_PER_PEER }
 
   /** A seal's payloads are all fetched at once, mostly from one peer: so many of its requests at a time. */
   async #inTurn<T> (peer: PeerId, run: () => Promise<T>): Promise<T> {

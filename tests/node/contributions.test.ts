@@ -27,8 +27,8 @@ const nameOf = (claim: Claim): string => toHex(claimId(claim))
 interface Pool {
   readonly contributions: Contributions
   readonly refused: Refused[]
-  /** Gives a claim's payload to whoever waits for it; undefined: there is none to be had. */
-  readonly arrive: (claim: Claim, payload: Uint8Array | undefined) => void
+  /** Gives a claim's payload to whoever waits for it from this peer; undefined: there is none to be had. */
+  readonly arrive: (claim: Claim, by: string, payload: Uint8Array | undefined) => void
   readonly held: () => string[]
   /** Another head. */
   readonly head: (meta: BlockMeta) => void
@@ -46,13 +46,13 @@ function pool (): Pool {
     chain: { head: () => head, on: (_: string, l: typeof onHead) => { onHead = l; return nothing } },
     rounds: { tip: () => round, tips: () => [round], onTip: () => nothing },
     blame: { refuse: (r: Refused) => { refused.push(r) }, isBannedMiner: () => false },
-    payloads: { fetch: async (digest: Uint8Array) => await new Promise(resolve => { waiting.set(toHex(digest), resolve) }) },
+    payloads: { fetchOffered: async (digest: Uint8Array, _: number, __: unknown, by: string) => await new Promise(resolve => { waiting.set(`${toHex(digest)}/${by}`, resolve) }) },
     // Every payload is in order.
     once: () => ({ ok: true })
   }
   const contributions = new Contributions(deps as unknown as ContributionsDeps)
   contributions.start()
-  const arrive = (claim: Claim, payload: Uint8Array | undefined): void => { waiting.get(toHex(claim.payloadDigest))!(payload) }
+  const arrive: Pool['arrive'] = (claim, by, bytes) => { waiting.get(`${toHex(claim.payloadDigest)}/${by}`)!(bytes) }
   return { contributions, refused, arrive, held: () => contributions.pending(job.id).map(c => c.name), head: meta => { head = meta; onHead({ head }) } }
 }
 
@@ -86,7 +86,7 @@ test('what a reorganisation took the draw from waits for it to come back, until 
 async function taken ({ arrive, contributions }: Pool, claim: Claim, by: string): Promise<Taken> {
   const answer = contributions.take(claim, from(by))
   await settle()
-  arrive(claim, payload)
+  arrive(claim, by, payload)
   return await answer
 }
 
@@ -118,6 +118,18 @@ describe('a claim takes no place from another', () => {
     expect(p.refused.map(r => [r.reason, r.miner])).toEqual([['contribution-signature', undefined], ['contribution-signature', undefined]])
   })
 
+  test('nor from itself: what one peer withholds another one may bring', async () => {
+    const p = pool()
+    const claim = kit.contribution(tip, job, keyPair(7))
+    const withheld = p.contributions.take(claim, from('x'))
+    await settle()
+    expect(await p.contributions.take(claim, { origin: 'another name', via: 'x' })).toEqual({ verdict: 'ignore', reason: 'known' })
+    expect(await taken(p, claim, 'h')).toEqual({ verdict: 'accept' })
+    p.arrive(claim, 'x', undefined)
+    expect(await withheld).toEqual({ verdict: 'ignore', reason: 'payload unavailable' })
+    expect(p.held()).toEqual([nameOf(claim)])
+  })
+
   test('before its payload is here, in a round that is full', async () => {
     const p = pool()
     const peers = CONTRIBUTIONS_PER_JOB / CONTRIBUTIONS_PER_ORIGIN
@@ -127,9 +139,9 @@ describe('a claim takes no place from another', () => {
     const answers = claims.map(async (claim, i) => await p.contributions.take(claim, { origin: `fresh${i}`, via: 'x' }))
     await settle()
     expect(p.held()).toEqual(before)
-    p.arrive(claims[0], undefined)
-    p.arrive(claims[1], undefined)
-    p.arrive(claims[2], payload)
+    p.arrive(claims[0], 'x', undefined)
+    p.arrive(claims[1], 'x', undefined)
+    p.arrive(claims[2], 'x', payload)
     expect((await Promise.all(answers)).map(t => t.verdict)).toEqual(['ignore', 'ignore', 'accept'])
     expect(p.held()).toHaveLength(CONTRIBUTIONS_PER_JOB)
     expect(p.held().at(-1)).toBe(nameOf(claims[2]))

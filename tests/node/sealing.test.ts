@@ -191,6 +191,7 @@ test('a list of vouches that no proposer makes is refused before a signature is 
   expect(await s.takeProposal({ ...p, vouches: [vouch, vouch, vouch] }, from)).toEqual(refused)
   expect(await s.takeProposal({ ...p, vouches: [{ ...vouch, contribution: ZERO32 }] }, from)).toEqual(refused)
   expect(await s.takeProposal(p, from)).toEqual({ verdict: 'accept' })
+})
 
 test('right contributions that have grown too old, or whose draw is of another branch, are in no offer: nobody would sign it', async () => {
   const { params } = kit

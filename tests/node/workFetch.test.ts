@@ -4,7 +4,7 @@ import type { JobSpec } from '../../src/core/codec/jobSpec.ts'
 import { decode, toHex } from '../../src/core/codec/ssz.ts'
 import { DataRequest, DataResponse, PayloadRequest, StateListRequest, StateListResponse, StateRequest } from '../../src/core/codec/wire.ts'
 import { genesis } from '../../src/core/consensus/chain.ts'
-import { hash } from '../../src/core/crypto/hash.ts'
+import { hash, u32le } from '../../src/core/crypto/hash.ts'
 import { CHUNK_BYTES } from '../../src/core/params.ts'
 import { type Dataset, packChunk, recordsOf, recordsPerChunk } from '../../src/core/training/dataset.ts'
 import { initialState } from '../../src/core/training/init.ts'
@@ -13,13 +13,13 @@ import { stateBytes, stateHash, stateSize } from '../../src/core/training/stateH
 import { createMemoryHub } from '../../src/net/memory.ts'
 import { dataFor, DATA_PROTOCOL, Datasets } from '../../src/node/datasets.ts'
 import { RingLog } from '../../src/node/log.ts'
-import { PAYLOAD_PROTOCOL, Payloads } from '../../src/node/payloads.ts'
+import { ASKED_PER_SECOND, ON_ACCOUNT_BURST, PAYLOAD_PROTOCOL, Payloads, REQUESTS_PER_SECOND } from '../../src/node/payloads.ts'
 import { Refusals } from '../../src/node/refusals.ts'
 import { SliceCounter } from '../../src/node/sliceCounter.ts'
 import { RENEW_BLOCKS } from '../../src/node/duties.ts'
 import { STATE_PROTOCOL, STATES_PROTOCOL, States } from '../../src/node/states.ts'
 import { SNAPSHOTS_PER_JOB, Snapshots } from '../../src/node/snapshots.ts'
-import type { Network } from '../../src/ports/network.ts'
+import { type Network, RequestError } from '../../src/ports/network.ts'
 import { MemoryDisk, MemoryStorage } from '../../src/storage/memory.ts'
 import { gatedStorage, ManualClock } from './chainRig.ts'
 import { noTorrents, SeededRandom, smallData, TestCompute, workParams, workSpec } from './workRig.ts'
@@ -87,6 +87,71 @@ describe('payloads', () => {
     const answer = await p.during(1_000, rich.net.request('me', PAYLOAD_PROTOCOL, PayloadRequest.serialize({ digest }), { timeoutMs: 500, maxResponseBytes: 10_000 }))
     expect(answer).toEqual(bytes)
     expect(await p.during(1_000, rich.net.request('me', PAYLOAD_PROTOCOL, Uint8Array.of(1), { timeoutMs: 500, maxResponseBytes: 10_000 }))).toEqual(NOTHING)
+  })
+
+  const unknown = (n: number): Uint8Array => hash('test-unknown', u32le(n))
+  /** A peer that answers as nodes do, no faster, and holds these. */
+  const holder = async (p: ReturnType<typeof place>, id: string, ...held: Uint8Array[]): Promise<{ asked: number, readonly net: Network }> => {
+    const h = { asked: 0, net: p.hub.join(id) }
+    await h.net.handle(PAYLOAD_PROTOCOL, { maxRequestBytes: 32, maxResponseBytes: 1 << 20, perPeerPerSecond: REQUESTS_PER_SECOND }, async (_, body) => {
+      h.asked++
+      return held.find(x => toHex(payloadDigest(x)) === toHex(body)) ?? NOTHING
+    })
+    return h
+  }
+
+  test('are asked for no faster than peers answer, however many a seal or a stranger names', async () => {
+    const p = place()
+    const payloads = make(p)
+    const h = await holder(p, 'holder', bytes)
+    const all = Promise.all(Array.from({ length: 400 }, async (_, i) => await payloads.fetch(unknown(i), 100, round)))
+    expect(await p.during(30_000, all)).toEqual(Array(400).fill(undefined))
+    expect(h.asked).toBeGreaterThan(ASKED_PER_SECOND)
+    expect(h.asked).toBeLessThanOrEqual(400)
+    expect((await h.net.status()).peers.map(x => [x.id, x.score])).toEqual([['me', 0]])
+    expect(await p.during(5_000, payloads.fetch(digest, bytes.length, round))).toEqual(bytes)
+  })
+
+  test('that somebody offers and does not give are asked of others only so often, on his account', async () => {
+    const p = place()
+    const payloads = make(p)
+    const x = await holder(p, 'x')
+    const h = await holder(p, 'holder', bytes)
+    const flood = Promise.all(Array.from({ length: 200 }, async (_, i) => await payloads.fetchOffered(unknown(i), 100, round, 'x')))
+    await p.clock.advance(1_000)
+    expect(h.asked).toBeLessThan(2 * ON_ACCOUNT_BURST)
+    // What another one offers does not wait for it, though it was offered by the first before.
+    const withheld = payloads.fetchOffered(digest, bytes.length, round, 'x')
+    expect(await p.during(1_000, payloads.fetchOffered(digest, bytes.length, round, 'holder'))).toEqual(bytes)
+    await p.during(30_000, flood)
+    expect(await withheld).toEqual(bytes)
+    expect(h.asked).toBeLessThan(4 * ON_ACCOUNT_BURST)
+    expect(x.asked).toBeGreaterThan(h.asked)
+    for (const { net } of [x, h]) expect((await net.status()).banned).toEqual([])
+    expect(p.refusals()).toEqual([])
+  })
+
+  test('are asked again of who offered them and is busy', async () => {
+    const p = place()
+    const payloads = make(p)
+    const net = p.hub.join('busy')
+    let asked = 0
+    await net.handle(PAYLOAD_PROTOCOL, { maxRequestBytes: 32, maxResponseBytes: 1 << 20, perPeerPerSecond: REQUESTS_PER_SECOND }, async () => {
+      if (asked++ < 2) throw new RequestError('busy', 'too many requests at once')
+      return bytes
+    })
+    expect(await p.during(3_000, payloads.fetchOffered(digest, bytes.length, round, 'busy'))).toEqual(bytes)
+    expect(asked).toBe(3)
+  })
+
+  test('that have their digest but not the size somebody named are not taken, and who holds them is not blamed', async () => {
+    const p = place()
+    const payloads = make(p)
+    const h = await holder(p, 'holder', bytes)
+    expect(await p.during(5_000, payloads.fetch(digest, bytes.length + 1, round))).toBeUndefined()
+    expect(h.asked).toBe(1)
+    expect(p.refusals()).toEqual([])
+    expect(await p.during(5_000, payloads.fetch(digest, bytes.length, round))).toEqual(bytes)
   })
 
   test('are bounded in bytes and in age', async () => {
