@@ -23,8 +23,8 @@ import type { From, WorkPublisher } from './workTopics.ts'
 
 /** Share of sealed contributions this node replays, of 256. */
 export const AUDIT_SHARE = 26
-/** Sealed contributions that wait to be audited; the oldest are forgotten. */
-const QUEUE_MAX = 256
+/** Sealed contributions that wait to be audited; the oldest that the lot did not give are forgotten. */
+export const AUDITS_MAX = 256
 /** What some have not heard of is said again, once by anybody in this time. */
 export const AGAIN_MS = 20_000
 /** Challenges being replayed at once, and how often one peer may bring one. */
@@ -203,8 +203,11 @@ export class Challenges {
       for (const claim of signed.seal.contributions) {
         const id = claimId(claim)
         const name = toHex(id)
-        if (this.#share === 0 || this.#considered.get(name) === true) continue
-        if (!auditors(params, record.meta, id, claim).some(member => equalBytes(member, key.publicKey))) continue
+        if (this.#share === 0 || !auditors(params, record.meta, id, claim).some(member => equalBytes(member, key.publicKey))) continue
+        // What was chosen before and still waits counts from now on as given: else it might be forgotten.
+        const waits = this.#queue.findIndex(s => equalBytes(s.id, id))
+        if (waits >= 0) this.#queue.splice(waits, 1)
+        else if (this.#considered.get(name) === true) continue
         this.#considered.set(name, true)
         this.#queue.unshift({ claim, id, signed, byLot: true })
       }
@@ -223,8 +226,16 @@ export class Challenges {
       // One that was found wrong before it was sealed needs no draw.
       if (drawn || this.#d.rounds.isCondemned(id)) this.#queue.push({ claim, id, signed })
     }
-    this.#queue = this.#queue.slice(-QUEUE_MAX)
+    while (this.#queue.length > AUDITS_MAX) this.#forgetOne()
     void this.#run()
+  }
+
+  /** The oldest of its own choice; what the lot gives comes in front, the newest first, so the last of it is its oldest. */
+  #forgetOne (): void {
+    const own = this.#queue.findIndex(s => s.byLot !== true)
+    const [forgotten] = this.#queue.splice(own, 1)
+    // The lot may still give it.
+    this.#considered.set(toHex(forgotten.id), false)
   }
 
   async #run (): Promise<void> {

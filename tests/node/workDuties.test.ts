@@ -5,7 +5,7 @@ import type { Body, Claim, SignedSeal, Vouch } from '../../src/core/codec/wire.t
 import { hash } from '../../src/core/crypto/hash.ts'
 import { claimId, sealHash } from '../../src/core/crypto/ids.ts'
 import { benchmarkJob } from '../../src/core/ledger/state.ts'
-import { AGAIN_MS, Challenges, type ChallengesDeps } from '../../src/node/challenges.ts'
+import { AGAIN_MS, AUDITS_MAX, Challenges, type ChallengesDeps } from '../../src/node/challenges.ts'
 import type { Candidate } from '../../src/node/contributions.ts'
 import { anchorOn, auditors, byLot, replayers } from '../../src/node/duties.ts'
 import { RingLog } from '../../src/node/log.ts'
@@ -136,6 +136,46 @@ describe('a contribution whose id was ground until a friend is drawn to replay i
     for (let i = 0; i < 20; i++) await Promise.resolve()
     expect(challenges.counts).toEqual({ audited: calls, wrong: calls })
     expect(published).toBe(calls)
+  })
+})
+
+describe('an auditor with more to do than it can', () => {
+  const claims = Array.from({ length: AUDITS_MAX + 44 }, (_, i) => kit.contribution(tip, job, keyPair(1000 + i)))
+  const sealed = (contributions: Claim[]): SignedSeal => ({ seal: { job: job.id, round: 1, previous: ZERO32, anchor: tip.hash, contributions, stateHash: ZERO32 }, signatures: [] })
+  const me = keyPair(1)
+  const isMine = (c: Claim): boolean => auditors(kit.params, tip, claimId(c), c).some(m => toHex(m) === toHex(me.key))
+
+  test.each([
+    ['what the lot gave it', false],
+    ['what it had chosen before the lot gave it', true]
+  ])('keeps %s, and forgets its own choice first', async (_, before) => {
+    const replayed: Claim[] = []
+    let release = nothing
+    const gate = new Promise<void>(resolve => { release = resolve })
+    let sealedOn: (t: JobTip) => void = nothing
+    let onHead: (e: unknown) => void = nothing
+    const clock = new ManualClock(1)
+    const deps: Partial<Record<keyof ChallengesDeps, unknown>> = {
+      params: kit.params, key: minerKey(me), clock, log: new RingLog(clock), random: new SeededRandom(1), auditShare: 256,
+      chain: { head: () => tip, at: () => undefined, on: (event: string, l: (e: unknown) => void) => { if (event === 'head') onHead = l; return nothing } },
+      rounds: { onTip: (l: (t: JobTip) => void) => { sealedOn = l; return nothing }, isCondemned: () => false, pendingSeal: () => undefined, tips: () => [] },
+      replay: { replay: async (c: Claim) => { await gate; replayed.push(c); return { kind: 'done', resultHash: c.resultHash, payloadDigest: c.payloadDigest } } }
+    }
+    const choose = (contributions: Claim[]): void => { sealedOn({ pending: [sealed(contributions)] } as unknown as JobTip) }
+    const challenges = new Challenges(deps as unknown as ChallengesDeps)
+    challenges.start()
+    const [lot, others] = [claims.slice(0, 40), claims.slice(40)]
+    const given = lot.filter(isMine)
+    expect(given.length).toBeGreaterThan(5)
+    if (before) choose(lot)
+    choose(others.slice(0, -20))
+    onHead({ head: tip, removed: [], added: [{ meta: tip, body: { transactions: [], seals: [sealed(lot)] } }] })
+    choose(others.slice(-20))
+    release()
+    for (let i = 0; i < 4_000; i++) await Promise.resolve()
+    expect(given.filter(c => !replayed.includes(c))).toEqual([])
+    // And the one that it was at when there became too many.
+    expect(replayed.length).toBe(AUDITS_MAX + 1)
   })
 })
 
