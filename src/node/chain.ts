@@ -270,7 +270,7 @@ export class Chain implements ChainService {
     if (gone.length === 0) return
     this.#store.settle(gone.filter((n) => !n.removed).map(place))
     this.#store.remove(gone.filter((n) => n.removed))
-    this.#store.trimSnapshots(this.#tree.base.meta.height)
+    this.#store.trim(this.#tree.base.meta.height)
   }
 
   /** A restart goes on from what is proved: from a chain on trust, or one that is not settled, it goes back to the one before. */

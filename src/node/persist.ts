@@ -5,7 +5,7 @@
  *   headers n/<height>/<hash>  header, cumulative work, rho, how it was checked
  *           m/<height>         hash of the settled main-chain block (below the tree's base)
  *           i/<hash>           height of a settled block
- *   bodies  <height>/<hash>    body
+ *   bodies  <height>/<hash>    body, the oldest only as long as there is room for them
  *   ledger  <height>/<hash>    snapshot
  *   meta    chain/condemned    contributions proved wrong
  *           chain/head         hash and height of the newest block of the chain that is followed
@@ -37,6 +37,17 @@ const COMMIT_HEADERS = 256
 /** A failed write is tried again after this. */
 export const WRITE_RETRY_MS = 30_000
 export const CONDEMNED_KEPT = 1024
+/**
+ * Bodies on disk, about: a chain never ends, and full blocks are gigabytes a day. Above it the oldest go and
+ * their headers stay, as with a tab that joined by a snapshot; the next joiner has the ledger from one, too.
+ */
+export const BODIES_DISK_BYTES = 1024 * 1024 * 1024
+/** Bodies looked at to tell how large all of them are: nothing counts them, and the oldest are megabytes in all. */
+const BODIES_SAMPLED = 64
+/** Blocks by which the chain must have grown before that is done again. */
+export const TRIM_BLOCKS = 64
+/** Bodies below a base that a restart may begin from are kept: so many blocks lie between two snapshots. */
+const BODIES_BELOW_BASE = 2 * SNAPSHOT_BLOCKS
 
 const CHECKED = ['replayed', 'own', 'ledger'] as const
 
@@ -113,6 +124,8 @@ export class ChainStore {
   readonly #lookBack: number
   readonly #empty: LedgerState
   readonly #once: Once
+  readonly #bodyBytesMax: number
+  #trimmedAt = 0
   #queue: Task[] = []
   #running: Promise<void> | undefined
   #cancelRetry: (() => void) | undefined
@@ -121,13 +134,14 @@ export class ChainStore {
   #closed = false
 
   /** `lookBack`: how many blocks before a snapshot keep their job table; `empty`: the ledger of block 0. */
-  constructor (d: { readonly storage: Storage, readonly clock: Pick<Clock, 'after'>, readonly log: Log, readonly lookBack: number, readonly empty: LedgerState, readonly once?: Once }) {
+  constructor (d: { readonly storage: Storage, readonly clock: Pick<Clock, 'after'>, readonly log: Log, readonly lookBack: number, readonly empty: LedgerState, readonly once?: Once, readonly bodyBytesMax?: number }) {
     this.#storage = d.storage
     this.#clock = d.clock
     this.#log = d.log
     this.#lookBack = d.lookBack
     this.#empty = d.empty
     this.#once = d.once ?? eachTime
+    this.#bodyBytesMax = d.bodyBytesMax ?? BODIES_DISK_BYTES
   }
 
   get state (): StoreState { return this.#state }
@@ -197,13 +211,37 @@ export class ChainStore {
     if (blocks.length > 0) this.#enqueue({ bytes: 0, ops: () => blocks.flatMap(settleOps) })
   }
 
-  /** Snapshots no restart will need: all below the newest one at or below `height`. */
-  trimSnapshots (height: number): void {
-    this.#storage.keys('ledger', { to: `${heightKey(height)}0`, reverse: true }).then((keys) => {
-      const newest = keys[0]?.slice(0, 8)
-      const old = keys.filter((k) => k.slice(0, 8) !== newest)
-      if (old.length > 0) this.#enqueue({ bytes: 0, ops: () => old.map((key) => ({ op: 'delete', store: 'ledger', key })) })
-    }, (e: unknown) => { this.#fail(e) })
+  /** What no restart will need of a chain whose blocks up to `base` are settled. */
+  trim (base: number): void {
+    const failed = (e: unknown): void => { this.#fail(e) }
+    this.#trimSnapshots(base).catch(failed)
+    if (base < this.#trimmedAt + TRIM_BLOCKS) return
+    this.#trimmedAt = base
+    this.#trimBodies(base - BODIES_BELOW_BASE).catch(failed)
+  }
+
+  /** All snapshots below the newest one at or below `height`. */
+  async #trimSnapshots (height: number): Promise<void> {
+    const keys = await this.#storage.keys('ledger', { to: `${heightKey(height)}0`, reverse: true })
+    const newest = keys[0]?.slice(0, 8)
+    this.#delete('ledger', keys.filter((k) => k.slice(0, 8) !== newest))
+  }
+
+  /** The oldest bodies below `height`, if all are too large. */
+  async #trimBodies (height: number): Promise<void> {
+    const keys = await this.#storage.keys('bodies')
+    const sampled = Math.min(keys.length, BODIES_SAMPLED)
+    let bytes = 0
+    for (let i = 0; i < sampled; i++) bytes += (await this.#storage.get('bodies', keys[Math.floor(i * keys.length / sampled)]))?.length ?? 0
+    const spare = Math.ceil(keys.length - this.#bodyBytesMax * sampled / bytes)
+    if (spare > 0) this.#delete('bodies', keys.slice(0, spare).filter((k) => parseInt(k.slice(0, 8), 16) < height))
+  }
+
+  #delete (store: 'ledger' | 'bodies', keys: readonly string[]): void {
+    for (let i = 0; i < keys.length; i += COMMIT_HEADERS) {
+      const some = keys.slice(i, i + COMMIT_HEADERS)
+      this.#enqueue({ bytes: COMMIT_BYTES, ops: () => some.map((key) => ({ op: 'delete', store, key })) })
+    }
   }
 
   condemned (ids: ReadonlySet<Hex>): void {

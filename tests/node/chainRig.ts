@@ -125,6 +125,7 @@ export interface RigOptions {
   readonly storage?: Storage
   readonly limits?: ChainLimits
   readonly verifyLimits?: VerifyLimits
+  readonly bodyBytesMax?: number
 }
 
 /** Just after the last block of a kit chain of this length is due. */
@@ -137,7 +138,7 @@ export function rig (o: RigOptions = {}): Rig {
   log.setLevel('debug')
   const refused: Refused[] = []
   const blame = o.blame?.(log) ?? { refuse: (r: Refused) => { refused.push(r) } }
-  const store = new ChainStore({ storage: o.storage ?? new MemoryStorage(new MemoryDisk()), clock, log, lookBack: ledgerLookBack(kit.params), empty: kit.genesis.ledger })
+  const store = new ChainStore({ storage: o.storage ?? new MemoryStorage(new MemoryDisk()), clock, log, lookBack: ledgerLookBack(kit.params), empty: kit.genesis.ledger, bodyBytesMax: o.bodyBytesMax })
   const chain = new Chain({ params: kit.params, genesis: kit.genesis, clock, store, log, blame, limits: o.limits })
   const replay = new TestReplay()
   const states = new TestStates()

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import { toHex } from '../../src/core/codec/ssz.ts'
+import { Body } from '../../src/core/codec/wire.ts'
 import { type BlockMeta, compareChains } from '../../src/core/consensus/chain.ts'
 import { claimId } from '../../src/core/crypto/ids.ts'
 import { ledgerRoot } from '../../src/core/ledger/state.ts'
-import { heightKey, SNAPSHOT_BLOCKS, WRITE_RETRY_MS } from '../../src/node/persist.ts'
+import { heightKey, SNAPSHOT_BLOCKS, TRIM_BLOCKS, WRITE_RETRY_MS } from '../../src/node/persist.ts'
 import { type Storage, StorageError, type StorageOp } from '../../src/ports/storage.ts'
 import { MemoryDisk, MemoryStorage } from '../../src/storage/memory.ts'
 import { ChainKit, keyPair, type Mined } from '../core/chainKit.ts'
@@ -184,6 +185,32 @@ describe('restart', () => {
     const snapshots = await storage.keys('ledger')
     expect(snapshots.length).toBeLessThanOrEqual(Math.ceil(40 / SNAPSHOT_BLOCKS) + 1)
     expect(parseInt(snapshots[0].slice(0, 8), 16)).toBeLessThanOrEqual(r.chain.baseHeight())
+  })
+
+  it.each([['half of the bodies', 2], ['hardly any', 1_000_000]])('lets the oldest go where there is room for %s, keeps their headers, and is none the worse for it', async (_, parts) => {
+    const kit = new ChainKit(shallow().params, { trusting: true })
+    const disk = new MemoryDisk()
+    const storage = new MemoryStorage(disk)
+    const blocks = grow(kit, kit.genesis, 2 * TRIM_BLOCKS + 60)
+    const bodyBytesMax = blocks.reduce((sum, b) => sum + Body.value_serializedSize(b.block.body), 0) / parts
+    const r = rig({ kit, storage, bodyBytesMax })
+    for (let i = 0; i < blocks.length; i += 30) await feed(r, blocks.slice(i, i + 30))
+    await r.store.idle()
+    const bodies = await storage.range('bodies')
+    const heights = bodies.map(([key]) => parseInt(key.slice(0, 8), 16))
+    expect(heights.length).toBeGreaterThan(blocks.length / parts)
+    expect(heights.length).toBeLessThan(blocks.length / 2 + TRIM_BLOCKS / 2)
+    expect(heights).toEqual(blocks.slice(-heights.length).map(b => b.meta.height))
+    // A restart may have to begin below the base.
+    expect(heights[0]).toBeLessThanOrEqual(r.chain.baseHeight() - SNAPSHOT_BLOCKS)
+    // To others it is as to a tab that joined by a snapshot: it has the headers, and not the bodies.
+    expect(await r.store.body(1, hex(blocks[0].meta))).toBeUndefined()
+    expect(await r.store.settledHeaders(1, 50)).toHaveLength(50)
+    await r.chain.stop()
+    const again = rig({ kit, storage: new MemoryStorage(disk), bodyBytesMax })
+    expect(await again.chain.loadFromStorage()).toEqual({ height: blocks.length, problem: undefined })
+    expect(hex(again.chain.head())).toBe(hex(blocks.at(-1)!.meta))
+    await feed(again, grow(kit, blocks.at(-1)!.meta, 2))
   })
 
   it('remembers what it condemned', async () => {
