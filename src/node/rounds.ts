@@ -190,7 +190,10 @@ export class Rounds implements WorkService {
       : checkSeal(params, head, before, signed, { signatures: unread, nextStateHash: undefined })
     // What the rules refuse costs no look at a signature, and nothing is held that its committee has not signed.
     if (early !== undefined && early.verdict !== 'orphan') return outcomeOf(early)
-    const valid = await signatures.verify(items)
+    // The committee's first: what it has not signed is not worth a look at 32 contributions.
+    const members = signed.signatures.length
+    const byMembers = await signatures.verify(items.slice(0, members))
+    const valid = [...byMembers, ...byMembers.includes(false) ? unread.slice(members) : await signatures.verify(items.slice(members))]
     const forged = sealSignatureRefusal(params, head, signed, valid)
     if (forged !== undefined) return outcomeOf(forged)
     if (before === undefined || early !== undefined) return outcomeOf(early ?? ahead)

@@ -71,6 +71,13 @@ describe('a seal without one right signature', () => {
     expect(signatures.checked).toBe(checked)
   })
 
+  test('costs no look at what it carries', async () => {
+    const { rounds, signatures } = bench()
+    const bogus = unsigned(drawnElsewhere(3))
+    expect(await rounds.add(bogus, 'x')).toMatchObject({ refusal: { reason: 'seal-signature' } })
+    expect(signatures.checked).toBe(bogus.signatures.length)
+  })
+
   test('that breaks a rule besides is refused before a signature is looked at', async () => {
     const { rounds, signatures } = bench()
     const claim = kit.contribution(tip, job, keyPair(9))
