@@ -295,7 +295,7 @@ export class Challenges {
   #dropUnsealed (candidate: Candidate, detail: string): void {
     const { blame, contributions, rounds } = this.#d
     const { job, miner } = candidate.claim.template
-    blame.refuse({ what: 'contribution', reason: 'wrong slice', detail, peer: candidate.origin, miner: toHex(miner), fatal: true })
+    blame.refuse({ what: 'contribution', reason: 'wrong slice', detail, peer: candidate.from?.origin, miner: toHex(miner), fatal: true })
     contributions.drop(job, candidate.id)
     rounds.condemn(candidate.id)
   }

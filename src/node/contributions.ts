@@ -48,38 +48,50 @@ export interface Candidate {
   readonly name: Hex
   readonly claim: Claim
   readonly receivedAt: number
-  readonly origin?: PeerId
+  /** Undefined: this node's own. */
+  readonly from?: From
   /** What this node found by replaying it. */
   verdict: 'unknown' | 'right' | 'wrong'
   readonly vouches: Map<Hex, Vouch>
 }
 
-interface Slot { readonly name: Hex, readonly origin?: PeerId, readonly height: number }
+interface Slot { readonly name: Hex, readonly from?: From, readonly height: number }
 
-/** Slots by `miner/slice`, and how many of them each peer brought. */
+/** Who a contribution is from: names of authors are free, links are not. */
+const WAYS = ['origin', 'via'] as const
+type Way = typeof WAYS[number]
+
+/** Slots by `miner/slice`, and how many of them each peer made, or handed over. */
 class Slots {
   readonly #slots = new Map<string, Slot>()
-  readonly #brought = new Map<PeerId | undefined, number>()
+  readonly #counts: Readonly<Record<Way, Map<PeerId, number>>> = { origin: new Map(), via: new Map() }
 
   get size (): number { return this.#slots.size }
   has (slice: string): boolean { return this.#slots.has(slice) }
   get (slice: string): Slot | undefined { return this.#slots.get(slice) }
   entries (): IterableIterator<[string, Slot]> { return this.#slots.entries() }
-  broughtBy (origin: PeerId | undefined): number { return this.#brought.get(origin) ?? 0 }
+  by (way: Way, peer: PeerId): number { return this.#counts[way].get(peer) ?? 0 }
 
   set (slice: string, slot: Slot): void {
     this.delete(slice)
     this.#slots.set(slice, slot)
-    this.#brought.set(slot.origin, this.broughtBy(slot.origin) + 1)
+    this.#count(slot, 1)
   }
 
   delete (slice: string): void {
     const slot = this.#slots.get(slice)
     if (slot === undefined) return
     this.#slots.delete(slice)
-    const left = this.broughtBy(slot.origin) - 1
-    if (left === 0) this.#brought.delete(slot.origin)
-    else this.#brought.set(slot.origin, left)
+    this.#count(slot, -1)
+  }
+
+  #count ({ from }: Slot, by: number): void {
+    if (from === undefined) return
+    for (const way of WAYS) {
+      const n = this.by(way, from[way]) + by
+      if (n === 0) this.#counts[way].delete(from[way])
+      else this.#counts[way].set(from[way], n)
+    }
   }
 }
 
@@ -236,7 +248,7 @@ export class Contributions {
       if (now === undefined || !isOn(claim, now)) return ignore('stale round')
       const noPlace = this.#noPlace(claim, name, from)
       if (noPlace !== undefined) return this.#passedOver(noPlace, claim)
-      this.#insert(claim, id, 'unknown', from.origin)
+      this.#insert(claim, id, 'unknown', from)
       return { verdict: 'accept' }
     })
     // A payload that comes too late to vouch for the message may still be in time for the seal.
@@ -246,22 +258,22 @@ export class Contributions {
   }
 
   /** Whoever stands where it belongs goes. */
-  #insert (claim: Claim, id: Uint8Array, verdict: Candidate['verdict'], origin?: PeerId): void {
+  #insert (claim: Claim, id: Uint8Array, verdict: Candidate['verdict'], from?: From): void {
     const { job, height } = claim.template
     const name = toHex(id)
     const pool = this.#jobs.get(toHex(job)) ?? new Map<Hex, Candidate>()
     this.#jobs.set(toHex(job), pool)
     const slots = this.#slots(toHex(job))
     const slice = sliceName(claim)
-    const isOver = origin !== undefined && !slots.has(slice) && slots.size >= CONTRIBUTIONS_PER_JOB
-    const leaving = isOver ? this.#greediest(toHex(job), origin) : slice
+    const isOver = from !== undefined && !slots.has(slice) && slots.size >= CONTRIBUTIONS_PER_JOB
+    const leaving = isOver ? this.#greediest(toHex(job), from) : slice
     const left = leaving === undefined ? undefined : slots.get(leaving)
     if (leaving !== undefined && left !== undefined) {
       slots.delete(leaving)
       pool.delete(left.name)
     }
-    slots.set(slice, { name, origin, height })
-    pool.set(name, { id, name, claim, receivedAt: this.#d.clock.now(), origin, verdict, vouches: new Map() })
+    slots.set(slice, { name, from, height })
+    pool.set(name, { id, name, claim, receivedAt: this.#d.clock.now(), from, verdict, vouches: new Map() })
     this.#waiters.wake()
     this.changed(job)
   }
@@ -283,28 +295,34 @@ export class Contributions {
     // A node's own are bounded by the slices of a round: no stranger keeps them out.
     if (from === undefined) return undefined
     let ofPeer = 0
-    let ofOrigin = slots.broughtBy(from.origin) - (holder?.origin === from.origin ? 1 : 0)
+    let ofOrigin = slots.by('origin', from.origin) - (holder?.from?.origin === from.origin ? 1 : 0)
     for (const c of this.#coming.values()) {
       if (c.via === from.via) ofPeer++
       if (c.job === job && c.origin === from.origin) ofOrigin++
     }
     if (ofPeer >= COMING_PER_PEER || ofOrigin >= CONTRIBUTIONS_PER_ORIGIN) return 'full'
-    return holder !== undefined || slots.size < CONTRIBUTIONS_PER_JOB || this.#greediest(job, from.origin) !== undefined ? undefined : 'full'
+    return holder !== undefined || slots.size < CONTRIBUTIONS_PER_JOB || this.#greediest(job, from) !== undefined ? undefined : 'full'
   }
 
-  /** The newest unvouched one of the peer that brought the most may go, if that peer has no less than the newcomer's then. */
-  #greediest (job: Hex, newcomer: PeerId): string | undefined {
+  /**
+   * The newest unvouched one of the peer that made the most may go, if that peer has no less than the newcomer's
+   * then; or, where each name has made few, of the peer that handed over the most.
+   */
+  #greediest (job: Hex, newcomer: From): string | undefined {
     const pool = this.#jobs.get(job)
     const slots = this.#slots(job)
-    let greediest: string | undefined
-    let most = slots.broughtBy(newcomer) + 2
-    for (const [slice, { name, origin }] of slots.entries()) {
-      const brought = slots.broughtBy(origin)
-      if (brought < most || origin === undefined || (pool?.get(name)?.vouches.size ?? 0) > 0) continue
-      most = brought
-      greediest = slice
+    for (const way of WAYS) {
+      let greediest: string | undefined
+      let most = slots.by(way, newcomer[way]) + 2
+      for (const [slice, { from, name }] of slots.entries()) {
+        const n = from === undefined ? 0 : slots.by(way, from[way])
+        if (n < most || (pool?.get(name)?.vouches.size ?? 0) > 0) continue
+        most = n
+        greediest = slice
+      }
+      if (greediest !== undefined) return greediest
     }
-    return greediest
+    return undefined
   }
 
   #passedOver (why: NoPlace, claim: Claim): Taken {
@@ -331,7 +349,7 @@ export class Contributions {
     }
     // Those whose payloads are on their way find out at the end.
     const slots = new Slots()
-    for (const { name, origin, claim } of pool?.values() ?? []) slots.set(sliceName(claim), { name, origin, height: claim.template.height })
+    for (const { name, from, claim } of pool?.values() ?? []) slots.set(sliceName(claim), { name, from, height: claim.template.height })
     this.#slices.set(job, slots)
     if (isEnded(tip.job)) {
       this.#jobs.delete(job)

@@ -65,7 +65,8 @@ function read (chain: Uint8Array, bytes: Uint8Array): Reading {
   return { ok: true, items, signed }
 }
 
-export interface Holder { readonly peer: PeerId, readonly share: number, readonly heardAt: number }
+/** `linked`: it said so itself over a link, so there is such a peer. */
+export interface Holder { readonly peer: PeerId, readonly share: number, readonly heardAt: number, readonly linked: boolean }
 /** `said`: the newest words of the last who spoke of it, whether or not there is room for them among the holders. */
 interface SetEntry { note: SignedNote | undefined, readonly holders: Map<PeerId, Holder>, heardAt: number, readonly said: Map<PeerId, { readonly at: number, readonly share: number }> }
 
@@ -199,7 +200,7 @@ export class LibraryTable {
       if (right.includes(false)) return refuse('note-signature', 'not signed by its publisher')
       for (const n of unknown) this.#remember(n.name)
     }
-    for (const item of said.items) this.#take(m.origin, item)
+    for (const item of said.items) this.#take(m.origin, item, m.via === m.origin)
     return 'accept'
   }
 
@@ -208,7 +209,7 @@ export class LibraryTable {
     if (this.#checked.size > SIGNATURES_KEPT) this.#checked.delete(this.#checked.values().next().value!)
   }
 
-  #take (peer: PeerId, item: AnnouncedItem): void {
+  #take (peer: PeerId, item: AnnouncedItem, linked: boolean): void {
     const name = toHex(item.infoHash)
     const now = this.#d.clock.now()
     if (item.share === SHARE_LEFT) {
@@ -225,9 +226,9 @@ export class LibraryTable {
     set.said.delete(peer)
     set.said.set(peer, { at: now, share: item.share })
     if (set.said.size > ENOUGH_HOLDERS) set.said.delete(set.said.keys().next().value!)
-    if (!set.holders.has(peer) && (set.holders.size >= MAX_HOLDERS || this.#countOf(peer) >= MAX_SETS_PER_PEER)) return
     const before = set.holders.get(peer)
-    set.holders.set(peer, { peer, share: item.share / SHARE_ALL, heardAt: now })
+    if (before === undefined && (this.#countOf(peer) >= MAX_SETS_PER_PEER || !makeRoomAmong(set.holders, linked))) return
+    set.holders.set(peer, { peer, share: item.share / SHARE_ALL, heardAt: now, linked: linked || before?.linked === true })
     set.heardAt = now
     // The first one stays: a later stranger cannot rename what is known.
     set.note ??= item.note[0]
@@ -252,4 +253,11 @@ export class LibraryTable {
     this.#sets.delete(worst.name)
     return true
   }
+}
+
+/** Names on envelopes are free: they do not keep out a peer that is there. */
+function makeRoomAmong (holders: Map<PeerId, Holder>, linked: boolean): boolean {
+  if (holders.size < MAX_HOLDERS) return true
+  const other = linked ? [...holders.values()].find(h => !h.linked) : undefined
+  return other !== undefined && holders.delete(other.peer)
 }

@@ -83,12 +83,24 @@ test('what a reorganisation took the draw from waits for it to come back, until 
   expect(held()).toEqual([])
 })
 
-async function taken ({ arrive, contributions }: Pool, claim: Claim, by: string): Promise<Taken> {
-  const answer = contributions.take(claim, from(by))
+async function taken ({ arrive, contributions }: Pool, claim: Claim, by: string, author = by): Promise<Taken> {
+  const answer = contributions.take(claim, { origin: author, via: by })
   await settle()
   arrive(claim, by, payload)
   return await answer
 }
+
+test('names of authors are free: who hands over the most under ever new ones makes room for the others, to their share', async () => {
+  const p = pool()
+  let n = 0
+  const next = (): Claim => kit.contribution(tip, job, keyPair(100 + n++))
+  const full = { verdict: 'ignore', reason: 'too many contributions' }
+  const refused = async (via: string): Promise<Taken> => await p.contributions.take(next(), { origin: `fresh${n}`, via })
+  for (let i = 0; i < CONTRIBUTIONS_PER_JOB; i++) expect(await taken(p, next(), 's', `fresh${n}`)).toEqual({ verdict: 'accept' })
+  expect(await refused('s')).toEqual(full)
+  for (let i = 0; i < CONTRIBUTIONS_PER_JOB / 2; i++) expect(await taken(p, next(), 'h', `fresh${n}`)).toEqual({ verdict: 'accept' })
+  for (const via of ['s', 'h']) expect(await refused(via)).toEqual(full)
+})
 
 describe('a claim takes no place from another', () => {
   test('before its signature is known to be right, however many come at once', async () => {

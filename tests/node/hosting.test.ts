@@ -56,7 +56,7 @@ async function desk (handler: (clock: ManualClock) => Promise<Handler> | Handler
     chain: CHAIN, clock, random: new SeededRandom(9), self: () => 'us', height: () => 100, block: blockAt, synced: () => there.synced,
     swarm: { piece: async (_hash, i) => (more.piece ?? pieceOf)(i) }, served: () => undefined,
     log: { debug: say, info: say, warn: say, error: (_area, text) => { throw new Error(text) } },
-    whole: () => [{ infoHash: HASH, metainfo: { pieces: PIECES } }], holders: () => there.share === 0 ? [] : [{ peer: 'them', share: there.share, heardAt: there.heardAt }], onChange: say,
+    whole: () => [{ infoHash: HASH, metainfo: { pieces: PIECES } }], holders: () => there.share === 0 ? [] : [{ peer: 'them', share: there.share, heardAt: there.heardAt, linked: true }], onChange: say,
     network: {
       handle: async () => () => {},
       status: async () => ({ self: 'us', peers: there.connected ? [{ id: 'them', link: 'memory', direction: 'inbound', score: 0, connectedAt: 0 }] : [], relays: [], bytesIn: 0, bytesOut: 0, banned: [] }),

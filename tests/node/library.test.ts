@@ -5,7 +5,6 @@ import { fromHex } from '../../src/core/codec/ssz.ts'
 import { hash, u32le } from '../../src/core/crypto/hash.ts'
 import { noteMessage } from '../../src/core/crypto/ids.ts'
 import { decodeMetainfo, torrentWithTracker } from '../../src/core/torrent/metainfo.ts'
-import { createMemoryHub } from '../../src/net/memory.ts'
 import { MemoryDisk as PieceMemory, type PieceDisk } from '../../src/net/swarm/pieceDisk.ts'
 import { announcementFault, type AnnouncementFault, writeNote } from '../../src/node/libraryNotes.ts'
 import { FAULT_MS, SHARED_FAULTS_MAX } from '../../src/node/library.ts'
@@ -15,7 +14,7 @@ import type { GossipMessage, Verdict } from '../../src/ports/network.ts'
 import type { Signatures } from '../../src/ports/signatures.ts'
 import { SwarmError, type SwarmEvent, type SwarmLink } from '../../src/ports/swarm.ts'
 import { MemoryStorage } from '../../src/storage/memory.ts'
-import { ManualClock } from './chainRig.ts'
+import { ManualClock, TestSignatures } from './chainRig.ts'
 import { CHAIN, file, item, keyOf, LibraryWorld, SAID, share, view } from './libraryRig.ts'
 import { SeededRandom } from './workRig.ts'
 
@@ -412,20 +411,38 @@ describe('cheats', () => {
     expect(view(b).items).toHaveLength(MAX_SETS_PER_PEER)
   })
 
-  test('names on envelopes are free: one neighbour has so many new notes looked at, and no more', async () => {
+  /** A table alone, and what it is handed. */
+  const listening = async (signatures: Signatures): Promise<{ readonly table: LibraryTable, readonly receive: (m: Omit<GossipMessage, 'topic'>) => Promise<Verdict> }> => {
     const clock = new ManualClock(1_000_000_000)
-    const network = createMemoryHub({ clock }).join('me')
-    let verified = 0
-    const signatures: Signatures = { verify: async items => { verified += items.length; return items.map(() => true) } }
     let receive: (m: GossipMessage) => Promise<Verdict> = async () => 'ignore'
     const table = new LibraryTable({
-      chain: CHAIN, network: { publish: async () => 0, subscribe: async (topic, v) => { receive = v; return await network.subscribe(topic, v) } }, signatures, blame: { refuse: () => {} }, clock, random: new SeededRandom(1), log: new RingLog(clock),
+      chain: CHAIN, network: { publish: async () => 0, subscribe: async (_, v) => { receive = v; return () => {} } }, signatures, blame: { refuse: () => {} }, clock, random: new SeededRandom(1), log: new RingLog(clock),
       self: () => 'me', own: () => [], isOwn: () => false, follows: () => false, onChange: () => {}
     })
     await table.start()
+    return { table, receive: async m => await receive({ ...m, topic: LIBRARY_TOPIC }) }
+  }
+
+  test('names on envelopes are free: they keep no neighbour out of those who have a set', async () => {
+    const { table, receive } = await listening(new TestSignatures())
+    const bytes = Announcement.serialize({ items: [{ ...announced, note: [] }] })
+    for (let n = 0; n < MAX_HOLDERS; n++) await receive({ bytes, origin: `name ${n}`, via: 'loud' })
+    await receive({ bytes, origin: 'far', via: 'loud' })
+    for (let n = 0; n < 3; n++) await receive({ bytes, origin: `neighbour ${n}`, via: `neighbour ${n}` })
+    const held = table.holders(HASH).map(h => h.peer)
+    expect(held).toHaveLength(MAX_HOLDERS)
+    expect(held.slice(-4)).toEqual([`name ${MAX_HOLDERS - 1}`, 'neighbour 0', 'neighbour 1', 'neighbour 2'])
+    for (let n = 0; n < 2 * MAX_HOLDERS; n++) await receive({ bytes, origin: `other ${n}`, via: 'loud' })
+    expect(table.holders(HASH).map(h => h.peer)).toEqual(held)
+    await table.stop()
+  })
+
+  test('names on envelopes are free: one neighbour has so many new notes looked at, and no more', async () => {
+    let verified = 0
+    const { table, receive } = await listening({ verify: async items => { verified += items.length; return items.map(() => true) } })
     const say = async (n: number, via: string): Promise<Verdict> => {
       const items = Array.from({ length: 32 }, (_, i) => noted({ infoHash: hash('test-set', u32le(n), u32le(i)).subarray(0, 20) })).map(a => ({ ...a, infoHash: a.note[0].note.infoHash }))
-      return await receive({ topic: LIBRARY_TOPIC, bytes: Announcement.serialize({ items }), origin: `name ${n}`, via })
+      return await receive({ bytes: Announcement.serialize({ items }), origin: `name ${n}`, via })
     }
     const verdicts: Verdict[] = []
     for (let n = 0; n < 8; n++) verdicts.push(await say(n, 'loud'))
