@@ -63,6 +63,8 @@ export class BlockTree {
   readonly #main = new Map<number, TreeNode>()
   readonly #proof: number
   readonly #maturity: number
+  /** Height of the base when metas were last let go of. */
+  #cutAt = 0
   #base: TreeNode
   #head: TreeNode
 
@@ -206,24 +208,32 @@ export class BlockTree {
     const height = Math.min(head - depths.nodes, this.proven().meta.height - depths.bodies)
     if (height <= this.#base.meta.height) return { bodiless, gone: [] }
     const base = this.#main.get(height)!
-    const kept = new Set<Hex>()
-    const open = [base]
-    for (let n = open.pop(); n !== undefined; n = open.pop()) {
-      kept.add(n.key)
-      for (const c of n.children) open.push(this.#nodes.get(c)!)
-    }
     const gone: TreeNode[] = []
-    for (const n of this.#nodes.values()) if (!kept.has(n.key)) gone.push(n)
-    for (const n of gone) {
-      if (this.#main.get(n.meta.height) === n) this.#main.delete(n.meta.height)
-      else n.removed = true
-      this.#nodes.delete(n.key)
+    // All that is in the tree hangs on the old base: what does not hang on the new one branches off between the two.
+    for (let h = this.#base.meta.height; h < height; h++) {
+      const n = this.#main.get(h)!
+      const next = this.#main.get(h + 1)!
+      const open = [...n.children].filter(key => key !== next.key).map(key => this.#nodes.get(key)!)
+      gone.push(n)
+      for (let side = open.pop(); side !== undefined; side = open.pop()) {
+        gone.push(side)
+        side.removed = true
+        for (const c of side.children) open.push(this.#nodes.get(c)!)
+      }
+      this.#main.delete(h)
     }
+    for (const n of gone) this.#nodes.delete(n.key)
     this.#base = base
-    cutParents(base.meta, depths.metas)
+    if (height >= this.#cutAt + CUT_BLOCKS) {
+      this.#cutAt = height
+      cutParents(base.meta, depths.metas)
+    }
     return { bodiless, gone }
   }
 }
+
+/** The walk down to them costs as much as all else that a block does: so many may lie there longer. */
+const CUT_BLOCKS = 32
 
 /** Lets go of the metas more than `keep` below `meta`, so that memory does not grow with the chain. */
 function cutParents (meta: BlockMeta, keep: number): void {

@@ -75,8 +75,27 @@ const HEX_CODES = Uint8Array.from({ length: 512 }, (_, i) => HEX[i >> 1].charCod
 const HEX_CHUNK = 32
 const hexChunk = new Array<number>(2 * HEX_CHUNK).fill(0)
 
-/** Names are made of hashes all the time: one flat string per chunk is a quarter of the time of joining digits. */
+/** Hashes named lately, by two of their bytes, as many as there are kept. */
+const NAMED = 2048
+const HASH_BYTES = 32
+const namedBytes: Array<Uint8Array | undefined> = new Array<undefined>(NAMED).fill(undefined)
+const namedHex: string[] = new Array<string>(NAMED).fill('')
+
+/**
+ * The same few hashes are named all the time, as keys of many tables: a name that was made lately is the same
+ * string again, which costs a comparison and no memory.
+ */
 export function toHex (bytes: Uint8Array): string {
+  if (bytes.length !== HASH_BYTES) return hexOf(bytes)
+  const at = (bytes[HASH_BYTES - 2] << 8 | bytes[HASH_BYTES - 1]) % NAMED
+  const known = namedBytes[at]
+  if (known !== undefined && equalBytes(known, bytes)) return namedHex[at]
+  namedBytes[at] = bytes.slice()
+  return namedHex[at] = hexOf(bytes)
+}
+
+/** One flat string per chunk is a quarter of the time of joining digits. */
+function hexOf (bytes: Uint8Array): string {
   let s = ''
   let from = 0
   for (; from + HEX_CHUNK <= bytes.length; from += HEX_CHUNK) {

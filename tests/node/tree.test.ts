@@ -1,0 +1,62 @@
+/** What the tree lets go of, against a definition that looks at all of it. */
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { u32le } from '../../src/core/crypto/hash.ts'
+import type { BlockMeta } from '../../src/core/consensus/chain.ts'
+import { BlockTree, type TreeNode, treeNode } from '../../src/node/tree.ts'
+
+const DEPTHS = { bodies: 2, nodes: 4, metas: 3 }
+
+/** Block n on a parent: only what the tree reads of it. */
+function block (n: number, parent: BlockMeta | undefined): TreeNode {
+  const hash = new Uint8Array(32)
+  hash.set(u32le(n + 1))
+  const meta = { hash, parent, height: (parent?.height ?? -1) + 1, work: (parent?.work ?? 0n) + 1n, ticket: hash, header: { template: { parent: parent?.hash ?? new Uint8Array(32) } } }
+  return treeNode({ meta: meta as unknown as BlockMeta, body: { transactions: [] } as unknown as TreeNode['body'], events: [], checked: 'replayed' })
+}
+
+test('what hangs on the new base stays, all else goes, each once and no child before its parent', () => {
+  fc.assert(fc.property(fc.array(fc.nat({ max: 7 }), { minLength: 1, maxLength: 80 }), backs => {
+    const all = [block(0, undefined)]
+    const tree = new BlockTree(all[0], 1, 0)
+    for (const back of backs) {
+      // On one of the last: some of them side by side, some on blocks that are gone.
+      const parent = all[Math.max(0, all.length - 1 - back)]
+      if (tree.get(parent.key) !== parent) continue
+      const n = block(all.length, parent.meta)
+      all.push(n)
+      tree.insert(n)
+      const before = [...tree.nodes()]
+      const { gone } = tree.prune(DEPTHS)
+      const { base } = tree
+      expect(base.meta.height).toBe(Math.max(0, tree.head.meta.height - DEPTHS.nodes))
+      const hangsOn = (x: BlockMeta | undefined): boolean => x === base.meta || (x !== undefined && x.height > base.meta.height && hangsOn(x.parent))
+      const stay = before.filter(x => hangsOn(x.meta))
+      expect([...tree.nodes()]).toEqual(stay)
+      expect(gone.map(x => x.key).sort()).toEqual(before.filter(x => !stay.includes(x)).map(x => x.key).sort())
+      for (const [i, x] of gone.entries()) expect(gone.slice(i + 1).some(y => y.key === x.parent)).toBe(false)
+      // Those of the main chain are settled, the others are to be stored no more.
+      const main = new Set<BlockMeta>()
+      for (let m: BlockMeta | undefined = base.meta; m !== undefined; m = m.parent) main.add(m)
+      for (const x of gone) expect(x.removed).toBe(!main.has(x.meta))
+      for (let h = base.meta.height; h <= tree.head.meta.height; h++) expect(tree.at(h)?.meta.height).toBe(h)
+      expect(tree.at(base.meta.height - 1)).toBeUndefined()
+    }
+  }))
+})
+
+test('metas below the base are let go of in time', () => {
+  const first = block(0, undefined)
+  const tree = new BlockTree(first, 1, 0)
+  let last = first.meta
+  for (let n = 1; n <= 200; n++) {
+    const b = block(n, last)
+    last = b.meta
+    tree.insert(b)
+    tree.prune(DEPTHS)
+  }
+  let metas = 0
+  for (let m: BlockMeta | undefined = tree.base.meta.parent; m !== undefined; m = m.parent) metas++
+  expect(metas).toBeGreaterThanOrEqual(DEPTHS.metas)
+  expect(metas).toBeLessThan(DEPTHS.metas + 32)
+})
