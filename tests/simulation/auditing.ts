@@ -1,6 +1,7 @@
 /**
- * The auditor beside a running world: it gets every block that an honest sound node takes for part of
- * its chain, as bytes, and now and then what such a node says of its head and its ledger.
+ * The auditor beside a running world: it gets every block that a node takes for part of its chain, as bytes, and
+ * now and then what it says of its head and its ledger. Only what honest sound nodes take is to be right: a chain that
+ * others alone have is not, but who joins by a ledger may go on from there.
  */
 import { toHex } from '../../src/core/codec/ssz.ts'
 import { Block, type Claim } from '../../src/core/codec/wire.ts'
@@ -11,6 +12,7 @@ import { noiseKey } from '../../src/core/training/sampling.ts'
 import type { BlockRecord } from '../../src/node/parts.ts'
 import type { Node } from '../../src/node/node.ts'
 import { Auditor } from './audit/auditor.ts'
+import type { Violation } from './audit/violations.ts'
 import type { World } from './world.ts'
 
 export class Auditing {
@@ -18,6 +20,8 @@ export class Auditing {
   readonly #auditor: Auditor
   readonly #fail: (checker: string, detail: string) => void
   readonly #seen = new Set<string>()
+  /** Blocks that somebody took and that are right. */
+  readonly #right = new Set<string>()
 
   constructor (world: World, fail: (checker: string, detail: string) => void) {
     this.#world = world
@@ -38,9 +42,20 @@ export class Auditing {
       }
       if (this.#seen.has(id)) continue
       this.#seen.add(id)
-      const { violations } = this.#auditor.add(Block.serialize({ header: meta.header, body }))
-      for (const v of violations) this.#fail(`audit: ${v.name}`, `block ${v.height} ${v.block.slice(0, 8)}, taken by tab ${tab}: ${v.evidence}`)
+      // Who is not honest may have had another copy of it.
+      for (const v of this.#right.has(id) ? [] : this.#judge({ body, meta })) this.#fail(`audit: ${v.name}`, `block ${v.height} ${v.block.slice(0, 8)}, taken by tab ${tab}: ${v.evidence}`)
     }
+  }
+
+  /** Blocks that joined the main chain of a node that need not be right, oldest first. */
+  heard (records: readonly BlockRecord[]): void {
+    for (const r of records) if (!this.#right.has(toHex(r.meta.hash))) this.#judge(r)
+  }
+
+  #judge ({ body, meta }: Pick<BlockRecord, 'body' | 'meta'>): readonly Violation[] {
+    const { violations } = this.#auditor.add(Block.serialize({ header: meta.header, body }))
+    if (violations.length === 0) this.#right.add(toHex(meta.hash))
+    return violations
   }
 
   /** What a node says of its head and of everybody's credits. */

@@ -121,7 +121,10 @@ export class Watch {
   #opened (tab: Tab, node: Node): void {
     const session = tab.session!
     this.#tabOfPeer.set(session.id, tab)
-    if (!tab.honest) return
+    if (!tab.honest) {
+      node.chain.on('head', ({ added }) => { this.#auditing.heard(added) })
+      return
+    }
     this.#resumed(tab, node)
     node.chain.on('head', ({ head, removed, added }) => { this.#head(tab, session, head, removed, added) })
     node.refusals.onRefusal(r => { if (r.peer !== undefined) this.#refused(tab, r.peer, `${r.what.split(' ')[0]}: ${r.reason}`, r.detail) })
@@ -149,7 +152,10 @@ export class Watch {
 
   #head (tab: Tab, session: Session, head: BlockMeta, removed: readonly BlockRecord[], added: readonly BlockRecord[]): void {
     this.#remember(head)
-    if (!this.#sound(tab)) return
+    if (!this.#sound(tab)) {
+      this.#auditing.heard(added)
+      return
+    }
     this.#auditing.added(tab.index, added)
     // Who joins may leave what he was only told of.
     const depth = removed.filter(r => r.checked !== 'ledger').length

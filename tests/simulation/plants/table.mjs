@@ -27,16 +27,17 @@ export const PLANTS = [
   },
   {
     name: 'cancelled-at-once', what: 'a cancelled job ends in the same block: work under way is not paid',
-    file: 'src/core/ledger/apply.ts', find: 'cancelsAt: ledger.height + params.cancelDelay', replace: 'cancelsAt: ledger.height + 1', seeds: 5,
+    file: 'src/core/ledger/apply.ts', find: 'cancelsAt: ledger.height + params.cancelDelay', replace: 'cancelsAt: ledger.height + 1', seeds: 15,
     options: ['--hours', '0.5']
   },
   {
     name: 'mean-rounds-down', what: 'the mean of the contributions is rounded down, not to the nearest',
-    file: 'src/core/training/payload.ts', find: 'Math.floor((2 * sum + n) / (2 * n))', replace: 'Math.floor(sum / n)', seeds: 2
+    file: 'src/core/training/payload.ts', find: 'Math.floor((2 * sum + n) / (2 * n))', replace: 'Math.floor(sum / n)', seeds: 4
   },
   {
     name: 'replay-unread', what: 'a slice is redone, and nobody compares the result',
-    file: 'src/core/consensus/apply.ts', find: 'if (!equalBytes(facts.replay.resultHash, header.resultHash))', replace: 'if (facts.replay.resultHash.length !== header.resultHash.length)', seeds: 6
+    file: 'src/core/consensus/apply.ts', find: "if (facts.replay.kind === 'done') {", replace: "if (facts.replay.kind === 'done' && facts.replay.resultHash.length === 0) {", seeds: 3,
+    options: ['--attackers', '0.3', '--enemies', 'poisoned']
   },
   {
     name: 'condemned-stays', what: 'a contribution is found wrong, and the block that carries it stays',
@@ -45,7 +46,7 @@ export const PLANTS = [
   },
   {
     name: 'clock-unread', what: 'a block may be dated as far ahead as its miner likes',
-    file: 'src/core/consensus/header.ts', find: 'claim.template.time > nowMs + params.futureMs', replace: 'claim.template.time > nowMs + 3_600_000', seeds: 4,
+    file: 'src/core/consensus/header.ts', find: 'claim.template.time > nowMs + params.futureMs', replace: 'claim.template.time > nowMs + 3_600_000', seeds: 8,
     options: ['--attackers', '0.3', '--enemies', 'times-beyond']
   },
   {
