@@ -18,7 +18,7 @@ import { resolve } from 'node:path'
  * timers and promises of thousands of nodes live for a while, and each collection copies those that do.
  */
 const HEAP_MIB = Math.floor(totalmem() / 2 ** 20 * 0.8)
-const YOUNG_MIB = Math.min(512, Math.max(16, Math.floor(HEAP_MIB / 32)))
+const YOUNG_MIB = Math.min(1024, Math.max(16, Math.floor(HEAP_MIB / 18)))
 
 await runMain(async () => {
   const given = process.argv.slice(2)

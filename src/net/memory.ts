@@ -5,7 +5,7 @@
  */
 import { MAX_GOSSIP_BYTES } from '../core/params.ts'
 import type { Clock, Random } from '../ports/clock.ts'
-import { type GossipMessage, type Network, type NetworkStatus, type PeerId, type ProtocolLimits, RequestError, type RequestOptions, type Verdict } from '../ports/network.ts'
+import { type GossipMessage, type Network, type NetworkStatus, type PeerId, type PeerView, type ProtocolLimits, RequestError, type RequestOptions, type Verdict } from '../ports/network.ts'
 import { GOSSIP_BURST, GOSSIP_PER_PEER_PER_SECOND, HANDLER_TIMEOUT_MS, MAX_VALIDATIONS, MAX_VALIDATIONS_PER_PEER, PENALTY_OVERSIZE, PENALTY_REJECTED_MESSAGE, PENALTY_TOO_FAST, SCORE_BAN_MS, VALIDATOR_TIMEOUT_MS } from './bounds.ts'
 import { BanList, Forwards, InFlight, isUnbearable, PeerBuckets, Penalties, RequestGate } from './peerBook.ts'
 
@@ -74,7 +74,7 @@ interface Flying {
 
 const HERE = -Infinity
 
-/** A number for each node: of these a flood asks at every link, and the nodes themselves lie far apart in memory. */
+/** A number for each node, by its index: of these a flood asks at every link, and the nodes themselves lie far apart in memory. */
 class PerNode {
   readonly #others: number
   #values: Float64Array
@@ -85,9 +85,9 @@ class PerNode {
     this.#values = new Float64Array(nodes).fill(others)
   }
 
-  of ({ index }: MemoryNode): number { return index < this.#values.length ? this.#values[index] : this.#others }
+  of (index: number): number { return index < this.#values.length ? this.#values[index] : this.#others }
 
-  set ({ index }: MemoryNode, value: number): void {
+  set (index: number, value: number): void {
     if (index >= this.#values.length) {
       const more = new Float64Array(2 * index + 1).fill(this.#others)
       more.set(this.#values)
@@ -97,7 +97,15 @@ class PerNode {
   }
 }
 
-interface Link { readonly node: MemoryNode, readonly direction: 'inbound' | 'outbound', readonly connectedAt: number, readonly route: Route }
+interface Link {
+  readonly id: PeerId
+  readonly node: MemoryNode
+  /** The node's: a flood that passes by need not look at the node itself. */
+  readonly index: number
+  readonly direction: 'inbound' | 'outbound'
+  readonly connectedAt: number
+  readonly route: Route
+}
 
 const pair = (a: PeerId, b: PeerId): string => a < b ? `${a}|${b}` : `${b}|${a}`
 
@@ -225,6 +233,8 @@ class MemoryNode implements Network {
   readonly #id: PeerId
   readonly index: number
   readonly #links = new Map<PeerId, Link>()
+  /** The same, in the same order: gone through at every message. */
+  #ways: readonly Link[] = []
   readonly #validators = new Map<string, Validator>()
   readonly #handlers = new Map<string, Handler>()
   readonly #bans: BanList
@@ -260,7 +270,7 @@ class MemoryNode implements Network {
     this.#running()
     if (bytes.length > MAX_GOSSIP_BYTES) throw new Error(`a message of ${bytes.length} bytes is over the limit of ${MAX_GOSSIP_BYTES}`)
     const message: Flying = { topic: this.#hub.topic(topic), bytes: this.#hub.copy(bytes), origin: this.#id, arrivals: new PerNode(this.#hub.joined, Infinity) }
-    message.arrivals.set(this, HERE)
+    message.arrivals.set(this.index, HERE)
     return this.#spread(message)
   }
 
@@ -268,12 +278,12 @@ class MemoryNode implements Network {
     this.#running()
     if (this.#validators.has(name)) throw new Error(`subscribed to ${name} already`)
     const { followers } = this.#hub.topic(name)
-    followers.set(this, 1)
+    followers.set(this.index, 1)
     this.#validators.set(name, validator)
     return () => {
       if (this.#validators.get(name) !== validator) return
       this.#validators.delete(name)
-      followers.set(this, 0)
+      followers.set(this.index, 0)
     }
   }
 
@@ -322,7 +332,7 @@ class MemoryNode implements Network {
     this.#stopped = true
     this.#statusDue?.()
     this.#listeners.clear()
-    for (const name of this.#validators.keys()) this.#hub.topic(name).followers.set(this, 0)
+    for (const name of this.#validators.keys()) this.#hub.topic(name).followers.set(this.index, 0)
     this.#validators.clear()
     this.#handlers.clear()
     this.#hub.leave(this.#id)
@@ -337,26 +347,31 @@ class MemoryNode implements Network {
 
   linked (id: PeerId, node: MemoryNode, direction: 'inbound' | 'outbound'): void {
     if (this.#links.has(id)) return
-    this.#links.set(id, { node, direction, connectedAt: this.#hub.clock.now(), route: this.#hub.route(this.#id, id) })
+    this.#links.set(id, { id, node, index: node.index, direction, connectedAt: this.#hub.clock.now(), route: this.#hub.route(this.#id, id) })
+    this.#ways = [...this.#links.values()]
     this.announce()
   }
 
   unlinked (id: PeerId): void {
-    if (this.#links.delete(id)) this.announce()
+    if (!this.#links.delete(id)) return
+    this.#ways = [...this.#links.values()]
+    this.announce()
   }
 
   /** Peers came or went. */
   announce (): void {
     this.#statusDue?.()
     this.#statusDue = undefined
-    for (const l of this.#listeners) l(this.#status())
+    if (this.#listeners.size === 0) return
+    const status = this.#status()
+    for (const l of this.#listeners) l(status)
   }
 
   receive (message: Flying, via: PeerId): void {
     const validator = this.#validators.get(message.topic.name)
-    if (validator === undefined || message.arrivals.of(this) === HERE) return
+    if (validator === undefined || message.arrivals.of(this.index) === HERE) return
     this.#count('in', message.bytes.length)
-    message.arrivals.set(this, HERE)
+    message.arrivals.set(this.index, HERE)
     if (this.#bans.has(message.origin)) return
     if (!this.#gossipRate.take(via)) return this.#offend(via, PENALTY_TOO_FAST)
     const done = this.#validating.enter(via)
@@ -411,8 +426,10 @@ class MemoryNode implements Network {
   }
 
   #status (): NetworkStatus {
-    const peers = [...this.#links].filter(([id]) => this.#hub.passes(this.#id, id))
-      .map(([id, l]) => ({ id, link: 'memory' as const, direction: l.direction, connectedAt: l.connectedAt, score: this.#penalties.score(id) }))
+    const peers: PeerView[] = []
+    for (const { connectedAt, direction, id } of this.#ways) {
+      if (this.#hub.passes(this.#id, id)) peers.push({ id, link: 'memory', direction, connectedAt, score: this.#penalties.score(id) })
+    }
     return { self: this.#id, peers, relays: [], bytesIn: this.#bytesIn, bytesOut: this.#bytesOut, banned: this.#bans.list() }
   }
 
@@ -421,14 +438,13 @@ class MemoryNode implements Network {
     const { shares } = this.#hub
     const now = this.#hub.clock.now()
     let sent = 0
-    for (const [id, link] of this.#links) {
-      const { node } = link
-      if (id === via || id === origin || topic.followers.of(node) === 0 || !this.#hub.passes(this.#id, id)) continue
+    for (const { id, index, node, route } of this.#ways) {
+      if (topic.followers.of(index) === 0 || id === via || id === origin || !this.#hub.passes(this.#id, id)) continue
       sent++
-      for (const ms of link.route(bytes.length)) {
+      for (const ms of route(bytes.length)) {
         if (shares) {
-          if (arrivals.of(node) <= now + ms) continue
-          arrivals.set(node, now + ms)
+          if (arrivals.of(index) <= now + ms) continue
+          arrivals.set(index, now + ms)
         }
         this.#hub.clock.after(ms, () => {
           if (this.#links.get(id)?.node === node && this.#hub.passes(this.#id, id)) node.receive(message, this.#id)
@@ -448,9 +464,10 @@ class MemoryNode implements Network {
   #count (way: 'in' | 'out', bytes: number): void {
     if (way === 'in') this.#bytesIn += bytes
     else this.#bytesOut += bytes
-    if (this.#listeners.size === 0 || this.#statusDue !== undefined) return
-    this.#statusDue = this.#hub.clock.after(this.#hub.statusEveryMs, () => { this.announce() })
+    if (this.#listeners.size > 0 && this.#statusDue === undefined) this.#announceSoon()
   }
+
+  #announceSoon (): void { this.#statusDue = this.#hub.clock.after(this.#hub.statusEveryMs, () => { this.announce() }) }
 
   #running (): void {
     if (this.#stopped) throw new RequestError('unreachable', 'the network was stopped')

@@ -64,11 +64,34 @@ export class Penalties {
 
 export const isUnbearable = (score: number): boolean => score <= DISCONNECT_SCORE
 
+/** So many at once, and so many a second. */
+class Bucket {
+  readonly #perSecond: number
+  readonly #burst: number
+  #tokens: number
+  #at: number
+
+  constructor (now: number, perSecond: number, burst: number) {
+    this.#perSecond = perSecond
+    this.#burst = burst
+    this.#tokens = burst
+    this.#at = now
+  }
+
+  /** False: too fast. */
+  take (now: number): boolean {
+    const tokens = Math.min(this.#burst, this.#tokens + Math.max(0, now - this.#at) / 1000 * this.#perSecond)
+    this.#tokens = tokens < 1 ? tokens : tokens - 1
+    this.#at = now
+    return tokens >= 1
+  }
+}
+
 export class PeerBuckets {
   readonly #now: Now
   readonly #perSecond: number
   readonly #burst: number
-  readonly #buckets = new Map<PeerId, { tokens: number, at: number }>()
+  readonly #buckets = new Map<PeerId, Bucket>()
 
   constructor (now: Now, perSecond: number, burst: number) {
     this.#now = now
@@ -80,30 +103,32 @@ export class PeerBuckets {
   take (id: PeerId): boolean {
     const now = this.#now()
     let bucket = this.#buckets.get(id)
-    if (bucket === undefined) remember(this.#buckets, id, bucket = { tokens: this.#burst, at: now }, MAX_TRACKED_PEERS)
+    if (bucket === undefined) remember(this.#buckets, id, bucket = new Bucket(now, this.#perSecond, this.#burst), MAX_TRACKED_PEERS)
     // Who comes first goes first only once there are many: moving an entry to the end costs more than all the rest.
     else if (this.#buckets.size > MAX_TRACKED_PEERS / 2) remember(this.#buckets, id, bucket, MAX_TRACKED_PEERS)
-    const tokens = Math.min(this.#burst, bucket.tokens + Math.max(0, now - bucket.at) / 1000 * this.#perSecond)
-    bucket.tokens = tokens < 1 ? tokens : tokens - 1
-    bucket.at = now
-    return tokens >= 1
+    return bucket.take(now)
   }
 }
 
 /** What of the accepted messages goes on. One neighbour's flood leaves the others a little each. */
 export class Forwards {
-  readonly #all: PeerBuckets
-  readonly #shared: PeerBuckets
+  readonly #now: Now
+  readonly #all: Bucket
+  readonly #shared: Bucket
   readonly #each: PeerBuckets
 
   constructor (now: Now) {
-    this.#all = new PeerBuckets(now, FORWARDS_PER_SECOND, FORWARDS_BURST)
-    this.#shared = new PeerBuckets(now, FORWARDS_SHARED_PER_SECOND, FORWARDS_SHARED_BURST)
+    this.#now = now
+    this.#all = new Bucket(now(), FORWARDS_PER_SECOND, FORWARDS_BURST)
+    this.#shared = new Bucket(now(), FORWARDS_SHARED_PER_SECOND, FORWARDS_SHARED_BURST)
     this.#each = new PeerBuckets(now, FORWARDS_PER_PEER_PER_SECOND, FORWARDS_PER_PEER_BURST)
   }
 
   /** False: it ends here. */
-  take (via: PeerId): boolean { return (this.#each.take(via) || this.#shared.take('')) && this.#all.take('') }
+  take (via: PeerId): boolean {
+    const now = this.#now()
+    return (this.#each.take(via) || this.#shared.take(now)) && this.#all.take(now)
+  }
 }
 
 /** Names without anything under way that are kept. */

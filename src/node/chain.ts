@@ -22,7 +22,7 @@ import { Emitter } from './emitter.ts'
 import { type Held, HeldBlocks, type HeldLimits } from './held.ts'
 import { Lru } from './lru.ts'
 import type { Blame, BlockRecord, ChainEvents, ChainService, Hex, Log, SubmitResult } from './parts.ts'
-import { type ChainStore, type Joined, type Place, type StoredBlock, type StoreState, SNAPSHOT_BLOCKS } from './persist.ts'
+import { type ChainStore, type Joined, type Place, type Settled, type StoredBlock, type StoreState, SNAPSHOT_BLOCKS } from './persist.ts'
 import { BlockTree, type Depths, type HeadChange, record, records, treeDepths, type TreeNode, treeNode } from './tree.ts'
 import type { Mode, OnSound, Verifier } from './verify.ts'
 
@@ -268,7 +268,7 @@ export class Chain implements ChainService {
     if (this.#tree.head.checked === 'ledger' && head.height % SNAPSHOT_BLOCKS !== 0) return
     const { gone } = this.#tree.prune(this.#depths)
     if (gone.length === 0) return
-    this.#store.settle(gone.filter((n) => !n.removed).map(place))
+    this.#store.settle(gone.filter((n) => !n.removed).map((n) => n.meta))
     this.#store.remove(gone.filter((n) => n.removed))
     this.#store.trim(this.#tree.base.meta.height)
   }
@@ -402,7 +402,7 @@ export class Chain implements ChainService {
     const { miner } = n.meta.header.template
     this.#blame.refuse({ what: `block ${n.meta.height} ${n.key.slice(0, 8)}`, reason: refusal.reason, detail: refusal.detail, miner: toHex(miner), fatal: true })
     let lowest: TreeNode | undefined
-    for (let p = this.#tree.get(n.parent); p !== undefined && p !== this.#tree.base && p.checked === 'ledger' && p.children.size === 1; p = this.#tree.get(p.parent)) lowest = p
+    for (let p = this.#tree.get(n.parent); p !== undefined && p !== this.#tree.base && p.checked === 'ledger' && p.children.length === 1; p = this.#tree.get(p.parent)) lowest = p
     this.#remove(n, refusal)
     if (lowest !== undefined) this.#remove(lowest)
   }
@@ -430,7 +430,7 @@ export class Chain implements ChainService {
     const gone = old.filter((n) => !a.before.isMain(n) || n.meta.height > a.fork)
     for (const n of gone) n.removed = true
     const settled = old.filter((n) => !n.removed)
-    this.#store.putBase({ base: this.#tree.base.meta, head: this.head(), below: a.below, joined: a.joined, settled: settled.map(place), gone: gone.map(place) })
+    this.#store.putBase({ base: this.#tree.base.meta, head: this.head(), below: a.below, joined: a.joined, settled: settled.map((n) => n.meta), gone: gone.map(place) })
     this.#log.info('chain', `goes on from block ${this.#tree.base.meta.height}: what lies below is known by its headers`)
   }
 
@@ -562,14 +562,14 @@ export class Chain implements ChainService {
 
   /** Indexes the main chain below the base as far as no earlier run did. */
   async #settleBelow (base: TreeNode): Promise<void> {
-    const blocks: Place[] = []
-    let key = base.parent
-    for (let h = base.meta.height - 1; h > 0; h--) {
-      if (await this.#store.settledHash(h) !== undefined) break
-      const stored = await this.#store.header(h, key)
+    const blocks: Settled[] = []
+    let hash = base.meta.header.template.parent
+    for (let height = base.meta.height - 1; height > 0; height--) {
+      if (await this.#store.settledHash(height) !== undefined) break
+      const stored = await this.#store.header(height, toHex(hash))
       if (stored === undefined) break
-      blocks.push({ height: h, key })
-      key = toHex(stored.header.template.parent)
+      blocks.push({ height, hash })
+      hash = stored.header.template.parent
     }
     for (let i = 0; i < blocks.length; i += SNAPSHOT_BLOCKS) this.#store.settle(blocks.slice(i, i + SNAPSHOT_BLOCKS))
   }

@@ -55,43 +55,62 @@ export interface Candidate {
   readonly vouches: Map<Hex, Vouch>
 }
 
-interface Slot { readonly name: Hex, readonly from?: From, readonly height: number }
-
 /** Who a contribution is from: names of authors are free, links are not. */
 const WAYS = ['origin', 'via'] as const
 type Way = typeof WAYS[number]
 
+/** How many slots one peer made, or handed over. */
+interface Tally { n: number }
+
+interface Slot {
+  readonly slice: string
+  readonly candidate: Candidate
+  /** Shared by all slots of the same peer; none for this node's own. */
+  readonly tallies?: Readonly<Record<Way, Tally>>
+}
+
 /** Slots by `miner/slice`, and how many of them each peer made, or handed over. */
 class Slots {
   readonly #slots = new Map<string, Slot>()
-  readonly #counts: Readonly<Record<Way, Map<PeerId, number>>> = { origin: new Map(), via: new Map() }
+  readonly #tallies: Readonly<Record<Way, Map<PeerId, Tally>>> = { origin: new Map(), via: new Map() }
 
   get size (): number { return this.#slots.size }
   has (slice: string): boolean { return this.#slots.has(slice) }
-  get (slice: string): Slot | undefined { return this.#slots.get(slice) }
-  entries (): IterableIterator<[string, Slot]> { return this.#slots.entries() }
-  by (way: Way, peer: PeerId): number { return this.#counts[way].get(peer) ?? 0 }
+  get (slice: string): Candidate | undefined { return this.#slots.get(slice)?.candidate }
+  by (way: Way, peer: PeerId): number { return this.#tallies[way].get(peer)?.n ?? 0 }
 
-  set (slice: string, slot: Slot): void {
+  set (candidate: Candidate): void {
+    const slice = sliceName(candidate.claim)
     this.delete(slice)
-    this.#slots.set(slice, slot)
-    this.#count(slot, 1)
+    const { from } = candidate
+    this.#slots.set(slice, { slice, candidate, tallies: from && { origin: this.#more('origin', from.origin), via: this.#more('via', from.via) } })
   }
 
   delete (slice: string): void {
     const slot = this.#slots.get(slice)
     if (slot === undefined) return
     this.#slots.delete(slice)
-    this.#count(slot, -1)
+    const { candidate: { from }, tallies } = slot
+    for (const way of WAYS) if (tallies !== undefined && from !== undefined && --tallies[way].n === 0) this.#tallies[way].delete(from[way])
   }
 
-  #count ({ from }: Slot, by: number): void {
-    if (from === undefined) return
-    for (const way of WAYS) {
-      const n = this.by(way, from[way]) + by
-      if (n === 0) this.#counts[way].delete(from[way])
-      else this.#counts[way].set(from[way], n)
+  /** The newest unvouched one of the peer that has the most, if that is at least `least`. */
+  greediest (way: Way, least: number): string | undefined {
+    let most = least
+    let greediest: string | undefined
+    for (const { candidate, slice, tallies } of this.#slots.values()) {
+      if (tallies === undefined || tallies[way].n < most || candidate.vouches.size > 0) continue
+      most = tallies[way].n
+      greediest = slice
     }
+    return greediest
+  }
+
+  #more (way: Way, peer: PeerId): Tally {
+    const tally = this.#tallies[way].get(peer) ?? { n: 0 }
+    tally.n++
+    this.#tallies[way].set(peer, tally)
+    return tally
   }
 }
 
@@ -259,7 +278,7 @@ export class Contributions {
 
   /** Whoever stands where it belongs goes. */
   #insert (claim: Claim, id: Uint8Array, verdict: Candidate['verdict'], from?: From): void {
-    const { job, height } = claim.template
+    const { job } = claim.template
     const name = toHex(id)
     const pool = this.#jobs.get(toHex(job)) ?? new Map<Hex, Candidate>()
     this.#jobs.set(toHex(job), pool)
@@ -272,8 +291,9 @@ export class Contributions {
       slots.delete(leaving)
       pool.delete(left.name)
     }
-    slots.set(slice, { name, from, height })
-    pool.set(name, { id, name, claim, receivedAt: this.#d.clock.now(), from, verdict, vouches: new Map() })
+    const candidate: Candidate = { id, name, claim, receivedAt: this.#d.clock.now(), from, verdict, vouches: new Map() }
+    slots.set(candidate)
+    pool.set(name, candidate)
     this.#waiters.wake()
     this.changed(job)
   }
@@ -291,7 +311,7 @@ export class Contributions {
     const holder = slots.get(sliceName(claim))
     // Another one who brings it may have what the first one withholds.
     if (holder?.name === name || (from !== undefined && this.#coming.has(comingName(name, from)))) return 'known'
-    if (holder !== undefined && claim.template.height < holder.height + RENEW_BLOCKS) return 'duplicate slice'
+    if (holder !== undefined && claim.template.height < holder.claim.template.height + RENEW_BLOCKS) return 'duplicate slice'
     // A node's own are bounded by the slices of a round: no stranger keeps them out.
     if (from === undefined) return undefined
     let ofPeer = 0
@@ -309,17 +329,9 @@ export class Contributions {
    * then; or, where each name has made few, of the peer that handed over the most.
    */
   #greediest (job: Hex, newcomer: From): string | undefined {
-    const pool = this.#jobs.get(job)
     const slots = this.#slots(job)
     for (const way of WAYS) {
-      let greediest: string | undefined
-      let most = slots.by(way, newcomer[way]) + 2
-      for (const [slice, { from, name }] of slots.entries()) {
-        const n = from === undefined ? 0 : slots.by(way, from[way])
-        if (n < most || (pool?.get(name)?.vouches.size ?? 0) > 0) continue
-        most = n
-        greediest = slice
-      }
+      const greediest = slots.greediest(way, slots.by(way, newcomer[way]) + 2)
       if (greediest !== undefined) return greediest
     }
     return undefined
@@ -349,7 +361,7 @@ export class Contributions {
     }
     // Those whose payloads are on their way find out at the end.
     const slots = new Slots()
-    for (const { name, from, claim } of pool?.values() ?? []) slots.set(sliceName(claim), { name, from, height: claim.template.height })
+    for (const candidate of pool?.values() ?? []) slots.set(candidate)
     this.#slices.set(job, slots)
     if (isEnded(tip.job)) {
       this.#jobs.delete(job)

@@ -13,6 +13,7 @@ import { type Storage, StorageError } from '../ports/storage.ts'
 import { type Chain, ledgerLookBack } from './chain.ts'
 import { encodeSnapshotFile } from './ledgerSnapshot.ts'
 import type { Library } from './library.ts'
+import { eachTime, type Once } from './once.ts'
 import type { Log } from './parts.ts'
 
 export const SNAPSHOT_PROTOCOL = '/cw/1/snapshot'
@@ -42,6 +43,7 @@ export interface LedgerTorrentsDeps {
   readonly log: Log
   /** Nothing is made of a chain that is only being taken over. */
   readonly synced: () => boolean
+  readonly once?: Once
 }
 
 export class LedgerTorrents {
@@ -110,7 +112,8 @@ export class LedgerTorrents {
     const height = Math.floor((chain.head().height - snapshotDepth(params)) / SNAPSHOT_EVERY) * SNAPSHOT_EVERY
     const meta = chain.metaAt(height)
     if (height < SNAPSHOT_FIRST || meta === undefined || meta === this.#roomless || !this.#d.synced() || this.#kept.some(k => equalBytes(k.block, meta.hash))) return
-    const bytes = encodeSnapshotFile(meta, ledgerLookBack(params))
+    const lookBack = ledgerLookBack(params)
+    const bytes = (this.#d.once ?? eachTime)('snapshot file', [meta, lookBack], () => encodeSnapshotFile(meta, lookBack))
     if (bytes === undefined) return
     const name = snapshotName(height, meta.hash)
     const shared = await library.share([new File([bytes as BlobPart], name)], { name, kind: 'snapshot', licence: '', about: `every account and job after block ${height}`, parents: [] }, { evictable: true, quiet: true })

@@ -199,7 +199,7 @@ export class Node {
     })
     this.curve = new Curve({ rounds, states, data, compute, storage, clock, log })
     const backfill = this.#backfill = new Backfill({ chain, replay: replays, log })
-    const ledgers = this.ledgers = new LedgerTorrents({ params, chainId: first.hash, chain, library, network, storage, log, synced })
+    const ledgers = this.ledgers = new LedgerTorrents({ params, chainId: first.hash, chain, library, network, storage, log, synced, once })
     const snapshots = new SnapshotJoin({ params, chainId: first.hash, empty: first.ledger, network, library, signatures, random, clock, blame, log })
     const sync = this.sync = new Sync({ params, clock, random, network, chain, store, blame, log, backfill, snapshots: d.joinBySnapshot === false ? undefined : snapshots, onJoined: (offer) => { ledgers.keep(offer).catch((e: unknown) => { log.error('snapshot', e instanceof Error ? e.message : String(e)) }) }, redoAhead: async (claim) => await replays.isRight(claim, findJob(chain.head().ledger, claim.template.job)?.spec), historyFrom: () => Math.max(0, chain.head().height - historyBlocks) })
     this.presence = new Presence({ clock, chain, sync, network: () => this.net, dataMissing: () => this.#dataMissing(), pruned: () => backfill.pruned, params })

@@ -85,6 +85,7 @@ const CondemnedRecord = new ListCompositeType(Bytes32, CONDEMNED_KEPT)
 export const heightKey = (height: number): string => height.toString(16).padStart(8, '0')
 const blockKey = (height: number, hash: Hex): string => `${heightKey(height)}/${hash}`
 const headerKey = (height: number, hash: Hex): string => `n/${blockKey(height, hash)}`
+const placeKey = ({ hash, height }: Settled): string => blockKey(height, toHex(hash))
 
 export interface StoredHeader { readonly hash: Uint8Array, readonly header: Claim, readonly work: bigint, readonly rho: Uint8Array, readonly checked: BlockRecord['checked'] }
 export type StoredBlock =
@@ -96,6 +97,8 @@ export interface StoredSnapshot { readonly height: number, readonly hash: Hex, r
 export type StoreState = { readonly ok: true } | { readonly ok: false, readonly kind: StorageFailure, readonly detail: string }
 
 export interface Place { readonly height: number, readonly key: Hex }
+/** Of a header, or more. */
+export type Settled = Pick<HeaderMeta, 'hash' | 'height'>
 
 /** What a chain that goes on from a fetched ledger brings, and what of the one before it stays or goes. */
 export interface NewBase {
@@ -105,7 +108,7 @@ export interface NewBase {
   /** Headers from the newest block known before up to the base. */
   readonly below: readonly HeaderMeta[]
   readonly joined: Joined
-  readonly settled: readonly Place[]
+  readonly settled: readonly Settled[]
   readonly gone: readonly Place[]
 }
 
@@ -162,7 +165,7 @@ export class ChainStore {
   putHeaders (metas: readonly HeaderMeta[], checked: BlockRecord['checked']): void {
     for (let i = 0; i < metas.length; i += COMMIT_HEADERS) {
       const some = metas.slice(i, i + COMMIT_HEADERS)
-      this.#enqueue({ bytes: COMMIT_BYTES, ops: () => some.map((m) => this.#headerOp(m, toHex(m.hash), checked)) })
+      this.#enqueue({ bytes: COMMIT_BYTES, ops: () => some.map((m) => this.#headerOp(m, checked)) })
     }
   }
 
@@ -172,14 +175,13 @@ export class ChainStore {
    */
   putBase (b: NewBase): void {
     const { base, below } = b
-    const key = toHex(base.hash)
     this.putHeaders(below, 'ledger')
     this.#enqueue({
       bytes: COMMIT_BYTES,
       ops: () => [
-        ...b.gone.flatMap(forgetOps), ...b.settled.flatMap(settleOps), ...below.flatMap((m) => settleOps({ height: m.height, key: toHex(m.hash) })),
-        this.#headerOp(base, key, 'ledger'),
-        { op: 'put', store: 'ledger', key: blockKey(base.height, key), value: this.#snapshot(base) },
+        ...b.gone.flatMap(forgetOps), ...this.#settleOps(b.settled), ...this.#settleOps(below),
+        this.#headerOp(base, 'ledger'),
+        this.#snapshotOp(base),
         { op: 'put', store: 'meta', key: 'chain/joined', value: JoinedRecord.serialize(b.joined) },
         followOp(b.head)
       ]
@@ -195,7 +197,7 @@ export class ChainStore {
 
   /** The block is checked by replay now. */
   update (n: TreeNode): void {
-    this.#enqueue({ bytes: 0, ops: () => n.removed ? [] : [this.#headerOp(n.meta, n.key, n.checked)] })
+    this.#enqueue({ bytes: 0, ops: () => n.removed ? [] : [this.#headerOp(n.meta, n.checked)] })
   }
 
   remove (nodes: readonly TreeNode[]): void {
@@ -207,8 +209,8 @@ export class ChainStore {
   }
 
   /** These main-chain blocks have left memory for good: index them, so that they can be served. */
-  settle (blocks: readonly Place[]): void {
-    if (blocks.length > 0) this.#enqueue({ bytes: 0, ops: () => blocks.flatMap(settleOps) })
+  settle (blocks: readonly Settled[]): void {
+    if (blocks.length > 0) this.#enqueue({ bytes: 0, ops: () => this.#settleOps(blocks) })
   }
 
   /** What no restart will need of a chain whose blocks up to `base` are settled. */
@@ -331,21 +333,31 @@ export class ChainStore {
 
   #putOps (n: TreeNode, body: Body): StorageOp[] {
     if (n.removed) return []
-    const ops: StorageOp[] = [this.#headerOp(n.meta, n.key, n.checked), { op: 'put', store: 'bodies', key: blockKey(n.meta.height, n.key), value: Body.serialize(body) }]
-    if (n.meta.height % SNAPSHOT_BLOCKS === 0) ops.push({ op: 'put', store: 'ledger', key: blockKey(n.meta.height, n.key), value: this.#snapshot(n.meta) })
+    const { checked, meta } = n
+    const ops = [this.#headerOp(meta, checked), this.#once('body op', [meta, body], (): StorageOp => ({ op: 'put', store: 'bodies', key: placeKey(meta), value: Body.serialize(body) }))]
+    if (meta.height % SNAPSHOT_BLOCKS === 0) ops.push(this.#snapshotOp(meta))
     return ops
   }
 
-  #headerOp (m: HeaderMeta, key: Hex, checked: BlockRecord['checked']): StorageOp {
-    const value = this.#once('header record', [m, checked], () => HeaderRecord.serialize({ header: m.header, work: m.work, rho: m.rho, checked: CHECKED.indexOf(checked) }))
-    return { op: 'put', store: 'headers', key: headerKey(m.height, key), value }
+  #headerOp (m: HeaderMeta, checked: BlockRecord['checked']): StorageOp {
+    return this.#once('header op', [m, checked], () => {
+      const value = HeaderRecord.serialize({ header: m.header, work: m.work, rho: m.rho, checked: CHECKED.indexOf(checked) })
+      return { op: 'put', store: 'headers', key: headerKey(m.height, toHex(m.hash)), value }
+    })
   }
 
-  #snapshot (meta: BlockMeta): Uint8Array {
-    return this.#once('snapshot record', [meta, this.#empty, this.#lookBack], () => {
+  #settleOps (metas: readonly Settled[]): StorageOp[] {
+    return metas.flatMap((m) => this.#once('settle ops', [m], (): StorageOp[] => [
+      { op: 'put', store: 'headers', key: `m/${heightKey(m.height)}`, value: m.hash.slice() },
+      { op: 'put', store: 'headers', key: `i/${toHex(m.hash)}`, value: U32.serialize(m.height) }
+    ]))
+  }
+
+  #snapshotOp (meta: BlockMeta): StorageOp {
+    return this.#once('snapshot op', [meta, this.#empty, this.#lookBack], () => {
       const before: Uint8Array[] = []
       for (let m = meta.parent; m !== undefined && before.length < this.#lookBack; m = m.parent) before.push(encodeLedger(jobTable(this.#empty, m.ledger)))
-      return SnapshotRecord.serialize({ ledger: encodeLedger(meta.ledger), before })
+      return { op: 'put', store: 'ledger', key: placeKey(meta), value: SnapshotRecord.serialize({ ledger: encodeLedger(meta.ledger), before }) }
     })
   }
 
@@ -469,11 +481,6 @@ export class ChainStore {
 export function jobTable (empty: LedgerState, of: Pick<LedgerState, 'height' | 'jobs'>): LedgerState {
   return { ...empty, height: of.height, jobs: of.jobs, issued: escrowSum(of) }
 }
-
-const settleOps = ({ height, key }: Place): StorageOp[] => [
-  { op: 'put', store: 'headers', key: `m/${heightKey(height)}`, value: fromHex(key, 32)! },
-  { op: 'put', store: 'headers', key: `i/${key}`, value: U32.serialize(height) }
-]
 
 const forgetOps = ({ height, key }: Place): StorageOp[] => [
   { op: 'delete', store: 'headers', key: headerKey(height, key) },

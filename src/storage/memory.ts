@@ -24,8 +24,9 @@ class Table {
   }
 
   put (key: string, value: Uint8Array): void {
-    if (!this.values.has(key)) this.keys.splice(this.lowerBound(key), 0, key)
+    const before = this.values.size
     this.values.set(key, value)
+    if (this.values.size > before) this.keys.splice(this.lowerBound(key), 0, key)
   }
 
   delete (key: string): void {
@@ -69,26 +70,31 @@ export class MemoryDisk {
 
   get used (): number { return this.#used }
 
+  /** All of it, or nothing: what it takes is known when it is done, and then undone if it is too much. */
   apply (ops: readonly StorageOp[]): void {
+    for (const op of ops) this.table(op.store)
+    const before: Array<Uint8Array | undefined> = []
     let used = this.#used
-    // The last op on a key decides, so earlier ones on it count only until then.
-    const pending = new Map<string, number>()
     for (const op of ops) {
-      const name = `${op.store}\n${op.key}`
-      const old = this.table(op.store).values.get(op.key)
-      const before = pending.get(name) ?? (old === undefined ? 0 : entryBytes(op.key, old))
-      const after = op.op === 'put' ? entryBytes(op.key, op.value) : 0
-      used += after - before
-      pending.set(name, after)
+      const old = this.#set(op.store, op.key, op.op === 'put' ? op.value : undefined)
+      before.push(old)
+      if (old !== undefined) used -= entryBytes(op.key, old)
+      if (op.op === 'put') used += entryBytes(op.key, op.value)
     }
     if (this.#failure === 'full' || (this.quota !== undefined && used > this.quota && used > this.#used)) {
+      for (let i = ops.length - 1; i >= 0; i--) this.#set(ops[i].store, ops[i].key, before[i])
       throw new StorageError('full', `the disk holds ${this.quota ?? this.#used} bytes, ${used} are asked for; nothing was written`)
     }
-    for (const op of ops) {
-      if (op.op === 'put') this.table(op.store).put(op.key, op.value)
-      else this.table(op.store).delete(op.key)
-    }
     this.#used = used
+  }
+
+  /** What was there. */
+  #set (store: StoreName, key: string, value: Uint8Array | undefined): Uint8Array | undefined {
+    const table = this.#tables.get(store)!
+    const old = table.values.get(key)
+    if (value !== undefined) table.put(key, value)
+    else if (old !== undefined) table.delete(key)
+    return old
   }
 }
 

@@ -67,7 +67,7 @@ export async function makeLongChain (o: LongChain, disk: MemoryDisk, say: (text:
   const flush = async (): Promise<void> => {
     store.putHeaders(waiting.map(w => w.meta), 'replayed')
     await storage.commit(waiting.map(({ meta, body }): StorageOp => ({ op: 'put', store: 'bodies', key: bodyKey(meta), value: Body.serialize(body) })))
-    store.settle(waiting.map(({ meta }) => ({ height: meta.height, key: toHex(meta.hash) })))
+    store.settle(waiting.map(({ meta }) => meta))
     await store.idle()
     waiting = []
   }
@@ -92,7 +92,7 @@ export async function makeLongChain (o: LongChain, disk: MemoryDisk, say: (text:
     if (h > blocks - 2 * params.historyBlocks - 32) {
       if (waiting.length > 0) await flush()
       store.put(treeNode({ meta, body: made.body, events: made.events, checked: 'replayed', origin: undefined }))
-      if (h < blocks - 2 * params.historyBlocks) store.settle([{ height: h, key: toHex(meta.hash) }])
+      if (h < blocks - 2 * params.historyBlocks) store.settle([meta])
       await store.idle()
     } else {
       waiting.push({ meta, body: made.body })

@@ -3,7 +3,10 @@ import { sha256 } from '@noble/hashes/sha2.js'
 import { utf8ToBytes } from '@noble/hashes/utils.js'
 import type { Random } from '../../src/ports/clock.ts'
 
-/** sfc32 (PractRand, public domain): passes its tests, 16 bytes of state, no multiplication. */
+/**
+ * sfc32 (PractRand, public domain): passes its tests, 16 bytes of state, no multiplication. The state is kept as signed
+ * numbers, for those are small integers to the engine: unsigned ones are made anew on the heap at every step.
+ */
 export class Seeded implements Random {
   readonly #name: string
   #a: number
@@ -14,9 +17,9 @@ export class Seeded implements Random {
   constructor (seed: number | string, stream = '') {
     this.#name = `${seed}/${stream}`
     const view = new DataView(sha256(utf8ToBytes(this.#name)).buffer)
-    this.#a = view.getUint32(0)
-    this.#b = view.getUint32(4)
-    this.#c = view.getUint32(8)
+    this.#a = view.getInt32(0)
+    this.#b = view.getInt32(4)
+    this.#c = view.getInt32(8)
     for (let i = 0; i < 12; i++) this.u32()
   }
 
@@ -24,12 +27,12 @@ export class Seeded implements Random {
   stream (name: string): Seeded { return new Seeded(this.#name, name) }
 
   u32 (): number {
-    const t = (this.#a + this.#b + this.#d) >>> 0
-    this.#d = (this.#d + 1) >>> 0
+    const t = (this.#a + this.#b + this.#d) | 0
+    this.#d = (this.#d + 1) | 0
     this.#a = this.#b ^ (this.#b >>> 9)
-    this.#b = (this.#c + (this.#c << 3)) >>> 0
-    this.#c = ((this.#c << 21) | (this.#c >>> 11)) + t >>> 0
-    return t
+    this.#b = (this.#c + (this.#c << 3)) | 0
+    this.#c = ((this.#c << 21) | (this.#c >>> 11)) + t | 0
+    return t >>> 0
   }
 
   /** [0, 1) */

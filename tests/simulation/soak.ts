@@ -57,6 +57,8 @@ export interface SoakSummary {
 
 /** What is young may be much, as in scripts/run.mjs: a tenth of a world's time went into collecting what would soon be dead. */
 const YOUNG_MIB = 128
+/** Each worker has a core: collecting beside the world would take it from the other one. */
+const FLAGS = [`--max-semi-space-size=${YOUNG_MIB}`, '--single-threaded-gc', '--enable-source-maps']
 const PROGRAM = fileURLToPath(new URL('../../src/cli/sim.ts', import.meta.url))
 
 export async function soak (o: SoakOptions): Promise<SoakSummary> {
@@ -111,7 +113,7 @@ async function oneWorld (index: number, file: string, o: SoakOptions): Promise<S
 }
 
 async function run (file: string, args: readonly string[], limitMs: number): Promise<{ readonly code: number | null, readonly out: string, readonly err: string }> {
-  const child = spawn(process.execPath, [`--max-semi-space-size=${YOUNG_MIB}`, '--enable-source-maps', file, ...args, '--json'], { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, [...FLAGS, file, ...args, '--json'], { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] })
   const text = { out: '', err: '' }
   child.stdout.on('data', (d: Buffer) => { text.out += d.toString() })
   child.stderr.on('data', (d: Buffer) => { text.err = (text.err + d.toString()).slice(-10_000) })

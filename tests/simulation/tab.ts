@@ -2,7 +2,6 @@
  * One participant: a person's device with a line, a disk and keys, on which a tab runs the real node,
  * is closed, crashes, sleeps and comes back.
  */
-import { publicKey } from '../../src/core/crypto/keys.ts'
 import { MemoryDisk as MemoryPieces } from '../../src/net/swarm/pieceDisk.ts'
 import { type NodeDeps, Node } from '../../src/node/node.ts'
 import type { Network, PeerId } from '../../src/ports/network.ts'
@@ -90,7 +89,7 @@ export class Tab {
   get up (): boolean { return this.session?.node !== undefined && this.session.life.up }
   get minerSeed (): Uint8Array { return hash('sim-miner', ascii(`${this.world.options.seed}/${this.index}/${this.#profile}`)) }
   get walletSeed (): Uint8Array { return hash('sim-wallet', ascii(`${this.world.options.seed}/${this.index}/${this.#profile}`)) }
-  get minerKey (): Uint8Array { return publicKey(this.minerSeed) }
+  get minerKey (): Uint8Array { return nativeKeyOf(this.minerSeed).publicKey }
 
   /** Loads the page; mining is on, as its user wants. */
   async open (): Promise<void> {

@@ -1,8 +1,8 @@
 /** The main chain as one tab sees it, block by block, however long it grows: who made what, and who was paid. */
 import { toHex } from '../../../src/core/codec/ssz.ts'
-import { publicKey } from '../../../src/core/crypto/keys.ts'
 import type { BlockRecord } from '../../../src/node/parts.ts'
 import type { Node } from '../../../src/node/node.ts'
+import { nativeKeyOf } from '../remember.ts'
 import type { Tab } from '../tab.ts'
 import type { World } from '../world.ts'
 
@@ -42,7 +42,7 @@ export function wealth (node: Node, account: Uint8Array): bigint {
   return ledger.maturing.filter(m => toHex(m.account) === name).reduce((sum, m) => sum + m.amount, ripe)
 }
 
-export const payeeOf = (tab: Tab): Uint8Array => publicKey(tab.walletSeed)
+export const payeeOf = (tab: Tab): Uint8Array => nativeKeyOf(tab.walletSeed).publicKey
 
 /** Compute time x speed spent on slices, of a tab's whole life. */
 export function workOf (tab: Tab): number {

@@ -11,7 +11,7 @@ import { eligible, randomnessBlock } from '../../../src/core/consensus/draw.ts'
 import { extendHeader } from '../../../src/core/consensus/header.ts'
 import { ticketWins } from '../../../src/core/consensus/target.ts'
 import { claimId, ticket } from '../../../src/core/crypto/ids.ts'
-import { publicKey, sign } from '../../../src/core/crypto/keys.ts'
+import { sign } from '../../../src/core/crypto/keys.ts'
 import type { JobRecord } from '../../../src/core/ledger/state.ts'
 import { SIGNATURE_BYTES } from '../../../src/core/params.ts'
 import { sliceCost } from '../../../src/core/training/cost.ts'
@@ -21,6 +21,7 @@ import { sleep } from '../../../src/node/askPeers.ts'
 import type { Node, NodeDeps } from '../../../src/node/node.ts'
 import { sliceTask } from '../../../src/node/replay.ts'
 import type { SliceResult } from '../../../src/ports/compute.ts'
+import { nativeKeyOf } from '../remember.ts'
 import type { Tab } from '../tab.ts'
 import { tappedCompute } from './tap.ts'
 
@@ -96,7 +97,7 @@ export class SideMiner {
     const { clock, device } = session
     const key = seed?.() ?? tab.minerSeed
     const seals = parent === node.chain.head() ? node.rounds.pendingSeals(parent) : []
-    const { template, body, job, ledger } = assembleBlock(params, parent, { transactions: [], seals, miner: publicKey(key), payee: node.payee, timeMs: timeMs?.() ?? clock.now() })
+    const { template, body, job, ledger } = assembleBlock(params, parent, { transactions: [], seals, miner: nativeKeyOf(key).publicKey, payee: node.payee, timeMs: timeMs?.() ?? clock.now() })
     const state = await states.get(node, job)
     if (state === undefined) return false
     const builtAt = clock.now()
