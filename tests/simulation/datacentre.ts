@@ -16,18 +16,26 @@ export interface DatacentreScenario {
   /** Virtual ms; default 20 minutes. */
   readonly virtualMs?: number
   readonly command: string
+  readonly progress?: (line: string) => void
 }
 
-const SLICE_MS = 2_000
+/** Of a laptop: as long as the longest that is allowed. Longer ones cost those more who take long to redo them. */
+const SLICE_MS = 250
+/** Contributions per round in the beginning: of a network that has been there for a while. */
+const OFFERS = 8
+const PROGRESS_MS = 60_000
 
-export async function datacentreWorld ({ seed, nodes = 201, virtualMs = 20 * 60_000, command }: DatacentreScenario): Promise<WorldReport> {
+export async function datacentreWorld ({ seed, nodes = 201, virtualMs = 20 * 60_000, command, progress }: DatacentreScenario): Promise<WorldReport> {
   const began = performance.now()
-  const world = new World({ seed, nodes, compute: 'stand-in', laptopSliceMs: SLICE_MS, warm: true, devices: i => i === 0 ? 'datacentre' : 'laptop' })
+  const world = new World({ seed, nodes, compute: 'stand-in', laptopSliceMs: SLICE_MS, warm: true, offers: OFFERS, devices: i => i === 0 ? 'datacentre' : 'laptop' })
   const observer = new Observer(world, 10_000)
   const chain = new MainChain()
   world.listen({ opened: (tab, node) => { if (tab.index === 1) chain.follow(node) } })
   world.openAll(5_000)
-  await world.run(virtualMs)
+  while (world.elapsed < virtualMs) {
+    await world.run(Math.min(PROGRESS_MS, virtualMs - world.elapsed))
+    progress?.(`${(world.elapsed / 60_000).toFixed(1)} of ${(virtualMs / 60_000).toFixed(1)} min: ${chain.records.length} blocks, ${chain.blocksOf(world.tabs[0].minerKey)} of them by the GPU; ${((performance.now() - began) / 1000).toFixed(0)} s`)
+  }
   const gpu = world.tabs[0]
   const node = world.tabs[1].node!
   const contributions = chain.records.reduce((n, r) => n + r.body.seals.reduce((m, s) => m + s.seal.contributions.length, 0), 0)

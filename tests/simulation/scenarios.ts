@@ -61,7 +61,7 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   datacentre: {
     about: 'one data-centre GPU among 200 laptops: its share of work, blocks, contributions and credits',
     uses: ['nodes', 'hours'],
-    run: async o => await datacentreWorld({ seed: o.seed, nodes: o.nodes, virtualMs: o.hours === undefined ? undefined : o.hours * 3_600_000, command: o.command })
+    run: async o => await datacentreWorld({ seed: o.seed, nodes: o.nodes, virtualMs: o.hours === undefined ? undefined : o.hours * 3_600_000, command: o.command, progress: o.progress })
   },
   selfish: {
     about: 'a selfish pool with a quarter and with a third of the work over 2 000 blocks each, beside what theory allows',
