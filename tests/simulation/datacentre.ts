@@ -4,6 +4,7 @@
  * is that of a tab.
  */
 import { count, percent } from '../../src/ui/format.ts'
+import { DEAREST_SLICE_MS } from './devices.ts'
 import { MainChain, payeeOf, wealth, workOf } from './enemies/mainChain.ts'
 import { Observer } from './observer.ts'
 import type { WorldReport } from './report/types.ts'
@@ -19,15 +20,13 @@ export interface DatacentreScenario {
   readonly progress?: (line: string) => void
 }
 
-/** Of a laptop: as long as the longest that is allowed. Longer ones cost those more who take long to redo them. */
-const SLICE_MS = 250
 /** Contributions per round in the beginning: of a network that has been there for a while. */
 const OFFERS = 8
 const PROGRESS_MS = 60_000
 
 export async function datacentreWorld ({ seed, nodes = 201, virtualMs = 20 * 60_000, command, progress }: DatacentreScenario): Promise<WorldReport> {
   const began = performance.now()
-  const world = new World({ seed, nodes, compute: 'stand-in', laptopSliceMs: SLICE_MS, warm: true, offers: OFFERS, devices: i => i === 0 ? 'datacentre' : 'laptop' })
+  const world = new World({ seed, nodes, compute: 'stand-in', laptopSliceMs: DEAREST_SLICE_MS, warm: true, offers: OFFERS, devices: i => i === 0 ? 'datacentre' : 'laptop' })
   const observer = new Observer(world, 10_000)
   const chain = new MainChain()
   world.listen({ opened: (tab, node) => { if (tab.index === 1) chain.follow(node) } })

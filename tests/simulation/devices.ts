@@ -27,6 +27,9 @@ export const DEVICE_CLASSES = {
 } as const
 export type DeviceClass = keyof typeof DEVICE_CLASSES
 
+/** What about the dearest slice that the rules allow (MAX_SLICE_COST) takes a laptop, ms: with dearer ones a slow tab works on old blocks while it redoes the new one. */
+export const DEAREST_SLICE_MS = 250
+
 export function drawDevice (random: Seeded): DeviceClass {
   let u = random.uniform()
   for (const [name, { share }] of Object.entries(DEVICE_CLASSES)) {

@@ -114,7 +114,11 @@ function verifyStrictly (key: Uint8Array, message: Uint8Array, signature: Uint8A
 export function nativeKeyOf (seed: Uint8Array): MinerKey {
   const name = toHex(seed)
   let key = keys.get(name)
-  if (key === undefined) keys.set(name, key = makeKey(seed))
+  if (key === undefined) {
+    keys.set(name, key = makeKey(seed))
+    // Some enemies take a new one for every block.
+    if (keys.size > KNOWN_MAX) keys.delete(keys.keys().next().value as string)
+  }
   return key
 }
 

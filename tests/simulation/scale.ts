@@ -5,6 +5,7 @@
  */
 import { type ChainParams, MAIN } from '../../src/core/params.ts'
 import { bytes, count, percent, rate } from '../../src/ui/format.ts'
+import { DEAREST_SLICE_MS } from './devices.ts'
 import { likeLog } from './figures.ts'
 import { Observer } from './observer.ts'
 import type { SweepReport, Table, Violation, WorldReport } from './report/types.ts'
@@ -27,8 +28,6 @@ export interface ScaleOptions {
 
 /** Every third tab is a phone. Gaming machines make slices by the dozen and would only cost events. */
 const PHONES = 3
-/** A slice of the benchmark on a laptop, ms: as long as the longest that is allowed. */
-const LAPTOP_SLICE_MS = 250
 const DUTY = 0.005
 /** Offered per round in the beginning: from below, for sixteen times as many are offered before the first miners are counted. */
 const OFFERS = 4
@@ -47,7 +46,7 @@ export async function scale (o: ScaleOptions): Promise<WorldReport> {
   const begun = performance.now()
   const cpu = process.cpuUsage()
   const world = new World({
-    seed, nodes, compute: 'stand-in', laptopSliceMs: LAPTOP_SLICE_MS, warm: true, offers, duty,
+    seed, nodes, compute: 'stand-in', laptopSliceMs: DEAREST_SLICE_MS, warm: true, offers, duty,
     devices: index => index % PHONES === 0 ? 'phone' : 'laptop',
     params: o.params
   })

@@ -38,6 +38,16 @@ describe('memory disk', () => {
     expect(await storage.keys('meta')).toEqual(['b'])
   })
 
+  test('what was too much is undone, also where it names a key again and again', async () => {
+    const disk = new MemoryDisk()
+    const storage = new MemoryStorage(disk)
+    await storage.commit([put('a', 1), put('b', 2)])
+    disk.quota = disk.used
+    await expect(storage.commit([put('a', 3), { op: 'delete', store: 'meta', key: 'b' }, put('c', 4), { op: 'delete', store: 'meta', key: 'c' }, put('a', 5), put('b', 6)])).rejects.toMatchObject({ kind: 'full' })
+    expect(await storage.range('meta')).toEqual([['a', new Uint8Array(1)], ['b', new Uint8Array(2)]])
+    expect(disk.used).toBe(disk.quota)
+  })
+
   test.each(['gone', 'newer', 'corrupt', 'full'] as const)('fails as told: %s', async kind => {
     const disk = new MemoryDisk()
     const storage = new MemoryStorage(disk)
