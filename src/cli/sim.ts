@@ -8,6 +8,8 @@ import { ATTACKERS } from '../../tests/simulation/attackers.ts'
 import { renderReport } from '../../tests/simulation/report/html.ts'
 import { tableText } from '../../tests/simulation/report/text.ts'
 import type { Report, WorldReport } from '../../tests/simulation/report/types.ts'
+import { isPartThread } from '../../tests/simulation/parts/threads.ts'
+import { runScalePart } from '../../tests/simulation/scale.ts'
 import { type Choice, SCENARIOS } from '../../tests/simulation/scenarios.ts'
 import { fileToWrite, Misused, number, runCommand, say, seedOf } from './arguments.ts'
 
@@ -31,8 +33,8 @@ Exit code 1 if a checker fired: then how to see it again is said, too.`
 
 function worlds (report: Report): readonly WorldReport[] { return report.kind === 'world' ? [report] : report.points }
 
-
-await runCommand(USAGE, async () => {
+if (isPartThread()) await runScalePart()
+else await runCommand(USAGE, async () => {
   const { values } = parseArgs({
     options: {
       nodes: { type: 'string' }, hours: { type: 'string' }, seed: { type: 'string' }, attackers: { type: 'string' }, enemies: { type: 'string' },
@@ -57,7 +59,7 @@ await runCommand(USAGE, async () => {
   const command = ['npm run sim --', `--scenario ${values.scenario}`, `--seed ${seed}`, ...Object.entries(given).flatMap(([name, n]) => n === undefined ? [] : [`--${name} ${n}`])].join(' ')
   say(`seed ${seed}: ${command}`)
 
-  const report = await scenario.run({ seed, ...given, command, progress: say })
+  const report = await scenario.run({ seed, ...given, command, progress: say, threads: new URL(import.meta.url) })
   if (values.json) process.stdout.write(`${JSON.stringify(report)}\n`)
   const violations = worlds(report).flatMap(w => w.violations)
   for (const v of violations) say(`VIOLATION at ${(v.atMs / 60_000).toFixed(2)} min: ${v.checker}: ${v.detail}`)

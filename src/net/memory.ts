@@ -7,6 +7,7 @@ import { MAX_GOSSIP_BYTES } from '../core/params.ts'
 import type { Clock, Random } from '../ports/clock.ts'
 import { type GossipMessage, type Network, type NetworkStatus, type PeerId, type PeerView, type ProtocolLimits, RequestError, type RequestOptions, type Verdict } from '../ports/network.ts'
 import { GOSSIP_BURST, GOSSIP_PER_PEER_PER_SECOND, HANDLER_TIMEOUT_MS, MAX_VALIDATIONS, MAX_VALIDATIONS_PER_PEER, PENALTY_OVERSIZE, PENALTY_REJECTED_MESSAGE, PENALTY_TOO_FAST, SCORE_BAN_MS, VALIDATOR_TIMEOUT_MS } from './bounds.ts'
+import { type Answer, answerTo, Calls, type Elsewhere, Names, type Parcel } from './memoryParts.ts'
 import { BanList, Forwards, InFlight, isUnbearable, PeerBuckets, Penalties, RequestGate } from './peerBook.ts'
 
 const STATUS_EVERY_MS = 1_000
@@ -33,6 +34,7 @@ export interface MemoryHubOptions {
   readonly share?: boolean
   /** Bytes that were counted are told to listeners so long after, ms; whether peers came or went, at once. */
   readonly statusEveryMs?: number
+  readonly elsewhere?: Elsewhere
 }
 
 export interface MemoryHub {
@@ -49,6 +51,8 @@ export interface MemoryHub {
   heal (): void
   /** Do bytes pass between the two now? */
   open (a: PeerId, b: PeerId): boolean
+  /** Another part has posted this for a node of ours. */
+  take (parcel: Parcel): void
 }
 
 export function createMemoryHub (options: MemoryHubOptions): MemoryHub {
@@ -70,6 +74,8 @@ interface Flying {
    * message, and so no longer than the message is on its way.
    */
   readonly arrivals: PerNode
+  /** Once it has been in another part. */
+  name: number | undefined
 }
 
 const HERE = -Infinity
@@ -105,6 +111,8 @@ interface Link {
   readonly direction: 'inbound' | 'outbound'
   readonly connectedAt: number
   readonly route: Route
+  /** Another part runs it. */
+  readonly elsewhere: boolean
 }
 
 const pair = (a: PeerId, b: PeerId): string => a < b ? `${a}|${b}` : `${b}|${a}`
@@ -121,10 +129,15 @@ class Hub implements MemoryHub {
   readonly #cuts = new Set<string>()
   #groups = new Map<PeerId, number>()
   readonly #topics = new Map<string, Topic>()
+  readonly elsewhere: Elsewhere | undefined
+  readonly #names: Names<Flying> | undefined
+  readonly #calls = new Calls()
 
   constructor (options: MemoryHubOptions) {
     this.#options = options
     this.clock = options.clock
+    this.elsewhere = options.elsewhere
+    if (options.elsewhere !== undefined) this.#names = new Names(options.clock, options.elsewhere)
     this.shares = options.share === true
     this.statusEveryMs = options.statusEveryMs ?? STATUS_EVERY_MS
     this.copy = this.shares ? bytes => bytes : bytes => bytes.slice()
@@ -189,6 +202,51 @@ class Hub implements MemoryHub {
     }
   }
 
+  /** Asks a node; what is given back forgets that it was asked. */
+  call (from: PeerId, to: PeerId, protocol: string, body: Uint8Array, answered: (a: Answer) => void): () => void {
+    if (this.nodes.get(from)?.link(to)?.elsewhere !== true) {
+      this.carry(from, to, body.length, node => {
+        void node.serve(from, protocol, body).then(a => { this.carry(to, from, a.ok ? a.bytes.length : 0, () => { answered(a) }) })
+      })
+      return () => {}
+    }
+    const call = this.#calls.open(answered)
+    this.#post(from, to, body.length, atMs => ({ kind: 'request', from, to, atMs, call, protocol, bytes: body }))
+    return () => { this.#calls.forget(call) }
+  }
+
+  take (parcel: Parcel): void {
+    const { from, to } = parcel
+    const due = (fn: (node: MemoryNode) => void): void => {
+      this.clock.after(parcel.atMs - this.clock.now(), () => {
+        const node = this.nodes.get(to)
+        if (node !== undefined && this.open(from, to)) fn(node)
+      })
+    }
+    if (parcel.kind === 'answer') return due(() => { this.#calls.answered(parcel) })
+    if (parcel.kind === 'request') {
+      return due(node => {
+        void node.serve(from, parcel.protocol, parcel.bytes).then(a => { this.#post(to, from, a.ok ? a.bytes.length : 0, atMs => answerTo(parcel, a, atMs)) })
+      })
+    }
+    const message = this.#names!.find(parcel.name, () => ({ topic: this.topic(parcel.topic), bytes: parcel.bytes, origin: parcel.origin, arrivals: new PerNode(this.joined, Infinity), name: parcel.name }))
+    const { arrivals } = message
+    arrivals.set(this.#node(from).index, HERE)
+    const { index } = this.#node(to)
+    if (this.shares) {
+      if (arrivals.of(index) <= parcel.atMs) return
+      arrivals.set(index, parcel.atMs)
+    }
+    due(node => { node.receive(message, from) })
+  }
+
+  nameOf (message: Flying): number { return this.#names!.of(message) }
+
+  /** As often as the way brings it. */
+  #post (from: PeerId, to: PeerId, bytes: number, parcel: (atMs: number) => Parcel): void {
+    for (const ms of this.nodes.get(from)?.link(to)?.route(bytes) ?? []) this.elsewhere!.post(parcel(this.clock.now() + ms))
+  }
+
   topic (name: string): Topic {
     let topic = this.#topics.get(name)
     if (topic === undefined) this.#topics.set(name, topic = { name, followers: new PerNode(this.joined, 0) })
@@ -226,7 +284,6 @@ class Hub implements MemoryHub {
 
 type Validator = (m: GossipMessage) => Promise<Verdict>
 interface Handler { readonly limits: ProtocolLimits, readonly gate: RequestGate, readonly answer: (peer: PeerId, body: Uint8Array) => Promise<Uint8Array> }
-type Answer = { readonly ok: true, readonly bytes: Uint8Array } | { readonly ok: false, readonly error: RequestError }
 
 class MemoryNode implements Network {
   readonly #hub: Hub
@@ -269,7 +326,7 @@ class MemoryNode implements Network {
   async publish (topic: string, bytes: Uint8Array): Promise<number> {
     this.#running()
     if (bytes.length > MAX_GOSSIP_BYTES) throw new Error(`a message of ${bytes.length} bytes is over the limit of ${MAX_GOSSIP_BYTES}`)
-    const message: Flying = { topic: this.#hub.topic(topic), bytes: this.#hub.copy(bytes), origin: this.#id, arrivals: new PerNode(this.#hub.joined, Infinity) }
+    const message: Flying = { topic: this.#hub.topic(topic), bytes: this.#hub.copy(bytes), origin: this.#id, arrivals: new PerNode(this.#hub.joined, Infinity), name: undefined }
     message.arrivals.set(this.index, HERE)
     return this.#spread(message)
   }
@@ -292,16 +349,14 @@ class MemoryNode implements Network {
     if (!this.#hub.open(this.#id, peer)) throw new RequestError('unreachable', `no link to ${peer}`)
     const sent = this.#hub.copy(body)
     const answer = await new Promise<Answer>(resolve => {
-      const cancel = this.#hub.clock.after(options.timeoutMs, () => { resolve({ ok: false, error: new RequestError('timeout', `no answer within ${options.timeoutMs} ms`) }) })
+      const settle = (a: Answer): void => {
+        cancel()
+        forget()
+        resolve(a)
+      }
+      const cancel = this.#hub.clock.after(options.timeoutMs, () => { settle({ ok: false, error: new RequestError('timeout', `no answer within ${options.timeoutMs} ms`) }) })
       this.#count('out', sent.length)
-      this.#hub.carry(this.#id, peer, sent.length, node => {
-        void node.serve(this.#id, protocol, sent).then(a => {
-          this.#hub.carry(peer, this.#id, a.ok ? a.bytes.length : 0, () => {
-            cancel()
-            resolve(a)
-          })
-        })
-      })
+      const forget = this.#hub.call(this.#id, peer, protocol, sent, settle)
     })
     if (!answer.ok) throw answer.error
     if (answer.bytes.length > options.maxResponseBytes) {
@@ -347,7 +402,7 @@ class MemoryNode implements Network {
 
   linked (id: PeerId, node: MemoryNode, direction: 'inbound' | 'outbound'): void {
     if (this.#links.has(id)) return
-    this.#links.set(id, { id, node, index: node.index, direction, connectedAt: this.#hub.clock.now(), route: this.#hub.route(this.#id, id) })
+    this.#links.set(id, { id, node, index: node.index, direction, connectedAt: this.#hub.clock.now(), route: this.#hub.route(this.#id, id), elsewhere: this.#hub.elsewhere?.runs(id) === true })
     this.#ways = [...this.#links.values()]
     this.announce()
   }
@@ -438,13 +493,17 @@ class MemoryNode implements Network {
     const { shares } = this.#hub
     const now = this.#hub.clock.now()
     let sent = 0
-    for (const { id, index, node, route } of this.#ways) {
-      if (topic.followers.of(index) === 0 || id === via || id === origin || !this.#hub.passes(this.#id, id)) continue
+    for (const { elsewhere, id, index, node, route } of this.#ways) {
+      if ((topic.followers.of(index) === 0 && !elsewhere) || id === via || id === origin || !this.#hub.passes(this.#id, id)) continue
       sent++
       for (const ms of route(bytes.length)) {
         if (shares) {
           if (arrivals.of(index) <= now + ms) continue
           arrivals.set(index, now + ms)
+        }
+        if (elsewhere) {
+          this.#hub.elsewhere!.post({ kind: 'gossip', from: this.#id, to: id, atMs: now + ms, name: this.#hub.nameOf(message), topic: topic.name, origin, bytes })
+          continue
         }
         this.#hub.clock.after(ms, () => {
           if (this.#links.get(id)?.node === node && this.#hub.passes(this.#id, id)) node.receive(message, this.#id)

@@ -83,6 +83,8 @@ export class Sync {
   readonly #peers = new Map<PeerId, Peer>()
   /** What statuses() says, until somebody says something else. */
   #statuses: ReadonlyMap<PeerId, Status> | undefined
+  /** The most that anybody has claimed since this node started: where it has that, nobody needs to be looked at. */
+  #most = { height: 0, work: 0n }
   readonly #listeners = new Set<(p: SyncProgress | undefined) => void>()
   readonly #offs: Array<() => void> = []
   #progress: SyncProgress | undefined
@@ -189,6 +191,7 @@ export class Sync {
   /** Greatest height a peer that is worth following claims. */
   targetHeight (): number {
     let { height } = this.#chain.head()
+    if (this.#most.height <= height) return height
     for (const p of this.#peers.values()) if (p.status !== undefined && p.status.height > height && this.#worthFollowing(p)) height = p.status.height
     return height
   }
@@ -210,11 +213,8 @@ export class Sync {
 
   #peersMoved (s: NetworkStatus): void {
     const present = new Set(s.peers.filter(isDirect).map((p) => p.id))
-    for (const id of this.#peers.keys()) {
-      if (present.has(id)) continue
-      this.#peers.delete(id)
-      this.#statuses = undefined
-    }
+    this.#statuses = undefined
+    for (const id of this.#peers.keys()) if (!present.has(id)) this.#peers.delete(id)
     const fresh = [...present].filter((id) => !this.#peers.has(id))
     for (const id of fresh) {
       this.#peers.set(id, { askedAt: -Infinity, heardAt: -Infinity, failures: 0, shunnedUntil: 0, foreign: false })
@@ -272,6 +272,7 @@ export class Sync {
     }
     this.sawVersion(status.version, id)
     peer.status = status
+    this.#most = { height: Math.max(this.#most.height, status.height), work: status.work > this.#most.work ? status.work : this.#most.work }
     peer.heardAt = this.#clock.now()
     if (status.work > this.#chain.head().work || this.#trust.first !== undefined) this.#follow()
   }
@@ -285,6 +286,7 @@ export class Sync {
 
   /** Who has let us down least, and of those who claims the most work. */
   #best (): PeerId | undefined {
+    if (this.#most.work <= this.#chain.head().work) return undefined
     let best: readonly [PeerId, Peer] | undefined
     for (const [id, p] of this.#peers) {
       if (!this.#worthFollowing(p)) continue
@@ -344,9 +346,7 @@ export class Sync {
 
   /** Work taken on trust stands in the way of a chain that somebody can show. */
   #mustDrop (): boolean {
-    if (!this.unproved()) return false
-    const { work } = this.#server.head()
-    return [...this.#peers.values()].some((p) => this.#reachable(p) && p.status!.work > work)
+    return this.unproved() && [...this.#peers.values()].some((p) => this.#reachable(p) && p.status!.work > this.#server.head().work)
   }
 
   #dropTrusted (why: string): void {

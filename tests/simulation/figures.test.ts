@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Node } from '../../src/node/node.ts'
 import { MainChain } from './enemies/mainChain.ts'
-import { agreedAtMs, type BlockSeen, forks, forkWindows, likeLog, mainChain, moment, propagationMs, rateInterval, shares, spread, tabFigures } from './figures.ts'
+import { agreedAtMs, type BlockSeen, forks, forkWindows, likeLog, mainChain, moment, propagationMs, rateInterval, shares, spread, stand, tabFigures } from './figures.ts'
 
 const block = (hash: string, parent: string, height: number, tab = 0, madeAtMs = 0): BlockSeen => ({ hash, parent, height, tab, madeAtMs })
 
@@ -51,8 +51,10 @@ describe('of blocks', () => {
 
 describe('of the world', () => {
   test('a moment', () => {
-    expect(moment(5, [{ head: 'a', height: 3, round: 1 }, { head: 'b', height: 4, round: 2 }, { head: 'a', height: 3, round: 2 }])).toEqual({ atMs: 5, up: 3, heightMin: 3, heightMax: 4, heads: 2, round: 2 })
-    expect(moment(5, [])).toEqual({ atMs: 5, up: 0, heightMin: 0, heightMax: 0, heads: 0, round: 0 })
+    const three = stand(5, [{ head: 'a', height: 3, round: 1 }, { head: 'b', height: 4, round: 2 }, { head: 'a', height: 3, round: 2 }])
+    expect(moment([three])).toEqual({ atMs: 5, up: 3, heightMin: 3, heightMax: 4, heads: 2, round: 2 })
+    expect(moment([three, stand(5, []), stand(5, [{ head: 'b', height: 4, round: 3 }, { head: 'c', height: 2, round: 1 }])])).toEqual({ atMs: 5, up: 5, heightMin: 2, heightMax: 4, heads: 3, round: 3 })
+    expect(moment([stand(5, [])])).toEqual({ atMs: 5, up: 0, heightMin: 0, heightMax: 0, heads: 0, round: 0 })
   })
 
   test('agreement is after the healing, and not of nobody', () => {

@@ -82,15 +82,40 @@ export function propagationMs (blocks: readonly BlockSeen[], heads: readonly Hea
 /** Where one tab stands at one moment. */
 export interface TipSeen { readonly head: string, readonly height: number, readonly round: number }
 
-export function moment (atMs: number, tips: readonly TipSeen[]): Moment {
+/** Where all tabs of a world stand at one moment, or those of a part of it. */
+export interface Stand {
+  readonly atMs: number
+  readonly up: number
+  /** Heights; Infinity and -Infinity of none. */
+  readonly low: number
+  readonly high: number
+  /** Different ones. */
+  readonly heads: readonly string[]
+  readonly round: number
+}
+
+export function stand (atMs: number, tips: readonly TipSeen[]): Stand {
   const heights = tips.map(t => t.height)
   return {
     atMs,
     up: tips.length,
-    heightMin: tips.length === 0 ? 0 : Math.min(...heights),
-    heightMax: tips.length === 0 ? 0 : Math.max(...heights),
-    heads: new Set(tips.map(t => t.head)).size,
+    low: Math.min(...heights),
+    high: Math.max(...heights),
+    heads: [...new Set(tips.map(t => t.head))],
     round: tips.reduce((most, t) => Math.max(most, t.round), 0)
+  }
+}
+
+/** Of the stands of all parts at one time. */
+export function moment (parts: readonly Stand[]): Moment {
+  const up = parts.reduce((sum, p) => sum + p.up, 0)
+  return {
+    atMs: parts[0].atMs,
+    up,
+    heightMin: up === 0 ? 0 : Math.min(...parts.map(p => p.low)),
+    heightMax: up === 0 ? 0 : Math.max(...parts.map(p => p.high)),
+    heads: new Set(parts.flatMap(p => p.heads)).size,
+    round: Math.max(...parts.map(p => p.round))
   }
 }
 

@@ -6,6 +6,7 @@
 import type { Clock } from '../../src/ports/clock.ts'
 import type { PeerId } from '../../src/ports/network.ts'
 import { createMemoryHub, type MemoryHub, type Route } from '../../src/net/memory.ts'
+import type { Elsewhere, Parcel } from '../../src/net/memoryParts.ts'
 import type { Seeded } from './seeded.ts'
 
 /** One way between regions, ms: Europe, North America, South America, Asia, Oceania. */
@@ -67,24 +68,27 @@ const QUEUE_MS_MAX = 60_000
 
 const NOBODY: ReadonlySet<PeerId> = new Set()
 
-interface Endpoint {
-  readonly region: number
-  /** [UP, DOWN, UP_FREE_AT, DOWN_FREE_AT]: side by side, where four numbers of an object lie in four places of a large memory. */
-  readonly numbers: Float64Array
-  reachable: boolean
-}
-/** Bytes per ms, and when the queue is through, ms. */
+/** Where a tab is: its region, and its row of numbers. */
+interface Endpoint { readonly region: number, readonly row: number }
+
+/** A row: bytes per ms, when either queue is through, ms, and whether it is there at all, 1 or 0. */
+const ROW = 5
 const UP = 0
 const DOWN = 1
 const UP_FREE_AT = 2
 const DOWN_FREE_AT = 3
+const REACHABLE = 4
 
 export class Internet {
   readonly hub: MemoryHub
   readonly faults: InternetFaults = { ...CALM }
   readonly #clock: Clock
   readonly #random: Seeded
+  readonly #elsewhere: Elsewhere | undefined
   readonly #ends = new Map<PeerId, Endpoint>()
+  /** Of all that were ever plugged in, row by row: a message to each neighbour finds them side by side. */
+  #numbers = new Float64Array(64 * ROW)
+  #plugged = 0
   /** One way only: from a group to a group. */
   #oneWay: { readonly from: ReadonlySet<PeerId>, readonly to: ReadonlySet<PeerId> } | undefined
   /** Between whom no link can be made now. */
@@ -92,14 +96,25 @@ export class Internet {
   bytes = 0
   messages = 0
 
-  /** `share`: all receivers get the same bytes. */
-  constructor (clock: Clock, random: Seeded, share = false) {
+  /** `share`: all receivers get the same bytes. `elsewhere`: tabs that another part of the world runs. */
+  constructor (clock: Clock, random: Seeded, share = false, elsewhere?: Elsewhere) {
     this.#clock = clock
     this.#random = random
-    this.hub = createMemoryHub({ clock, maxLinks: 0, share, statusEveryMs: STATUS_EVERY_MS, route: (from, to) => this.#route(from, to) })
+    this.#elsewhere = elsewhere
+    this.hub = createMemoryHub({ clock, maxLinks: 0, share, statusEveryMs: STATUS_EVERY_MS, elsewhere, route: (from, to) => this.#route(from, to) })
   }
 
-  plug (id: PeerId, line: Line): void { this.#ends.set(id, { region: line.region, numbers: Float64Array.of(line.up, line.down, 0, 0), reachable: true }) }
+  plug (id: PeerId, line: Line): void {
+    const row = this.#plugged++ * ROW
+    if (row === this.#numbers.length) {
+      const more = new Float64Array(2 * row)
+      more.set(this.#numbers)
+      this.#numbers = more
+    }
+    this.#numbers.set([line.up, line.down, 0, 0, 1], row)
+    this.#ends.set(id, { region: line.region, row })
+  }
+
   unplug (id: PeerId): void {
     this.silence(id)
     this.#ends.delete(id)
@@ -108,7 +123,7 @@ export class Internet {
   /** A dead tab's links stay until the others notice; nothing passes. */
   silence (id: PeerId): void {
     const end = this.#ends.get(id)
-    if (end !== undefined) end.reachable = false
+    if (end !== undefined) this.#numbers[end.row + REACHABLE] = 0
   }
 
   blockOneWay (from: Iterable<PeerId>, to: Iterable<PeerId>): void { this.#oneWay = { from: new Set(from), to: new Set(to) } }
@@ -123,8 +138,12 @@ export class Internet {
   /** Whether two are linked and bytes pass both ways. */
   passes (a: PeerId, b: PeerId): boolean {
     const { from, to } = this.#oneWay ?? { from: NOBODY, to: NOBODY }
-    return this.hub.open(a, b) && this.#ends.get(a)?.reachable === true && this.#ends.get(b)?.reachable === true &&
-      !(from.has(a) && to.has(b)) && !(from.has(b) && to.has(a))
+    return this.hub.open(a, b) && this.#reachable(a) && this.#reachable(b) && !(from.has(a) && to.has(b)) && !(from.has(b) && to.has(a))
+  }
+
+  #reachable (id: PeerId): boolean {
+    const end = this.#ends.get(id)
+    return end !== undefined && this.#numbers[end.row + REACHABLE] === 1
   }
 
   #route (from: PeerId, to: PeerId): Route {
@@ -132,12 +151,22 @@ export class Internet {
     const b = this.#ends.get(to)
     if (a === undefined || b === undefined) return () => []
     const way = REGION_MS[a.region][b.region]
-    return bytes => this.#pass(from, a, to, b, way, bytes)
+    const { row } = a
+    const { row: there } = b
+    const through = this.#elsewhere?.runs(to) !== true
+    return bytes => this.#pass(from, row, to, there, way, bytes, through)
   }
 
-  /** `way`: between their regions, ms. */
-  #pass (from: PeerId, a: Endpoint, to: PeerId, b: Endpoint, way: number, size: number): readonly number[] {
-    if (!a.reachable || !b.reachable) return []
+  /** What another part has sent is at the receiver's line. */
+  take (parcel: Parcel): void {
+    const end = this.#ends.get(parcel.to)
+    if (end !== undefined && this.#reachable(parcel.to)) this.hub.take({ ...parcel, atMs: this.#land(end.row, parcel.bytes.length + OVERHEAD_BYTES, parcel.atMs) })
+  }
+
+  /** `a`, `b`: their rows; `way`: between their regions, ms. `through`: with the receiver's downlink, of which its own part of the world knows. */
+  #pass (from: PeerId, a: number, to: PeerId, b: number, way: number, size: number, through: boolean): readonly number[] {
+    const numbers = this.#numbers
+    if (numbers[a + REACHABLE] === 0 || numbers[b + REACHABLE] === 0) return []
     if (this.#oneWay !== undefined && this.#oneWay.from.has(from) && this.#oneWay.to.has(to)) return []
     const { faults } = this
     const random = this.#random
@@ -146,17 +175,34 @@ export class Internet {
     const bytes = size + OVERHEAD_BYTES
     this.bytes += bytes
     this.messages++
-    const sentAt = Math.max(now, a.numbers[UP_FREE_AT]) + bytes / a.numbers[UP]
+    const sentAt = Math.max(now, numbers[a + UP_FREE_AT]) + bytes / numbers[a + UP]
     if (sentAt > now + QUEUE_MS_MAX) return []
-    a.numbers[UP_FREE_AT] = sentAt
+    numbers[a + UP_FREE_AT] = sentAt
     let arrives = sentAt + (faults.jitter > 0 ? random.logNormal(way, faults.jitter) : way)
     while (faults.loss > 0 && random.chance(faults.loss)) arrives += 2 * way + 20
-    const there = Math.max(arrives, b.numbers[DOWN_FREE_AT]) + bytes / b.numbers[DOWN]
-    b.numbers[DOWN_FREE_AT] = there
-    const ms = there - now
+    const ms = (through ? this.#land(b, bytes, arrives) : arrives) - now
     return faults.duplicate > 0 && random.chance(faults.duplicate) ? [ms, ms + random.exponential(500)] : [ms]
   }
+
+  /** When the last of so many bytes, whose first come at `arrives`, is through the receiver's line. */
+  #land (row: number, bytes: number, arrives: number): number {
+    const numbers = this.#numbers
+    const there = Math.max(arrives, numbers[row + DOWN_FREE_AT]) + bytes / numbers[row + DOWN]
+    numbers[row + DOWN_FREE_AT] = there
+    return there
+  }
 }
+
+/**
+ * Of a world run in two parts, by region: Europe, South America and Oceania are half of all tabs, and from them to the
+ * others it takes 45 ms and more. What is sent is so long on its way that both parts can go on by two thirds of that at a time.
+ */
+export const PARTS = 2
+const PART_OF_REGION = [0, 1, 0, 1, 0] as const
+export const partOf = (line: Line): number => PART_OF_REGION[line.region]
+
+/** One way between two parts takes at least this, ms, jitter and lines left out. */
+export const LEAST_WAY_MS = Math.min(...REGION_MS.flatMap((row, a) => row.filter((_, b) => PART_OF_REGION[a] !== PART_OF_REGION[b])))
 
 export interface TopologyNumbers {
   readonly target: number
@@ -198,6 +244,13 @@ export class Topology {
 
   remove (id: PeerId): void {
     if (this.#present.delete(id)) this.#order = this.#order.filter(d => d.id !== id)
+  }
+
+  /** Of all links: two topologies that have one are alike. */
+  fingerprint (): number {
+    let print = this.#order.length
+    for (const { id } of this.#order) for (const other of [id, ...this.#internet.hub.links(id)]) for (let i = 0; i < other.length; i++) print = Math.imul(print, 31) + other.charCodeAt(i) | 0
+    return print
   }
 
   #tick (): void {

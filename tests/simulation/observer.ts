@@ -1,34 +1,17 @@
 /**
  * What is seen in a world, for its report: blocks made, heads taken, where everybody stands now and
- * then. It looks on and changes nothing; what the figures mean is in figures.ts.
+ * then. It looks on and changes nothing; what it gives is in sightings.ts.
  */
 import { toHex } from '../../src/core/codec/ssz.ts'
 import { claimId } from '../../src/core/crypto/ids.ts'
 import { benchmarkJob, MATURING_KINDS } from '../../src/core/ledger/state.ts'
 import type { Node } from '../../src/node/node.ts'
 import type { BlockRecord } from '../../src/node/parts.ts'
-import { agreedAtMs, type BlockSeen, forks, forkWindows, type HeadSeen, mainChain, moment, propagationMs, spread, type TabSeen, tabFigures } from './figures.ts'
-import type { Moment, Violation, WorldReport } from './report/types.ts'
+import { type BlockSeen, type HeadSeen, mainChain, type Stand, stand } from './figures.ts'
+import type { WorldReport } from './report/types.ts'
+import { reportOf, type ReportWords, type Sightings, type TabSighting } from './sightings.ts'
 import type { Session, Tab } from './tab.ts'
 import type { World } from './world.ts'
-
-/** Blocks below the head that a report takes for decided. */
-export const SETTLED_DEPTH = 2
-
-/** Windows of time of the fork rate. */
-const WINDOWS = 12
-
-export interface ReportWords {
-  readonly command: string
-  readonly scenario: string
-  readonly wallMs: number
-  readonly violations?: readonly Violation[]
-  /** What the checkers look for, a sentence each. */
-  readonly checked?: readonly string[]
-  readonly tables?: WorldReport['tables']
-  readonly options?: WorldReport['options']
-  readonly healedAtMs?: number
-}
 
 const CREDITS: ReadonlySet<string> = new Set(MATURING_KINDS)
 
@@ -37,7 +20,7 @@ export class Observer {
   readonly #sampleMs: number
   readonly blocks: BlockSeen[] = []
   readonly heads: HeadSeen[] = []
-  readonly moments: Moment[] = []
+  readonly #stands: Stand[] = []
   /** Reorganisations, over all tabs. */
   reorganisations = 0
   /** Who worked for whom: miner keys and payees of every profile a tab has had. */
@@ -55,32 +38,19 @@ export class Observer {
     this.#sample()
   }
 
-  report (words: ReportWords): WorldReport {
-    const world = this.#world
-    const { tabs } = world
+  report (words: ReportWords): WorldReport { return reportOf([this.sightings()], words) }
+
+  sightings (): Sightings {
+    const { elapsed, options, params, scheduler, tabs } = this.#world
     const tip = this.#tip()
-    const head = tip === undefined ? '' : toHex(tip.hash)
-    const settledHeight = (tip?.height ?? 0) - SETTLED_DEPTH
-    const main = mainChain(this.blocks, head)
     const attackers: Record<string, number> = {}
     for (const { enemy } of tabs) if (enemy !== undefined) attackers[enemy.name] = (attackers[enemy.name] ?? 0) + 1
-    const seen = this.#tabsSeen(main)
-    const figures = tabFigures(seen)
     return {
-      kind: 'world', command: words.command, seed: world.options.seed, scenario: words.scenario,
-      options: { compute: world.options.compute, 'block interval, ms': world.params.blockIntervalMs, 'a slice on a laptop, ms': world.options.laptopSliceMs, ...words.options },
-      nodes: tabs.length, attackers, virtualMs: world.elapsed, wallMs: words.wallMs, events: world.scheduler.events,
-      violations: words.violations ?? [],
-      ...(words.checked === undefined ? {} : { checked: words.checked }),
-      ...(words.tables === undefined ? {} : { tables: words.tables }),
-      ...forks(this.blocks, head, settledHeight),
-      forksOverTime: forkWindows(this.blocks, head, world.elapsed, WINDOWS, settledHeight),
-      propagationMs: spread(propagationMs(this.blocks, this.heads)),
-      bytesPerSecond: spread(figures.map(t => t.bytesPerSecond)),
-      diskBytes: spread(tabs.map(t => t.disk.used)),
-      tabs: figures,
-      moments: this.moments,
-      ...(words.healedAtMs === undefined ? {} : { healedAtMs: words.healedAtMs, agreedAtMs: agreedAtMs(this.moments, words.healedAtMs) })
+      about: { seed: options.seed, compute: options.compute, blockIntervalMs: params.blockIntervalMs, laptopSliceMs: options.laptopSliceMs, nodes: tabs.length, attackers, elapsedMs: elapsed },
+      events: scheduler.events,
+      tip: tip === undefined ? undefined : { hash: toHex(tip.hash), height: tip.height, work: tip.work },
+      blocks: this.blocks, heads: this.heads, stands: this.#stands, credits: this.#credits, tabOf: this.#tabOf,
+      tabs: tabs.filter(t => this.#world.runs(t)).map(t => this.#sighting(t))
     }
   }
 
@@ -136,7 +106,7 @@ export class Observer {
 
   #sample (): void {
     const tips = this.#world.tabs.filter(t => t.up && t.sound).map(t => t.node!.chain.head())
-    this.moments.push(moment(this.#world.elapsed, tips.map(h => ({ head: toHex(h.hash), height: h.height, round: benchmarkJob(h.ledger).round }))))
+    this.#stands.push(stand(this.#world.elapsed, tips.map(h => ({ head: toHex(h.hash), height: h.height, round: benchmarkJob(h.ledger).round }))))
     this.#world.scheduler.after(this.#sampleMs, () => { this.#sample() })
   }
 
@@ -146,24 +116,15 @@ export class Observer {
     return heads.reduce<typeof heads[number] | undefined>((best, h) => best === undefined || h.work > best.work ? h : best, undefined)
   }
 
-  #tabsSeen (main: ReadonlySet<string>): TabSeen[] {
-    const { elapsed, tabs } = this.#world
-    const blocks = new Map<number, number>()
-    const reward = new Map<number, number>()
-    const add = (map: Map<number, number>, tab: number | undefined, n: number): void => { if (tab !== undefined) map.set(tab, (map.get(tab) ?? 0) + n) }
-    for (const b of this.blocks) if (main.has(b.hash)) add(blocks, b.tab, 1)
-    for (const hash of main) for (const [account, amount] of this.#credits.get(hash) ?? []) add(reward, this.#tabOf.get(account), amount)
-    return tabs.map(tab => {
-      const since = this.#upSince.get(tab)
-      const net = tab.node?.net
-      return {
-        tab: tab.index, device: tab.deviceClass, role: tab.enemy?.name ?? 'honest',
-        work: (tab.work.minedMs + (tab.session?.device.minedMs ?? 0)) * tab.costPerSecond,
-        blocks: blocks.get(tab.index) ?? 0,
-        reward: reward.get(tab.index) ?? 0,
-        bytes: tab.work.bytesIn + tab.work.bytesOut + (net === undefined ? 0 : net.bytesIn + net.bytesOut),
-        upMs: (this.#upMs.get(tab) ?? 0) + (since === undefined ? 0 : elapsed - since)
-      }
-    })
+  #sighting (tab: Tab): TabSighting {
+    const since = this.#upSince.get(tab)
+    const net = tab.node?.net
+    return {
+      tab: tab.index, device: tab.deviceClass, role: tab.enemy?.name ?? 'honest',
+      work: (tab.work.minedMs + (tab.session?.device.minedMs ?? 0)) * tab.costPerSecond,
+      bytes: tab.work.bytesIn + tab.work.bytesOut + (net === undefined ? 0 : net.bytesIn + net.bytesOut),
+      upMs: (this.#upMs.get(tab) ?? 0) + (since === undefined ? 0 : this.#world.elapsed - since),
+      diskBytes: tab.disk.used
+    }
   }
 }

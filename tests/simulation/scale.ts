@@ -1,6 +1,7 @@
 /**
  * How large a network one process can be, and what grows with it: calm worlds of phones and laptops
- * that mine a two-hundredth of their time, of some sizes, and per tab its traffic, its disk, its events.
+ * that mine a two-hundredth of their time, of some sizes, and per tab its traffic, its disk, its events. A world is run in
+ * two parts (parts/).
  * What a tab must do may grow like log N (hops), not like N: the growth is checked, not only shown.
  */
 import { type ChainParams, MAIN } from '../../src/core/params.ts'
@@ -8,7 +9,11 @@ import { bytes, count, percent, rate } from '../../src/ui/format.ts'
 import { DEAREST_SLICE_MS } from './devices.ts'
 import { likeLog } from './figures.ts'
 import { Observer } from './observer.ts'
+import { inTurns, type Part } from './parts/lockstep.ts'
+import { Inbox, Outbox } from './parts/post.ts'
+import { inThreads, runPart } from './parts/threads.ts'
 import type { SweepReport, Table, Violation, WorldReport } from './report/types.ts'
+import { reportOf, type Sightings } from './sightings.ts'
 import { World } from './world.ts'
 
 export interface ScaleOptions {
@@ -24,6 +29,8 @@ export interface ScaleOptions {
   readonly offers?: number
   readonly command?: string
   readonly progress?: (line: string) => void
+  /** The program that runs one part in a thread, if it is to be done in threads (parts/threads.ts). */
+  readonly threads?: URL
 }
 
 /** Every third tab is a phone. Gaming machines make slices by the dozen and would only cost events. */
@@ -33,7 +40,6 @@ const DUTY = 0.005
 const OFFERS = 4
 /** Pages open within this, ms. */
 const OPENING_MS = 20_000
-const PROGRESS_MS = 60_000
 /** A figure per tab may be so much more than the logarithms say. */
 export const GROWTH_SLACK = 1.5
 /** Below so many rounds, the first offers, of miners who do not know yet how many they are, are most of all that was carried. */
@@ -41,17 +47,28 @@ const JUDGED_ROUNDS = 20
 
 const perSecond = (n: number, nodes: number, ms: number): number => Math.round(n / nodes / (ms / 1000) * 100) / 100
 
-export async function scale (o: ScaleOptions): Promise<WorldReport> {
+/** What one part of the world is at a moment. */
+interface Look { readonly low: number, readonly high: number, readonly events: number }
+
+interface Seen {
+  readonly sightings: Sightings
+  readonly offerShare: number
+  readonly roundMs: number
+  /** Contributions offered, by the round they start from. */
+  readonly offered: ReadonlyMap<number, number>
+}
+
+type PartOptions = Pick<ScaleOptions, 'duty' | 'hours' | 'nodes' | 'offers' | 'params' | 'seed'>
+
+function partOfScale (o: PartOptions, index: number): { readonly part: Part, readonly ms: number, readonly look: () => Look, readonly seen: () => Seen } {
   const { duty = DUTY, nodes, offers = OFFERS, seed } = o
-  const begun = performance.now()
-  const cpu = process.cpuUsage()
+  const outbox = new Outbox()
   const world = new World({
     seed, nodes, compute: 'stand-in', laptopSliceMs: DEAREST_SLICE_MS, warm: true, offers, duty,
-    devices: index => index % PHONES === 0 ? 'phone' : 'laptop',
-    params: o.params
+    devices: i => i % PHONES === 0 ? 'phone' : 'laptop',
+    params: o.params, part: { index, post: parcel => { outbox.put(parcel) } }
   })
   const observer = new Observer(world, 10_000)
-  // Contributions offered, by the round they start from.
   const offered = new Map<number, number>()
   world.listen({ opened: (_, { log }) => {
     const debug = log.debug.bind(log)
@@ -62,26 +79,53 @@ export async function scale (o: ScaleOptions): Promise<WorldReport> {
     }
   } })
   world.openAll(OPENING_MS)
-  const ms = o.hours * 3_600_000
+  const look = (): Look => {
+    const heights = world.tabs.flatMap(t => t.node === undefined ? [] : [t.node.chain.head().height])
+    return { low: Math.min(...heights), high: Math.max(...heights), events: world.scheduler.events }
+  }
+  const seen = (): Seen => ({ sightings: observer.sightings(), offerShare: world.offerShare, roundMs: world.params.roundMs, offered })
+  return { part: { world, outbox, inbox: new Inbox() }, ms: o.hours * 3_600_000, look, seen }
+}
+
+/** In a thread that `scale` has started. */
+export const runScalePart = async (): Promise<void> => { await runPart(partOfScale) }
+
+export async function scale (o: ScaleOptions): Promise<WorldReport> {
+  const { duty = DUTY, hours, nodes, offers, params, seed } = o
+  const begun = performance.now()
+  const cpu = process.cpuUsage()
+  const ms = hours * 3_600_000
   const used = (): number => { const { user, system } = process.cpuUsage(cpu); return (user + system) / 1e6 }
   let rss = 0
-  while (world.elapsed < ms) {
-    await world.run(Math.min(PROGRESS_MS, ms - world.elapsed))
-    rss = Math.max(rss, process.memoryUsage().rss)
-    const heights = world.tabs.flatMap(t => t.node === undefined ? [] : [t.node.chain.head().height])
-    o.progress?.(`${nodes} nodes, ${(world.elapsed / 60_000).toFixed(1)} min: heights ${Math.min(...heights)}..${Math.max(...heights)}, ${world.scheduler.events} events, ${used().toFixed(0)} s CPU, ${((performance.now() - begun) / 1000).toFixed(0)} s, ${(rss / 1e6).toFixed(0)} MB`)
+  let minutes = 0
+  const looked = (looks: readonly Look[]): void => {
+    rss = Math.max(rss, process.memoryUsage.rss())
+    const events = looks.reduce((sum, l) => sum + l.events, 0)
+    o.progress?.(`${nodes} nodes, ${Math.min(++minutes, ms / 60_000).toFixed(1)} min: heights ${Math.min(...looks.map(l => l.low))}..${Math.max(...looks.map(l => l.high))}, ${events} events, ${used().toFixed(0)} s CPU, ${((performance.now() - begun) / 1000).toFixed(0)} s, ${(rss / 1e6).toFixed(0)} MB`)
   }
+  const given: PartOptions = { duty, hours, nodes, offers, params, seed }
+  const seen = o.threads === undefined ? await inOneThread(given, looked) : await inThreads<PartOptions, Look, Seen>(o.threads, given, looked)
+  const sightings = seen.map(s => s.sightings)
+  const events = sightings.reduce((sum, s) => sum + s.events, 0)
+  const offered = new Map<number, number>()
+  for (const s of seen) for (const [round, n] of s.offered) offered.set(round, (offered.get(round) ?? 0) + n)
   const rounds = [...offered].sort(([a], [b]) => a - b).map(([, n]) => n)
   const half = rounds.slice(Math.floor(rounds.length / 2), -1)
-  return observer.report({
-    command: o.command ?? `npm run sim -- --scenario scale --nodes ${nodes} --hours ${o.hours} --seed ${seed}`, scenario: 'scale', wallMs: performance.now() - begun,
+  return reportOf(sightings, {
+    command: o.command ?? `npm run sim -- --scenario scale --nodes ${nodes} --hours ${hours} --seed ${seed}`, scenario: 'scale', wallMs: performance.now() - begun,
     options: {
-      'round, ms': world.params.roundMs, 'share of time mined': duty, 'offer share of the first block': world.offerShare, 'CPU, s': Math.round(used()), 'memory of the process, MB': Math.round(rss / 1e6),
-      'events per node-second': perSecond(world.scheduler.events, nodes, ms), 'CPU per node-second, µs': Math.round(used() * 1e6 / nodes / (ms / 1000)),
+      'round, ms': seen[0].roundMs, 'share of time mined': duty, 'offer share of the first block': seen[0].offerShare, 'CPU, s': Math.round(used()), 'memory of the process, MB': Math.round(rss / 1e6),
+      'events per node-second': perSecond(events, nodes, ms), 'CPU per node-second, µs': Math.round(used() * 1e6 / nodes / (ms / 1000)),
       'contributions offered in the first round': rounds[0] ?? 0,
       'contributions offered per round of the second half': half.length === 0 ? 0 : Math.round(half.reduce((a, b) => a + b, 0) / half.length)
     }
   })
+}
+
+async function inOneThread (o: PartOptions, looked: (looks: readonly Look[]) => void): Promise<Seen[]> {
+  const [a, b] = [partOfScale(o, 0), partOfScale(o, 1)]
+  await inTurns([a.part, b.part], a.ms, () => { looked([a.look(), b.look()]) })
+  return [a.seen(), b.seen()]
 }
 
 /** Figures per tab that grow faster than log N, from the smallest world to each larger one. */

@@ -21,6 +21,8 @@ export interface ScenarioOptions {
   /** The line that does it again. */
   readonly command: string
   readonly progress: (line: string) => void
+  /** The program itself: run in a thread, it runs a part of a large world (runScalePart). */
+  readonly threads?: URL
 }
 
 /** Options that mean something to some scenarios only. */
@@ -56,7 +58,7 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   scale: {
     about: 'calm worlds of 20, 200 and --nodes (2000) with a round a minute: forks, traffic, disk and time they take; nothing per tab may grow faster than log N',
     uses: ['nodes', 'hours'],
-    run: async o => await scaleSweep({ seed: o.seed, nodes: o.nodes ?? 2_000, hours: o.hours ?? 1, params: { roundMs: LARGE_ROUND_MS }, command: o.command, progress: o.progress })
+    run: async o => await scaleSweep({ seed: o.seed, nodes: o.nodes ?? 2_000, hours: o.hours ?? 1, params: { roundMs: LARGE_ROUND_MS }, command: o.command, progress: o.progress, threads: o.threads })
   },
   datacentre: {
     about: 'one data-centre GPU among 200 laptops: its share of work, blocks, contributions and credits',

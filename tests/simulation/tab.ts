@@ -33,6 +33,9 @@ const noKeystore: NodeDeps['keystore'] = {
 
 const PIECES_BYTES = 64 * 1024 * 1024
 
+/** Who it is on the network tells which tab it is, and which load of its page. */
+export const tabIndexOf = (id: PeerId): number => Number.parseInt(id.slice(1))
+
 /** The tab as it is now: everything that a reload makes anew. */
 export interface Session {
   readonly id: PeerId
@@ -96,7 +99,7 @@ export class Tab {
     if (this.session !== undefined) throw new Error(`tab ${this.index} is open already`)
     const { world } = this
     const duty = world.options.duty ?? 1
-    const id = `n${this.index}.${++this.loads}`
+    const id = this.#newId()
     const life = new Life()
     const clock = new TabClock(world.scheduler, life)
     clock.skewMs = this.faults.skewMs
@@ -122,6 +125,15 @@ export class Tab {
     world.topology.add(id, this.line, () => life.up)
     world.opened(this, node)
     this.enemy?.started?.(this)
+  }
+
+  /** Another part of the world runs it: of this one it is only a neighbour. */
+  openElsewhere (): void {
+    const { internet, topology } = this.world
+    const id = this.#newId()
+    internet.plug(id, this.line)
+    internet.hub.join(id)
+    topology.add(id, this.line)
   }
 
   /** Closes the page: in good order, unless it is still starting, which ends it where it is. */
@@ -161,6 +173,8 @@ export class Tab {
     this.pieces = new MemoryPieces(PIECES_BYTES)
     this.#profile++
   }
+
+  #newId (): PeerId { return `n${this.index}.${++this.loads}` }
 
   #leave (): Session | undefined {
     const { session } = this

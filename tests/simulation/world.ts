@@ -12,14 +12,16 @@ import { benchmarkSpec } from '../../src/core/training/benchmark.ts'
 import { sliceCost } from '../../src/core/training/cost.ts'
 import { type Dataset, newDataset } from '../../src/core/training/dataset.ts'
 import { mlp } from '../../src/core/training/shape.ts'
+import type { Parcel } from '../../src/net/memoryParts.ts'
 import { MemorySwarmHub } from '../../src/net/swarm/memory.ts'
 import type { Node } from '../../src/node/node.ts'
+import type { PeerId } from '../../src/ports/network.ts'
 import { DEVICE_CLASSES, type DeviceClass, drawDevice, type Kernels, realKernels, standInKernels } from './devices.ts'
-import { drawLine, Internet, Topology } from './internet.ts'
+import { drawLine, Internet, partOf, PARTS, Topology } from './internet.ts'
 import { rememberedRules } from './remember.ts'
 import { Scheduler } from './scheduler.ts'
 import { Seeded } from './seeded.ts'
-import { type Enemy, type Session, Tab } from './tab.ts'
+import { type Enemy, type Session, Tab, tabIndexOf } from './tab.ts'
 
 export const START_MS = 1_700_000_000_000
 
@@ -51,6 +53,8 @@ export interface WorldOptions {
   readonly duty?: number
   /** What every node would do again is done once (remember.ts); on unless it is to be shown that nothing changes. */
   readonly remember?: boolean
+  /** Only the tabs of this part of the world are run, and what they send to others is posted (parts/). For calm worlds: a node must not ban another. */
+  readonly part?: { readonly index: number, readonly post: (parcel: Parcel) => void }
 }
 
 /** Three clusters in eight dimensions: a model of 75 parameters learns them in a few rounds. */
@@ -105,7 +109,9 @@ export class World {
     this.kernels = o.compute === 'real' ? realKernels() : standInKernels()
     const classes = this.random.stream('devices')
     const lines = this.random.stream('lines')
-    this.internet = new Internet(this.scheduler, this.random.stream('internet'), this.remembers)
+    const { part } = o
+    const runs = (id: PeerId): boolean => !this.runs(this.tabs[tabIndexOf(id)])
+    this.internet = new Internet(this.scheduler, this.random.stream(part === undefined ? 'internet' : `internet ${part.index}`), this.remembers, part === undefined ? undefined : { part: part.index, parts: PARTS, runs, post: part.post })
     this.swarms = new MemorySwarmHub({ clock: this.scheduler, connected: (a, b) => this.internet.passes(a, b) })
     this.topology = new Topology(this.internet, this.scheduler, this.random.stream('topology'))
     for (let i = 0; i < o.nodes; i++) {
@@ -148,8 +154,16 @@ export class World {
   /** All pages are loaded within `spreadMs`. */
   openAll (spreadMs: number): void {
     const random = this.random.stream('opening')
-    for (const tab of this.tabs) this.scheduler.after(random.uniform() * spreadMs, () => { void tab.open() })
+    for (const tab of this.tabs) {
+      this.scheduler.after(random.uniform() * spreadMs, () => {
+        if (this.runs(tab)) void tab.open()
+        else tab.openElsewhere()
+      })
+    }
   }
+
+  /** Here, and not in another part of the world. */
+  runs (tab: Tab): boolean { return this.options.part === undefined || this.options.part.index === partOf(tab.line) }
 
   async run (ms: number): Promise<void> {
     await useFastHash()
