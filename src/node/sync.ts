@@ -191,8 +191,7 @@ export class Sync {
   /** Greatest height a peer that is worth following claims. */
   targetHeight (): number {
     let { height } = this.#chain.head()
-    if (this.#most.height <= height) return height
-    for (const p of this.#peers.values()) if (p.status !== undefined && p.status.height > height && this.#worthFollowing(p)) height = p.status.height
+    if (this.#most.height > height) for (const p of this.#peers.values()) if (p.status !== undefined && p.status.height > height && this.#worthFollowing(p)) height = p.status.height
     return height
   }
 
@@ -346,7 +345,8 @@ export class Sync {
 
   /** Work taken on trust stands in the way of a chain that somebody can show. */
   #mustDrop (): boolean {
-    return this.unproved() && [...this.#peers.values()].some((p) => this.#reachable(p) && p.status!.work > this.#server.head().work)
+    const work = this.unproved() ? this.#server.head().work : undefined
+    return work !== undefined && [...this.#peers.values()].some((p) => this.#reachable(p) && p.status!.work > work)
   }
 
   #dropTrusted (why: string): void {

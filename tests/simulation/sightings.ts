@@ -2,7 +2,7 @@
  * What was seen of a world, as plain values that may come from another thread, and the report that they give. A world
  * that is run in parts is seen by an observer in each, and what they saw is put together.
  */
-import { agreedAtMs, type BlockSeen, forks, forkWindows, type HeadSeen, mainChain, moment, propagationMs, spread, type Stand, tabFigures } from './figures.ts'
+import { agreedAtMs, type BlockSeen, forks, forkWindows, type HeadSeen, mainChain, moment, propagationMs, spread, type Stand, tabFigures, type TabSeen } from './figures.ts'
 import type { Violation, WorldReport } from './report/types.ts'
 
 /** Blocks below the head that a report takes for decided. */
@@ -22,18 +22,8 @@ export interface About {
   readonly elapsedMs: number
 }
 
-/** One tab, in its own units. */
-export interface TabSighting {
-  readonly tab: number
-  readonly device: string
-  readonly role: string
-  /** Cost units of slices: compute time x speed. */
-  readonly work: number
-  /** In and out. */
-  readonly bytes: number
-  readonly upMs: number
-  readonly diskBytes: number
-}
+/** One tab: what the chain says of it comes later. */
+export type TabSighting = Omit<TabSeen, 'blocks' | 'reward'> & { readonly diskBytes: number }
 
 export interface Sightings {
   readonly about: About
@@ -106,7 +96,7 @@ export function reportOf (parts: readonly Sightings[], words: ReportWords): Worl
 }
 
 /** With its blocks of the main chain, and what that has paid it. */
-function withEarnings (parts: readonly Sightings[], blocks: readonly BlockSeen[], main: ReadonlySet<string>, tabs: readonly TabSighting[]): Parameters<typeof tabFigures>[0] {
+function withEarnings (parts: readonly Sightings[], blocks: readonly BlockSeen[], main: ReadonlySet<string>, tabs: readonly TabSighting[]): TabSeen[] {
   const credits = new Map(parts.flatMap(p => [...p.credits]))
   const tabOf = new Map(parts.flatMap(p => [...p.tabOf]))
   const made = new Map<number, number>()
