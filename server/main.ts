@@ -39,10 +39,7 @@ async function main (): Promise<void> {
     fail(e.message)
     return
   }
-  if (server.skipped.length > 0) say(`port ${server.skipped.join(', ')} is taken`)
-  say(`Commonweight ${version} (${parsed.value.network}) is served at`)
-  for (const line of addresses(parsed.value, server.port)) say(line)
-  if (server.hybridPort !== undefined) say(`classic BitTorrent clients: TCP port ${server.hybridPort}, tracker ${TRACKER_PATH} at the address above`)
+  // Before a word is said: who reads the address may ask it to stop at once.
   let stopping = false
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.on(signal, () => {
@@ -56,6 +53,10 @@ async function main (): Promise<void> {
       })
     })
   }
+  if (server.skipped.length > 0) say(`port ${server.skipped.join(', ')} is taken`)
+  say(`Commonweight ${version} (${parsed.value.network}) is served at`)
+  for (const line of addresses(parsed.value, server.port)) say(line)
+  if (server.hybridPort !== undefined) say(`classic BitTorrent clients: TCP port ${server.hybridPort}, tracker ${TRACKER_PATH} at the address above`)
 }
 
 // Who read what is said here may go, as a pager does: a server that complained of it where it cannot be heard would do nothing else.

@@ -1,10 +1,12 @@
 import '../../src/net/nodeGlobals.ts'
-import { spawn } from 'node:child_process'
+import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { createServer, request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Readable } from 'node:stream'
+import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
@@ -154,7 +156,8 @@ describe('starting and stopping', () => {
     taken.close()
   })
 
-  it('a signal ends the process with 0, with sockets open', async () => {
+  /** The program itself; `output` is what it has said. */
+  async function program (): Promise<{ child: ChildProcessByStdio<null, Readable, Readable>, url: string, output: () => string }> {
     const child = spawn(process.execPath, ['--import', 'tsx', 'server/main.ts', '--host', '127.0.0.1', '--port', '0', '--dist', join(folder, 'dist'), '--data-dir', join(folder, 'data')], { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] })
     let output = ''
     const url = await new Promise<string>((resolve, reject) => {
@@ -165,12 +168,28 @@ describe('starting and stopping', () => {
       })
       child.once('exit', code => { reject(new Error(`ended with ${code}: ${output}`)) })
     })
+    return { child, url, output: () => output }
+  }
+
+  it('a signal ends the process with 0, with sockets open', async () => {
+    const { child, url, output } = await program()
     const socket = new WebSocket(url)
     await once(socket, 'open')
     const exit = once(child, 'exit')
     child.kill('SIGTERM')
     expect(await exit).toEqual([0, null])
-    expect(output).toContain('stopping')
+    expect(output()).toContain('stopping')
+  }, 120_000)
+
+  it('goes on and ends well where whoever read what it says has gone', async () => {
+    const { child, url } = await program()
+    child.stdout.destroy()
+    child.stderr.destroy()
+    const exit = once(child, 'exit')
+    // "stopping" finds nobody: one that complained of it would complain of that, and so on.
+    child.kill('SIGTERM')
+    expect(await Promise.race([exit, delay(20_000, 'still there')])).toEqual([0, null])
+    await expect(once(new WebSocket(url), 'open')).rejects.toThrow('ECONNREFUSED')
   }, 120_000)
 
   it('finds the next free port unless it was given one', async () => {
