@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { WebSocket } from 'ws'
 import { originOf, webSocketMultiaddr } from '../../server/address.ts'
 import { parseOptions } from '../../server/options.ts'
@@ -159,6 +159,7 @@ describe('starting and stopping', () => {
   /** The program itself; `output` is what it has said. */
   async function program (): Promise<{ child: ChildProcessByStdio<null, Readable, Readable>, url: string, output: () => string }> {
     const child = spawn(process.execPath, ['--import', 'tsx', 'server/main.ts', '--host', '127.0.0.1', '--port', '0', '--dist', join(folder, 'dist'), '--data-dir', join(folder, 'data')], { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] })
+    onTestFinished(() => { child.kill('SIGKILL') })
     let output = ''
     const url = await new Promise<string>((resolve, reject) => {
       child.stdout.on('data', (b: Buffer) => {
