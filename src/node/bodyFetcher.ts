@@ -44,12 +44,16 @@ export class BodyFetcher {
     this.#sources = sources
   }
 
-  stop (): void { this.#stopped = true }
+  /** Who waits for a body is told that there is none, and nobody is asked any more. */
+  stop (): void {
+    this.#stopped = true
+    this.#wake()
+  }
 
-  /** Undefined if no peer is left that might have it. */
+  /** Undefined if no peer is left that might have it, or if it was stopped. */
   async next (h: HeaderMeta): Promise<Fetched | undefined> {
     this.#at = h.height - this.#headers[0].height
-    for (;;) {
+    while (!this.#stopped) {
       this.#fill()
       const got = this.#ready.get(this.#at)
       if (got !== undefined) {
@@ -59,6 +63,7 @@ export class BodyFetcher {
       if (this.#running === 0) return undefined
       await new Promise<void>((resolve) => { this.#wake = resolve })
     }
+    return undefined
   }
 
   #fill (): void {

@@ -9,9 +9,11 @@ import { initialState } from '../../src/core/training/init.ts'
 import { WalletDesk } from '../../src/node/walletDesk.ts'
 import type { SliceTask } from '../../src/ports/compute.ts'
 import { realKernels, standInKernels } from './devices.ts'
+import { Faults } from './faults.ts'
 import { drawOptions, printable } from './options.ts'
 import { poissonAtLeast, poissonAtMost } from './chance.ts'
 import { Seeded } from './seeded.ts'
+import { Watch } from './watch.ts'
 import { World } from './world.ts'
 
 const world = new World({ seed: 'regressions', nodes: 2, compute: 'stand-in', laptopSliceMs: 250 })
@@ -49,6 +51,36 @@ describe('found in drawn worlds', () => {
   it('a stand-in slice is named by its key alone, so that the audit can tell what it gives', () => {
     const one = task(new Uint8Array(64))
     expect(toHex(standInKernels().slice(one).stateHash)).toBe(toHex(hash('sim-slice', one.noiseKey)))
+  })
+})
+
+describe('auditing', () => {
+  it('n31-690: a block that is on the disk of its miner, who crashed before anybody heard of it, is known when the next one comes', async () => {
+    const o = drawOptions({ seed: 'n31-690', nodes: 1, enemies: [] })
+    const alone = new World({ seed: o.seed, nodes: 1, compute: 'stand-in', laptopSliceMs: 250, warm: true, devices: 'laptop' })
+    const watch = new Watch(alone, new Faults(alone, o.faults), o, [])
+    const [tab] = alone.tabs
+    let announced = 0
+    let unheard = 0
+    let commits = 0
+    tab.diskEvents.cut = () => ++commits % 40 > 0 ? undefined : { applied: true, die: () => { tab.crash(0) } }
+    alone.listen({
+      opened: (_, node) => {
+        if (node.chain.head().height > announced) unheard++
+        node.chain.on('head', ({ head }) => { announced = head.height })
+      }
+    })
+    for (let i = 0; i < 60 && unheard < 2; i++) {
+      if (tab.session === undefined) void tab.open()
+      await alone.run(20_000)
+    }
+    expect(unheard).toBe(2)
+    tab.diskEvents.cut = undefined
+    if (tab.session === undefined) void tab.open()
+    const before = announced
+    await alone.run(60_000)
+    expect(announced).toBeGreaterThan(before)
+    expect(watch.violations).toEqual([])
   })
 })
 

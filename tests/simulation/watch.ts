@@ -121,6 +121,10 @@ export class Watch {
   #opened (tab: Tab, node: Node): void {
     const session = tab.session!
     this.#tabOfPeer.set(session.id, tab)
+    // Of what was written before a crash and never announced, as its own block may be, nobody has heard.
+    const there = mainChain(node)
+    if (!this.#sound(tab)) this.#auditing.heard(there)
+    else this.#auditing.added(tab.index, there)
     if (!tab.honest) {
       node.chain.on('head', ({ added }) => { this.#auditing.heard(added) })
       return
@@ -383,6 +387,16 @@ export class Watch {
       if (!waits && !spent) this.fail('transaction lost', `tab ${tab.index} took ${id.slice(0, 8)} with nonce ${nonce} at ${Math.round(atMs / 1000)} s; it is in no block and waits no more`)
     }
   }
+}
+
+/** Blocks of a node's main chain whose bodies it has, oldest first. */
+function mainChain ({ chain }: Node): BlockRecord[] {
+  const all: BlockRecord[] = []
+  for (let height = chain.baseHeight() + 1; height <= chain.head().height; height++) {
+    const r = chain.at(height)
+    if (r !== undefined) all.push(r)
+  }
+  return all
 }
 
 /** What is looked for, a sentence each, for the report. */
