@@ -277,7 +277,7 @@ export class Datasets implements DataService {
 
   /** Checks all of it before anything is used: a file that has its root is right, whatever this reference says. */
   async #read (name: Hex, fetch: Fetch, bytes: Uint8Array): Promise<Read<true>> {
-    const lie = (reason: string, detail: string): Read<true> => ({ ok: false, lie: true, reason, detail })
+    const lie = (reason: string, detail: string): Read<true> => ({ ok: false, why: 'lie', reason, detail })
     const file = decodeDataFile(bytes)
     if (!file.ok) return lie('data-malformed', file.error.detail)
     if (!equalBytes(file.value.root, fetch.ref.root)) return lie('data-root', 'it is the file of another set')
@@ -292,7 +292,7 @@ export class Datasets implements DataService {
     if (!equalBytes(datasetRoot(roots), fetch.ref.root)) return lie('data-root', 'its records do not have the root')
     const misfit = (detail: string): Read<true> => {
       fetch.misfit = true
-      return { ok: false, lie: false, reason: 'data-reference', detail }
+      return { ok: false, why: 'unwanted', reason: 'data-reference', detail }
     }
     if (file.value.features !== fetch.ref.features || file.value.records !== recordCount(fetch.ref)) return misfit(`${file.value.records} records of ${file.value.features} features`)
     for (const [i, packed] of file.value.chunks.entries()) {

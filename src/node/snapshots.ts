@@ -67,8 +67,9 @@ export class Snapshots {
     }
   }
 
-  async load (spec: JobSpec, stateHash: Hex): Promise<ModelState | undefined> {
-    const bytes = await this.bytes(stateHash)
+  /** Of another job's it cannot be told whether it is damaged. */
+  async load (job: Hex, spec: JobSpec, stateHash: Hex): Promise<ModelState | undefined> {
+    const bytes = this.#kept.get(stateHash)?.job === job ? await this.bytes(stateHash) : undefined
     if (bytes === undefined) return undefined
     const state = decodeState(spec, bytes)
     if (state.ok) return state.value

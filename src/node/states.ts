@@ -20,7 +20,7 @@ import { initialState } from '../core/training/init.ts'
 import type { ModelState } from '../core/training/modelState.ts'
 import { decodePayload, mergePayloads, type Payload, payloadSize } from '../core/training/payload.ts'
 import { lr20At } from '../core/training/schedule.ts'
-import { decodeState, stateBytes, stateSize, stateTensors } from '../core/training/stateHash.ts'
+import { decodeState, isStateOf, stateBytes, stateSize, stateTensors } from '../core/training/stateHash.ts'
 import type { Clock, Random } from '../ports/clock.ts'
 import type { Compute } from '../ports/compute.ts'
 import type { Network, PeerId } from '../ports/network.ts'
@@ -89,6 +89,7 @@ function mergeName (seal: Seal): Hex {
   if (name === undefined) mergeNames.set(seal, name = toHex(sealHash({ ...seal, anchor: ZERO32, previous: ZERO32, stateHash: ZERO32 })))
   return name
 }
+const stateOf = (job: Uint8Array, stateHash: Uint8Array): string => `${toHex(job)}/${toHex(stateHash)}`
 const bytesOf = (state: ModelState): number => 4 * stateTensors(state).reduce((sum, t) => sum + t.length, 0)
 const stateNote = (job: Uint8Array, round: number): NewNote =>
   ({ name: `State of job ${short(job)} after round ${round}`, kind: 'snapshot', licence: '', about: 'weights and biases as integers, as the chain names them', parents: [], job: toHex(job), round })
@@ -102,9 +103,11 @@ export class States implements StatesService {
   readonly #encoded = new Lru<Uint8Array>(ENCODED_KEPT)
   /** By the state that a seal defines. */
   readonly #seals = new Lru<Seal>(SEALS_KEPT)
+  /** Jobs and their states, of seals that were merged here, by this node or in a block that it has redone. */
+  readonly #proven = new Lru<true>(SEALS_KEPT)
   readonly #results = new Lru<Uint8Array>(SEALS_KEPT)
   readonly #specs = new Lru<JobSpec>(64)
-  readonly #finding = new Map<Hex, Promise<ModelState | undefined>>()
+  readonly #finding = new Map<string, Promise<ModelState | undefined>>()
   readonly #sealing = new Map<Hex, Promise<NextState>>()
   /** Newest state computed per job, for the snapshot that a reload starts from. */
   readonly #newest = new Map<Hex, { readonly round: number, readonly stateHash: Hex }>()
@@ -152,9 +155,10 @@ export class States implements StatesService {
   }
 
   async state (job: Uint8Array, round: number, stateHash: Uint8Array): Promise<ModelState | undefined> {
-    const name = toHex(stateHash)
-    const held = this.#memory.get(name)
+    const held = this.#inMemory(this.#specOf(job), stateHash)
     if (held !== undefined) return held
+    // By the job as well: who names a state with a job that it is not of shall not hold up those who ask for it rightly.
+    const name = stateOf(job, stateHash)
     const running = this.#finding.get(name)
     if (running !== undefined) return await running
     const finding = this.#find(job, round, stateHash).finally(() => this.#finding.delete(name))
@@ -184,6 +188,7 @@ export class States implements StatesService {
     const stateHash = toHex(seal.stateHash)
     const state = this.#memory.get(stateHash)
     this.#seals.set(stateHash, seal)
+    this.#proven.set(stateOf(seal.job, seal.stateHash), true)
     if (state === undefined) return
     if (seal.round >= (this.#newest.get(job)?.round ?? 0)) this.#newest.set(job, { round: seal.round, stateHash })
     if (seal.round === 0 || seal.round % SNAPSHOT_ROUNDS !== 0) return
@@ -271,7 +276,7 @@ export class States implements StatesService {
   async #find (job: Uint8Array, round: number, stateHash: Uint8Array): Promise<ModelState | undefined> {
     const spec = this.#specOf(job)
     if (spec === undefined) return undefined
-    const held = await this.#own(spec, stateHash)
+    const held = await this.#own(spec, job, stateHash)
     if (held !== undefined) return held
     if (round === 0) return await this.#accept(this.#initial(spec), stateHash)
     const path = this.#pathTo(job, round, stateHash)
@@ -282,12 +287,18 @@ export class States implements StatesService {
       await this.#recomputeFromPeer(spec, job, path)
   }
 
+  /** A state is named by its hash alone, whatever job it is asked for as. */
+  #inMemory (spec: JobSpec | undefined, stateHash: Uint8Array): ModelState | undefined {
+    const held = this.#memory.get(toHex(stateHash))
+    return held !== undefined && (spec === undefined || isStateOf(spec, held)) ? held : undefined
+  }
+
   /** From memory or storage. */
-  async #own (spec: JobSpec, stateHash: Uint8Array): Promise<ModelState | undefined> {
+  async #own (spec: JobSpec, job: Uint8Array, stateHash: Uint8Array): Promise<ModelState | undefined> {
     const name = toHex(stateHash)
-    const held = this.#memory.get(name)
+    const held = this.#inMemory(spec, stateHash)
     if (held !== undefined) return held
-    const stored = await this.#snapshots.load(spec, name)
+    const stored = await this.#snapshots.load(toHex(job), spec, name)
     if (stored === undefined) return undefined
     const accepted = await this.#accept(stored, stateHash)
     if (accepted === undefined) await this.#snapshots.drop(name)
@@ -325,14 +336,28 @@ export class States implements StatesService {
       if (record !== undefined) records.push(record)
     }
     // Newest last: the least recently set are forgotten first.
-    for (const record of records.reverse()) for (const { seal } of record.body.seals) this.#seals.set(toHex(seal.stateHash), seal)
+    for (const { body, checked } of records.reverse()) {
+      for (const { seal } of body.seals) {
+        this.#seals.set(toHex(seal.stateHash), seal)
+        if (checked !== 'ledger') this.#proven.set(stateOf(seal.job, seal.stateHash), true)
+      }
+    }
+  }
+
+  /**
+   * Whether this node knows from work redone that the job has this state. Headers and blocks taken on trust may name
+   * that of another job: whoever gives it when asked does not lie.
+   */
+  #isProven (job: Uint8Array, stateHash: Uint8Array): boolean {
+    this.#indexChain()
+    return this.#proven.has(stateOf(job, stateHash))
   }
 
   /** From the newest state on the path that is held; `mayFetch` the payloads in between. */
   async #recompute (spec: JobSpec, path: readonly Seal[], mayFetch: boolean): Promise<ModelState | undefined> {
     for (const [i, seal] of path.entries()) {
       const { round, stateHash } = seal.contributions[0].template
-      const base = await this.#own(spec, stateHash) ?? (round === 0 ? await this.#accept(this.#initial(spec), stateHash) : undefined)
+      const base = await this.#own(spec, seal.job, stateHash) ?? (round === 0 ? await this.#accept(this.#initial(spec), stateHash) : undefined)
       if (base !== undefined) return await this.#forward(spec, base, path.slice(0, i + 1).reverse(), mayFetch)
     }
     return undefined
@@ -368,7 +393,8 @@ export class States implements StatesService {
 
   /**
    * The state itself, or the nearest before it on the path from which the payloads weigh no more than a
-   * state does. What is right of that kind is the state with this hash, so a wrong one is somebody's lie.
+   * state does. What is right of that kind is the state with this hash, so a wrong one is somebody's lie,
+   * if the job is known to have such a state.
    */
   async #fromTorrent (spec: JobSpec, job: Uint8Array, round: number, path: readonly Seal[], stateHash: Uint8Array): Promise<ModelState | undefined> {
     const size = stateSize(spec)
@@ -389,7 +415,7 @@ export class States implements StatesService {
       fits: bytes => bytes === size,
       read: async (bytes, name): Promise<Read<ModelState>> => {
         const state = await this.#decoded(spec, bytes, name)
-        return state === undefined ? { ok: false, lie: true, reason: 'state-hash', detail: `state ${short(name)} of job ${short(job)} does not have its hash` } : { ok: true, value: state }
+        return state === undefined ? { ok: false, why: this.#isProven(job, name) ? 'lie' : 'unknown', reason: 'state-hash', detail: `state ${short(name)} of job ${short(job)} does not have its hash` } : { ok: true, value: state }
       },
       over: () => this.#stopped
     })
@@ -401,7 +427,7 @@ export class States implements StatesService {
   /**
    * Chunk by chunk; a peer that stops in the middle is followed by the next one from there. Bytes of
    * several peers that do not fit together are read again from one peer at a time, so that the one
-   * who lies is the one who is named.
+   * who lies is the one who is named, if the job is known to have such a state.
    */
   async #fetchState (spec: JobSpec, job: Uint8Array, stateHash: Uint8Array, only?: PeerId): Promise<ModelState | undefined> {
     const peers = only === undefined ? (await candidates(this.#d.network, this.#d.random)).slice(0, PEERS_ASKED) : [only]
@@ -417,7 +443,7 @@ export class States implements StatesService {
       const state = await this.#decoded(spec, bytes, stateHash)
       if (state !== undefined) return state
       if (sources.size === 1) {
-        this.#d.blame.refuse({ what: 'state', reason: 'state does not have its hash', detail: `state ${short(stateHash)} of job ${short(job)}`, peer, fatal: true })
+        if (this.#isProven(job, stateHash)) this.#d.blame.refuse({ what: 'state', reason: 'state does not have its hash', detail: `state ${short(stateHash)} of job ${short(job)}`, peer, fatal: true })
       } else {
         for (const source of sources) {
           const alone = await this.#fetchState(spec, job, stateHash, source)

@@ -28,10 +28,13 @@ const SLOW_START_MS = 60_000
 export const LET_DOWN_MS = 5 * 60_000
 const NAMES_KEPT = 256
 
-/** What the reader of a file says of it. `lie`: it cannot be what the name promises, whatever else is wrong here. */
+/**
+ * What the reader of a file says of it. `lie`: it cannot be what the name promises, whatever else is wrong here;
+ * `unwanted`: it is that, and not what is wanted here; `unknown`: it is not what is wanted, and whose fault that is cannot be told.
+ */
 export type Read<T> =
   | { readonly ok: true, readonly value: T }
-  | { readonly ok: false, readonly lie: boolean, readonly reason: string, readonly detail: string }
+  | { readonly ok: false, readonly why: 'lie' | 'unwanted' | 'unknown', readonly reason: string, readonly detail: string }
 
 export interface Wish<T> {
   readonly kind: ShelfKind
@@ -144,7 +147,8 @@ export class TorrentFetch implements TorrentService {
     const entry = { kind: wish.kind, group: wish.group, order: wish.order(name), name, infoHash, bytes }
     // What the user follows himself is left as it is, whatever a peer says it is.
     const mine = shelf.of(infoHash) !== undefined || !library.has(hex)
-    if (mine && shelf.of(infoHash) === undefined) await shelf.put({ ...entry, whole: 0 }, wish.keep)
+    const isNew = mine && shelf.of(infoHash) === undefined
+    if (isNew) await shelf.put({ ...entry, whole: 0 }, wish.keep)
     const begunAt = clock.now()
     // A rate, not a sum: a drop now and then shall not hold up for as long as all of it may take.
     const ownMs = (have: number): number => begunAt + Math.min(STALL_MS + bytes / SLOWEST_BYTES_PER_MS, SLOW_START_MS + have / SLOWEST_BYTES_PER_MS) - clock.now()
@@ -157,9 +161,11 @@ export class TorrentFetch implements TorrentService {
       return undefined
     }
     const read = await wish.read(got.bytes, name)
-    if (!read.ok && read.lie) {
-      this.#refuse(c, read.reason, read.detail)
-      if (mine) await shelf.drop(infoHash)
+    if (!read.ok && read.why !== 'unwanted') {
+      const isLie = read.why === 'lie'
+      if (isLie) this.#refuse(c, read.reason, read.detail)
+      else this.#letDownBy(c, read.detail)
+      if (isLie ? mine : isNew) await shelf.drop(infoHash)
       return undefined
     }
     if (mine) await shelf.put({ ...entry, whole: 1 }, wish.keep)
@@ -174,8 +180,12 @@ export class TorrentFetch implements TorrentService {
   #missed (c: Candidate, got: Extract<Obtained, { ok: false }>): void {
     // Its size is what they said themselves.
     if (got.reason === 'size') this.#refuse(c, 'torrent-size', got.detail)
+    else if (got.reason === 'withheld') this.#letDownBy(c, got.detail)
     else this.#d.log.info('torrents', `${toHex(c.offer.infoHash)} is not to be had (${got.reason}): ${got.detail}`)
-    if (got.reason !== 'withheld') return
+  }
+
+  #letDownBy (c: Candidate, detail: string): void {
+    this.#d.log.info('torrents', `${toHex(c.offer.infoHash)} is not to be had of ${c.peers.length} peers: ${detail}`)
     for (const peer of c.peers) {
       this.#letDown.delete(peer)
       this.#letDown.set(peer, this.#d.clock.now())

@@ -64,6 +64,13 @@ async function keep (w: TorrentWorld, m: Member, round: number): Promise<void> {
   await w.until('it is shared', () => holdsTorrent(m, OF_STATE, seal.stateHash))
 }
 
+/** A chain of one block, which seals the first state. */
+function sealed (w: TorrentWorld, checked: BlockRecord['checked']): NonNullable<MemberOptions['chain']> {
+  const zero = new Uint8Array(32)
+  const block = { body: { transactions: [], seals: [{ seal: { job: w.job, round: 8, previous: zero, anchor: zero, contributions: [], stateHash: stateHash(first) }, signatures: [] }] }, checked }
+  return { head: () => ({ ...w.head, height: 1 }), at: () => block as unknown as BlockRecord }
+}
+
 /** Asked for a round that is not 0, so that nobody draws it from the seed. */
 async function found (w: TorrentWorld, m: Member, round: number, name: Uint8Array, ms = 60_000): Promise<string | undefined> {
   let got: ModelState | undefined | null = null
@@ -100,6 +107,17 @@ describe('a snapshot', () => {
     expect(late.refused).toEqual([])
   })
 
+  test('of another state is nobody\'s lie where only a block taken on trust says that the job has this one', async () => {
+    const w = world()
+    const name = stateHash(first)
+    const a = await owner(w)
+    for (const n of [1, 2]) await w.cheat(`other ${n}`, OF_STATE, name, bent)
+    const me = await w.member('me', { chain: sealed(w, 'ledger') })
+    expect(await found(w, me, 8, name)).toBe(toHex(name))
+    expect(a.asked.state).toBe(0)
+    expect(me.refused).toEqual([])
+  })
+
   const bent = (() => { const b = stateBytes(first); b[4] ^= 1; return b })()
   test.each<[string, Uint8Array | undefined, (o: TorrentOffer) => Partial<TorrentOffer>, string[], string[]]>([
     ['of another state', bent, () => ({}), ['liar 1', 'liar 2'], ['state-hash']],
@@ -115,7 +133,7 @@ describe('a snapshot', () => {
     const name = stateHash(first)
     const a = await owner(w)
     for (const n of [1, 2]) await w.cheat(`liar ${n}`, OF_STATE, name, bytes, say)
-    const me = await w.member('me')
+    const me = await w.member('me', { chain: sealed(w, 'replayed') })
     expect(await found(w, me, 8, name)).toBe(toHex(name))
     expect(a.asked.state).toBe(0)
     expect(names(me)).toEqual(named)

@@ -1,7 +1,7 @@
 /** Payloads, states and data sets from peers: some lie, some stop in the middle, pages are reloaded. */
 import { describe, expect, test, vi } from 'vitest'
 import type { JobSpec } from '../../src/core/codec/jobSpec.ts'
-import { decode, toHex } from '../../src/core/codec/ssz.ts'
+import { decode, toHex, ZERO32 } from '../../src/core/codec/ssz.ts'
 import { DataRequest, DataResponse, PayloadRequest, StateListRequest, StateListResponse, StateRequest } from '../../src/core/codec/wire.ts'
 import { genesis } from '../../src/core/consensus/chain.ts'
 import { hash, u32le } from '../../src/core/crypto/hash.ts'
@@ -13,6 +13,7 @@ import { stateBytes, stateHash, stateSize } from '../../src/core/training/stateH
 import { createMemoryHub } from '../../src/net/memory.ts'
 import { dataFor, DATA_PROTOCOL, Datasets } from '../../src/node/datasets.ts'
 import { RingLog } from '../../src/node/log.ts'
+import type { BlockRecord } from '../../src/node/parts.ts'
 import { ASKED_PER_SECOND, ON_ACCOUNT_BURST, PAYLOAD_PROTOCOL, Payloads, REQUESTS_PER_SECOND } from '../../src/node/payloads.ts'
 import { Refusals } from '../../src/node/refusals.ts'
 import { SliceCounter } from '../../src/node/sliceCounter.ts'
@@ -193,6 +194,8 @@ describe('payloads', () => {
 describe('states', () => {
   // Two chunks and a bit.
   const spec: JobSpec = { ...workSpec, ...mlp([8, 6000, 3]) }
+  /** Another shape with as many bytes. */
+  const other: JobSpec = { ...workSpec, ...mlp([11, 4800, 3]), seed: hash('test-other') }
   const head = genesis(workParams, spec)
   const state = { ...initialState(spec), activationExponents: Int32Array.of(5) }
   const wanted = stateHash(state)
@@ -204,10 +207,12 @@ describe('states', () => {
     return r.ok && toHex(r.value.stateHash) === toHex(wanted) ? from.slice(r.value.offset, r.value.offset + CHUNK_BYTES) : NOTHING
   }
 
-  const make = (p: ReturnType<typeof place>, disk = new MemoryDisk()): States => new States({
+  /** A block that was redone here and seals the state for its job. */
+  const sealing = { body: { transactions: [], seals: [{ seal: { job: benchmark, round: 7, contributions: [], stateHash: wanted } }] }, checked: 'replayed' } as unknown as BlockRecord
+  const make = (p: ReturnType<typeof place>, disk = new MemoryDisk(), block: BlockRecord | undefined = sealing): States => new States({
     storage: new MemoryStorage(disk), network: p.net, compute: new TestCompute(p.clock), clock: p.clock, random: p.random, blame: p.blame, log: p.log,
     payloads: { get: async () => undefined, fetch: async () => undefined },
-    chain: { head: () => head, at: () => undefined }, historyBlocks: 96, torrents: noTorrents, synced: () => true
+    chain: { head: () => ({ ...head, height: 1 }), at: () => block }, historyBlocks: 96, torrents: noTorrents, synced: () => true
   })
 
   test('are read chunk by chunk; who lies is named, who stops is followed by another', async () => {
@@ -241,6 +246,39 @@ describe('states', () => {
     expect(await p.during(60_000, states.state(benchmark, 7, wanted))).toBeUndefined()
     expect(p.refusals()).toEqual(['state does not have its hash'])
     expect((await p.net.status()).banned.map(b => b.id)).toEqual(['liar'])
+  })
+
+  test('that no work redone here says the job has are taken if they are right, and nobody is named if they are not', async () => {
+    for (const block of [{ ...sealing, checked: 'ledger' as const }, { ...sealing, body: { transactions: [], seals: [] } }]) {
+      const p = place()
+      const states = make(p, new MemoryDisk(), block)
+      await states.start()
+      // Another job's, of as many bytes: whoever has it gives what was asked for.
+      const others = initialState(other)
+      const theirs = stateBytes(others)
+      expect(theirs.length).toBe(bytes.length)
+      await p.peer('honest', STATE_PROTOCOL, body => { const r = decode(StateRequest, body, 68); return r.ok ? (toHex(r.value.stateHash) === toHex(wanted) ? bytes : theirs).slice(r.value.offset, r.value.offset + CHUNK_BYTES) : NOTHING })
+      expect(await p.during(60_000, states.state(benchmark, 7, stateHash(others)))).toBeUndefined()
+      expect(toHex(stateHash((await p.during(60_000, states.state(benchmark, 7, wanted)))!))).toBe(toHex(wanted))
+      expect(p.refusals()).toEqual([])
+      expect((await p.net.status()).banned).toEqual([])
+    }
+  })
+
+  test('of another job stay where they are when they are asked for as this one\'s', async () => {
+    const p = place()
+    const disk = new MemoryDisk()
+    const theirs = initialState(other)
+    await new Snapshots(new MemoryStorage(disk), p.log).save({ job: toHex(JOB), round: 8, stateHash: toHex(stateHash(theirs)) }, theirs)
+    const states = make(p, disk)
+    await states.start()
+    expect(await p.during(5_000, states.state(benchmark, 8, stateHash(theirs)))).toBeUndefined()
+    expect(await new MemoryStorage(disk).keys('states')).toHaveLength(1)
+    // Held in memory for its own job it is not this one's either.
+    const seal = { job: JOB, round: 0, previous: ZERO32, anchor: ZERO32, contributions: [], stateHash: stateHash(theirs) }
+    expect((await states.sealState(other, { seal, signatures: [] })).kind).toBe('done')
+    expect(await states.state(JOB, 0, stateHash(theirs))).toEqual(theirs)
+    expect(await p.during(5_000, states.state(benchmark, 8, stateHash(theirs)))).toBeUndefined()
   })
 
   test('of round 0 need nobody, and only if the hash is right', async () => {

@@ -72,6 +72,13 @@ export function decodeState (model: Model, bytes: Uint8Array): Decoded<ModelStat
   return { ok: true, value: { weights, biases, activationExponents, errorExponents } }
 }
 
+/** Whether the tensors of a state have the lengths that this model's have. */
+export function isStateOf (model: Model, { weights, biases, activationExponents, errorExponents }: ModelState): boolean {
+  const { layers, ops } = shapeOf(model)
+  return weights.length === layers.length && layers.every(({ outputs, inputs }, l) => weights[l].length === outputs * inputs && biases[l].length === outputs) &&
+    activationExponents.length === ops.length - 1 && errorExponents.length === ops.length - 1
+}
+
 export function stateHash (state: ModelState): Uint8Array {
   const leaves = stateTensors(state).map((tensor, index) => hash('tensor', u32le(index), tensorBytes(tensor)))
   return merkleRoot(leaves, (left, right) => hash('tensor-node', left, right))
