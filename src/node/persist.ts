@@ -215,7 +215,11 @@ export class ChainStore {
 
   /** What no restart will need of a chain whose blocks up to `base` are settled. */
   trim (base: number): void {
-    const failed = (e: unknown): void => { this.#fail(e) }
+    // Nothing is lost by it: what is written goes on, and the next time is soon.
+    const failed = (e: unknown): void => {
+      if (!(e instanceof StorageError)) throw e
+      this.#log.warn('storage', `what is old stays for now (${e.kind}): ${e.message}`)
+    }
     this.#trimSnapshots(base).catch(failed)
     if (base < this.#trimmedAt + TRIM_BLOCKS) return
     this.#trimmedAt = base

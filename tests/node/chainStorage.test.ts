@@ -4,11 +4,12 @@ import { Body } from '../../src/core/codec/wire.ts'
 import { type BlockMeta, compareChains } from '../../src/core/consensus/chain.ts'
 import { claimId } from '../../src/core/crypto/ids.ts'
 import { ledgerRoot } from '../../src/core/ledger/state.ts'
-import { heightKey, SNAPSHOT_BLOCKS, TRIM_BLOCKS, WRITE_RETRY_MS } from '../../src/node/persist.ts'
+import { RingLog } from '../../src/node/log.ts'
+import { ChainStore, heightKey, SNAPSHOT_BLOCKS, TRIM_BLOCKS, WRITE_RETRY_MS } from '../../src/node/persist.ts'
 import { type Storage, StorageError, type StorageOp } from '../../src/ports/storage.ts'
 import { MemoryDisk, MemoryStorage } from '../../src/storage/memory.ts'
 import { ChainKit, keyPair, type Mined } from '../core/chainKit.ts'
-import { rig, type Rig, settle } from './chainRig.ts'
+import { kitTime, ManualClock, rig, type Rig, settle } from './chainRig.ts'
 
 const hex = (m: BlockMeta): string => toHex(m.hash)
 /** Shallow enough that blocks leave memory within a test. */
@@ -368,5 +369,36 @@ describe('damage', () => {
     await r.chain.stop()
     const next = rig({ kit, storage: new MemoryStorage(disk) })
     expect(await next.chain.loadFromStorage()).toEqual({ height: 12, problem: undefined })
+  })
+
+  it('writes on where what is old could not be looked through', async () => {
+    class OneBadRead extends MemoryStorage {
+      #bad = true
+      override async keys (...args: Parameters<Storage['keys']>): Promise<string[]> {
+        if (!this.#bad) return await super.keys(...args)
+        this.#bad = false
+        throw new StorageError('corrupt', 'a read that failed')
+      }
+
+      /** Longer than a read, as on a real disk. */
+      override async commit (ops: readonly StorageOp[]): Promise<void> {
+        await settle()
+        await super.commit(ops)
+      }
+    }
+    const disk = new MemoryDisk()
+    const kit = shallow()
+    const clock = new ManualClock(kitTime(kit, 1))
+    const log = new RingLog(clock)
+    const store = new ChainStore({ storage: new OneBadRead(disk), clock, log, lookBack: 10, empty: kit.genesis.ledger })
+    store.follow(kit.genesis)
+    store.trim(0)
+    await store.idle()
+    expect(log.entries(10).map((e) => e.text)).toEqual([expect.stringContaining('a read that failed')])
+    let written = false
+    store.written().then(() => { written = true }, () => {})
+    await store.idle()
+    await settle()
+    expect({ state: store.state, waiting: store.waiting, written }).toEqual({ state: { ok: true }, waiting: 0, written: true })
   })
 })
