@@ -361,7 +361,7 @@ class MemoryNode implements Network {
     if (!answer.ok) throw answer.error
     if (answer.bytes.length > options.maxResponseBytes) {
       this.#count('in', options.maxResponseBytes)
-      this.#offend(peer, PENALTY_OVERSIZE)
+      if (answer.bytes.length > (options.fairBytes ?? 0)) this.#offend(peer, PENALTY_OVERSIZE)
       throw new RequestError('too-large', `an answer of ${answer.bytes.length} bytes, ${options.maxResponseBytes} were allowed`)
     }
     this.#count('in', answer.bytes.length)

@@ -63,7 +63,8 @@ export class Requests {
     } catch (e) {
       stream.abort(e as Error)
       if (e instanceof FrameTooLarge) {
-        this.#offence(peer, PENALTY_OVERSIZE)
+        // One byte of a frame says how it went.
+        if (e.bytes > 1 + (options.fairBytes ?? -1)) this.#offence(peer, PENALTY_OVERSIZE)
         throw new RequestError('too-large', `an answer of ${e.bytes} bytes, ${e.limit} were allowed`)
       }
       if (e instanceof RequestError) throw e

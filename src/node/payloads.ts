@@ -210,7 +210,8 @@ export class Payloads implements PayloadService {
     const paced: Pick<Network, 'request'> = {
       request: async (to, protocol, body, o) => {
         while (!this.#pace.take(to)) await sleep(clock, 1000 / ASKED_PER_SECOND)
-        return await network.request(to, protocol, body, { ...o, timeoutMs: Math.max(1, Math.min(o.timeoutMs, until - clock.now())) })
+        // Its size is the word of whoever named it.
+        return await network.request(to, protocol, body, { ...o, timeoutMs: Math.max(1, Math.min(o.timeoutMs, until - clock.now())), fairBytes: MAX_PAYLOAD_BYTES })
       }
     }
     const request = PayloadRequest.serialize({ digest })

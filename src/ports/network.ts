@@ -42,6 +42,8 @@ export interface RequestOptions {
   readonly timeoutMs: number
   /** A longer answer is cut off and counts against the peer. */
   readonly maxResponseBytes: number
+  /** Where the bound is what a third one said: an answer of up to so many bytes is cut off, and does not count. */
+  readonly fairBytes?: number
 }
 
 export interface ProtocolLimits {

@@ -229,11 +229,15 @@ export function networkCompliance (name: string, makeLine: () => Promise<Line>):
         stop()
       })
 
-      it('says too-large of answers, and makes the answerer pay', async () => {
+      it('says too-large of answers, and makes the answerer pay, unless the bound was the word of another', async () => {
         const stop = await line.b.handle('/t/out', limits, async () => new Uint8Array(1001))
+        const score = async (): Promise<number | undefined> => (await line.c.status()).peers.find(p => p.id === ids.b)?.score
         expect(await failure(line.c.request(ids.b, '/t/out', text('x'), { ...ask, maxResponseBytes: 1001 }))).toBe('answered')
+        expect(await failure(line.c.request(ids.b, '/t/out', text('x'), { ...ask, maxResponseBytes: 1000, fairBytes: 1001 }))).toBe('too-large')
+        expect(await failure(line.c.request(ids.b, '/t/out', text('x'), { ...ask, maxResponseBytes: 300, fairBytes: 1001 }))).toBe('too-large')
+        expect(await score()).toBeGreaterThan(-10)
         expect(await failure(line.c.request(ids.b, '/t/out', text('x'), { ...ask, maxResponseBytes: 1000 }))).toBe('too-large')
-        await until('the score to fall', async () => ((await line.c.status()).peers.find(p => p.id === ids.b)?.score ?? 0) < -10)
+        await until('the score to fall', async () => (await score() ?? 0) < -10)
         stop()
       })
     })
