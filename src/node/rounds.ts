@@ -93,7 +93,8 @@ export class Rounds implements WorkService {
 
   start (): void {
     this.#off = this.#d.chain.on('head', ({ removed, added }) => {
-      for (const { body } of removed) for (const signed of body.seals) this.#shelve(signed)
+      // What a seal of a block taken on trust leads to, nobody here has seen.
+      for (const { body, checked } of removed) if (checked !== 'ledger') for (const signed of body.seals) this.#shelve(signed)
       for (const { body } of added) for (const { seal } of body.seals) this.#known.get(toHex(seal.job))?.delete(toHex(sealHash(seal)))
       this.#refresh()
       this.#retryHeld().catch((e: unknown) => { this.#d.log.error('rounds', `held seals: ${e instanceof Error ? e.stack ?? e.message : String(e)}`) })

@@ -8,6 +8,7 @@ import { benchmarkJob } from '../../src/core/ledger/state.ts'
 import { MAX_CONTRIBUTIONS_PER_SEAL, SIGNATURE_BYTES } from '../../src/core/params.ts'
 import { RingLog } from '../../src/node/log.ts'
 import type { Refused } from '../../src/node/refusals.ts'
+import type { BlockRecord } from '../../src/node/parts.ts'
 import { HELD_SEALS, Rounds, type RoundsDeps } from '../../src/node/rounds.ts'
 import { ChainKit, type KeyPair, keyPair } from '../core/chainKit.ts'
 import { ManualClock, TestSignatures } from './chainRig.ts'
@@ -21,8 +22,8 @@ interface Bench {
   readonly rounds: Rounds
   readonly signatures: TestSignatures
   readonly refused: Refused[]
-  /** Another head; the seals that wait are looked at again. */
-  readonly head: (meta: BlockMeta) => Promise<void>
+  /** Another head, for which these blocks were left; the seals that wait are looked at again. */
+  readonly head: (meta: BlockMeta, removed?: ReadonlyArray<Pick<BlockRecord, 'body' | 'checked'>>) => Promise<void>
 }
 
 function bench (): Bench {
@@ -43,9 +44,9 @@ function bench (): Bench {
   }
   const rounds = new Rounds(deps as unknown as RoundsDeps)
   rounds.start()
-  const settle = async (meta: BlockMeta): Promise<void> => {
+  const settle: Bench['head'] = async (meta, removed = []) => {
     head = meta
-    onHead({ head, removed: [], added: [] })
+    onHead({ head, removed, added: [] })
     for (let i = 0; i < 4_000; i++) await Promise.resolve()
   }
   return { rounds, signatures, refused, head: settle }
@@ -57,6 +58,12 @@ const drawnElsewhere = (n: number): SignedSeal => kit.seal(tip, job, Array.from(
 
 const unsigned = (s: SignedSeal): SignedSeal => ({ ...s, signatures: s.signatures.map(({ member }) => ({ member, signature: new Uint8Array(SIGNATURE_BYTES) })) })
 const honest = (by: KeyPair, at: BlockMeta = tip): SignedSeal => kit.seal(at, job, [kit.contribution(tip, job, by)])
+
+test.each([['replayed', 1], ['own', 1], ['ledger', 0]] as const)('the seals of a block that was left (%s) wait for the next one, unless nobody here has merged them', async (checked, waiting) => {
+  const { rounds, head } = bench()
+  await head(tip, [{ body: { transactions: [], seals: [honest(keyPair(1))] }, checked }])
+  expect(rounds.tip(job.id)?.pending).toHaveLength(waiting)
+})
 
 describe('a seal without one right signature', () => {
   test.each([
