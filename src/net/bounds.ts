@@ -5,9 +5,14 @@
 
 /** A validator that has not answered by then has ignored the message. */
 export const VALIDATOR_TIMEOUT_MS = 10_000
-/** Messages being validated at once: of one neighbour, and in all. */
+/**
+ * Messages being validated at once: of one neighbour, and in all. Most places are for whoever comes first; the
+ * rest is enough for each of as many neighbours as there are links to have a few.
+ */
 export const MAX_VALIDATIONS_PER_PEER = 64
 export const MAX_VALIDATIONS = 512
+export const VALIDATIONS_SHARED = 320
+export const VALIDATIONS_KEPT_PER_PEER = 4
 /** Messages one neighbour may hand us: sustained per second, and at once. */
 export const GOSSIP_PER_PEER_PER_SECOND = 50
 export const GOSSIP_BURST = 250

@@ -6,8 +6,8 @@ import { gossipsub, type GossipSub, type GossipSubComponents, type Message, Stri
 import type { PeerId as LibPeerId } from '@libp2p/interface'
 import { MAX_GOSSIP_BYTES } from '../core/params.ts'
 import type { GossipMessage, PeerId, Verdict } from '../ports/network.ts'
-import { DISCONNECT_SCORE, GOSSIP_BURST, GOSSIP_PER_PEER_PER_SECOND, MAX_VALIDATIONS, MAX_VALIDATIONS_PER_PEER, PENALTY_TOO_FAST, VALIDATOR_TIMEOUT_MS } from './bounds.ts'
-import { type BanList, Forwards, InFlight, PeerBuckets, type Penalties } from './peerBook.ts'
+import { DISCONNECT_SCORE, GOSSIP_BURST, GOSSIP_PER_PEER_PER_SECOND, PENALTY_TOO_FAST, VALIDATOR_TIMEOUT_MS } from './bounds.ts'
+import { type BanList, Forwards, PeerBuckets, type Penalties, Validations } from './peerBook.ts'
 
 /** Over this, one RPC kills the link for good on both sides; several messages may share one. */
 const MAX_RPC_BYTES = 2 * 1024 * 1024
@@ -88,7 +88,7 @@ export class Gossip {
   readonly #o: GossipOptions
   readonly #rate: PeerBuckets
   readonly #forwards: Forwards
-  readonly #validating = new InFlight(MAX_VALIDATIONS_PER_PEER, MAX_VALIDATIONS)
+  readonly #validating = new Validations()
   readonly #validators = new ValidatorMap()
 
   constructor (options: GossipOptions) {

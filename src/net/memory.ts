@@ -6,9 +6,9 @@
 import { MAX_GOSSIP_BYTES } from '../core/params.ts'
 import type { Clock, Random } from '../ports/clock.ts'
 import { type GossipMessage, type Network, type NetworkStatus, type PeerId, type PeerView, type ProtocolLimits, RequestError, type RequestOptions, type Verdict } from '../ports/network.ts'
-import { GOSSIP_BURST, GOSSIP_PER_PEER_PER_SECOND, HANDLER_TIMEOUT_MS, MAX_VALIDATIONS, MAX_VALIDATIONS_PER_PEER, PENALTY_OVERSIZE, PENALTY_REJECTED_MESSAGE, PENALTY_TOO_FAST, SCORE_BAN_MS, VALIDATOR_TIMEOUT_MS } from './bounds.ts'
+import { GOSSIP_BURST, GOSSIP_PER_PEER_PER_SECOND, HANDLER_TIMEOUT_MS, PENALTY_OVERSIZE, PENALTY_REJECTED_MESSAGE, PENALTY_TOO_FAST, SCORE_BAN_MS, VALIDATOR_TIMEOUT_MS } from './bounds.ts'
 import { type Answer, answerTo, Calls, type Elsewhere, Names, type Parcel } from './memoryParts.ts'
-import { BanList, Forwards, InFlight, isUnbearable, PeerBuckets, Penalties, RequestGate } from './peerBook.ts'
+import { BanList, Forwards, isUnbearable, PeerBuckets, Penalties, RequestGate, Validations } from './peerBook.ts'
 
 const STATUS_EVERY_MS = 1_000
 
@@ -298,7 +298,7 @@ class MemoryNode implements Network {
   readonly #penalties: Penalties
   readonly #gossipRate: PeerBuckets
   readonly #forwards: Forwards
-  readonly #validating = new InFlight(MAX_VALIDATIONS_PER_PEER, MAX_VALIDATIONS)
+  readonly #validating = new Validations()
   readonly #listeners = new Set<(s: NetworkStatus) => void>()
   #bytesIn = 0
   #bytesOut = 0

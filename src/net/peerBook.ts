@@ -2,7 +2,7 @@
  * What a node remembers about peers by name: bans, scores, how fast they ask. Every table is
  * bounded, and the oldest entry goes first; time comes in as an argument.
  */
-import { DISCONNECT_SCORE, FORWARDS_BURST, FORWARDS_PER_PEER_BURST, FORWARDS_PER_PEER_PER_SECOND, FORWARDS_PER_SECOND, FORWARDS_SHARED_BURST, FORWARDS_SHARED_PER_SECOND, MAX_BANS, MAX_REQUESTS_PER_PEER, MAX_REQUESTS_PER_PROTOCOL, MAX_TRACKED_PEERS, REQUEST_BURST_SECONDS, SCORE_HALF_LIFE_MS } from './bounds.ts'
+import { DISCONNECT_SCORE, FORWARDS_BURST, FORWARDS_PER_PEER_BURST, FORWARDS_PER_PEER_PER_SECOND, FORWARDS_PER_SECOND, FORWARDS_SHARED_BURST, FORWARDS_SHARED_PER_SECOND, MAX_BANS, MAX_REQUESTS_PER_PEER, MAX_REQUESTS_PER_PROTOCOL, MAX_TRACKED_PEERS, MAX_VALIDATIONS, MAX_VALIDATIONS_PER_PEER, REQUEST_BURST_SECONDS, SCORE_HALF_LIFE_MS, VALIDATIONS_KEPT_PER_PEER, VALIDATIONS_SHARED } from './bounds.ts'
 import type { PeerId, ProtocolLimits } from '../ports/network.ts'
 
 type Now = () => number
@@ -138,31 +138,45 @@ const IDLE_NAMES = 32
 export class InFlight {
   readonly #perPeer: number
   readonly #total: number
+  readonly #kept: number
+  readonly #shared: number
   readonly #counts = new Map<PeerId, number>()
   #all = 0
+  #ofShared = 0
 
-  constructor (perPeer: number, total: number) {
+  /** The first `kept` of each name take nothing of what is shared. */
+  constructor (perPeer: number, total: number, kept = 0, shared = total) {
     this.#perPeer = perPeer
     this.#total = total
+    this.#kept = kept
+    this.#shared = shared
   }
 
   /** Undefined when full; else to be called once it is over. */
   enter (id: PeerId): (() => void) | undefined {
     const mine = this.#counts.get(id) ?? 0
-    if (mine >= this.#perPeer || this.#all >= this.#total) return undefined
+    const isKept = mine < this.#kept
+    if (mine >= this.#perPeer || this.#all >= this.#total || (!isKept && this.#ofShared >= this.#shared)) return undefined
     this.#counts.set(id, mine + 1)
     this.#all++
+    if (!isKept) this.#ofShared++
     let over = false
     return () => {
       if (over) return
       over = true
       this.#all--
       const left = (this.#counts.get(id) ?? 1) - 1
+      if (left >= this.#kept) this.#ofShared--
       // Who comes again and again keeps his place: a table that grows and shrinks with each is made anew all the time.
       if (left === 0 && this.#counts.size > IDLE_NAMES) this.#counts.delete(id)
       else this.#counts.set(id, left)
     }
   }
+}
+
+/** Messages that are being judged. One neighbour's, or many strangers', leave each other one a few places. */
+export class Validations extends InFlight {
+  constructor () { super(MAX_VALIDATIONS_PER_PEER, MAX_VALIDATIONS, VALIDATIONS_KEPT_PER_PEER, VALIDATIONS_SHARED) }
 }
 
 /** Admission to one request protocol. */

@@ -6,22 +6,23 @@
  * answers, with his key: of a key that was caught nothing more is redone before others build on it.
  *
  * Block message: one byte 0 and the block, or one byte 1 and the header alone where the block is too
- * large for gossip; the body is then asked of whoever handed it over.
+ * large for gossip; the body is then asked of whoever handed it over, once the header is in order and signed.
  */
 import { decode, equalBytes, toHex } from '../core/codec/ssz.ts'
 import { Block, BodiesRequest, BodiesResponse, Body, Claim, SignedTransaction } from '../core/codec/wire.ts'
 import { type BlockMeta, chainId } from '../core/consensus/chain.ts'
 import { checkHeader } from '../core/consensus/header.ts'
-import { isNews, type ReasonCode } from '../core/consensus/refusal.ts'
+import { invalid, isNews, type ReasonCode, type Refusal } from '../core/consensus/refusal.ts'
 import { claimId, transactionId } from '../core/crypto/ids.ts'
 import { type ChainParams, MAX_BODY_BYTES, MAX_GOSSIP_BYTES, PROTOCOL_VERSION } from '../core/params.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { GossipMessage, Network, PeerId, Verdict } from '../ports/network.ts'
+import type { Signatures } from '../ports/signatures.ts'
 import { ask } from './askPeers.ts'
 import type { Chain } from './chain.ts'
 import { MAX_TRANSACTION_BYTES, POOL_LIMITS, REBROADCAST_MS } from './mempool.ts'
 import { Lru } from './lru.ts'
-import type { Blame, Log, PoolService, SubmitResult } from './parts.ts'
+import type { Blame, Hex, Log, PoolService, SubmitResult } from './parts.ts'
 import type { Records } from './records.ts'
 import type { Sync } from './sync.ts'
 import { BODIES_PROTOCOL, BODIES_TIMEOUT_MS, MAX_BODIES_RESPONSE_BYTES } from './syncServer.ts'
@@ -32,6 +33,12 @@ const KIND_BLOCK = 0
 const KIND_HEADER = 1
 /** Larger blocks are announced by header: gossip repeats every byte to every neighbour. */
 export const MAX_GOSSIP_BLOCK_BYTES = 60 * 1024
+/**
+ * Bodies asked for at once: of one neighbour, and in all, which is enough for as many neighbours as there are links.
+ * Meanwhile each takes one of the places for messages that are being judged.
+ */
+const BODIES_PER_PEER = 2
+const BODIES_AT_ONCE = 96
 /** What one peer may hand over: blocks and transactions per second, and at once. */
 const BLOCKS_PER_SECOND = 4
 const BLOCKS_BURST = 48
@@ -68,6 +75,7 @@ export class BlocksGossip {
   readonly #sync: Pick<Sync, 'sawVersion'>
   readonly #pool: Pick<PoolService, 'add'>
   readonly #records: Pick<Records, 'standing'>
+  readonly #signatures: Signatures
   readonly #blame: Blame
   readonly #log: Log
   readonly #blocks: TokenBuckets
@@ -75,6 +83,8 @@ export class BlocksGossip {
   /** By miner: the last block. */
   readonly #credits = new Lru<{ readonly height: number, readonly hash: Uint8Array }>(CREDITS_KEPT)
   readonly #doubted = new Lru<true>(DOUBTED_KEPT)
+  /** Bodies that are asked for. */
+  readonly #asked = new Set<{ readonly via: PeerId, readonly block: Hex }>()
   /** By transaction: when it went on last. */
   readonly #passedOn = new Lru<number>(POOL_LIMITS.count)
   readonly #chainId: Uint8Array
@@ -88,6 +98,7 @@ export class BlocksGossip {
     readonly sync: Pick<Sync, 'sawVersion'>
     readonly pool: Pick<PoolService, 'add'>
     readonly records: Pick<Records, 'standing'>
+    readonly signatures: Signatures
     readonly blame: Blame
     readonly log: Log
   }) {
@@ -98,6 +109,7 @@ export class BlocksGossip {
     this.#sync = d.sync
     this.#pool = d.pool
     this.#records = d.records
+    this.#signatures = d.signatures
     this.#blame = d.blame
     this.#log = d.log
     this.#blocks = new TokenBuckets(d.clock, BLOCKS_PER_SECOND, BLOCKS_BURST)
@@ -215,12 +227,31 @@ export class BlocksGossip {
       return 'ignore'
     }
     const wrong = checkHeader(this.#params, parent, header, this.#clock.now())
-    if (wrong?.verdict === 'invalid') {
-      this.#blame.refuse({ what: `header ${header.template.height} ${toHex(hash).slice(0, 8)}`, reason: wrong.reason, detail: wrong.detail, peer: m.via, fatal: true })
-      return 'reject'
+    if (wrong !== undefined) return wrong.verdict === 'invalid' ? this.#wrongHeader(header, wrong, m.via) : 'ignore'
+    const ofPeer = [...this.#asked].filter(a => a.via === m.via)
+    // Another neighbour who brings the same is asked as well: who withholds a body must not hold it up.
+    if (ofPeer.some(a => a.block === toHex(hash))) return 'ignore'
+    if (ofPeer.length >= BODIES_PER_PEER || this.#asked.size >= BODIES_AT_ONCE) {
+      // Nothing is wrong with it: by its bearer's status it is found all the same.
+      this.#chain.announceMissing(header, m.via)
+      return 'ignore'
     }
-    const body = wrong === undefined ? await this.#fetchBody(hash, m.via) : undefined
+    const asked = { via: m.via, block: toHex(hash) }
+    this.#asked.add(asked)
+    let body: Body | undefined
+    try {
+      const [valid] = await this.#signatures.verify([{ key: header.template.miner, message: hash, signature: header.signature }])
+      if (!valid) return this.#wrongHeader(header, invalid('header-signature', 'not signed by its miner'), m.via)
+      body = await this.#fetchBody(hash, m.via)
+    } finally {
+      this.#asked.delete(asked)
+    }
     return body === undefined ? 'ignore' : verdictOf(await this.#chain.submit({ header, body }, m.origin, m.via))
+  }
+
+  #wrongHeader (header: Claim, { reason, detail }: Refusal, peer: PeerId): Verdict {
+    this.#blame.refuse({ what: `header ${header.template.height} ${toHex(claimId(header)).slice(0, 8)}`, reason, detail, peer, fatal: true })
+    return 'reject'
   }
 
   async #fetchBody (hash: Uint8Array, via: PeerId): Promise<Body | undefined> {

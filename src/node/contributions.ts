@@ -19,7 +19,7 @@ import { lr20At } from '../core/training/schedule.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { PeerId, Verdict } from '../ports/network.ts'
 import type { Signatures } from '../ports/signatures.ts'
-import { anchorOn, committeesAround, RENEW_BLOCKS } from './duties.ts'
+import { anchorOn, committeesAround, maySit, RENEW_BLOCKS } from './duties.ts'
 import { Lru } from './lru.ts'
 import { eachTime, type Once } from './once.ts'
 import type { Blame, ChainService, Hex, Log, PayloadService } from './parts.ts'
@@ -133,6 +133,7 @@ export interface ContributionsDeps {
 }
 
 const short = (bytes: Uint8Array): string => toHex(bytes).slice(0, 16)
+const UNKNOWN = 'vouch for an unknown contribution'
 const ignore = (reason: string): Taken => ({ verdict: 'ignore', reason })
 
 export class Contributions {
@@ -196,7 +197,7 @@ export class Contributions {
     if (first === undefined || isEnded(first.job)) return ignore('unknown job')
     if (template.round < first.round) return ignore('stale round')
     if (template.round > first.round + 2) return ignore('round from the future')
-    await this.#waiters.until(() => { const t = rounds.tip(template.job); return t === undefined || t.round >= template.round }, AHEAD_MS)
+    await this.#waiters.until(() => { const t = rounds.tip(template.job); return t === undefined || t.round >= template.round }, AHEAD_MS, from.via)
     const tip = rounds.tip(template.job)
     if (tip === undefined || !isOn(claim, tip)) return ignore(tip !== undefined && template.round < tip.round ? 'stale round' : 'another seal of this round')
     const wrong = checkContribution(this.#d.params, chain.head(), claim, worked(tip))
@@ -218,23 +219,34 @@ export class Contributions {
 
   /** A member's word for a contribution; only a member's counts, and only for what is here. */
   async vouch (v: Vouch, from?: From): Promise<Taken> {
-    const { params, chain, rounds } = this.#d
-    await this.#waiters.until(() => this.find(v.job, v.contribution) !== undefined, from === undefined ? 0 : PAYLOAD_MS)
-    const candidate = this.find(v.job, v.contribution)
-    const tip = rounds.tip(v.job)
-    if (candidate === undefined || tip === undefined) return ignore('vouch for an unknown contribution')
-    const member = toHex(v.member)
-    if (candidate.vouches.has(member)) return ignore('vouched already')
-    const anchor = anchorOn(params, chain.head(), tip.anchorHeight)
-    const committees = anchor === undefined ? [] : committeesAround(params, anchor)
-    if (!committees.some(members => members.some(m => equalBytes(m, v.member)))) return ignore('vouch of no member')
-    const [valid] = await this.#d.signatures.verify([{ key: v.member, message: vouchMessage(v), signature: v.signature }])
+    const { params, chain, signatures } = this.#d
+    const early = this.#uncounted(v)
+    // Places to wait in are few: for what a member has signed, as far as can be told.
+    const mayWait = early === UNKNOWN && from !== undefined && maySit(params, chain.head(), v.member)
+    if (early !== undefined && !mayWait) return ignore(early)
+    const [valid] = await signatures.verify([{ key: v.member, message: vouchMessage(v), signature: v.signature }])
     if (!valid) return this.#reject('vouch-signature', `vouch for ${short(v.contribution)}`, from?.via, true)
+    if (from !== undefined) await this.#waiters.until(() => this.find(v.job, v.contribution) !== undefined, PAYLOAD_MS, from.via)
+    const late = this.#uncounted(v)
+    if (late !== undefined) return ignore(late)
+    const candidate = this.find(v.job, v.contribution)!
     // In a round that stands for long the first ones are of members that have left.
     if (candidate.vouches.size >= VOUCHES_KEPT) candidate.vouches.delete(candidate.vouches.keys().next().value!)
-    candidate.vouches.set(member, v)
+    candidate.vouches.set(toHex(v.member), v)
     this.changed(v.job)
     return { verdict: 'accept' }
+  }
+
+  /** Why a vouch counts for nothing as things are. */
+  #uncounted (v: Vouch): string | undefined {
+    const { params, chain, rounds } = this.#d
+    const candidate = this.find(v.job, v.contribution)
+    const tip = rounds.tip(v.job)
+    if (candidate === undefined || tip === undefined) return UNKNOWN
+    if (candidate.vouches.has(toHex(v.member))) return 'vouched already'
+    const anchor = anchorOn(params, chain.head(), tip.anchorHeight)
+    const committees = anchor === undefined ? [] : committeesAround(params, anchor)
+    return committees.some(members => members.some(m => equalBytes(m, v.member))) ? undefined : 'vouch of no member'
   }
 
   /** Keys (hex) that vouched for a contribution, also after it was sealed. */

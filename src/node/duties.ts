@@ -88,6 +88,18 @@ export function committeesAround (params: ChainParams, anchor: BlockMeta): Array
   return found
 }
 
+/**
+ * Whether a key may have a seat, as far as can be told before it is known under which anchor: it made one of the
+ * blocks that the committees of all anchors in time are drawn from, up to the head, for others may be further.
+ */
+export function maySit (params: ChainParams, head: HeaderMeta, key: Uint8Array): boolean {
+  let m: HeaderMeta | undefined = head
+  for (let i = 0; i < params.anchorAgeMax + params.committeeBlocks && m !== undefined && m.height > 0; i++, m = m.parent) {
+    if (equalBytes(m.header.template.miner, key)) return true
+  }
+  return false
+}
+
 /** How many members must vouch: two while the miner has no record, fewer if there are not so many. */
 export function vouchesNeeded (members: readonly Uint8Array[], claim: Claim, hasRecord: boolean): number {
   const strangers = others(members, claim).length

@@ -205,7 +205,7 @@ export class Node {
     this.presence = new Presence({ clock, chain, sync, network: () => this.net, dataMissing: () => this.#dataMissing(), pruned: () => backfill.pruned, params })
     // The pool publishes through gossip and gossip adds to the pool: the one that is built first is named late.
     const pool = this.pool = new Mempool({ params, clock, signatures, chain, blocks: store, storage, log, own: [payee.publicKey], publish: (tx) => { void gossip.announceTransaction(tx) } })
-    const gossip = this.#gossip = new BlocksGossip({ params, clock, network, chain, sync, pool, records, blame, log })
+    const gossip = this.#gossip = new BlocksGossip({ params, clock, network, chain, sync, pool, records, signatures, blame, log })
     this.history = new History({ storage, log, accounts: [payee.publicKey] })
     this.#slices = new SliceCounter(storage, log, miner.publicKey)
     this.#trainer = new Trainer({

@@ -18,7 +18,7 @@ import type { PeerId } from '../ports/network.ts'
 import type { Signatures } from '../ports/signatures.ts'
 import { type Candidate, type Contributions, type Taken, worked } from './contributions.ts'
 import { dataFor } from './datasets.ts'
-import { byLot, committeesAround, isVouched, proposers } from './duties.ts'
+import { byLot, committeesAround, isVouched, maySit, proposers } from './duties.ts'
 import { isProof } from './proof.ts'
 import { Lru } from './lru.ts'
 import type { MinerKey } from './minerKey.ts'
@@ -88,6 +88,7 @@ export interface SealingDeps {
 }
 
 const short = (bytes: Uint8Array): string => toHex(bytes).slice(0, 16)
+const UNKNOWN = 'vote for an unknown seal'
 const ignore = (reason: string): Taken => ({ verdict: 'ignore', reason })
 
 export class Sealing {
@@ -127,11 +128,11 @@ export class Sealing {
     if (first === undefined || isEnded(first.job)) return ignore('unknown job')
     if (seal.round < nextRound(first.job)) return ignore('stale round')
     if (seal.round > first.round + 3) return ignore('round from the future')
-    await this.#waiters.until(() => { const t = rounds.tip(seal.job); return t === undefined || isOn(seal, t) }, AHEAD_MS)
+    await this.#waiters.until(() => { const t = rounds.tip(seal.job); return t === undefined || isOn(seal, t) }, AHEAD_MS, from.via)
     const tip = rounds.tip(seal.job)
     if (tip === undefined || !isOn(seal, tip)) return ignore('proposal for another round')
     const isBelow = (): boolean => { const meta = chain.get(seal.anchor)?.meta; return meta !== undefined && isAncestor(chain.head(), meta) }
-    await this.#waiters.until(isBelow, AHEAD_MS)
+    await this.#waiters.until(isBelow, AHEAD_MS, from.via)
     const anchor = chain.get(seal.anchor)?.meta
     if (anchor === undefined || !isBelow()) return ignore('anchor is not on this chain')
     const members = committee(params, anchor)
@@ -164,18 +165,29 @@ export class Sealing {
   async takeVote (v: SealVote, from: From): Promise<Taken> {
     const find = (): Offer | undefined => this.#offers.get(toHex(v.job))?.get(toHex(v.sealHash))
     if (this.#d.rounds.pendingSeal(v.sealHash) !== undefined) return ignore('sealed already')
-    await this.#waiters.until(() => find() !== undefined, AHEAD_MS)
+    const known = find()
+    // Places to wait in are few: for what a member has signed, as far as can be told.
+    if (known === undefined && !maySit(this.#d.params, this.#d.chain.head(), v.member)) return ignore(UNKNOWN)
+    const early = known && this.#uncounted(v, known, from.via)
+    if (early !== undefined) return early
+    const [valid] = await this.#d.signatures.verify([{ key: v.member, message: v.sealHash, signature: v.signature }])
+    if (!valid) return this.#reject('vote-signature', `member ${short(v.member)}`, from.via, true)
+    await this.#waiters.until(() => find() !== undefined, AHEAD_MS, from.via)
     const offer = find()
-    if (offer === undefined) return ignore('vote for an unknown seal')
-    const member = offer.members.findIndex(m => equalBytes(m, v.member))
-    if (member < 0) return this.#reject('voter is no member', short(v.member), from.via, false)
-    if (offer.votes.has(member)) return ignore('voted already')
-    const [valid] = await this.#d.signatures.verify([{ key: v.member, message: offer.hash, signature: v.signature }])
-    if (!valid) return this.#reject('vote-signature', `member ${member}`, from.via, true)
-    offer.votes.set(member, v.signature)
+    if (offer === undefined) return ignore(UNKNOWN)
+    const late = this.#uncounted(v, offer, from.via)
+    if (late !== undefined) return late
+    offer.votes.set(seatOf(offer, v.member), v.signature)
     offer.at = this.#d.clock.now()
     await this.#assemble(offer)
     return { verdict: 'accept' }
+  }
+
+  /** What becomes of a vote that counts for nothing as things are. */
+  #uncounted (v: SealVote, offer: Offer, via: PeerId): Taken | undefined {
+    const seat = seatOf(offer, v.member)
+    if (seat < 0) return this.#reject('voter is no member', short(v.member), via, false)
+    return offer.votes.has(seat) ? ignore('voted already') : undefined
   }
 
   async takeSeal (signed: SignedSeal, from: From): Promise<Taken> {
@@ -462,7 +474,7 @@ export class Sealing {
     return offer.seal.round !== 0 || this.#hasData(tip)
   }
 
-  #seat (offer: Offer): number { return offer.members.findIndex(m => equalBytes(m, this.#d.key.publicKey)) }
+  #seat (offer: Offer): number { return seatOf(offer, this.#d.key.publicKey) }
 
   #isBoundTo (offer: Offer): boolean { return this.#voteOn(offer)?.name === offer.name }
 
@@ -506,8 +518,7 @@ export class Sealing {
   }
 
   async #publishVote (offer: Offer): Promise<void> {
-    const me = offer.members.findIndex(m => equalBytes(m, this.#d.key.publicKey))
-    const signature = offer.votes.get(me)
+    const signature = offer.votes.get(this.#seat(offer))
     if (signature === undefined) return
     await this.#d.publisher.publish({ selector: WORK_VOTE, value: { job: offer.seal.job, sealHash: offer.hash, member: this.#d.key.publicKey, signature } })
   }
@@ -519,5 +530,6 @@ export class Sealing {
 }
 
 const voteKey = (job: Uint8Array, round: number, previous: Uint8Array): string => `${toHex(job)}/${round}/${toHex(previous)}`
+const seatOf = (offer: Offer, key: Uint8Array): number => offer.members.findIndex(m => equalBytes(m, key))
 const rank = (offer: Offer, proposer: Uint8Array): number => offer.order.findIndex(m => equalBytes(m, proposer))
 const isOn = (seal: Seal, tip: RoundTip): boolean => seal.round === nextRound(tip.job) && equalBytes(seal.previous, tip.seal)

@@ -153,6 +153,21 @@ describe('the hub in memory', () => {
     expect((await nodes[1].status()).peers.find(p => p.id === 'n0')?.score === 0).toBe(true)
   })
 
+  it('strangers whose messages are judged for long leave a quiet neighbour places', async () => {
+    const { clock, nodes } = world(11)
+    const heard: string[] = []
+    const [judge, quiet, ...loud] = nodes
+    await judge.subscribe('t', async m => {
+      if (m.via === 'n1') heard.push(new TextDecoder().decode(m.bytes))
+      return await new Promise(() => {})
+    })
+    for (const [k, n] of loud.entries()) for (let i = 0; i < 64; i++) await n.publish('t', text(`${k} ${i}`))
+    await clock.run(100)
+    for (let i = 0; i < 10; i++) await quiet.publish('t', text(`${i}`))
+    await clock.run(100)
+    expect(heard).toEqual(['0', '1', '2', '3'])
+  })
+
   it('a flood of one neighbour is bounded and ends in a disconnect', async () => {
     const { clock, nodes } = world(2)
     let judged = 0

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { DISCONNECT_SCORE, MAX_BANS, MAX_REQUESTS_PER_PEER, MAX_REQUESTS_PER_PROTOCOL, PENALTY_REJECTED_MESSAGE, SCORE_HALF_LIFE_MS } from '../../src/net/bounds.ts'
-import { BanList, InFlight, isUnbearable, PeerBuckets, Penalties, RequestGate } from '../../src/net/peerBook.ts'
+import { DISCONNECT_SCORE, MAX_BANS, MAX_REQUESTS_PER_PEER, MAX_REQUESTS_PER_PROTOCOL, MAX_VALIDATIONS, MAX_VALIDATIONS_PER_PEER, PENALTY_REJECTED_MESSAGE, SCORE_HALF_LIFE_MS, VALIDATIONS_KEPT_PER_PEER, VALIDATIONS_SHARED } from '../../src/net/bounds.ts'
+import { BanList, InFlight, isUnbearable, PeerBuckets, Penalties, RequestGate, Validations } from '../../src/net/peerBook.ts'
 import { decodeNames, encodeNames, MAX_NAMES, MAX_NAMES_BYTES } from '../../src/net/protocols.ts'
 
 describe('bans', () => {
@@ -67,6 +67,24 @@ describe('buckets', () => {
     expect(f.enter('a')).toBeUndefined()
     done?.()
     expect(f.enter('a')).toBeDefined()
+  })
+
+  it('whoever takes all places for messages leaves each other one a few, and gives them back', () => {
+    const v = new Validations()
+    const enter = (id: string, n: number): Array<() => void> => Array.from({ length: n }, () => v.enter(id)).filter(done => done !== undefined)
+    const flood = Array.from({ length: 6 }, (_, i) => enter(`s${i}`, 2 * MAX_VALIDATIONS_PER_PEER))
+    expect(flood.slice(0, 5).map(f => f.length)).toEqual(Array(5).fill(MAX_VALIDATIONS_PER_PEER))
+    expect(flood.flat()).toHaveLength(VALIDATIONS_SHARED + 6 * VALIDATIONS_KEPT_PER_PEER)
+    const honest = enter('h', 10)
+    expect(honest).toHaveLength(VALIDATIONS_KEPT_PER_PEER)
+    // With as many neighbours as there may be links all places are taken, and no more.
+    expect(Array.from({ length: 41 }, (_, i) => enter(`n${i}`, 10)).flat()).toHaveLength(41 * VALIDATIONS_KEPT_PER_PEER)
+    expect(VALIDATIONS_SHARED + 48 * VALIDATIONS_KEPT_PER_PEER).toBe(MAX_VALIDATIONS)
+    expect(enter('one more', 1)).toEqual([])
+    honest[0]()
+    expect(enter('h', 2)).toHaveLength(1)
+    for (const done of flood[5]) done()
+    expect(enter('h', 100)).toHaveLength(flood[5].length - VALIDATIONS_KEPT_PER_PEER)
   })
 })
 

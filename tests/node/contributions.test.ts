@@ -1,9 +1,10 @@
 /** What keeps a place among the contributions to a round, without a world around it. */
 import { describe, expect, test } from 'vitest'
 import { toHex } from '../../src/core/codec/ssz.ts'
-import type { Claim } from '../../src/core/codec/wire.ts'
+import type { Claim, Vouch } from '../../src/core/codec/wire.ts'
 import type { BlockMeta } from '../../src/core/consensus/chain.ts'
-import { claimId } from '../../src/core/crypto/ids.ts'
+import { claimId, vouchMessage } from '../../src/core/crypto/ids.ts'
+import { sign } from '../../src/core/crypto/keys.ts'
 import { benchmarkJob } from '../../src/core/ledger/state.ts'
 import { SIGNATURE_BYTES } from '../../src/core/params.ts'
 import { COMING_PER_PEER, Contributions, CONTRIBUTIONS_PER_JOB, CONTRIBUTIONS_PER_ORIGIN, type ContributionsDeps, type Taken } from '../../src/node/contributions.ts'
@@ -11,7 +12,7 @@ import { RENEW_BLOCKS } from '../../src/node/duties.ts'
 import { RingLog } from '../../src/node/log.ts'
 import type { Refused } from '../../src/node/refusals.ts'
 import type { From } from '../../src/node/workTopics.ts'
-import { ChainKit, keyPair } from '../core/chainKit.ts'
+import { ChainKit, type KeyPair, keyPair } from '../core/chainKit.ts'
 import { ManualClock, TestSignatures } from './chainRig.ts'
 
 const kit = new ChainKit()
@@ -170,4 +171,45 @@ test('of one peer no more payloads are on their way than there is room for, what
   }
   expect(await answers.at(-1)).toEqual({ verdict: 'ignore', reason: 'too many contributions' })
   expect(await taken(p, kit.contribution(tip, job, keyPair(7)), 'h')).toEqual({ verdict: 'accept' })
+})
+
+describe('a vouch that comes before its contribution', () => {
+  const member = keyPair(1)
+  const claim = kit.contribution(tip, job, keyPair(7))
+  const unknown = { verdict: 'ignore', reason: 'vouch for an unknown contribution' }
+  const vouch = (by: KeyPair): Vouch => {
+    const body = { job: job.id, contribution: claimId(claim), member: by.key }
+    return { ...body, signature: sign(by.seed, vouchMessage(body)) }
+  }
+
+  test('waits if a member has signed it, and is else judged at once', async () => {
+    const p = pool()
+    const forged = { ...vouch(member), signature: new Uint8Array(SIGNATURE_BYTES) }
+    expect(await p.contributions.vouch(vouch(keyPair(20)), from('s'))).toEqual(unknown)
+    expect(await p.contributions.vouch(forged, from('s'))).toEqual({ verdict: 'reject', reason: 'vouch-signature' })
+    expect(p.refused).toMatchObject([{ reason: 'vouch-signature', peer: 's', fatal: true }])
+    const early = p.contributions.vouch(vouch(member), from('h'))
+    expect(await taken(p, claim, 'h')).toEqual({ verdict: 'accept' })
+    expect(await early).toEqual({ verdict: 'accept' })
+    expect(await p.contributions.vouch(vouch(member), from('h'))).toEqual({ verdict: 'ignore', reason: 'vouched already' })
+  })
+
+  test('has a place though strangers take all that there are, who share them evenly', async () => {
+    const p = pool()
+    const ahead = { ...claim, template: { ...claim.template, round: job.round + 1 } }
+    const over = { s1: 0, s2: 0 }
+    const say = async (via: keyof typeof over, times: number): Promise<void> => {
+      for (let i = 0; i < times; i++) void p.contributions.take(ahead, from(via)).then(() => { over[via]++ })
+      await settle()
+    }
+    await say('s1', 128)
+    expect(over).toEqual({ s1: 0, s2: 0 })
+    await say('s2', 74)
+    expect(over).toEqual({ s1: 64, s2: 10 })
+    const early = p.contributions.vouch(vouch(member), from('h'))
+    await settle()
+    expect(over.s1 + over.s2).toBe(75)
+    expect(await taken(p, claim, 'h')).toEqual({ verdict: 'accept' })
+    expect(await early).toEqual({ verdict: 'accept' })
+  })
 })

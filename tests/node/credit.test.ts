@@ -148,7 +148,7 @@ describe('blocks on credit', () => {
     const evil = w.hub.join('evil')
     const n = await node(w, 'n')
     const blind = new Records(kit.params, { get: () => undefined })
-    const gossip = new BlocksGossip({ params: kit.params, clock: w.clock, network: n.network, chain: n.chain, sync: n.sync, pool: { add: async () => undefined }, records: blind, blame: n.blame, log: n.log })
+    const gossip = new BlocksGossip({ params: kit.params, clock: w.clock, network: n.network, chain: n.chain, sync: n.sync, pool: { add: async () => undefined }, records: blind, signatures: n.signatures, blame: n.blame, log: n.log })
     await gossip.start()
     await feed(n, grown)
     const before = n.replay.replayed.length

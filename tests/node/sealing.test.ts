@@ -74,6 +74,26 @@ function offer (by: KeyPair, n: number): Proposal {
 
 const vote = (by: KeyPair, p: Proposal): SealVote => ({ job: job.id, sealHash: sealHash(p.seal), member: by.key, signature: sign(by.seed, sealHash(p.seal)) })
 
+test('a vote before its proposal waits if a member has signed it, though strangers\' proposals wait by the hundred', async () => {
+  const { sealing: s } = sealing(keyPair(20))
+  const p = offer(pairs[0], 0)
+  const unknown = { verdict: 'ignore', reason: 'vote for an unknown seal' }
+  expect(await s.takeVote(vote(keyPair(20), p), from)).toEqual(unknown)
+  expect(await s.takeVote({ ...vote(pairs[1], p), signature: new Uint8Array(64) }, from)).toEqual({ verdict: 'reject', reason: 'vote-signature' })
+  // Of an anchor that nobody has, and signed by nobody.
+  const ahead = { ...p, seal: { ...p.seal, anchor: hash('test-anchor') } }
+  let over = 0
+  for (let i = 0; i < 200; i++) void s.takeProposal(ahead, { origin: 'x', via: `x${i % 2}` }).then(() => { over++ })
+  for (let i = 0; i < 20; i++) await Promise.resolve()
+  expect(over).toBe(72)
+  const early = s.takeVote(vote(pairs[1], p), { origin: 'h', via: 'h' })
+  for (let i = 0; i < 20; i++) await Promise.resolve()
+  expect(over).toBe(73)
+  expect(await s.takeProposal(p, from)).toEqual({ verdict: 'accept' })
+  expect(await early).toEqual({ verdict: 'accept' })
+  expect(await s.takeVote(vote(pairs[1], p), from)).toEqual({ verdict: 'ignore', reason: 'voted already' })
+})
+
 test('offers that nobody repeats make room: a round that stood still for long takes new ones', async () => {
   const { clock, sealing: s } = sealing(keyPair(20))
   const take = async (n: number): Promise<Taken> => await s.takeProposal(offer(pairs[0], n), from)

@@ -37,7 +37,7 @@ export async function node (w: World, id: string, disk = new MemoryDisk(), planH
   await r.chain.loadFromStorage()
   const backfill = new Backfill({ chain: r.chain, replay: r.replay, log: r.log })
   const sync = new Sync({ params: w.kit.params, clock: w.clock, random, network, chain: r.chain, store: r.store, blame, log: r.log, backfill, historyFrom: () => 0, planHeaders })
-  const gossip = new BlocksGossip({ params: w.kit.params, clock: w.clock, network, chain: r.chain, sync, pool: { add: async () => undefined }, records: new Records(w.kit.params, r.chain), blame, log: r.log })
+  const gossip = new BlocksGossip({ params: w.kit.params, clock: w.clock, network, chain: r.chain, sync, pool: { add: async () => undefined }, records: new Records(w.kit.params, r.chain), signatures: r.signatures, blame, log: r.log })
   const progress: SyncProgress[] = []
   sync.onProgress((p) => { if (p !== undefined) progress.push(p) })
   return { ...r, id, network, sync, gossip, backfill, blame, progress }
