@@ -333,15 +333,19 @@ export class Mesh {
     const offer = (id: PeerId, address: string): void => {
       if (!skip.has(id) && !this.#o.isBanned(id) && !found.has(id) && !this.#isCalling(id)) found.set(id, multiaddr(address))
     }
+    /** What goes wrong with one answer ends the search at no other. */
+    const hear = async (peer: PeerId, protocol: string, introducer: string, body?: Uint8Array): Promise<void> => {
+      try {
+        for (const id of await this.#ask(peer, protocol, body)) offer(id, `${introducer}/p2p-circuit/webrtc/p2p/${id}`)
+      } catch (e) {
+        this.#o.onDebug(`names of ${peer}: ${reasonOf(e)}`)
+      }
+    }
     const namespace = new TextEncoder().encode(this.#o.namespace)
-    await Promise.all(bootstraps.filter(b => this.#isUp(b)).map(async b => {
-      for (const id of await this.#ask(b.id, RENDEZVOUS, namespace)) offer(id, `${b.address}/p2p-circuit/webrtc/p2p/${id}`)
-    }))
+    await Promise.all(bootstraps.filter(b => this.#isUp(b)).map(async b => hear(b.id, RENDEZVOUS, b.address, namespace)))
     if (found.size > 0) return found
     // Friends of friends, introduced by the friend. A circuit to him could not carry a circuit.
-    await Promise.all(neighbours.filter(n => this.#connections(n).every(c => c.limits === undefined)).map(async n => {
-      for (const id of await this.#ask(n, NEIGHBOURS)) offer(id, `/p2p/${n}/p2p-circuit/webrtc/p2p/${id}`)
-    }))
+    await Promise.all(neighbours.filter(n => this.#connections(n).every(c => c.limits === undefined)).map(async n => hear(n, NEIGHBOURS, `/p2p/${n}`)))
     return found
   }
 

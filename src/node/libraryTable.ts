@@ -2,6 +2,9 @@
  * Who has what: announcements on the library's topic, bounded in every direction. A peer is
  * remembered for a while after its last word; a set is, while somebody has it.
  *
+ * Names cost nothing, links do: where the places for sets are short, each neighbour has an equal share of them for
+ * what it hands over, and of that share what it has itself goes last.
+ *
  * What everybody has, such as the ledger of a recent block, would be said by everybody to everybody: so
  * nobody says what enough others have said within the same time (RFC 6206, Trickle: suppression), but for
  * what he shares himself: names that say they have it cost nothing, and must not be all that is heard of it.
@@ -67,8 +70,11 @@ function read (chain: Uint8Array, bytes: Uint8Array): Reading {
 
 /** `linked`: it said so itself over a link, so there is such a peer. */
 export interface Holder { readonly peer: PeerId, readonly share: number, readonly heardAt: number, readonly linked: boolean }
-/** `said`: the newest words of the last who spoke of it, whether or not there is room for them among the holders. */
-interface SetEntry { note: SignedNote | undefined, readonly holders: Map<PeerId, Holder>, heardAt: number, readonly said: Map<PeerId, { readonly at: number, readonly share: number }> }
+/**
+ * `said`: the newest words of the last who spoke of it, whether or not there is room for them among the holders.
+ * `vias`: the neighbour that handed it over first and those that have it themselves, with the time when they last did.
+ */
+interface SetEntry { note: SignedNote | undefined, readonly holders: Map<PeerId, Holder>, heardAt: number, readonly said: Map<PeerId, { readonly at: number, readonly share: number }>, readonly vias: Map<PeerId, number> }
 
 export interface LibraryTableDeps {
   readonly chain: Uint8Array
@@ -200,7 +206,7 @@ export class LibraryTable {
       if (right.includes(false)) return refuse('note-signature', 'not signed by its publisher')
       for (const n of unknown) this.#remember(n.name)
     }
-    for (const item of said.items) this.#take(m.origin, item, m.via === m.origin)
+    for (const item of said.items) this.#take(m.origin, item, m.via)
     return 'accept'
   }
 
@@ -209,8 +215,9 @@ export class LibraryTable {
     if (this.#checked.size > SIGNATURES_KEPT) this.#checked.delete(this.#checked.values().next().value!)
   }
 
-  #take (peer: PeerId, item: AnnouncedItem, linked: boolean): void {
+  #take (peer: PeerId, item: AnnouncedItem, via: PeerId): void {
     const name = toHex(item.infoHash)
+    const linked = via === peer
     const now = this.#d.clock.now()
     if (item.share === SHARE_LEFT) {
       const left = this.#sets.get(name)
@@ -221,7 +228,7 @@ export class LibraryTable {
     let set = this.#sets.get(name)
     if (set === undefined) {
       if (this.#countOf(peer) >= MAX_SETS_PER_PEER || !this.#makeRoom()) return
-      this.#sets.set(name, set = { note: undefined, holders: new Map(), heardAt: now, said: new Map() })
+      this.#sets.set(name, set = { note: undefined, holders: new Map(), heardAt: now, said: new Map(), vias: new Map() })
     }
     set.said.delete(peer)
     set.said.set(peer, { at: now, share: item.share })
@@ -230,6 +237,9 @@ export class LibraryTable {
     if (before === undefined && (this.#countOf(peer) >= MAX_SETS_PER_PEER || !makeRoomAmong(set.holders, linked))) return
     set.holders.set(peer, { peer, share: item.share / SHARE_ALL, heardAt: now, linked: linked || before?.linked === true })
     set.heardAt = now
+    // Whoever has left holds no places: under a new name he would have as many again.
+    for (const [other, at] of set.vias) if (at < now - HOLDER_MS) set.vias.delete(other)
+    if (set.vias.size === 0 || set.vias.has(via) || (linked && set.vias.size < MAX_HOLDERS)) set.vias.set(via, now)
     // The first one stays: a later stranger cannot rename what is known.
     set.note ??= item.note[0]
     if (before?.share !== item.share / SHARE_ALL) this.#d.onChange(name)
@@ -241,18 +251,43 @@ export class LibraryTable {
     return n
   }
 
-  /** The set with the fewest holders goes, and of those the longest unheard; none that we follow. */
+  /**
+   * A set of the neighbour that has the most places goes, none that we follow. One with several vias is of the one that
+   * has the fewest: nobody can make another's set his own.
+   */
   #makeRoom (): boolean {
     if (this.#sets.size < MAX_SETS) return true
-    let worst: { readonly name: InfoHash, readonly set: SetEntry } | undefined
+    const places = new Map<PeerId, number>()
+    for (const [name, set] of this.#sets) if (!this.#d.follows(name)) for (const via of set.vias.keys()) places.set(via, (places.get(via) ?? 0) + 1)
+    let worst: { readonly name: InfoHash, readonly standing: Standing } | undefined
     for (const [name, set] of this.#sets) {
       if (this.#d.follows(name)) continue
-      if (worst === undefined || set.holders.size < worst.set.holders.size || (set.holders.size === worst.set.holders.size && set.heardAt < worst.set.heardAt)) worst = { name, set }
+      const standing = standingOf(set, places)
+      if (worst === undefined || isWorse(standing, worst.standing)) worst = { name, standing }
     }
     if (worst === undefined) return false
     this.#sets.delete(worst.name)
     return true
   }
+}
+
+/** `places`: of the neighbour it is of; `own`: this one has it itself. */
+interface Standing { readonly places: number, readonly own: boolean, readonly holders: number, readonly heardAt: number }
+
+function standingOf (set: SetEntry, placesOf: ReadonlyMap<PeerId, number>): Standing {
+  let [places, own] = [Infinity, false]
+  for (const via of set.vias.keys()) {
+    const n = placesOf.get(via)!
+    const has = set.holders.get(via)?.linked === true
+    if (n < places || (n === places && has)) [places, own] = [n, has]
+  }
+  return { places, own, holders: set.holders.size, heardAt: set.heardAt }
+}
+
+function isWorse (a: Standing, b: Standing): boolean {
+  if (a.places !== b.places) return a.places > b.places
+  if (a.own !== b.own) return b.own
+  return a.holders < b.holders || (a.holders === b.holders && a.heardAt < b.heardAt)
 }
 
 /** Names on envelopes are free: they do not keep out a peer that is there. */

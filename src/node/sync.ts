@@ -30,8 +30,8 @@ import type { Blame, Log } from './parts.ts'
 import { Due } from './patience.ts'
 import type { ChainStore } from './persist.ts'
 import type { SnapshotJoin } from './snapshotJoin.ts'
-import { type Followed, givenUp, type Peer, type Plan } from './syncPlan.ts'
-import { HEADERS_PROTOCOL, MAX_HEADERS_RESPONSE_BYTES, MAX_LOCATOR, MAX_STATUS_BYTES, STATUS_PROTOCOL, SyncServer } from './syncServer.ts'
+import { type Followed, givenUp, locatorOf, type Peer, type Plan } from './syncPlan.ts'
+import { HEADERS_PROTOCOL, MAX_HEADERS_RESPONSE_BYTES, MAX_STATUS_BYTES, STATUS_PROTOCOL, SyncServer } from './syncServer.ts'
 import { Trust } from './trust.ts'
 import { Versions } from './versions.ts'
 
@@ -516,10 +516,11 @@ export class Sync {
     let fork: HeaderMeta | undefined
     let whole = true
     let cut = false
+    let moved = false
     const peer = this.#peers.get(id)
     const reached = peer?.reached
     if (peer !== undefined) peer.reached = undefined
-    const locator = await this.#locator(reached)
+    const locator = await locatorOf(this.#chain, this.#store, reached)
     let asked = this.#askHeaders(id, locator, HEADERS_FIRST)
     for (;;) {
       const last: HeaderMeta | undefined = headers.at(-1)
@@ -530,7 +531,7 @@ export class Sync {
       if (this.#stopped) return { why: 'the node stops' }
       if (this.#due.over()) return { why: 'its headers come too slowly' }
       if (answer === undefined && asked.count > HEADERS_FIRST) {
-        asked = this.#askHeaders(id, last === undefined ? locator : [last.hash], HEADERS_FIRST)
+        asked = this.#askHeaders(id, last === undefined ? locator : [last.hash, ...locator], HEADERS_FIRST)
         continue
       }
       // Where it does not answer, what it has shown is not the end of its chain.
@@ -540,16 +541,21 @@ export class Sync {
       if (!d.ok) return this.#lied(id, d.error.reason, d.error.detail)
       const batch = d.value.headers
       if (batch.length === 0) break
-      if (last === undefined) {
-        fork = this.#chain.meta(batch[0].template.parent)
+      const { parent } = batch[0].template
+      if (last === undefined || !equalBytes(parent, last.hash)) {
+        // Its tip may have been replaced between two answers: it begins anew, once, from what both have in common.
+        if (moved) return { why: 'it left the chain that it was showing, again' }
+        moved = last !== undefined
+        headers.length = 0
+        fork = this.#chain.meta(parent)
         if (fork === undefined) {
-          const known = locator.some((hash) => equalBytes(hash, batch[0].template.parent))
+          const known = locator.some((hash) => equalBytes(hash, parent))
           return known ? { why: `it forks off below block ${this.#chain.baseHeight()}` } : this.#lied(id, 'header-parent', 'its headers stand on no block that was asked about')
         }
       }
       // The next ones come while these are checked. A slow line gets few at a time; one that answers at once twice as many.
       const more = batch.length < asked.count || headers.length + batch.length >= this.#planHeaders ? undefined
-        : this.#askHeaders(id, [claimId(batch[batch.length - 1])], this.#clock.now() - asked.at < HEADERS_QUICK_MS ? Math.min(MAX_HEADERS_PER_REQUEST, 2 * asked.count) : asked.count)
+        : this.#askHeaders(id, [claimId(batch[batch.length - 1]), ...locator], this.#clock.now() - asked.at < HEADERS_QUICK_MS ? Math.min(MAX_HEADERS_PER_REQUEST, 2 * asked.count) : asked.count)
       const wrong = appendHeaders(this.#params, headers, fork!, batch, this.#clock.now())
       if (wrong?.verdict === 'invalid') return this.#lied(id, wrong.reason, wrong.detail)
       this.#due.shown(batch.length)
@@ -577,18 +583,6 @@ export class Sync {
   #lied (peer: PeerId, reason: string, detail: string): { readonly why: string } {
     this.#blame.refuse({ what: 'headers', reason, detail, peer, fatal: true })
     return { why: `${reason}: ${detail}` }
-  }
-
-  /** Where the last plan ended, and our main chain, newest first, with growing gaps, down to genesis. */
-  async #locator (reached: Uint8Array | undefined): Promise<Uint8Array[]> {
-    const hashes: Uint8Array[] = []
-    let gap = 1
-    for (let h = this.#chain.head().height; h > 0 && hashes.length < MAX_LOCATOR - 2; h -= gap) {
-      const hash = this.#chain.metaAt(h)?.hash ?? await this.#store.settledHash(h)
-      if (hash !== undefined) hashes.push(hash)
-      if (hashes.length >= 8) gap *= 2
-    }
-    return [...reached === undefined ? [] : [reached], ...hashes, chainId(this.#chain.head())]
   }
 
   #report (p: SyncProgress | undefined): void {

@@ -1,6 +1,9 @@
 /** What catching up knows of a peer, of the chain that it shows, and of how following it went. */
 import type { Status } from '../core/codec/wire.ts'
-import type { HeaderMeta } from '../core/consensus/chain.ts'
+import { chainId, type HeaderMeta } from '../core/consensus/chain.ts'
+import type { Chain } from './chain.ts'
+import type { ChainStore } from './persist.ts'
+import { MAX_LOCATOR } from './syncServer.ts'
 
 export interface Peer {
   status?: Status
@@ -31,3 +34,18 @@ export interface Plan {
  */
 export type Followed = { readonly ok: true, readonly leads?: boolean, readonly cut?: undefined } | { readonly ok: false, readonly wrong: boolean, readonly why: string, readonly resting?: true, readonly cut?: true }
 export const givenUp = (why: string): Followed & { readonly ok: false } => ({ ok: false, wrong: false, why })
+
+/**
+ * Where the last plan ended, and our main chain, newest first, with growing gaps, down to genesis. There is room for one
+ * more before it: the last header that was shown.
+ */
+export async function locatorOf (chain: Pick<Chain, 'head' | 'metaAt'>, store: Pick<ChainStore, 'settledHash'>, reached: Uint8Array | undefined): Promise<Uint8Array[]> {
+  const hashes: Uint8Array[] = []
+  let gap = 1
+  for (let h = chain.head().height; h > 0 && hashes.length < MAX_LOCATOR - 3; h -= gap) {
+    const hash = chain.metaAt(h)?.hash ?? await store.settledHash(h)
+    if (hash !== undefined) hashes.push(hash)
+    if (hashes.length >= 8) gap *= 2
+  }
+  return [...reached === undefined ? [] : [reached], ...hashes, chainId(chain.head())]
+}

@@ -3,10 +3,18 @@ import '../../src/net/nodeGlobals.ts'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { generateKeyPair } from '@libp2p/crypto/keys'
+import type { Connection, PeerId as LibPeerId, Stream } from '@libp2p/interface'
+import { peerIdFromPrivateKey } from '@libp2p/peer-id'
+import { streamPair } from '@libp2p/utils'
+import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parseOptions, type ServerOptions } from '../../server/options.ts'
 import { type RunningServer, startServer } from '../../server/server.ts'
+import { writeFrame } from '../../src/net/frames.ts'
 import { createLibp2pNetwork } from '../../src/net/libp2p.ts'
+import { Mesh, MESH, type MeshOptions } from '../../src/net/mesh.ts'
+import { decodeNames, encodeNames } from '../../src/net/protocols.ts'
 // What createLibp2pNetwork would load by itself; here so that a test's time is the network's.
 import { webTransports } from '../../src/net/webTransports.ts'
 import type { Network } from '../../src/ports/network.ts'
@@ -84,5 +92,46 @@ describe('the mesh', { timeout: 120_000 }, () => {
     await a.ban(other, 'lied')
     await new Promise(resolve => setTimeout(resolve, 4_000))
     expect((await a.status()).peers.map(p => p.id)).not.toContain(other)
+  })
+})
+
+describe('names of peers that neighbours give', () => {
+  const someone = async (): Promise<LibPeerId> => peerIdFromPrivateKey(await generateKeyPair('Ed25519'))
+  const nobody = '2'.repeat(50)
+
+  it('are those of peers; the rest of an answer is dropped', async () => {
+    const [a, b] = (await Promise.all([someone(), someone()])).map(id => id.toString())
+    // Letters of base58 that are no key, another way to write one, and one too many.
+    expect(decodeNames(encodeNames([nobody, a, '1'.repeat(50), (await someone()).toCID().toString(), `${b}1`, b]))).toEqual([a, b])
+  })
+
+  it('lead on to others, though one neighbour names what no peer is called', async () => {
+    const [self, good, bad, ...newcomers] = await Promise.all(Array.from({ length: 5 }, someone))
+    const answer = async (names: readonly string[]): Promise<Stream> => {
+      const [here, there] = await streamPair()
+      void writeFrame(there, encodeNames(names), AbortSignal.timeout(1_000))
+      return here
+    }
+    const link = (remotePeer: LibPeerId, names: readonly string[]): Connection => ({
+      id: remotePeer.toString(), status: 'open', direction: 'outbound', remotePeer, remoteAddr: multiaddr('/memory/1'), timeline: { open: Date.now() }, streams: [], newStream: async () => answer(names)
+    } as unknown as Connection)
+    const links = [link(good, [newcomers[0].toString()]), link(bad, [nobody, newcomers[1].toString()])]
+    const dialled: string[] = []
+    const node = {
+      peerId: self,
+      services: { relay: { reservations: new Map() } },
+      getConnections: (of?: LibPeerId) => links.filter(c => of === undefined || c.remotePeer.equals(of)),
+      addEventListener: (name: string, listener: (e: { readonly detail: unknown }) => void) => { if (name === 'peer:identify') for (const connection of links) listener({ detail: { connection } }) },
+      handle: async () => {},
+      dial: async (address: Multiaddr) => {
+        dialled.push(address.toString())
+        throw new Error('nobody there')
+      }
+    } as unknown as MeshOptions['node']
+    const mesh = new Mesh({ node, bootstraps: [], namespace: 'one', numbers: MESH, isBanned: () => false, onChange: () => {}, onDebug: () => {} })
+    await mesh.start()
+    await until('both dialled', async () => dialled.length === 2, 5_000)
+    mesh.stop()
+    expect(dialled.sort()).toEqual([[good, newcomers[0]], [bad, newcomers[1]]].map(([by, id]) => `/p2p/${by.toString()}/p2p-circuit/webrtc/p2p/${id.toString()}`).sort())
   })
 })

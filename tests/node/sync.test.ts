@@ -117,6 +117,31 @@ describe('a late node', () => {
     expect(hex(late.chain.head())).toBe(hex(blocks[149].meta))
   })
 
+  it('follows a peer whose tip is replaced between two of its answers, and blames nobody', async () => {
+    const w = world()
+    const own = branch(w.kit, w.kit.genesis, 10)
+    const old = branch(w.kit, w.kit.genesis, 140)
+    const next = branch(w.kit, old[136].meta, 4, 2)
+    const a = await run(await node(w, 'a'))
+    await feed(a, old.slice(0, 138))
+    const late = await node(w, 'late')
+    await feed(late, own)
+    const locators: string[][] = []
+    const { request } = late.network
+    late.network.request = async (peer, protocol, body, options) => {
+      const bytes = await request.call(late.network, peer, protocol, body, options)
+      // Ten blocks are here, and 128 are what is asked for at first: the last one of them is left.
+      if (protocol === HEADERS_PROTOCOL && locators.push(HeadersRequest.deserialize(body).locator.slice(0, 2).map((h) => toHex(h))) === 1) await feed(a, next)
+      return bytes
+    }
+    await run(late)
+    await w.clock.advance(20_000)
+    expect(hex(late.chain.head())).toBe(hex(next[3].meta))
+    expect(locators).toEqual([[hex(old[9].meta), hex(old[8].meta)], [hex(old[137].meta), hex(old[9].meta)]])
+    expect(late.blame.list()).toEqual([])
+    expect(late.log.entries(500).filter((e) => e.text.includes('given up'))).toEqual([])
+  })
+
   it('goes on where it stopped after a restart in the middle', async () => {
     const w = world()
     const blocks = branch(w.kit, w.kit.genesis, 60)
@@ -232,6 +257,36 @@ describe('peers that lie or withhold', () => {
     await w.clock.advance(5_000)
     expect(late.blame.list()).toMatchObject([{ what: 'headers', reason: 'header-target', peer: 'forger' }])
     expect(late.chain.head().height).toBe(0)
+  })
+
+  it('gives up who leaves the chain it shows again and again, and bans who shows headers that stand on nothing it was asked about', async () => {
+    const w = world()
+    const blocks = branch(w.kit, w.kit.genesis, 140)
+    let answers = 0
+    // Slowly, so that 128 are asked for each time: always the first ones.
+    await stranger(w, 'restless', blocks, {
+      slowMs: 2_500,
+      headers: () => {
+        answers++
+        return blocks.slice(0, 128)
+      }
+    })
+    const late = await run(await node(w, 'late'))
+    await w.clock.advance(20_000)
+    expect(answers).toBe(3)
+    expect(late.log.entries(500).filter((e) => /given up for 15.* s: it left the chain that it was showing, again/.test(e.text))).toHaveLength(1)
+    expect(late.blame.list()).toEqual([])
+    expect(late.chain.head().height).toBe(0)
+    let first = true
+    await stranger(w, 'forger', blocks, {
+      headers: (h) => {
+        const served = first ? h : h.slice(1)
+        first = false
+        return served
+      }
+    })
+    await w.clock.advance(5_000)
+    expect(late.blame.list()).toMatchObject([{ what: 'headers', reason: 'header-parent', peer: 'forger' }])
   })
 
   it('ignores peers of another network, by name', async () => {

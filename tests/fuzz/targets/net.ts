@@ -1,5 +1,6 @@
 /** What comes over a stream before anybody knows what it is: frames, and the names of peers. */
 import type { Stream } from '@libp2p/interface'
+import { peerIdFromString } from '@libp2p/peer-id'
 import { FrameTooLarge, readFrame } from '../../../src/net/frames.ts'
 import { decodeNames, encodeNames, MAX_NAMES } from '../../../src/net/protocols.ts'
 import { ACCEPTED, must, sameBytes, type Target, textBytes, words } from '../target.ts'
@@ -55,11 +56,11 @@ const names: Target = {
   name: 'net/names',
   max: 512,
   covers: ['src/net/protocols.ts#decodeNames'],
-  dictionary: words('\n', '\r\n', ID, '0OIl'),
-  seeds: () => [textBytes(ID), textBytes(`${ID}\n${ID}`), textBytes(`x\n${ID}\n`)],
+  dictionary: words('\n', '\r\n', ID, '0OIl', '12D3KooW', 'Qm', '16Uiu2HA', 'k51qzi5uqu5', 'bafz'),
+  seeds: () => [textBytes(ID), textBytes(`${ID}\n${ID}`), textBytes(`x\n${ID}\n`), textBytes('2'.repeat(50))],
   run: input => {
     const ids = decodeNames(input)
-    must(ids.length <= MAX_NAMES && ids.every(id => id.length >= 46 && id.length <= 64), 'a name that is none')
+    must(ids.length <= MAX_NAMES && ids.every(id => id.length <= 64 && peerIdFromString(id).toString() === id), 'a name that is none')
     const again = decodeNames(encodeNames(ids))
     must(again.length === ids.length && again.every((id, i) => id === ids[i]), 'names do not come back')
     return ids.length === 0 ? 'no name' : ACCEPTED
