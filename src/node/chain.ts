@@ -316,7 +316,7 @@ export class Chain implements ChainService {
     return { status: 'refused', refusal }
   }
 
-  /** A header came whose parent is not here, or whose body is not asked for now. */
+  /** A header came whose parent is not here, or for whose body there is no place among those asked for. */
   announceMissing (header: Claim, via: PeerId): void {
     this.#events.emit('missing', { parent: header.template.parent, height: header.template.height, via })
   }

@@ -218,7 +218,7 @@ export class ChainStore {
     // Nothing is lost by it: what is written goes on, and the next time is soon.
     const failed = (e: unknown): void => {
       if (!(e instanceof StorageError)) throw e
-      this.#log.warn('storage', `what is old stays for now (${e.kind}): ${e.message}`)
+      this.#log.warn('storage', `what is old could not be looked through (${e.kind}): ${e.message}`)
     }
     this.#trimSnapshots(base).catch(failed)
     if (base < this.#trimmedAt + TRIM_BLOCKS) return
