@@ -1,12 +1,11 @@
 /**
- * Redoes, newest first, the blocks that were taken on trust while catching up, as far as their data is
- * still to be had. What cannot be redone any more is `pruned`, and says so.
+ * Redoes, newest first, the blocks that were taken on trust while catching up, their slices and what they have sealed, as
+ * far as the data of both is still to be had. What cannot be redone any more is `pruned`, and says so.
  */
-import { equalBytes, toHex } from '../core/codec/ssz.ts'
-import { invalid } from '../core/consensus/refusal.ts'
-import { findJob } from '../core/ledger/state.ts'
+import { toHex } from '../core/codec/ssz.ts'
 import type { Chain } from './chain.ts'
-import type { BlockRecord, Log, ReplayService } from './parts.ts'
+import type { BlockRecord, Log } from './parts.ts'
+import type { Verifier } from './verify.ts'
 
 /** Blocks in a row whose data nobody has: those before them are older still. */
 const MISSING_IN_A_ROW = 3
@@ -17,7 +16,7 @@ export type Redone = 'right' | 'wrong' | 'unavailable'
 
 export class Backfill {
   readonly #chain: Chain
-  readonly #replay: ReplayService
+  readonly #verifier: Pick<Verifier, 'redo'>
   readonly #log: Log
   #running: Promise<void> | undefined
   /** Newest block that could not be redone. */
@@ -26,9 +25,9 @@ export class Backfill {
   #prunedAt = 0
   #stopped = false
 
-  constructor (d: { readonly chain: Chain, readonly replay: ReplayService, readonly log: Log }) {
+  constructor (d: { readonly chain: Chain, readonly verifier: Pick<Verifier, 'redo'>, readonly log: Log }) {
     this.#chain = d.chain
-    this.#replay = d.replay
+    this.#verifier = d.verifier
     this.#log = d.log
   }
 
@@ -73,16 +72,16 @@ export class Backfill {
 
   /** A wrong block is dropped with all that stands on it. As urgent as a new block: until then the node builds on what it was told. */
   async redo (record: BlockRecord): Promise<Redone> {
-    const { header, ledger, hash, height } = record.meta
-    const job = findJob(ledger, header.template.job)
-    const fact = job === undefined ? undefined : await this.#replay.replay(header, job.spec, 'replay')
-    if (this.#stopped || fact === undefined || fact.kind === 'unavailable') return 'unavailable'
-    if (equalBytes(fact.resultHash, header.resultHash) && equalBytes(fact.payloadDigest, header.payloadDigest)) {
+    const { header, ledger, hash, height, parent } = record.meta
+    const redone = parent === undefined ? undefined : await this.#verifier.redo(parent, { header, body: record.body }, ledger)
+    if (this.#stopped || redone === undefined) return 'unavailable'
+    if (redone.ok) {
       this.#chain.markReplayed(hash)
       this.#log.debug('backfill', `block ${height} ${toHex(hash).slice(0, 8)} redone`)
       return 'right'
     }
-    this.#chain.refute(hash, invalid('result-hash', 'redoing the slice gave another result'))
+    if (redone.refusal.verdict !== 'invalid') return 'unavailable'
+    this.#chain.refute(hash, redone.refusal)
     return 'wrong'
   }
 }

@@ -81,6 +81,8 @@ interface Adopted {
   readonly base: Hex
   /** Height up to which the chain there was before is the same. */
   readonly fork: number
+  /** Work that it has to redo to take the place of what lay above the fork. */
+  readonly owed: bigint
   readonly below: readonly HeaderMeta[]
   readonly joined: Joined
 }
@@ -107,6 +109,7 @@ export class Chain implements ChainService {
   #waitingForParent = 0
   #adopted: Adopted | undefined
   #joined: Joined | undefined
+  #holdFrom: Uint8Array | undefined
   #cancelTimer: (() => void) | undefined
   #timerAt = Infinity
   #stopped = false
@@ -142,7 +145,7 @@ export class Chain implements ChainService {
   /** Newest main-chain block whose work was redone here: what others may take from this node. */
   redone (): BlockMeta { return (this.#adopted?.before ?? this.#tree).redone().meta }
   /** What was checked of a chain whose beginning is not here. */
-  joined (): Joined | undefined { return this.#joined }
+  joined (): Joined | undefined { return this.#adopted?.joined ?? this.#joined }
   /** Oldest height whose blocks can still be built on. */
   baseHeight (): number { return this.#tree.base.meta.height }
   has (hash: Uint8Array): boolean { return this.#tree.get(toHex(hash)) !== undefined }
@@ -153,6 +156,27 @@ export class Chain implements ChainService {
   isMain (hash: Uint8Array): boolean {
     const n = this.#tree.get(toHex(hash))
     return n !== undefined && this.#tree.isMain(n)
+  }
+
+  /** Work that must have been redone at the end of a chain on trust that branches off from this block (tree.ts). */
+  owed (hash: Uint8Array): bigint {
+    const n = this.#tree.get(toHex(hash))
+    const here = n === undefined ? 0n : this.#tree.owed(n)
+    return this.#adopted !== undefined && this.#adopted.owed > here ? this.#adopted.owed : here
+  }
+
+  /** On the chain that is followed, above what lay at the base before it was. */
+  headerAt (height: number): HeaderMeta | undefined { return this.metaAt(height) ?? (this.#adopted === undefined ? undefined : headerBelow(this.#adopted, height)) }
+  knownHeader (hash: Uint8Array): HeaderMeta | undefined { return this.meta(hash) ?? this.#adopted?.before.get(toHex(hash))?.meta }
+  /** Nothing from this block on is settled as long as it is on the main chain; undefined: nothing is held back. */
+  hold (hash: Uint8Array | undefined): void {
+    this.#holdFrom = hash
+    if (hash === undefined) this.#follow()
+  }
+
+  #held (): TreeNode | undefined {
+    const n = this.#holdFrom === undefined ? undefined : this.#tree.get(toHex(this.#holdFrom))
+    return n !== undefined && this.#tree.isMain(n) ? n : undefined
   }
 
   get (hash: Uint8Array): BlockRecord | undefined { return record(this.#tree.get(toHex(hash))) }
@@ -266,7 +290,7 @@ export class Chain implements ChainService {
     if (this.#adopted !== undefined) return
     // While work is taken on trust nothing is let go, so there is nothing to look for at every block.
     if (this.#tree.head.checked === 'ledger' && head.height % SNAPSHOT_BLOCKS !== 0) return
-    const { gone } = this.#tree.prune(this.#depths)
+    const { gone } = this.#tree.prune(this.#depths, this.#held())
     if (gone.length === 0) return
     this.#store.settle(gone.filter((n) => !n.removed).map((n) => n.meta))
     this.#store.remove(gone.filter((n) => n.removed))
@@ -275,7 +299,7 @@ export class Chain implements ChainService {
 
   /** A restart goes on from what is proved: from a chain on trust, or one that is not settled, it goes back to the one before. */
   #follow (): void {
-    if (this.#adopted === undefined && this.#tree.proven() === this.#tree.head) this.#store.follow(this.head())
+    if (this.#adopted === undefined && this.#held() === undefined && this.#tree.proven() === this.#tree.head) this.#store.follow(this.head())
   }
 
   // --- what is not taken
@@ -415,7 +439,7 @@ export class Chain implements ChainService {
     if (this.#adopted !== undefined) throw new Error('chain: adopts twice')
     if (!this.isMain(fork.hash)) throw new Error('chain: adopts above a block of another branch')
     const before = this.#tree
-    this.#adopted = { before, base: toHex(base.hash), fork: fork.height, below, joined }
+    this.#adopted = { before, base: toHex(base.hash), fork: fork.height, owed: this.owed(fork.hash), below, joined }
     this.#tree = new BlockTree(treeNode({ meta: base, body: undefined, events: [], checked: 'ledger' }), this.#params.joinReplayBlocks, this.#params.maturity)
     this.#events.emit('head', { head: base, removed: records(before.mainAbove(fork.height)), added: [] })
   }
@@ -594,6 +618,10 @@ const HEADER_RULES: ReadonlySet<string> = new Set(HEADER_REASONS)
 const orphan = (detail: string): Refusal => refusal('orphan', 'header-parent', detail)
 const short = (hash: Uint8Array): string => toHex(hash.subarray(0, 4))
 const place = (n: TreeNode): Place => ({ height: n.meta.height, key: n.key })
+
+function headerBelow ({ below, fork, before }: Adopted, height: number): HeaderMeta | undefined {
+  return height > fork ? below[height - fork - 1] : before.at(height)?.meta
+}
 
 function carries (body: Body, contributions: ReadonlySet<Hex>): boolean {
   return contributions.size > 0 && body.seals.some((s) => s.seal.contributions.some((c) => contributions.has(toHex(claimId(c)))))

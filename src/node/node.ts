@@ -198,10 +198,10 @@ export class Node {
       ready: () => this.presence.mayWork() === undefined
     })
     this.curve = new Curve({ rounds, states, data, compute, storage, clock, log })
-    const backfill = this.#backfill = new Backfill({ chain, replay: replays, log })
+    const backfill = this.#backfill = new Backfill({ chain, verifier: this.#verifier, log })
     const ledgers = this.ledgers = new LedgerTorrents({ params, chainId: first.hash, chain, library, network, storage, log, synced, once })
     const snapshots = new SnapshotJoin({ params, chainId: first.hash, empty: first.ledger, network, library, signatures, random, clock, blame, log })
-    const sync = this.sync = new Sync({ params, clock, random, network, chain, store, blame, log, backfill, snapshots: d.joinBySnapshot === false ? undefined : snapshots, onJoined: (offer) => { ledgers.keep(offer).catch((e: unknown) => { log.error('snapshot', e instanceof Error ? e.message : String(e)) }) }, redoAhead: async (claim) => await replays.isRight(claim, findJob(chain.head().ledger, claim.template.job)?.spec), historyFrom: () => Math.max(0, chain.head().height - historyBlocks) })
+    const sync = this.sync = new Sync({ params, clock, random, network, chain, store, blame, log, backfill, snapshots: d.joinBySnapshot === false ? undefined : snapshots, onJoined: (offer) => { ledgers.keep(offer).catch((e: unknown) => { log.error('snapshot', e instanceof Error ? e.message : String(e)) }) }, redoAhead: async (claim) => await replays.redo(claim, findJob(chain.head().ledger, claim.template.job)?.spec), historyFrom: () => Math.max(0, chain.head().height - historyBlocks) })
     this.presence = new Presence({ clock, chain, sync, network: () => this.net, dataMissing: () => this.#dataMissing(), pruned: () => backfill.pruned, params })
     // The pool publishes through gossip and gossip adds to the pool: the one that is built first is named late.
     const pool = this.pool = new Mempool({ params, clock, signatures, chain, blocks: store, storage, log, own: [payee.publicKey], publish: (tx) => { void gossip.announceTransaction(tx) } })

@@ -70,10 +70,11 @@ export class Replays implements ReplayService {
     return await run
   }
 
-  /** Redoes it ahead of need. False where it is wrong, or where not all of what it takes is known yet. */
-  async isRight (claim: Claim, spec: JobSpec | undefined): Promise<boolean> {
+  /** Redoes it though its block is not here. Unavailable where not all of what it takes is known. */
+  async redo (claim: Claim, spec: JobSpec | undefined): Promise<'right' | 'wrong' | 'unavailable'> {
     const r = spec === undefined ? undefined : await this.replay(claim, spec, 'replay')
-    return r?.kind === 'done' && differs(claim, r) === undefined
+    if (r?.kind !== 'done') return 'unavailable'
+    return differs(claim, r) === undefined ? 'right' : 'wrong'
   }
 
   /** What this node's own miner computed needs no second run. */

@@ -15,25 +15,25 @@
  * passed over, and comes after all others from then on.
  */
 import { decode, equalBytes, toHex } from '../core/codec/ssz.ts'
-import { type Block, type Claim, HeadersRequest, HeadersResponse, type SnapshotOffer, Status } from '../core/codec/wire.ts'
+import { type Block, type SnapshotOffer, Status } from '../core/codec/wire.ts'
 import { type BlockMeta, chainId, type HeaderMeta } from '../core/consensus/chain.ts'
-import { appendHeaders } from '../core/consensus/header.ts'
-import { claimId } from '../core/crypto/ids.ts'
-import { type ChainParams, MAX_HEADERS_PER_REQUEST, PROTOCOL_VERSION } from '../core/params.ts'
+import { type ChainParams, PROTOCOL_VERSION } from '../core/params.ts'
 import type { Clock, Random } from '../ports/clock.ts'
 import { type Network, type NetworkStatus, type PeerId } from '../ports/network.ts'
-import { ask, askPatiently, isDirect, sleep, within } from './askPeers.ts'
+import { ask, isDirect, sleep, within } from './askPeers.ts'
 import type { Backfill } from './backfill.ts'
 import { BodyFetcher } from './bodyFetcher.ts'
 import type { Chain, SubmitOptions } from './chain.ts'
+import { HeaderWalk } from './headerWalk.ts'
 import type { Blame, Log } from './parts.ts'
 import { Due } from './patience.ts'
 import type { ChainStore } from './persist.ts'
 import type { SnapshotJoin } from './snapshotJoin.ts'
 import { type Followed, givenUp, locatorOf, type Peer, type Plan } from './syncPlan.ts'
-import { HEADERS_PROTOCOL, MAX_HEADERS_RESPONSE_BYTES, MAX_STATUS_BYTES, STATUS_PROTOCOL, SyncServer } from './syncServer.ts'
-import { Trust } from './trust.ts'
+import { MAX_STATUS_BYTES, STATUS_PROTOCOL, SyncServer } from './syncServer.ts'
+import { type Told, Trust } from './trust.ts'
 import { Versions } from './versions.ts'
+import { type Heavier, type Redoing, Weigher } from './weigh.ts'
 
 /** Statuses are exchanged this often, give or take a quarter. */
 export const STATUS_EVERY_MS = 4_000
@@ -47,10 +47,6 @@ const AGREED_MS = 15 * STATUS_EVERY_MS
 /** One peer is not asked again sooner than this, whatever happens. */
 const STATUS_LEAST_MS = 1_000
 const STATUS_TIMEOUT_MS = 5_000
-const HEADERS_TIMEOUT_MS = 10_000
-/** Headers asked for at first, and how soon they must come for more to be asked for at once. */
-const HEADERS_FIRST = 128
-const HEADERS_QUICK_MS = 2_000
 /** Headers of one plan; a longer chain is followed in several. */
 export const PLAN_HEADERS = 16_384
 /** Slices under way ahead of their blocks. */
@@ -78,7 +74,9 @@ export class Sync {
   readonly #backfill: Backfill
   readonly #snapshots: Pick<SnapshotJoin, 'ahead' | 'find' | 'forget' | 'leastBlocks'> | undefined
   readonly #onJoined: (offer: SnapshotOffer) => void
-  readonly #redoAhead: ((claim: Claim) => Promise<boolean>) | undefined
+  readonly #headers: HeaderWalk
+  readonly #weigher: Weigher
+  readonly #redoAhead: Redoing | undefined
   readonly #planHeaders: number
   readonly #peers = new Map<PeerId, Peer>()
   /** What statuses() says, until somebody says something else. */
@@ -95,6 +93,10 @@ export class Sync {
   /** Of the chain being followed, or of the trusted one as long as nobody has shown its end. */
   #due: Due
   #redone = 0
+  /** Peers whose chains were compared with the one that was proved last. */
+  readonly #weighed = new Set<PeerId>()
+  /** Whose chain ours was just left for. `left`: its lowest block. */
+  #heavier: Heavier & { readonly left: Uint8Array } | undefined
   readonly #versions = new Versions()
   #stopped = false
 
@@ -110,13 +112,15 @@ export class Sync {
     readonly backfill: Backfill
     /** Absent: every block is applied, however many they are. */
     readonly snapshots?: Pick<SnapshotJoin, 'ahead' | 'find' | 'forget' | 'leastBlocks'>
-    /** Redoes a slice for which nobody waits yet, and says whether it is as claimed. */
-    readonly redoAhead?: (claim: Claim) => Promise<boolean>
+    /** Redoes a slice whose block is not here. */
+    readonly redoAhead?: Redoing
     /** A chain that was joined by this snapshot is proved. */
     readonly onJoined?: (offer: SnapshotOffer) => void
     /** Oldest height of which this node keeps payloads and states. */
     readonly historyFrom: () => number
     readonly planHeaders?: number
+    /** How long a chain that was proved is still weighed against those of new peers before it is settled. */
+    readonly probationMs?: number
   }) {
     this.#params = d.params
     this.#clock = d.clock
@@ -131,7 +135,9 @@ export class Sync {
     this.#onJoined = d.onJoined ?? (() => {})
     this.#redoAhead = d.redoAhead
     this.#planHeaders = d.planHeaders ?? PLAN_HEADERS
-    this.#trust = new Trust(d.chain, d.clock, d.params.joinReplayBlocks)
+    this.#headers = new HeaderWalk(d)
+    this.#weigher = new Weigher({ params: d.params, clock: d.clock, chain: d.chain, walk: this.#headers, redo: d.redoAhead, log: d.log, stopped: () => this.#stopped })
+    this.#trust = new Trust(d.chain, d.clock, d.params.joinReplayBlocks, d.probationMs)
     this.#due = new Due(d.clock, 1)
     this.#server = new SyncServer({ network: d.network, chain: d.chain, store: d.store, historyFrom: d.historyFrom, servedUpTo: () => this.#provedUpTo(), onStatus: (peer, s) => { this.#heard(peer, s) } })
   }
@@ -176,12 +182,16 @@ export class Sync {
 
   /** A block that was not redone here is in the main chain now, wherever it came from. */
   #told ({ hash, height }: BlockMeta): void {
-    if (!this.unproved()) this.#trust.forget()
+    if (!this.unproved() && !this.#trust.onProbation) this.#trust.forget()
     this.#trust.took(hash, height, this.#clock.now())
   }
 
   /** A chain joined by a ledger is proved as a whole. */
-  #reconsider (): void { if (this.#offer === undefined) this.#trust.reconsider() }
+  #reconsider (): void {
+    if (this.#offer !== undefined) return
+    this.#trust.reconsider()
+    if (this.#trust.ripe) this.#follow()
+  }
 
   /** What peers say of themselves. */
   statuses (): ReadonlyMap<PeerId, Status> {
@@ -227,6 +237,7 @@ export class Sync {
     this.#offs.push(this.#clock.after(STATUS_EVERY_MS * (0.75 + jitter / 2), () => {
       this.#offs.pop()
       this.#poll()
+      if (!this.#following && this.#trust.probationOver) this.#settleForGood()
       // Whoever could have shown the end of the trusted chain has left.
       if (!this.#following && this.unproved() && this.#due.over()) this.#dropSlow()
       this.#pollLater()
@@ -285,6 +296,9 @@ export class Sync {
 
   /** Who has let us down least, and of those who claims the most work. */
   #best (): PeerId | undefined {
+    const heavier = this.#heavier === undefined ? undefined : this.#peers.get(this.#heavier.peer)
+    if (heavier !== undefined && this.#worthFollowing(heavier)) return this.#heavier!.peer
+    this.#notFollowed()
     if (this.#most.work <= this.#chain.head().work) return undefined
     let best: readonly [PeerId, Peer] | undefined
     for (const [id, p] of this.#peers) {
@@ -298,7 +312,7 @@ export class Sync {
   // --- following
 
   #follow (): void {
-    if (this.#following || this.#stopped || (this.#best() === undefined && !this.#mustDrop())) return
+    if (this.#following || this.#stopped || (this.#best() === undefined && !this.#mustDrop() && !this.#isRipe() && this.#toWeigh().length === 0)) return
     this.#following = true
     this.#followAll()
       .catch((e: unknown) => { this.#log.error('sync', e instanceof Error ? e.message : String(e)) })
@@ -321,11 +335,15 @@ export class Sync {
   /** One plan after another while somebody has more than we do. */
   async #followAll (): Promise<void> {
     for (;;) {
+      if (this.#isRipe()) await this.#settle()
+      else await this.#weighLate()
       for (let id = this.#best(); id !== undefined && !this.#stopped; id = this.#best()) {
         const claimed = this.#peers.get(id)!.status!
         const since = this.#clock.now()
         const followed = await this.#followPeer(id)
         if (!followed.ok && followed.wrong) this.#dropTrusted(followed.why)
+        if (followed.ok) this.#heavier = undefined
+        else if (this.#heavier?.peer === id) this.#notFollowed()
         const peer = this.#peers.get(id)
         if (peer === undefined) continue
         // What it claimed may have come by gossip meanwhile: no fault of its.
@@ -337,6 +355,7 @@ export class Sync {
         peer.shunnedUntil = this.#clock.now() + ms
         this.#log.info('sync', `chain of ${id} to block ${claimed.height} given up for ${ms / 1000} s: ${followed.why}`)
       }
+      if (this.#isRipe() && !this.#stopped) continue
       if (this.#stopped || !this.#mustDrop()) return
       this.#trust.failed()
       this.#dropTrusted('nobody shows the blocks above it, and there is another chain')
@@ -351,10 +370,14 @@ export class Sync {
 
   #dropTrusted (why: string): void {
     const { first } = this.#trust
-    if (first === undefined) return
-    this.#log.warn('sync', `work taken on trust from block ${first.height} is dropped: ${why}`)
+    if (first === undefined || this.#trust.onProbation) return
+    this.#drop(first, why)
+  }
+
+  #drop ({ hash, height }: { readonly hash: Uint8Array, readonly height: number }, why: string): void {
+    this.#log.warn('sync', `work taken on trust from block ${height} is dropped: ${why}`)
     this.#trust.forget()
-    this.#chain.distrust(first.hash)
+    this.#chain.distrust(hash)
     this.#offer = undefined
   }
 
@@ -370,7 +393,7 @@ export class Sync {
 
   async #followPeer (id: PeerId): Promise<Followed> {
     if (!this.unproved()) {
-      this.#trust.forget()
+      if (!this.#trust.onProbation) this.#trust.forget()
       this.#due = new Due(this.#clock, 2 ** Math.min(SLOWER_MAX, this.#peers.get(id)!.failures))
     }
     const claimed = this.#peers.get(id)!.status!.height
@@ -384,8 +407,7 @@ export class Sync {
     const headers = await this.#skip(id, plan)
     if (this.#stopped) return givenUp('the node stops')
     // Older work is taken on trust, but only under a chain whose newest blocks are redone.
-    const window = this.#params.joinReplayBlocks
-    const trusted = !plan.whole ? tip.height : headers.length > window ? tip.height - window : 0
+    const trusted = plan.whole ? this.#trustedUpTo(plan.fork, headers) : tip.height
     if (trusted > 0 && this.#trust.first === undefined && this.#trust.resting) return { ok: false, wrong: false, why: 'others promised as much and were too slow', resting: true }
     this.#log.info('sync', `following ${id}: ${headers.length} blocks from ${headers[0].height} to ${tip.height}`)
     let told: HeaderMeta | undefined
@@ -423,6 +445,15 @@ export class Sync {
     return { ok: true }
   }
 
+  /** Highest block whose work is not redone: above it are enough of them, and no less work than following them undoes here. */
+  #trustedUpTo (fork: HeaderMeta, headers: readonly HeaderMeta[]): number {
+    const tip = headers[headers.length - 1]
+    const owed = this.#chain.owed(fork.hash)
+    let i = headers.length - 1 - this.#params.joinReplayBlocks
+    while (i >= 0 && tip.work - headers[i].work < owed) i--
+    return i < 0 ? 0 : headers[i].height
+  }
+
   /** The headers whose blocks are still to be applied: all of them, unless a ledger near their end is to be had. */
   async #skip (id: PeerId, plan: Plan): Promise<readonly HeaderMeta[]> {
     const { headers, fork } = plan
@@ -436,7 +467,7 @@ export class Sync {
     this.#redoNewest(headers.slice(-this.#params.joinReplayBlocks)).catch((e: unknown) => { this.#log.error('sync', e instanceof Error ? e.message : String(e)) })
     const start = await this.#snapshots.find(headers, id, this.#sources(id), () => this.#due.leftMs())
     // Our own chain may have left the fork meanwhile, or never been there.
-    if (start === undefined || this.#stopped || this.#chain.head().work >= tip.work || !this.#chain.isMain(fork.hash)) return headers
+    if (start === undefined || this.#stopped || this.#chain.head().work >= tip.work || !this.#chain.isMain(fork.hash) || start.base.height > this.#trustedUpTo(fork, headers)) return headers
     const { base, offer, joined } = start
     this.#chain.adopt(base, fork, headers.slice(0, base.height - headers[0].height), joined)
     this.#offer = offer
@@ -449,7 +480,7 @@ export class Sync {
    * after it the data of one slice is put together while another is redone.
    */
   async #redoNewest ([first, ...others]: readonly HeaderMeta[]): Promise<void> {
-    const redo = async ({ header }: HeaderMeta): Promise<boolean> => !this.#stopped && this.#redoAhead !== undefined && await this.#redoAhead(header)
+    const redo = async ({ header }: HeaderMeta): Promise<boolean> => !this.#stopped && this.#redoAhead !== undefined && await this.#redoAhead(header) === 'right'
     let right = await redo(first)
     await Promise.all(Array.from({ length: REDONE_AT_ONCE }, async () => {
       for (let next = others.shift(); next !== undefined && right; next = others.shift()) right = await redo(next) && right
@@ -488,19 +519,66 @@ export class Sync {
     this.#due.redone()
   }
 
-  /** Several plans may have brought the chain here: its newest blocks must be redone all the same. */
+  /** Several plans may have brought the chain here: its newest blocks must be redone all the same, and no less work than it undoes. */
   async #prove (tip: HeaderMeta): Promise<Followed> {
-    if (this.#trust.first === undefined && this.#chain.isMain(tip.hash)) return { ok: true }
+    if (!this.unproved() && this.#chain.isMain(tip.hash)) return { ok: true }
+    const owed = this.#chain.owed(tip.hash)
     let meta = this.#chain.meta(tip.hash)
-    for (let n = 0; n < this.#params.joinReplayBlocks && meta !== undefined; n++, meta = meta.parent) {
+    for (let n = 0; meta !== undefined && (n < this.#params.joinReplayBlocks || tip.work - meta.work < owed); n++, meta = meta.parent) {
       const failed = await this.#redo(meta)
       if (failed !== undefined) return failed
     }
+    return await this.#settle()
+  }
+
+  #isRipe (): boolean { return this.#offer === undefined && this.#trust.ripe }
+
+  /** Its newest blocks are redone: it is this node's chain now, unless somebody shows one that weighs more. */
+  async #settle (): Promise<Followed> {
+    this.#weighed.clear()
+    const left = this.unproved() ? await this.#weigh() : undefined
+    if (left !== undefined) return left
     this.#trust.proved()
+    if (!this.#trust.onProbation || this.#trust.probationOver) this.#settleForGood()
+    return { ok: true }
+  }
+
+  #settleForGood (): void {
+    this.#trust.forget()
     this.#chain.settleAdopted()
     if (this.#offer !== undefined) this.#onJoined(this.#offer)
     this.#offer = undefined
-    return { ok: true }
+  }
+
+  /** Who is met soon after the chain was proved may show another all the same. */
+  async #weighLate (): Promise<void> { if (this.#toWeigh().length > 0) await this.#weigh() }
+
+  #toWeigh (): PeerId[] { return this.#trust.onProbation ? this.#elsewhere().filter((id) => !this.#weighed.has(id)) : [] }
+
+  /** Whose chain goes on where ours does not, for all that is known. */
+  #elsewhere (): PeerId[] { return [...this.#peers].filter(([, p]) => this.#reachable(p) && !this.#chain.has(p.status!.head) && !this.#chain.judging(p.status!.head)).map(([id]) => id) }
+
+  async #weigh (): Promise<Followed | undefined> {
+    const others = this.#elsewhere().filter((id) => !this.#weighed.has(id))
+    for (const id of others) this.#weighed.add(id)
+    const heavier = others.length === 0 ? undefined : await this.#weigher.heavier(others, await locatorOf(this.#chain, this.#store, undefined))
+    const { first } = this.#trust
+    return heavier === undefined || first === undefined || this.#stopped ? undefined : this.#leave(heavier, first)
+  }
+
+  #leave (heavier: Heavier, first: Told): Followed {
+    const from = this.#chain.metaAt(Math.max(first.height, heavier.fork + 1)) ?? first
+    this.#weigher.outweigh(from.hash)
+    this.#heavier = { ...heavier, left: from.hash }
+    this.#drop(from, `the chain of ${heavier.peer} weighs more`)
+    return givenUp('another chain that was shown weighs more')
+  }
+
+  /** The chain that ours was left for is not to be had: ours may come again. */
+  #notFollowed (): void {
+    if (this.#heavier === undefined) return
+    this.#weigher.withheld(this.#heavier.first, this.#heavier.left)
+    this.#heavier = undefined
   }
 
   /** Peers that may have the bodies of a plan, its own first. */
@@ -512,77 +590,32 @@ export class Sync {
   // --- headers
 
   async #plan (id: PeerId): Promise<Plan | { readonly why: string }> {
-    const headers: HeaderMeta[] = []
-    let fork: HeaderMeta | undefined
-    let whole = true
-    let cut = false
-    let moved = false
     const peer = this.#peers.get(id)
     const reached = peer?.reached
     if (peer !== undefined) peer.reached = undefined
-    const locator = await locatorOf(this.#chain, this.#store, reached)
-    let asked = this.#askHeaders(id, locator, HEADERS_FIRST)
-    for (;;) {
-      const last: HeaderMeta | undefined = headers.at(-1)
-      const status = this.#peers.get(id)?.status
-      if (status === undefined) return { why: 'it left' }
-      this.#report({ stage: 'headers', height: last?.height ?? this.#chain.head().height, target: status.height })
-      const answer = await asked.answer
-      if (this.#stopped) return { why: 'the node stops' }
-      if (this.#due.over()) return { why: 'its headers come too slowly' }
-      if (answer === undefined && asked.count > HEADERS_FIRST) {
-        asked = this.#askHeaders(id, last === undefined ? locator : [last.hash, ...locator], HEADERS_FIRST)
-        continue
-      }
-      // Where it does not answer, what it has shown is not the end of its chain.
-      if (answer === undefined) [whole, cut] = [false, true]
-      if (answer === undefined || answer.length === 0) break
-      const d = decode(HeadersResponse, answer, MAX_HEADERS_RESPONSE_BYTES)
-      if (!d.ok) return this.#lied(id, d.error.reason, d.error.detail)
-      const batch = d.value.headers
-      if (batch.length === 0) break
-      const { parent } = batch[0].template
-      if (last === undefined || !equalBytes(parent, last.hash)) {
-        // Its tip may have been replaced between two answers: it begins anew, once, from what both have in common.
-        if (moved) return { why: 'it left the chain that it was showing, again' }
-        moved = last !== undefined
-        headers.length = 0
-        fork = this.#chain.meta(parent)
-        if (fork === undefined) {
-          const known = locator.some((hash) => equalBytes(hash, parent))
-          return known ? { why: `it forks off below block ${this.#chain.baseHeight()}` } : this.#lied(id, 'header-parent', 'its headers stand on no block that was asked about')
-        }
-      }
-      // The next ones come while these are checked. A slow line gets few at a time; one that answers at once twice as many.
-      const more = batch.length < asked.count || headers.length + batch.length >= this.#planHeaders ? undefined
-        : this.#askHeaders(id, [claimId(batch[batch.length - 1]), ...locator], this.#clock.now() - asked.at < HEADERS_QUICK_MS ? Math.min(MAX_HEADERS_PER_REQUEST, 2 * asked.count) : asked.count)
-      const wrong = appendHeaders(this.#params, headers, fork!, batch, this.#clock.now())
-      if (wrong?.verdict === 'invalid') return this.#lied(id, wrong.reason, wrong.detail)
-      this.#due.shown(batch.length)
-      whole = headers.length < this.#planHeaders
-      if (wrong !== undefined || more === undefined) break
-      asked = more
-    }
-    const tip = headers.at(-1)
-    if (tip === undefined) return { why: 'it has no headers for us' }
+    const walked = await this.#headers.walk(id, {
+      locator: await locatorOf(this.#chain, this.#store, reached),
+      known: (hash) => this.#chain.meta(hash),
+      unknown: () => `it forks off below block ${this.#chain.baseHeight()}`,
+      most: this.#planHeaders,
+      leftMs: () => this.#due.leftMs(),
+      ended: (last) => {
+        const status = this.#peers.get(id)?.status
+        if (status === undefined) return 'it left'
+        this.#report({ stage: 'headers', height: last?.height ?? this.#chain.head().height, target: status.height })
+        return this.#stopped ? 'the node stops' : undefined
+      },
+      shown: (headers) => { this.#due.shown(headers) }
+    })
+    if ('why' in walked) return walked
+    const { headers, fork, whole, cut } = walked
+    const tip = headers[headers.length - 1]
     if (tip.work <= this.#chain.head().work) return { why: `its headers end at block ${tip.height} with no more work than ours` }
     // The locator has gaps: the first ones may be blocks of our own, and what is dropped with a wrong chain begins above them.
     const fresh = headers.findIndex((h) => !this.#chain.isMain(h.hash))
     if (fresh === -1) return { why: `its blocks up to ${tip.height} are all here` }
-    return { fork: fresh === 0 ? fork! : headers[fresh - 1], headers: headers.slice(fresh), whole, cut }
-  }
-
-  #askHeaders (id: PeerId, locator: readonly Uint8Array[], count: number): { readonly answer: Promise<Uint8Array | undefined>, readonly at: number, readonly count: number } {
-    const request = HeadersRequest.serialize({ locator: [...locator], count })
-    const answer = askPatiently(this.#network, this.#clock, id, HEADERS_PROTOCOL, request, Math.min(HEADERS_TIMEOUT_MS, this.#due.leftMs()), MAX_HEADERS_RESPONSE_BYTES)
-    // Nobody may come to wait for it.
-    answer.catch(() => {})
-    return { answer, at: this.#clock.now(), count }
-  }
-
-  #lied (peer: PeerId, reason: string, detail: string): { readonly why: string } {
-    this.#blame.refuse({ what: 'headers', reason, detail, peer, fatal: true })
-    return { why: `${reason}: ${detail}` }
+    if (this.#weigher.outweighed(headers)) return { why: 'another chain that was shown weighs more' }
+    return { fork: fresh === 0 ? fork : headers[fresh - 1], headers: headers.slice(fresh), whole, cut }
   }
 
   #report (p: SyncProgress | undefined): void {

@@ -8,7 +8,7 @@
  */
 import { toHex } from '../core/codec/ssz.ts'
 import type { Body } from '../core/codec/wire.ts'
-import { type BlockMeta, compareChains } from '../core/consensus/chain.ts'
+import { type BlockMeta, compareChains, type HeaderMeta } from '../core/consensus/chain.ts'
 import type { LedgerEvent } from '../core/ledger/apply.ts'
 import type { ChainParams } from '../core/params.ts'
 import type { PeerId } from '../ports/network.ts'
@@ -129,21 +129,39 @@ export class BlockTree {
   }
 
   /**
+   * Work that a branch on trust must have redone at its end to replace the main chain above this block, or above the
+   * one it branches off from: that of the newest blocks redone here that it would undo. Blocks that nobody redoes set
+   * the target of those after them, so that many redone blocks may be next to no work.
+   */
+  owed (n: TreeNode): bigint {
+    let fork = n
+    while (!this.isMain(fork)) fork = this.#nodes.get(fork.parent)!
+    let owed = 0n
+    let count = 0
+    for (let x = this.#head; x.meta.height > fork.meta.height && count < this.#proof; x = this.#main.get(x.meta.height - 1)!) {
+      if (x.checked === 'ledger') continue
+      owed += x.meta.work - this.#main.get(x.meta.height - 1)!.meta.work
+      count++
+    }
+    return owed
+  }
+
+  /**
    * Work that was not redone here may lengthen the chain this node follows. It replaces that chain
-   * only under enough blocks that were redone: tickets are free to forge until a replay looks at them.
-   * A condemned block waits for those in any case: what is ripe under honest work stands.
+   * only under enough blocks that were redone, and no less work than it undoes: tickets are free to forge until a
+   * replay looks at them. A condemned block waits for those in any case: what is ripe under honest work stands.
    */
   #mayLead (n: TreeNode): boolean {
     if (n.parent === this.#head.key) return !n.condemned
     let redone = 0
-    let trusted = false
+    let trusted: TreeNode | undefined
     for (let x = n; !this.isMain(x); x = this.#nodes.get(x.parent)!) {
       if (x.condemned && redone < this.#maturity) return false
       if (x.checked !== 'ledger') redone++
-      else if (!trusted && redone < this.#proof) return false
-      else trusted = true
+      else if (trusted === undefined && redone < this.#proof) return false
+      else trusted ??= x
     }
-    return true
+    return trusted === undefined || n.meta.work - trusted.meta.work >= this.owed(trusted)
   }
 
   /** Moves the head if a block has become a better tip by having been redone. */
@@ -196,9 +214,10 @@ export class BlockTree {
 
   /**
    * Forgets what lies too deep. The base follows the newest main-chain block that is proved here,
-   * so that a chain that turns out to be forged can always be left again.
+   * so that a chain that turns out to be forged can always be left again, and stays below `held`, the lowest
+   * block of what is not settled.
    */
-  prune (depths: Depths): { readonly bodiless: readonly TreeNode[], readonly gone: readonly TreeNode[] } {
+  prune (depths: Depths, held?: TreeNode): { readonly bodiless: readonly TreeNode[], readonly gone: readonly TreeNode[] } {
     const head = this.#head.meta.height
     const bodiless: TreeNode[] = []
     for (let h = head - depths.bodies - 1; h > this.#base.meta.height; h--) {
@@ -208,7 +227,7 @@ export class BlockTree {
       n.events = []
       bodiless.push(n)
     }
-    const height = Math.min(head - depths.nodes, this.proven().meta.height - depths.bodies)
+    const height = Math.min(head - depths.nodes, this.proven().meta.height - depths.bodies, (held?.meta.height ?? Infinity) - 1)
     if (height <= this.#base.meta.height) return { bodiless, gone: [] }
     const base = this.#main.get(height)!
     const gone: TreeNode[] = []
@@ -239,10 +258,10 @@ export class BlockTree {
 const CUT_BLOCKS = 32
 
 /** Lets go of the metas more than `keep` below `meta`, so that memory does not grow with the chain. */
-function cutParents (meta: BlockMeta, keep: number): void {
-  let m: BlockMeta | undefined = meta
+export function cutParents (meta: HeaderMeta, keep: number): void {
+  let m: HeaderMeta | undefined = meta
   for (let i = 0; i < keep && m !== undefined; i++) m = m.parent
-  if (m !== undefined) (m as { parent?: BlockMeta }).parent = undefined
+  if (m !== undefined) (m as { parent?: HeaderMeta }).parent = undefined
 }
 
 /** How far the rules look back from a block, with room for forks, and how far a ledger does. */

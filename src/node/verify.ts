@@ -51,6 +51,7 @@ export interface VerifyOptions {
 
 export interface VerifyLimits { readonly running: number, readonly waiting: number, readonly perPeer: number }
 export const VERIFY_LIMITS: VerifyLimits = { running: 4, waiting: 64, perPeer: 12 }
+const NONE_WRONG: ReadonlySet<Hex> = new Set()
 /** A tenth of a second of the slow engine. */
 export const SIGNATURES_AT_ONCE = 64
 
@@ -145,23 +146,38 @@ export class Verifier {
 
   async #verify (parent: BlockMeta, block: Block, o: VerifyOptions): Promise<Verified> {
     const items = this.#rules.blockSignatureItems(this.#params, parent, block)
+    const apply = (signatures: readonly boolean[]): ReturnType<typeof applyBlock> =>
+      this.#rules.applyBlock(this.#params, parent, block, { nowMs: this.#clock.now(), signatures, replay: { kind: 'skipped' }, seals: block.body.seals.map(() => ({ kind: 'skipped' })), wrongContributions: o.wrong })
+
+    // What its miner has not signed says nothing about him. The other signatures are dear: they come after the rules that ask for none.
+    const [byMiner] = await this.#signatures.verify(items.slice(0, 1))
+    const dry = apply(items.map(() => byMiner))
+    if (!dry.ok) return verdict(dry, o.mode)
     const signatures = await this.#signed(items)
-    const apply = (replay: ReplayFact, seals: readonly SealFact[]): ReturnType<typeof applyBlock> =>
-      this.#rules.applyBlock(this.#params, parent, block, { nowMs: this.#clock.now(), signatures, replay, seals, wrongContributions: o.wrong })
-
-    const dry = apply({ kind: 'skipped' }, block.body.seals.map(() => ({ kind: 'skipped' })))
-    if (!dry.ok || o.mode === 'ledger') return verdict(dry, o.mode)
+    if (signatures.includes(false)) return verdict(apply(signatures), o.mode)
+    if (o.mode === 'ledger') return verdict(dry, o.mode)
     if (o.onSound?.() === 'let-go') return { ok: false, letGo: true, refusal: refusal('unavailable', 'replay-unavailable', 'its miner was caught with wrong work before') }
-
-    const seals = await this.#sealFacts(dry.meta.ledger, parent.ledger, block.body.seals, o.via)
-    const sealed = apply({ kind: 'skipped' }, seals)
-    if (!sealed.ok) return verdict(sealed, o.mode)
-    return verdict(apply(await this.#replayFact(dry.meta.ledger, block, o.mode), seals), o.mode)
+    return await this.#redone(parent, block, o, dry.meta.ledger, signatures)
   }
 
-  /** Some at a time: where one is wrong the block is, and those after it are not looked at. A few hashes make a block that names thousands. */
+  /** What was taken on trust, its work: the states of its seals, and its slice. */
+  async redo (parent: BlockMeta, block: Block, after: LedgerState): Promise<Verified> {
+    return await this.#redone(parent, block, { mode: 'full', wrong: NONE_WRONG }, after, this.#rules.blockSignatureItems(this.#params, parent, block).map(() => true))
+  }
+
+  /** `after`: its ledger. All else has been checked. */
+  async #redone (parent: BlockMeta, block: Block, o: VerifyOptions, after: LedgerState, signatures: readonly boolean[]): Promise<Verified> {
+    const apply = (replay: ReplayFact, seals: readonly SealFact[]): ReturnType<typeof applyBlock> =>
+      this.#rules.applyBlock(this.#params, parent, block, { nowMs: this.#clock.now(), signatures, replay, seals, wrongContributions: o.wrong })
+    const seals = await this.#sealFacts(after, parent.ledger, block.body.seals, o.via)
+    const sealed = apply({ kind: 'skipped' }, seals)
+    if (!sealed.ok) return verdict(sealed, o.mode)
+    return verdict(apply(await this.#replayFact(after, block, o.mode), seals), o.mode)
+  }
+
+  /** All but the first, which has been looked at. Some at a time: where one is wrong the block is, and those after it are not looked at. A few hashes make a block that names thousands. */
   async #signed (items: readonly SignatureItem[]): Promise<boolean[]> {
-    const right: boolean[] = []
+    const right = [true]
     while (right.length < items.length && !right.includes(false)) right.push(...await this.#signatures.verify(items.slice(right.length, right.length + SIGNATURES_AT_ONCE)))
     while (right.length < items.length) right.push(false)
     return right

@@ -109,6 +109,7 @@ export interface Rig {
   readonly clock: ManualClock
   readonly chain: Chain
   readonly store: ChainStore
+  readonly verifier: Verifier
   readonly replay: TestReplay
   readonly states: TestStates
   readonly signatures: TestSignatures
@@ -128,6 +129,13 @@ export interface RigOptions {
   readonly bodyBytesMax?: number
 }
 
+/** Whether a slice whose block is not here is as claimed. */
+export async function redo ({ replay }: Rig, claim: Claim): Promise<'right' | 'wrong' | 'unavailable'> {
+  const redone = await replay.replay(claim)
+  if (redone.kind !== 'done') return 'unavailable'
+  return toHex(redone.resultHash) === toHex(claim.resultHash) ? 'right' : 'wrong'
+}
+
 /** Just after the last block of a kit chain of this length is due. */
 export const kitTime = (kit: ChainKit, height: number): number => 1_000_000_000_000 + height * kit.params.blockIntervalMs
 
@@ -143,6 +151,7 @@ export function rig (o: RigOptions = {}): Rig {
   const replay = new TestReplay()
   const states = new TestStates()
   const signatures = new TestSignatures()
-  chain.start(new Verifier({ params: kit.params, clock, signatures, replay, states, limits: o.verifyLimits }))
-  return { kit, clock, chain, store, replay, states, signatures, log, blame, refused }
+  const verifier = new Verifier({ params: kit.params, clock, signatures, replay, states, limits: o.verifyLimits })
+  chain.start(verifier)
+  return { kit, clock, chain, store, verifier, replay, states, signatures, log, blame, refused }
 }

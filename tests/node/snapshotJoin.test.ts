@@ -24,7 +24,7 @@ import type { Storage, StorageOp } from '../../src/ports/storage.ts'
 import { SwarmError } from '../../src/ports/swarm.ts'
 import { MemoryDisk, MemoryStorage } from '../../src/storage/memory.ts'
 import { ChainKit, keyPair, type Mined } from '../core/chainKit.ts'
-import { kitTime, ManualClock, rig, type Rig } from './chainRig.ts'
+import { kitTime, ManualClock, redo, rig, type Rig } from './chainRig.ts'
 import { finish } from '../support/finish.ts'
 import { keyOf } from './libraryRig.ts'
 
@@ -60,7 +60,7 @@ function world (): World {
 const open = (): void => { w = world() }
 afterEach(async () => { for (const stop of w.stops.splice(0)) await stop() })
 
-async function node (id: string, o: { readonly disk?: MemoryDisk, readonly storage?: Storage, readonly held?: readonly Mined[], readonly snapshots?: boolean, readonly pieces?: PieceDisk } = {}): Promise<SnapNode> {
+async function node (id: string, o: { readonly disk?: MemoryDisk, readonly storage?: Storage, readonly held?: readonly Mined[], readonly snapshots?: boolean, readonly pieces?: PieceDisk, readonly probationMs?: number } = {}): Promise<SnapNode> {
   const network = w.hub.join(id)
   const { clock } = w
   const disk = o.disk ?? new MemoryDisk()
@@ -78,7 +78,8 @@ async function node (id: string, o: { readonly disk?: MemoryDisk, readonly stora
   const snapshots = new SnapshotJoin({ params, chainId: kit.genesis.hash, empty: kit.genesis.ledger, network, library, signatures: r.signatures, random, clock, blame, log: r.log })
   const sync: Sync = new Sync({
     params, clock, random, network, chain: r.chain, store: r.store, blame, log: r.log, historyFrom: () => 0,
-    backfill: new Backfill({ chain: r.chain, replay: r.replay, log: r.log }), snapshots: o.snapshots === false ? undefined : snapshots, onJoined: offer => { void torrents.keep(offer) }
+    backfill: new Backfill({ chain: r.chain, verifier: r.verifier, log: r.log }), snapshots: o.snapshots === false ? undefined : snapshots, onJoined: offer => { void torrents.keep(offer) },
+    probationMs: o.probationMs ?? 0, redoAhead: async claim => await redo(r, claim)
   })
   for (const { block } of o.held ?? []) {
     const added = await r.chain.submitAs(block, { mode: 'own' })

@@ -13,7 +13,7 @@ import { createMemoryHub, type MemoryHub } from '../../src/net/memory.ts'
 import { type Network, RequestError } from '../../src/ports/network.ts'
 import { MemoryDisk, MemoryStorage } from '../../src/storage/memory.ts'
 import { ChainKit, keyPair, type Mined } from '../core/chainKit.ts'
-import { kitTime, ManualClock, rig, type Rig } from './chainRig.ts'
+import { kitTime, ManualClock, redo, rig, type Rig } from './chainRig.ts'
 
 export const hex = (m: BlockMeta): string => toHex(m.hash)
 export const random = { bytes: (n: number): Uint8Array => Uint8Array.from({ length: n }, (_, i) => (i * 91 + 17) & 255) }
@@ -35,8 +35,8 @@ export async function node (w: World, id: string, disk = new MemoryDisk(), planH
   const r = rig({ kit: w.kit, clock: w.clock, storage: new MemoryStorage(disk), blame: (log) => new Refusals({ clock: w.clock, network, log }) })
   const blame = r.blame as Refusals
   await r.chain.loadFromStorage()
-  const backfill = new Backfill({ chain: r.chain, replay: r.replay, log: r.log })
-  const sync = new Sync({ params: w.kit.params, clock: w.clock, random, network, chain: r.chain, store: r.store, blame, log: r.log, backfill, historyFrom: () => 0, planHeaders })
+  const backfill = new Backfill({ chain: r.chain, verifier: r.verifier, log: r.log })
+  const sync = new Sync({ params: w.kit.params, clock: w.clock, random, network, chain: r.chain, store: r.store, blame, log: r.log, backfill, historyFrom: () => 0, planHeaders, redoAhead: async (claim) => await redo(r, claim) })
   const gossip = new BlocksGossip({ params: w.kit.params, clock: w.clock, network, chain: r.chain, sync, pool: { add: async () => undefined }, records: new Records(w.kit.params, r.chain), signatures: r.signatures, blame, log: r.log })
   const progress: SyncProgress[] = []
   sync.onProgress((p) => { if (p !== undefined) progress.push(p) })
