@@ -154,6 +154,7 @@ export class Sync {
       this.#chain.on('checked', () => { this.#reconsider() }),
       await this.#network.onStatus((s) => { this.#peersMoved(s) })
     )
+    this.#trust.resume()
     this.#peersMoved(await this.#network.status())
     this.#pollLater()
     // What an earlier run took on trust and did not come to redo.

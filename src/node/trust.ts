@@ -4,6 +4,7 @@
  */
 import type { Clock } from '../ports/clock.ts'
 import type { Chain } from './chain.ts'
+import type { BlockRecord } from './parts.ts'
 
 /** Whoever is met so soon after a chain was proved may still show one that weighs more: the first peers need not be the best. */
 export const PROBATION_MS = 60_000
@@ -59,6 +60,16 @@ export class Trust {
     if (this.#isMain()) this.#probationUntil ??= this.#clock.now() + this.#probationMs
     else this.forget()
     this.#slow = 0
+  }
+
+  /** After a restart: whether what was proved had been weighed as well is not known. */
+  resume (): void {
+    let told: BlockRecord | undefined
+    for (let height = this.#chain.head().height, r = this.#chain.at(height); r !== undefined; r = this.#chain.at(--height)) if (r.checked === 'ledger') told = r
+    if (told === undefined) return
+    this.took(told.meta.hash, told.meta.height, this.#clock.now())
+    if (this.ripe) this.proved()
+    else this.forget()
   }
 
   /** What may turn out to be wrong can be left again: nothing of it is settled. */

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { toHex } from '../../src/core/codec/ssz.ts'
 import { Block, HeadersRequest } from '../../src/core/codec/wire.ts'
+import { benchmarkJob } from '../../src/core/ledger/state.ts'
 import { claimId } from '../../src/core/crypto/ids.ts'
 import { blocksTopic, MAX_GOSSIP_BLOCK_BYTES } from '../../src/node/blocksGossip.ts'
 import { PATIENCE_MS, PROVE_BLOCK_MS, PROVE_MS } from '../../src/node/patience.ts'
@@ -50,6 +51,24 @@ describe('a late node', () => {
     expect(new Set(late.progress.map((p) => p.stage))).toEqual(new Set(['headers', 'blocks', 'replay']))
     expect(late.sync.progress()).toBeUndefined()
     expect(late.blame.list()).toEqual([])
+  })
+
+  it.each([['wrong', 0], ['not to be had', 60]])('redoes what they have sealed as well: where that is %s the block is not taken for redone', async (what, kept) => {
+    const w = world()
+    const old = branch(w.kit, w.kit.genesis, 44)
+    const tip = old[43].meta
+    const job = benchmarkJob(tip.ledger)
+    const sealing = w.kit.mine(tip, { seals: [w.kit.seal(tip, job, [w.kit.contribution(tip, job, keyPair(1))])] })
+    const blocks = [...old, sealing, ...branch(w.kit, sealing.meta, 15)]
+    const late = await node(w, 'late')
+    late.states.sealState = async () => what === 'wrong' ? { kind: 'done', stateHash: new Uint8Array(32) } : { kind: 'unavailable', detail: 'a test says so' }
+    await stranger(w, 'a', blocks)
+    await run(late)
+    await w.clock.advance(3_000)
+    await late.backfill.idle()
+    expect(late.chain.head().height).toBe(kept)
+    if (kept > 0) expect([44, 45, 46].map((h) => late.chain.at(h)?.checked)).toEqual(['replayed', 'ledger', 'replayed'])
+    else expect(late.log.entries(500).some((e) => e.area === 'refused' && e.text.includes('block 45') && e.text.includes('seal-state'))).toBe(true)
   })
 
   it('says which blocks cannot be redone any more', async () => {

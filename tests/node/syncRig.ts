@@ -29,14 +29,14 @@ export function world (): World {
   return { kit, clock, hub: createMemoryHub({ clock, latencyMs: 5 }) }
 }
 
-export async function node (w: World, id: string, disk = new MemoryDisk(), planHeaders?: number): Promise<TestNode> {
+export async function node (w: World, id: string, disk = new MemoryDisk(), o: Pick<ConstructorParameters<typeof Sync>[0], 'planHeaders' | 'probationMs' | 'snapshots'> = {}): Promise<TestNode> {
   const network = w.hub.join(id)
   // Blame reaches the network of this node only once it exists, so the rig's is replaced by a real one.
   const r = rig({ kit: w.kit, clock: w.clock, storage: new MemoryStorage(disk), blame: (log) => new Refusals({ clock: w.clock, network, log }) })
   const blame = r.blame as Refusals
   await r.chain.loadFromStorage()
   const backfill = new Backfill({ chain: r.chain, verifier: r.verifier, log: r.log })
-  const sync = new Sync({ params: w.kit.params, clock: w.clock, random, network, chain: r.chain, store: r.store, blame, log: r.log, backfill, historyFrom: () => 0, planHeaders, redoAhead: async (claim) => await redo(r, claim) })
+  const sync = new Sync({ params: w.kit.params, clock: w.clock, random, network, chain: r.chain, store: r.store, blame, log: r.log, backfill, historyFrom: () => 0, ...o, redoAhead: async (claim) => await redo(r, claim) })
   const gossip = new BlocksGossip({ params: w.kit.params, clock: w.clock, network, chain: r.chain, sync, pool: { add: async () => undefined }, records: new Records(w.kit.params, r.chain), signatures: r.signatures, blame, log: r.log })
   const progress: SyncProgress[] = []
   sync.onProgress((p) => { if (p !== undefined) progress.push(p) })

@@ -8,11 +8,11 @@ import { BlockTree, type TreeNode, treeNode } from '../../src/node/tree.ts'
 const DEPTHS = { bodies: 2, nodes: 4, metas: 3 }
 
 /** Block n on a parent: only what the tree reads of it. */
-function block (n: number, parent: BlockMeta | undefined): TreeNode {
+function block (n: number, parent: BlockMeta | undefined, work = 1n, checked: TreeNode['checked'] = 'replayed'): TreeNode {
   const hash = new Uint8Array(32)
   hash.set(u32le(n + 1))
-  const meta = { hash, parent, height: (parent?.height ?? -1) + 1, work: (parent?.work ?? 0n) + 1n, ticket: hash, header: { template: { parent: parent?.hash ?? new Uint8Array(32) } } }
-  return treeNode({ meta: meta as unknown as BlockMeta, body: { transactions: [] } as unknown as TreeNode['body'], events: [], checked: 'replayed' })
+  const meta = { hash, parent, height: (parent?.height ?? -1) + 1, work: (parent?.work ?? 0n) + work, ticket: hash, header: { template: { parent: parent?.hash ?? new Uint8Array(32) } } }
+  return treeNode({ meta: meta as unknown as BlockMeta, body: { transactions: [] } as unknown as TreeNode['body'], events: [], checked })
 }
 
 test('what hangs on the new base stays, all else goes, each once and no child before its parent', () => {
@@ -59,4 +59,31 @@ test('metas below the base are let go of in time', () => {
   for (let m: BlockMeta | undefined = tree.base.meta.parent; m !== undefined; m = m.parent) metas++
   expect(metas).toBeGreaterThanOrEqual(DEPTHS.metas)
   expect(metas).toBeLessThan(DEPTHS.metas + 32)
+})
+
+test('a branch on trust leads once as much of it is redone, at its end, as it undoes of what was redone here', () => {
+  const PROOF = 3
+  const root = block(0, undefined)
+  const tree = new BlockTree(root, PROOF, 0)
+  let last = root.meta
+  // Six of work 10, the oldest two of them on trust: what a branch owes is the work of the newest three.
+  for (let n = 1; n <= 6; n++) {
+    const b = block(n, last, 10n, n <= 2 ? 'ledger' : 'replayed')
+    last = b.meta
+    tree.insert(b)
+  }
+  const { head } = tree
+  expect(tree.owed(root)).toBe(30n)
+  expect(tree.owed(tree.at(5)!)).toBe(10n)
+  expect(tree.owed(tree.at(6)!)).toBe(0n)
+  const trusted = block(10, root.meta, 1_000n, 'ledger')
+  tree.insert(trusted)
+  let tip = trusted.meta
+  for (let n = 11; n <= 10 + 2 * PROOF; n++) {
+    const b = block(n, tip, 5n)
+    tip = b.meta
+    tree.insert(b)
+    expect(tree.head === head, `after ${n - 10} redone blocks`).toBe(n < 10 + 2 * PROOF)
+  }
+  expect(tree.head.meta).toBe(tip)
 })

@@ -246,7 +246,7 @@ test('a chain longer than one plan, beside a block of its own that lost, is foll
   const w = world()
   const own = branch(w.kit, w.kit.genesis, 5, 3)
   const honest = [...own.slice(0, 4), ...branch(w.kit, own[3].meta, 136, 1)]
-  const late = await node(w, 'late', new MemoryDisk(), 128)
+  const late = await node(w, 'late', new MemoryDisk(), { planHeaders: 128 })
   await feed(late, own)
   const a = await node(w, 'a')
   await feed(a, honest)
