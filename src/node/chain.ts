@@ -23,7 +23,7 @@ import { type Held, HeldBlocks, type HeldLimits } from './held.ts'
 import { Lru } from './lru.ts'
 import type { Blame, BlockRecord, ChainEvents, ChainService, Hex, Log, SubmitResult } from './parts.ts'
 import { type ChainStore, type Joined, type Place, type Settled, type StoredBlock, type StoreState, SNAPSHOT_BLOCKS } from './persist.ts'
-import { BlockTree, type Depths, type HeadChange, record, records, treeDepths, type TreeNode, treeNode } from './tree.ts'
+import { BlockTree, type Depths, type HeadChange, record, records, treeDepths, type TreeNode, treeNode, undoneBlocks } from './tree.ts'
 import type { Mode, OnSound, Verifier } from './verify.ts'
 
 export interface MoreChainEvents extends ChainEvents {
@@ -126,7 +126,7 @@ export class Chain implements ChainService {
     this.#depths = treeDepths(d.params)
     this.#rules = d.rules ?? BLOCK_RULES
     this.#genesis = d.genesis
-    this.#tree = new BlockTree(this.#genesisNode(), d.params.joinReplayBlocks, d.params.maturity)
+    this.#tree = new BlockTree(this.#genesisNode(), d.params.joinReplayBlocks, d.params.maturity, undoneBlocks(d.params))
     this.#store.onState((s) => { this.#events.emit('storage', s) })
   }
 
@@ -440,7 +440,7 @@ export class Chain implements ChainService {
     if (!this.isMain(fork.hash)) throw new Error('chain: adopts above a block of another branch')
     const before = this.#tree
     this.#adopted = { before, base: toHex(base.hash), fork: fork.height, owed: this.owed(fork.hash), below, joined }
-    this.#tree = new BlockTree(treeNode({ meta: base, body: undefined, events: [], checked: 'ledger' }), this.#params.joinReplayBlocks, this.#params.maturity)
+    this.#tree = new BlockTree(treeNode({ meta: base, body: undefined, events: [], checked: 'ledger' }), this.#params.joinReplayBlocks, this.#params.maturity, undoneBlocks(this.#params))
     this.#events.emit('head', { head: base, removed: records(before.mainAbove(fork.height)), added: [] })
   }
 
@@ -514,7 +514,7 @@ export class Chain implements ChainService {
     const least = this.#joined?.height ?? 0
     const wanted = Math.max(least, top - this.#params.historyBlocks)
     const branch = await this.#store.branch(Math.max(0, wanted - SNAPSHOT_BLOCKS))
-    this.#tree = new BlockTree(await this.#loadBase(wanted, least, top, branch), this.#params.joinReplayBlocks, this.#params.maturity)
+    this.#tree = new BlockTree(await this.#loadBase(wanted, least, top, branch), this.#params.joinReplayBlocks, this.#params.maturity, undoneBlocks(this.#params))
     const base = this.#tree.base.meta.height
     if (base < least) this.#joined = undefined
     const bad: Place[] = []

@@ -64,13 +64,18 @@ export class BlockTree {
   readonly #main = new Map<number, TreeNode>()
   readonly #proof: number
   readonly #maturity: number
+  readonly #undone: number
   /** Height of the base when metas were last let go of. */
   #cutAt = 0
   #base: TreeNode
   #head: TreeNode
 
-  /** For a branch to win so many blocks must have been redone above work taken on trust (`proof`), and above a condemned block (`maturity`). */
-  constructor (base: TreeNode, proof: number, maturity: number) {
+  /**
+   * For a branch to win so many blocks must have been redone above work taken on trust (`proof`), and above a condemned
+   * block (`maturity`). `undone`: of so many blocks redone here, that a branch on trust would undo, it must redo the work.
+   */
+  constructor (base: TreeNode, proof: number, maturity: number, undone: number) {
+    this.#undone = undone
     this.#proof = proof
     this.#maturity = maturity
     this.#base = base
@@ -138,7 +143,7 @@ export class BlockTree {
     while (!this.isMain(fork)) fork = this.#nodes.get(fork.parent)!
     let owed = 0n
     let count = 0
-    for (let x = this.#head; x.meta.height > fork.meta.height && count < this.#proof; x = this.#main.get(x.meta.height - 1)!) {
+    for (let x = this.#head; x.meta.height > fork.meta.height && count < this.#undone; x = this.#main.get(x.meta.height - 1)!) {
       if (x.checked === 'ledger') continue
       owed += x.meta.work - this.#main.get(x.meta.height - 1)!.meta.work
       count++
@@ -263,6 +268,9 @@ export function cutParents (meta: HeaderMeta, keep: number): void {
   for (let i = 0; i < keep && m !== undefined; i++) m = m.parent
   if (m !== undefined) (m as { parent?: HeaderMeta }).parent = undefined
 }
+
+/** What a branch on trust undoes of us it must have redone: as much as there is sure to be data for, with room for one whose blocks are lighter. */
+export const undoneBlocks = (p: Pick<ChainParams, 'historyBlocks'>): number => Math.floor(2 * p.historyBlocks / 3)
 
 /** How far the rules look back from a block, with room for forks, and how far a ledger does. */
 export function treeDepths (p: ChainParams): Depths {

@@ -1,9 +1,9 @@
 /**
  * Before work on trust is taken for proved, the chains of the peers at hand that fork off below what was redone of it are
  * weighed against it. All a chain on trust has shown is that its newest blocks were really computed; those below may be
- * forged, heavy, and dated so that the target of the newest ones is next to none. So no block counts for more than
- * some times the mean of the redone ones: a forger has to redo a fixed part of what the honest network puts into as
- * many blocks, however much he says lies below them.
+ * forged, heavy, and dated so that the target of the newest ones is next to none. So each of its blocks counts for the mean
+ * of the redone ones. There are about as many on a forged chain, whose blocks are dated like all others: a forger has to
+ * compute what the honest network puts into as many blocks as are redone, whatever he says lies below them.
  */
 import { toHex } from '../core/codec/ssz.ts'
 import type { Claim } from '../core/codec/wire.ts'
@@ -16,8 +16,6 @@ import type { Chain } from './chain.ts'
 import type { Log } from './parts.ts'
 import { cutParents, treeDepths } from './tree.ts'
 
-/** A block on trust counts for so many times the mean of the redone ones at most: difficulty may have fallen that far. */
-export const TRUSTED_MEANS = 4n
 /** All of it ends after so long: who shows his headers more slowly is not weighed. */
 export const WEIGH_MS = 60_000
 /** Chains weighed at once, and headers asked of one in a row. */
@@ -29,15 +27,13 @@ const REMEMBERED = 64
 
 export type Redoing = (claim: Claim) => Promise<'right' | 'wrong' | 'unavailable'>
 
-/** Work of blocks of which only the newest were redone. `cap`: what one of them counts for at most. */
-export function credibleWork (works: readonly bigint[], cap: bigint): bigint {
-  let sum = 0n
-  for (const work of works) sum += work < cap ? work : cap
-  return sum
+/** What so many blocks weigh if each is like the newest ones, of which there are at most `window`. `redone`: the work of those, as far as it was redone. */
+export function weightOf (blocks: number, redone: bigint, window: number): bigint {
+  return blocks === 0 ? 0n : redone * BigInt(blocks) / BigInt(Math.min(blocks, window))
 }
 
 /** A chain that somebody shows, from where it leaves ours. */
-interface Rival { readonly peer: PeerId, readonly fork: HeaderMeta, readonly first: HeaderMeta, readonly works: bigint[], newest: HeaderMeta[] }
+interface Rival { readonly peer: PeerId, readonly fork: HeaderMeta, readonly first: HeaderMeta, blocks: number, newest: Array<{ readonly header: Claim, readonly work: bigint }> }
 
 /** `fork`: height of the newest block in common. `first`: hash of the one after it on the other chain. */
 export interface Heavier { readonly peer: PeerId, readonly fork: number, readonly first: Uint8Array }
@@ -112,13 +108,13 @@ export class Weigher {
       }
     }))
     const weighed = rivals
-      .map((r) => ({ r, claimed: credibleWork(r.works, this.#cap(sum(r.works.slice(-this.#window)))), ours: this.#ours(r.fork.height) }))
+      .map((r) => ({ r, claimed: weightOf(r.blocks, r.newest.reduce((sum, { work }) => sum + work, 0n), this.#window), ours: this.#ours(r.fork.height) }))
       .filter(({ claimed, ours }) => claimed > ours)
       .sort((a, b) => a.claimed < b.claimed ? 1 : -1)
     for (const { r, ours } of weighed) {
       const redone = await this.#redone(r)
       if (this.#d.stopped()) return undefined
-      const weight = credibleWork(r.works, this.#cap(redone))
+      const weight = weightOf(r.blocks, redone, this.#window)
       this.#d.log.info('sync', `the chain of ${r.peer} leaves ours after block ${r.fork.height}: ${weight > ours ? 'it weighs more' : 'it claims more, but what was redone of it weighs less'}`)
       if (weight > ours) return { peer: r.peer, fork: r.fork.height, first: r.first.hash }
     }
@@ -127,19 +123,12 @@ export class Weigher {
 
   get #window (): number { return this.#d.params.joinReplayBlocks }
 
-  /** By the work of the newest blocks, so far as it was redone. */
-  #cap (redone: bigint): bigint { return TRUSTED_MEANS * redone / BigInt(this.#window) }
-
+  /** All of the newest ones are redone. */
   #ours (fork: number): bigint {
     const { chain } = this.#d
-    const works: bigint[] = []
-    for (let height = chain.head().height, above = chain.headerAt(height); height > fork; height--) {
-      const below = chain.headerAt(height - 1)
-      if (above === undefined || below === undefined) break
-      works.push(above.work - below.work)
-      above = below
-    }
-    return credibleWork(works, this.#cap(sum(works.slice(0, this.#window))))
+    const { height, work } = chain.head()
+    const below = chain.headerAt(Math.max(fork, height - this.#window))
+    return below === undefined ? 0n : weightOf(height - fork, work - below.work, this.#window)
   }
 
   /** Undefined: it goes with ours up to what was redone of it, or does not show where it goes. */
@@ -157,10 +146,11 @@ export class Weigher {
       // The locator has gaps: the first ones may be blocks of our own.
       const fresh = rival !== undefined ? 0 : headers.findIndex((h) => toHex(chain.headerAt(h.height)?.hash ?? new Uint8Array(0)) !== toHex(h.hash))
       if (fresh >= 0) {
-        rival ??= { peer, fork: fresh === 0 ? part.fork : headers[fresh - 1], first: headers[fresh], works: [], newest: [] }
+        rival ??= { peer, fork: fresh === 0 ? part.fork : headers[fresh - 1], first: headers[fresh], blocks: 0, newest: [] }
         if (rival.fork.height >= chain.head().height - this.#window || this.#withheld.has(rival.first.hash)) return undefined
-        for (const [i, h] of headers.entries()) if (i >= fresh) rival.works.push(h.work - (i === 0 ? part.fork : headers[i - 1]).work)
-        rival.newest = [...rival.newest, ...headers.slice(fresh)].slice(-this.#window)
+        rival.blocks += headers.length - fresh
+        for (let i = Math.max(fresh, headers.length - this.#window); i < headers.length; i++) rival.newest.push({ header: headers[i].header, work: headers[i].work - (i === 0 ? part.fork : headers[i - 1]).work })
+        rival.newest = rival.newest.slice(-this.#window)
       }
       if (whole || cut) break
       const { metas } = treeDepths(this.#d.params)
@@ -174,14 +164,12 @@ export class Weigher {
   async #redone (r: Rival): Promise<bigint> {
     const { redo, stopped } = this.#d
     let right = 0n
-    for (const [i, { header }] of r.newest.entries()) {
+    for (const { header, work } of r.newest) {
       if (stopped() || redo === undefined) return 0n
       const redone = await redo(header)
       if (redone === 'wrong') return 0n
-      if (redone === 'right') right += r.works[r.works.length - r.newest.length + i]
+      if (redone === 'right') right += work
     }
     return right
   }
 }
-
-function sum (works: readonly bigint[]): bigint { return works.reduce((a, b) => a + b, 0n) }

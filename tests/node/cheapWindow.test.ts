@@ -16,7 +16,7 @@ import { benchmarkJob } from '../../src/core/ledger/state.ts'
 import { type ChainParams, MAIN } from '../../src/core/params.ts'
 import { sliceCost } from '../../src/core/training/cost.ts'
 import { createMemoryHub } from '../../src/net/memory.ts'
-import { credibleWork } from '../../src/node/weigh.ts'
+import { weightOf } from '../../src/node/weigh.ts'
 import { MemoryDisk } from '../../src/storage/memory.ts'
 import { ChainKit, type KeyPair, keyPair, type Mined, tinySpec } from '../core/chainKit.ts'
 import { ManualClock } from './chainRig.ts'
@@ -234,11 +234,12 @@ describe('who joins by a liar', () => {
   }, 60_000)
 })
 
-describe('the work of a chain of which only the newest blocks were redone', () => {
-  it('is theirs, and of each other block at most what it is capped to', () => {
-    expect(credibleWork([1n, 100n, 7n, 8n], 8n)).toBe(24n)
-    expect(credibleWork([1n, 100n, 7n, 8n], 1_000n)).toBe(116n)
-    expect(credibleWork([5n], 0n)).toBe(0n)
-    expect(credibleWork([], 8n)).toBe(0n)
+describe('the weight of a chain of which only the newest blocks were redone', () => {
+  it('is that of as many blocks like those', () => {
+    expect(weightOf(200, 24n * 50n, 24)).toBe(200n * 50n)
+    expect(weightOf(24, 24n * 50n, 24)).toBe(24n * 50n)
+    expect(weightOf(3, 90n, 24)).toBe(90n)
+    expect(weightOf(200, 0n, 24)).toBe(0n)
+    expect(weightOf(0, 0n, 24)).toBe(0n)
   })
 })

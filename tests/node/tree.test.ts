@@ -18,7 +18,7 @@ function block (n: number, parent: BlockMeta | undefined, work = 1n, checked: Tr
 test('what hangs on the new base stays, all else goes, each once and no child before its parent', () => {
   fc.assert(fc.property(fc.array(fc.nat({ max: 7 }), { minLength: 1, maxLength: 80 }), backs => {
     const all = [block(0, undefined)]
-    const tree = new BlockTree(all[0], 1, 0)
+    const tree = new BlockTree(all[0], 1, 0, 1)
     for (const back of backs) {
       // On one of the last: some of them side by side, some on blocks that are gone.
       const parent = all[Math.max(0, all.length - 1 - back)]
@@ -47,7 +47,7 @@ test('what hangs on the new base stays, all else goes, each once and no child be
 
 test('metas below the base are let go of in time', () => {
   const first = block(0, undefined)
-  const tree = new BlockTree(first, 1, 0)
+  const tree = new BlockTree(first, 1, 0, 1)
   let last = first.meta
   for (let n = 1; n <= 200; n++) {
     const b = block(n, last)
@@ -63,27 +63,28 @@ test('metas below the base are let go of in time', () => {
 
 test('a branch on trust leads once as much of it is redone, at its end, as it undoes of what was redone here', () => {
   const PROOF = 3
+  const UNDONE = 4
   const root = block(0, undefined)
-  const tree = new BlockTree(root, PROOF, 0)
+  const tree = new BlockTree(root, PROOF, 0, UNDONE)
   let last = root.meta
-  // Six of work 10, the oldest two of them on trust: what a branch owes is the work of the newest three.
+  // Six of work 10, the oldest two of them on trust: what a branch owes is the work of the newest four.
   for (let n = 1; n <= 6; n++) {
     const b = block(n, last, 10n, n <= 2 ? 'ledger' : 'replayed')
     last = b.meta
     tree.insert(b)
   }
   const { head } = tree
-  expect(tree.owed(root)).toBe(30n)
+  expect(tree.owed(root)).toBe(40n)
   expect(tree.owed(tree.at(5)!)).toBe(10n)
   expect(tree.owed(tree.at(6)!)).toBe(0n)
   const trusted = block(10, root.meta, 1_000n, 'ledger')
   tree.insert(trusted)
   let tip = trusted.meta
-  for (let n = 11; n <= 10 + 2 * PROOF; n++) {
+  for (let n = 11; n <= 10 + 2 * UNDONE; n++) {
     const b = block(n, tip, 5n)
     tip = b.meta
     tree.insert(b)
-    expect(tree.head === head, `after ${n - 10} redone blocks`).toBe(n < 10 + 2 * PROOF)
+    expect(tree.head === head, `after ${n - 10} redone blocks`).toBe(n < 10 + 2 * UNDONE)
   }
   expect(tree.head.meta).toBe(tip)
 })
