@@ -28,12 +28,13 @@ import { HeaderWalk } from './headerWalk.ts'
 import type { Blame, Log } from './parts.ts'
 import { Due } from './patience.ts'
 import type { ChainStore } from './persist.ts'
+import { Probation } from './probation.ts'
 import type { SnapshotJoin } from './snapshotJoin.ts'
-import { type Followed, givenUp, locatorOf, type Peer, type Plan } from './syncPlan.ts'
+import { type Followed, givenUp, locatorOf, type Peer, type Plan, trustedUpTo } from './syncPlan.ts'
 import { MAX_STATUS_BYTES, STATUS_PROTOCOL, SyncServer } from './syncServer.ts'
-import { type Told, Trust } from './trust.ts'
+import { Trust } from './trust.ts'
 import { Versions } from './versions.ts'
-import { type Heavier, type Redoing, Weigher } from './weigh.ts'
+import { type Redoing, Weigher } from './weigh.ts'
 
 /** Statuses are exchanged this often, give or take a quarter. */
 export const STATUS_EVERY_MS = 4_000
@@ -75,7 +76,7 @@ export class Sync {
   readonly #snapshots: Pick<SnapshotJoin, 'ahead' | 'find' | 'forget' | 'leastBlocks'> | undefined
   readonly #onJoined: (offer: SnapshotOffer) => void
   readonly #headers: HeaderWalk
-  readonly #weigher: Weigher
+  readonly #probation: Probation
   readonly #redoAhead: Redoing | undefined
   readonly #planHeaders: number
   readonly #peers = new Map<PeerId, Peer>()
@@ -93,10 +94,6 @@ export class Sync {
   /** Of the chain being followed, or of the trusted one as long as nobody has shown its end. */
   #due: Due
   #redone = 0
-  /** Peers whose chains were compared with the one that was proved last. */
-  readonly #weighed = new Set<PeerId>()
-  /** Whose chain ours was just left for. `left`: its lowest block. */
-  #heavier: Heavier & { readonly left: Uint8Array } | undefined
   readonly #versions = new Versions()
   #stopped = false
 
@@ -136,8 +133,8 @@ export class Sync {
     this.#redoAhead = d.redoAhead
     this.#planHeaders = d.planHeaders ?? PLAN_HEADERS
     this.#headers = new HeaderWalk(d)
-    this.#weigher = new Weigher({ params: d.params, clock: d.clock, chain: d.chain, walk: this.#headers, redo: d.redoAhead, log: d.log, stopped: () => this.#stopped })
     this.#trust = new Trust(d.chain, d.clock, d.params.joinReplayBlocks, d.probationMs)
+    this.#probation = new Probation({ chain: d.chain, store: d.store, trust: this.#trust, weigher: new Weigher({ ...d, walk: this.#headers, redo: d.redoAhead, stopped: () => this.#stopped }), log: d.log, elsewhere: () => this.#elsewhere(), onOutweighed: () => { this.#follow() } })
     this.#due = new Due(d.clock, 1)
     this.#server = new SyncServer({ network: d.network, chain: d.chain, store: d.store, historyFrom: d.historyFrom, servedUpTo: () => this.#provedUpTo(), onStatus: (peer, s) => { this.#heard(peer, s) } })
   }
@@ -238,7 +235,7 @@ export class Sync {
     this.#offs.push(this.#clock.after(STATUS_EVERY_MS * (0.75 + jitter / 2), () => {
       this.#offs.pop()
       this.#poll()
-      if (!this.#following && this.#trust.probationOver) this.#settleForGood()
+      if (!this.#following && !this.#probation.isOpen && this.#trust.probationOver) this.#settleForGood()
       // Whoever could have shown the end of the trusted chain has left.
       if (!this.#following && this.unproved() && this.#due.over()) this.#dropSlow()
       this.#pollLater()
@@ -286,6 +283,7 @@ export class Sync {
     this.#most = { height: Math.max(this.#most.height, status.height), work: status.work > this.#most.work ? status.work : this.#most.work }
     peer.heardAt = this.#clock.now()
     if (status.work > this.#chain.head().work || this.#trust.first !== undefined) this.#follow()
+    this.#probation.weigh()
   }
 
   #reachable (p: Peer): boolean {
@@ -295,11 +293,19 @@ export class Sync {
   /** Not for the block that is looked at here already: it came by gossip. */
   #worthFollowing (p: Peer): boolean { return this.#reachable(p) && p.status!.work > this.#chain.head().work && !this.#chain.judging(p.status!.head) }
 
+  /** Whose chain goes on where ours does not, for all that is known. */
+  #elsewhere (): PeerId[] {
+    return [...this.#peers].filter(([, p]) => this.#reachable(p) && !this.#chain.has(p.status!.head) && !this.#chain.judging(p.status!.head)).map(([id]) => id)
+  }
+
   /** Who has let us down least, and of those who claims the most work. */
   #best (): PeerId | undefined {
-    const heavier = this.#heavier === undefined ? undefined : this.#peers.get(this.#heavier.peer)
-    if (heavier !== undefined && this.#worthFollowing(heavier)) return this.#heavier!.peer
-    this.#notFollowed()
+    const { heavier } = this.#probation
+    if (heavier !== undefined) {
+      const peer = this.#peers.get(heavier)
+      if (peer !== undefined && this.#worthFollowing(peer)) return heavier
+      this.#probation.notFollowed()
+    }
     if (this.#most.work <= this.#chain.head().work) return undefined
     let best: readonly [PeerId, Peer] | undefined
     for (const [id, p] of this.#peers) {
@@ -313,7 +319,7 @@ export class Sync {
   // --- following
 
   #follow (): void {
-    if (this.#following || this.#stopped || (this.#best() === undefined && !this.#mustDrop() && !this.#isRipe() && this.#toWeigh().length === 0)) return
+    if (this.#following || this.#stopped || (this.#best() === undefined && !this.#mustDrop() && !this.#isRipe() && !this.#probation.isOutweighed)) return
     this.#following = true
     this.#followAll()
       .catch((e: unknown) => { this.#log.error('sync', e instanceof Error ? e.message : String(e)) })
@@ -336,15 +342,14 @@ export class Sync {
   /** One plan after another while somebody has more than we do. */
   async #followAll (): Promise<void> {
     for (;;) {
-      if (this.#isRipe()) await this.#settle()
-      else await this.#weighLate()
+      if (this.#isRipe()) this.#settle()
+      this.#leaveIfOutweighed()
       for (let id = this.#best(); id !== undefined && !this.#stopped; id = this.#best()) {
         const claimed = this.#peers.get(id)!.status!
         const since = this.#clock.now()
         const followed = await this.#followPeer(id)
         if (!followed.ok && followed.wrong) this.#dropTrusted(followed.why)
-        if (followed.ok) this.#heavier = undefined
-        else if (this.#heavier?.peer === id) this.#notFollowed()
+        this.#probation.followed(id, followed.ok)
         const peer = this.#peers.get(id)
         if (peer === undefined) continue
         // What it claimed may have come by gossip meanwhile: no fault of its.
@@ -356,7 +361,7 @@ export class Sync {
         peer.shunnedUntil = this.#clock.now() + ms
         this.#log.info('sync', `chain of ${id} to block ${claimed.height} given up for ${ms / 1000} s: ${followed.why}`)
       }
-      if (this.#isRipe() && !this.#stopped) continue
+      if ((this.#isRipe() || this.#probation.isOutweighed) && !this.#stopped) continue
       if (this.#stopped || !this.#mustDrop()) return
       this.#trust.failed()
       this.#dropTrusted('nobody shows the blocks above it, and there is another chain')
@@ -408,7 +413,7 @@ export class Sync {
     const headers = await this.#skip(id, plan)
     if (this.#stopped) return givenUp('the node stops')
     // Older work is taken on trust, but only under a chain whose newest blocks are redone.
-    const trusted = plan.whole ? this.#trustedUpTo(plan.fork, headers) : tip.height
+    const trusted = plan.whole ? trustedUpTo(this.#params, this.#chain.owed(plan.fork.hash), headers) : tip.height
     if (trusted > 0 && this.#trust.first === undefined && this.#trust.resting) return { ok: false, wrong: false, why: 'others promised as much and were too slow', resting: true }
     this.#log.info('sync', `following ${id}: ${headers.length} blocks from ${headers[0].height} to ${tip.height}`)
     let told: HeaderMeta | undefined
@@ -446,15 +451,6 @@ export class Sync {
     return { ok: true }
   }
 
-  /** Highest block whose work is not redone: above it are enough of them, and no less work than following them undoes here. */
-  #trustedUpTo (fork: HeaderMeta, headers: readonly HeaderMeta[]): number {
-    const tip = headers[headers.length - 1]
-    const owed = this.#chain.owed(fork.hash)
-    let i = headers.length - 1 - this.#params.joinReplayBlocks
-    while (i >= 0 && tip.work - headers[i].work < owed) i--
-    return i < 0 ? 0 : headers[i].height
-  }
-
   /** The headers whose blocks are still to be applied: all of them, unless a ledger near their end is to be had. */
   async #skip (id: PeerId, plan: Plan): Promise<readonly HeaderMeta[]> {
     const { headers, fork } = plan
@@ -468,7 +464,7 @@ export class Sync {
     this.#redoNewest(headers.slice(-this.#params.joinReplayBlocks)).catch((e: unknown) => { this.#log.error('sync', e instanceof Error ? e.message : String(e)) })
     const start = await this.#snapshots.find(headers, id, this.#sources(id), () => this.#due.leftMs())
     // Our own chain may have left the fork meanwhile, or never been there.
-    if (start === undefined || this.#stopped || this.#chain.head().work >= tip.work || !this.#chain.isMain(fork.hash) || start.base.height > this.#trustedUpTo(fork, headers)) return headers
+    if (start === undefined || this.#stopped || this.#chain.head().work >= tip.work || !this.#chain.isMain(fork.hash) || start.base.height > trustedUpTo(this.#params, this.#chain.owed(fork.hash), headers)) return headers
     const { base, offer, joined } = start
     this.#chain.adopt(base, fork, headers.slice(0, base.height - headers[0].height), joined)
     this.#offer = offer
@@ -529,19 +525,17 @@ export class Sync {
       const failed = await this.#redo(meta)
       if (failed !== undefined) return failed
     }
-    return await this.#settle()
+    this.#settle()
+    return { ok: true }
   }
 
   #isRipe (): boolean { return this.#offer === undefined && this.#trust.ripe }
 
-  /** Its newest blocks are redone: it is this node's chain now, unless somebody shows one that weighs more. */
-  async #settle (): Promise<Followed> {
-    this.#weighed.clear()
-    const left = this.unproved() ? await this.#weigh() : undefined
-    if (left !== undefined) return left
+  /** Its newest blocks are redone: it is this node's chain now, and settled after a while, unless somebody shows one that weighs more. */
+  #settle (): void {
     this.#trust.proved()
     if (!this.#trust.onProbation || this.#trust.probationOver) this.#settleForGood()
-    return { ok: true }
+    else this.#probation.begin()
   }
 
   #settleForGood (): void {
@@ -551,35 +545,9 @@ export class Sync {
     this.#offer = undefined
   }
 
-  /** Who is met soon after the chain was proved may show another all the same. */
-  async #weighLate (): Promise<void> { if (this.#toWeigh().length > 0) await this.#weigh() }
-
-  #toWeigh (): PeerId[] { return this.#trust.onProbation ? this.#elsewhere().filter((id) => !this.#weighed.has(id)) : [] }
-
-  /** Whose chain goes on where ours does not, for all that is known. */
-  #elsewhere (): PeerId[] { return [...this.#peers].filter(([, p]) => this.#reachable(p) && !this.#chain.has(p.status!.head) && !this.#chain.judging(p.status!.head)).map(([id]) => id) }
-
-  async #weigh (): Promise<Followed | undefined> {
-    const others = this.#elsewhere().filter((id) => !this.#weighed.has(id))
-    for (const id of others) this.#weighed.add(id)
-    const heavier = others.length === 0 ? undefined : await this.#weigher.heavier(others, await locatorOf(this.#chain, this.#store, undefined))
-    const { first } = this.#trust
-    return heavier === undefined || first === undefined || this.#stopped ? undefined : this.#leave(heavier, first)
-  }
-
-  #leave (heavier: Heavier, first: Told): Followed {
-    const from = this.#chain.metaAt(Math.max(first.height, heavier.fork + 1)) ?? first
-    this.#weigher.outweigh(from.hash)
-    this.#heavier = { ...heavier, left: from.hash }
-    this.#drop(from, `the chain of ${heavier.peer} weighs more`)
-    return givenUp('another chain that was shown weighs more')
-  }
-
-  /** The chain that ours was left for is not to be had: ours may come again. */
-  #notFollowed (): void {
-    if (this.#heavier === undefined) return
-    this.#weigher.withheld(this.#heavier.first, this.#heavier.left)
-    this.#heavier = undefined
+  #leaveIfOutweighed (): void {
+    const left = this.#probation.leave()
+    if (left !== undefined) this.#drop(left, 'another chain weighs more')
   }
 
   /** Peers that may have the bodies of a plan, its own first. */
@@ -615,7 +583,7 @@ export class Sync {
     // The locator has gaps: the first ones may be blocks of our own, and what is dropped with a wrong chain begins above them.
     const fresh = headers.findIndex((h) => !this.#chain.isMain(h.hash))
     if (fresh === -1) return { why: `its blocks up to ${tip.height} are all here` }
-    if (this.#weigher.outweighed(headers)) return { why: 'another chain that was shown weighs more' }
+    if (this.#probation.excludes(headers)) return { why: 'another chain that was shown weighs more' }
     return { fork: fresh === 0 ? fork : headers[fresh - 1], headers: headers.slice(fresh), whole, cut }
   }
 

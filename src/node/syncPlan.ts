@@ -1,6 +1,7 @@
 /** What catching up knows of a peer, of the chain that it shows, and of how following it went. */
 import type { Status } from '../core/codec/wire.ts'
 import { chainId, type HeaderMeta } from '../core/consensus/chain.ts'
+import type { ChainParams } from '../core/params.ts'
 import type { Chain } from './chain.ts'
 import type { ChainStore } from './persist.ts'
 import { MAX_LOCATOR } from './syncServer.ts'
@@ -34,6 +35,14 @@ export interface Plan {
  */
 export type Followed = { readonly ok: true, readonly leads?: boolean, readonly cut?: undefined } | { readonly ok: false, readonly wrong: boolean, readonly why: string, readonly resting?: true, readonly cut?: true }
 export const givenUp = (why: string): Followed & { readonly ok: false } => ({ ok: false, wrong: false, why })
+
+/** Highest block whose work is not redone: above it are enough of them, and no less work than following them undoes here (`owed`). 0: there is none. */
+export function trustedUpTo (params: Pick<ChainParams, 'joinReplayBlocks'>, owed: bigint, headers: readonly HeaderMeta[]): number {
+  const { work } = headers[headers.length - 1]
+  let i = headers.length - 1 - params.joinReplayBlocks
+  while (i >= 0 && work - headers[i].work < owed) i--
+  return i < 0 ? 0 : headers[i].height
+}
 
 /**
  * Where the last plan ended, and our main chain, newest first, with growing gaps, down to genesis. There is room for one

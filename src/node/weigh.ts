@@ -112,7 +112,7 @@ export class Weigher {
       .filter(({ claimed, ours }) => claimed > ours)
       .sort((a, b) => a.claimed < b.claimed ? 1 : -1)
     for (const { r, ours } of weighed) {
-      const redone = await this.#redone(r)
+      const redone = await this.#redone(r, ours)
       if (this.#d.stopped()) return undefined
       const weight = weightOf(r.blocks, redone, this.#window)
       this.#d.log.info('sync', `the chain of ${r.peer} leaves ours after block ${r.fork.height}: ${weight > ours ? 'it weighs more' : 'it claims more, but what was redone of it weighs less'}`)
@@ -160,16 +160,17 @@ export class Weigher {
     return rival
   }
 
-  /** Work of its newest blocks whose slices are as claimed; none where one is not. */
-  async #redone (r: Rival): Promise<bigint> {
+  /** Work of its newest blocks whose slices are as claimed; none where one is not, or as soon as the others cannot make it weigh more than ours. */
+  async #redone (r: Rival, ours: bigint): Promise<bigint> {
     const { redo, stopped } = this.#d
-    let right = 0n
+    if (redo === undefined) return 0n
+    let possible = r.newest.reduce((sum, { work }) => sum + work, 0n)
     for (const { header, work } of r.newest) {
-      if (stopped() || redo === undefined) return 0n
+      if (stopped() || weightOf(r.blocks, possible, this.#window) <= ours) return 0n
       const redone = await redo(header)
       if (redone === 'wrong') return 0n
-      if (redone === 'right') right += work
+      if (redone === 'unavailable') possible -= work
     }
-    return right
+    return possible
   }
 }
