@@ -20,6 +20,7 @@ import { type PeerStreams, peerStreams } from '../src/net/peerStreams.ts'
 import { encodeNames, MAX_NAMES, MAX_NAMESPACE_BYTES, RENDEZVOUS } from '../src/net/protocols.ts'
 import { SocketGate, socketTransport } from './socketTransport.ts'
 import { StartError } from './startError.ts'
+import type { SocketBounds } from './upgrades.ts'
 
 /** What one circuit may carry: a WebRTC handshake takes a few kB and a second. */
 const CIRCUIT = { duration: 60_000, data: BigInt(128 * 1024) }
@@ -67,8 +68,8 @@ export async function loadKey (dataDir: string): Promise<PrivateKey> {
 
 interface Services extends Record<string, unknown> { identify: Identify, ping: Ping, relay: CircuitRelayService }
 
-export async function startRelay (options: { readonly dataDir: string, readonly maxConnections: number }): Promise<Relay> {
-  const gate = new SocketGate(options.maxConnections)
+export async function startRelay (options: SocketBounds & { readonly dataDir: string }): Promise<Relay> {
+  const gate = new SocketGate(options)
   const node = await createLibp2p<Services>({
     privateKey: await loadKey(options.dataDir),
     addresses: { listen: ['/ip4/0.0.0.0/tcp/0/ws'] },
