@@ -41,6 +41,8 @@ export interface Relay {
   /** Tabs that have asked for others of their network. */
   tabs (): readonly string[]
   counts (): { readonly connections: number, readonly registered: number, readonly reservations: number }
+  /** Names of which something is kept. */
+  known (): Promise<readonly string[]>
   stop (): Promise<void>
 }
 
@@ -92,6 +94,7 @@ export async function startRelay (options: SocketBounds & { readonly dataDir: st
   })
   const register = new Register(node)
   await register.start()
+  forgetTheGone(node)
   return {
     id: node.peerId.toString(),
     gate,
@@ -105,8 +108,24 @@ export async function startRelay (options: SocketBounds & { readonly dataDir: st
     }),
     tabs: () => register.tabs(),
     counts: () => ({ connections: node.getConnections().length, registered: register.size, reservations: node.services.relay.reservations.size }),
+    known: async () => (await node.peerStore.all()).map(p => p.id.toString()),
     stop: async () => { await node.stop() }
   }
+}
+
+/**
+ * The stock book of peers keeps a name until somebody asks for it, and nobody asks for one that never comes back:
+ * every load of the page is a new one. Who is here keeps its entry, and who comes back says anew who it is.
+ */
+export function forgetTheGone (node: Pick<Libp2p, 'addEventListener' | 'getConnections'> & { readonly peerStore: Pick<Libp2p['peerStore'], 'delete'> }): void {
+  const forget = (peer: PeerId): void => {
+    if (node.getConnections(peer).length > 0) return
+    // An entry that stays costs memory and nothing else.
+    node.peerStore.delete(peer).catch(() => {})
+  }
+  node.addEventListener('peer:disconnect', e => { forget(e.detail) })
+  // What a name says of itself as it goes may be written down only after it has gone.
+  node.addEventListener('peer:update', e => { forget(e.detail.peer.id) })
 }
 
 /** Who is here, by network. */
