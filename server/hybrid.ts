@@ -5,7 +5,6 @@
  * already, and classic clients learn its port from the HTTP tracker. Which torrents, how many, how many
  * bytes and how fast is the operator's to say. Source: BEP 3.
  */
-import { isIP } from 'node:net'
 import { join } from 'node:path'
 import { decodeMetainfo } from '../src/core/torrent/metainfo.ts'
 import type { PeerStreams } from '../src/net/peerStreams.ts'
@@ -14,6 +13,7 @@ import { WebTorrentSwarm } from '../src/net/swarm/webtorrentSwarm.ts'
 import type { Client, IncomingTcp } from '../src/net/swarm/webtorrentTypes.ts'
 import type { PeerId } from '../src/ports/network.ts'
 import type { InfoHash, LinkId, SwarmEvent, SwarmItem } from '../src/ports/swarm.ts'
+import { networkOf, PlacesPerNetwork } from './address.ts'
 import { CacheFolder } from './cacheFolder.ts'
 import { type HybridOptions, MAX_BRIDGED } from './options.ts'
 
@@ -79,20 +79,11 @@ async function listen (port: number): Promise<Client> {
 
 /** Ends what comes from an address that has as many connections as it may; stands before the client's own listener, which lets go of what has ended. */
 export function boundPerAddress (): (socket: IncomingTcp) => void {
-  const counts = new Map<string, number>()
+  const places = new PlacesPerNetwork(MAX_TCP_PER_ADDRESS)
   return socket => {
-    const address = networkOf(socket.remoteAddress?.replace(/^::ffff:/, '') ?? '')
-    const n = counts.get(address) ?? 0
-    if (n >= MAX_TCP_PER_ADDRESS) {
-      socket.destroy()
-      return
-    }
-    counts.set(address, n + 1)
-    socket.once('close', () => {
-      const left = counts.get(address)! - 1
-      if (left === 0) counts.delete(address)
-      else counts.set(address, left)
-    })
+    const network = networkOf(socket.remoteAddress ?? '')
+    if (places.take(network)) socket.once('close', () => { places.giveBack(network) })
+    else socket.destroy()
   }
 }
 
@@ -115,15 +106,6 @@ export async function startHybrid (d: HybridDeps): Promise<Hybrid> {
     counts: () => bridge.counts(),
     stop: async () => { await bridge.stop() }
   }
-}
-
-/** Whoever has one address of IPv6 has its first 64 bits' worth. */
-function networkOf (address: string): string {
-  if (isIP(address) !== 6) return address
-  const [head, tail] = address.split('%')[0].split('::')
-  const parts = (text: string | undefined): string[] => text === undefined || text === '' ? [] : text.split(':')
-  const zeros = tail === undefined ? 0 : Math.max(0, 8 - parts(head).length - parts(tail).length)
-  return [...parts(head), ...Array.from({ length: zeros }, () => '0'), ...parts(tail)].slice(0, 4).join(':')
 }
 
 class Bridge {

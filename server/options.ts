@@ -37,6 +37,8 @@ export interface ServerOptions {
   /** Undefined: relay only. */
   readonly dist?: string
   readonly maxConnections: number
+  /** Sockets of one address, at the relay and at the tracker each. */
+  readonly maxPerAddress: number
   /** Undefined: no bridge to classic BitTorrent clients. */
   readonly hybrid?: HybridOptions
 }
@@ -44,6 +46,13 @@ export interface ServerOptions {
 export const DEFAULT_PORT = 8080
 /** Ports tried after the default one. */
 export const PORT_TRIES = 20
+
+/**
+ * A tab has one socket at the relay and one at the tracker. An eighth of the places is a school of 125 behind one
+ * address where there are 1000, and fewer than eight addresses never hold them all; a household finds room on a small server.
+ */
+const ADDRESSES_TO_FILL = 8
+const LEAST_PER_ADDRESS = 16
 
 /** What BitTorrent clients are known by. */
 const DEFAULT_HYBRID_PORT = 6881
@@ -64,6 +73,7 @@ export const USAGE = `npm start -- [options]        or, with a built page: npx t
   --dist DIR           the built page (default: dist)
   --relay-only         serve no page
   --max-connections N  tabs at once (default: 1000)
+  --max-per-address N  of them behind one address (default: an eighth of those, at least ${LEAST_PER_ADDRESS})
   --hybrid             bridge torrents between tabs and classic BitTorrent clients, over TCP
   --hybrid-torrent X   infohash or magnet link of one that is bridged; repeatable
   --hybrid-open        bridge any torrent that a classic client announces here and a tab follows
@@ -162,6 +172,7 @@ export function parseOptions (argv: readonly string[]): ParsedOptions {
         dist: { type: 'string', default: 'dist' },
         'relay-only': { type: 'boolean', default: false },
         'max-connections': { type: 'string', default: '1000' },
+        'max-per-address': { type: 'string' },
         hybrid: { type: 'boolean' },
         'hybrid-torrent': { type: 'string', multiple: true },
         'hybrid-open': { type: 'boolean' },
@@ -174,6 +185,8 @@ export function parseOptions (argv: readonly string[]): ParsedOptions {
     })
     if (values.help) return { ok: false, help: true, error: USAGE }
     if (values.network !== 'main' && values.network !== 'test') throw new BadFlag(`--network: main or test, not "${values.network}"`)
+    const maxConnections = whole('max-connections', values['max-connections'], 2, 20_000)
+    const perAddress = values['max-per-address'] ?? String(Math.max(LEAST_PER_ADDRESS, Math.ceil(maxConnections / ADDRESSES_TO_FILL)))
     return {
       ok: true,
       value: {
@@ -185,7 +198,8 @@ export function parseOptions (argv: readonly string[]): ParsedOptions {
         network: values.network,
         dataDir: values['data-dir'],
         dist: values['relay-only'] ? undefined : values.dist,
-        maxConnections: whole('max-connections', values['max-connections'], 2, 20_000),
+        maxConnections,
+        maxPerAddress: whole('max-per-address', perAddress, 1, 20_000),
         hybrid: hybrid(values)
       }
     }

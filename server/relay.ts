@@ -20,6 +20,7 @@ import { type PeerStreams, peerStreams } from '../src/net/peerStreams.ts'
 import { encodeNames, MAX_NAMES, MAX_NAMESPACE_BYTES, RENDEZVOUS } from '../src/net/protocols.ts'
 import { SocketGate, socketTransport } from './socketTransport.ts'
 import { StartError } from './startError.ts'
+import type { SocketBounds } from './upgrades.ts'
 
 /** What one circuit may carry: a WebRTC handshake takes a few kB and a second. */
 const CIRCUIT = { duration: 60_000, data: BigInt(128 * 1024) }
@@ -40,6 +41,8 @@ export interface Relay {
   /** Tabs that have asked for others of their network. */
   tabs (): readonly string[]
   counts (): { readonly connections: number, readonly registered: number, readonly reservations: number }
+  /** Names of which something is kept. */
+  known (): Promise<readonly string[]>
   stop (): Promise<void>
 }
 
@@ -67,8 +70,8 @@ export async function loadKey (dataDir: string): Promise<PrivateKey> {
 
 interface Services extends Record<string, unknown> { identify: Identify, ping: Ping, relay: CircuitRelayService }
 
-export async function startRelay (options: { readonly dataDir: string, readonly maxConnections: number }): Promise<Relay> {
-  const gate = new SocketGate(options.maxConnections)
+export async function startRelay (options: SocketBounds & { readonly dataDir: string }): Promise<Relay> {
+  const gate = new SocketGate(options)
   const node = await createLibp2p<Services>({
     privateKey: await loadKey(options.dataDir),
     addresses: { listen: ['/ip4/0.0.0.0/tcp/0/ws'] },
@@ -91,6 +94,7 @@ export async function startRelay (options: { readonly dataDir: string, readonly 
   })
   const register = new Register(node)
   await register.start()
+  forgetTheGone(node)
   return {
     id: node.peerId.toString(),
     gate,
@@ -104,8 +108,24 @@ export async function startRelay (options: { readonly dataDir: string, readonly 
     }),
     tabs: () => register.tabs(),
     counts: () => ({ connections: node.getConnections().length, registered: register.size, reservations: node.services.relay.reservations.size }),
+    known: async () => (await node.peerStore.all()).map(p => p.id.toString()),
     stop: async () => { await node.stop() }
   }
+}
+
+/**
+ * The stock book of peers keeps a name until somebody asks for it, and nobody asks for one that never comes back:
+ * every load of the page is a new one. Who is here keeps its entry, and who comes back says anew who it is.
+ */
+export function forgetTheGone (node: Pick<Libp2p, 'addEventListener' | 'getConnections'> & { readonly peerStore: Pick<Libp2p['peerStore'], 'delete'> }): void {
+  const forget = (peer: PeerId): void => {
+    if (node.getConnections(peer).length > 0) return
+    // An entry that stays costs memory and nothing else.
+    node.peerStore.delete(peer).catch(() => {})
+  }
+  node.addEventListener('peer:disconnect', e => { forget(e.detail) })
+  // What a name says of itself as it goes may be written down only after it has gone.
+  node.addEventListener('peer:update', e => { forget(e.detail.peer.id) })
 }
 
 /** Who is here, by network. */

@@ -23,8 +23,9 @@ export interface RunningServer {
 
 export async function startServer (options: ServerOptions, version: string): Promise<RunningServer> {
   const files = options.dist === undefined ? new Map() as StaticFiles : await pageFiles(resolve(options.dist))
-  const relay = await startRelay(options)
-  const tracker = startTracker(options.maxConnections)
+  const bounds = { maxConnections: options.maxConnections, maxPerAddress: options.maxPerAddress, behindProxy: options.publicUrl !== undefined }
+  const relay = await startRelay({ ...bounds, dataDir: options.dataDir })
+  const tracker = startTracker(bounds)
   const hybrid = options.hybrid === undefined ? undefined : await bridge(options, relay).catch(async (e: unknown) => {
     await tracker.stop()
     await relay.stop()
@@ -137,7 +138,7 @@ function answer (request: IncomingMessage, response: ServerResponse, c: Context)
     return say(200, { ok: true, version: c.version, network: c.options.network, peerId: c.relay.id, uptimeSeconds: Math.round((Date.now() - c.started) / 1000), ...c.relay.counts(), ...c.tracker.counts(), ...c.hybrid?.counts(), maxConnections: c.options.maxConnections, rssBytes: process.memoryUsage.rss() })
   }
   if (path === TRACKER_PATH && c.hybrid !== undefined) {
-    c.tracker.announce(request, response, { hybrid: c.hybrid, address: c.options.hybrid?.address, behindProxy: c.options.publicUrl !== undefined })
+    c.tracker.announce(request, response, { hybrid: c.hybrid, address: c.options.hybrid?.address })
     return
   }
   serveStatic(c.files, path, request, response)

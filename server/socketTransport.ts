@@ -2,6 +2,7 @@
  * libp2p over WebSockets that an HTTP server of ours upgrades, so that the page and the relay
  * share one port. The stock listener insists on a port of its own and takes frames of 100 MiB.
  */
+import { setMaxListeners } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import { isIPv6 } from 'node:net'
 import type { Duplex } from 'node:stream'
@@ -9,7 +10,8 @@ import { type AbortOptions, type Connection, type CreateListenerOptions, type Li
 import { AbstractMultiaddrConnection, type AbstractMultiaddrConnectionInit, type SendResult } from '@libp2p/utils'
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
 import type { Libp2pOptions } from 'libp2p'
-import { type RawData, type WebSocket, WebSocketServer } from 'ws'
+import type { RawData, WebSocket } from 'ws'
+import { type SocketBounds, Upgrades } from './upgrades.ts'
 
 /** Frames of tabs carry signalling: a few kB. */
 const MAX_FRAME_BYTES = 256 * 1024
@@ -56,23 +58,20 @@ class SocketConnection extends AbstractMultiaddrConnection {
 
 /** What the HTTP server hands its upgrades to. */
 export class SocketGate {
-  readonly #server = new WebSocketServer({ noServer: true, maxPayload: MAX_FRAME_BYTES, perMessageDeflate: false, clientTracking: true })
-  readonly #max: number
+  readonly #upgrades: Upgrades
   #accept: ((socket: WebSocket, request: IncomingMessage) => void) | undefined
 
-  constructor (maxConnections: number) { this.#max = maxConnections }
-
-  get size (): number { return this.#server.clients.size }
+  constructor (bounds: SocketBounds) { this.#upgrades = new Upgrades(bounds, MAX_FRAME_BYTES) }
 
   upgrade (request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    socket.on('error', () => { socket.destroy() })
-    if (this.#accept === undefined || this.size >= this.#max) {
-      socket.end('HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
+    const accept = this.#accept
+    if (accept === undefined) {
+      socket.destroy()
       return
     }
-    this.#server.handleUpgrade(request, socket, head, ws => {
+    this.#upgrades.upgrade(request, socket, head, ws => {
       ws.binaryType = 'arraybuffer'
-      this.#accept?.(ws, request)
+      accept(ws, request)
     })
   }
 
@@ -80,8 +79,7 @@ export class SocketGate {
 
   close (): void {
     this.#accept = undefined
-    for (const c of this.#server.clients) c.terminate()
-    this.#server.close()
+    this.#upgrades.close()
   }
 }
 
@@ -98,6 +96,8 @@ class SocketListener extends TypedEventEmitter<ListenerEvents> implements Listen
     this.#gate = gate
     this.#components = components
     this.#upgrader = upgrader
+    // One per socket that has not shaken hands.
+    setMaxListeners(0, this.#stopping.signal)
   }
 
   async listen (): Promise<void> {

@@ -5,29 +5,29 @@
  * Source: BEP 3 and 23 (HTTP, compact).
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { isIP } from 'node:net'
+import { isIPv6 } from 'node:net'
 import type { Duplex } from 'node:stream'
-import TrackerServer, { type TrackerSocket } from 'bittorrent-tracker/server'
-import { WebSocketServer } from 'ws'
+import TrackerServer, { type TrackedPeer, type TrackedSwarm } from 'bittorrent-tracker/server'
+import type { WebSocket } from 'ws'
 import { PeerBuckets } from '../src/net/peerBook.ts'
+import { addressOf, networkOf, PlacesPerNetwork } from './address.ts'
 import type { Hybrid } from './hybrid.ts'
+import { bindSocket } from './trackerSocket.ts'
+import { type SocketBounds, Upgrades } from './upgrades.ts'
 
 export const TRACKER_PATH = '/announce'
 
 /** An announcement with its ten offers of WebRTC takes some 30 kB. */
 const MAX_FRAME_BYTES = 128 * 1024
-/** Torrents known, torrents one socket may name, and peers kept per torrent. */
+/** Torrents known, those of them that one network was the first to name, and peers kept per torrent. */
 export const MAX_TORRENTS = 4096
-export const MAX_TORRENTS_PER_SOCKET = 128
+export const MAX_TORRENTS_PER_ADDRESS = MAX_TORRENTS / 8
 const MAX_PEERS_PER_TORRENT = 256
-/** Names that one socket may go by: clients of one page may share it. */
-export const MAX_PEERS_PER_SOCKET = 4
-/** Messages of one socket: sustained per second, and at once (each answer to an offer is one). */
-const MESSAGES_PER_SECOND = 10
-const MESSAGES_BURST = 200
 /** The tracker's own word for how often a tab asks again is a fifth of it. */
 const INTERVAL_MS = 10 * 60_000
 const CLEAN_MS = 60_000
+/** A socket that has not answered by the next time is ended. Browsers answer by themselves. */
+const PING_MS = 60_000
 /** Questions over HTTP from one address: a household behind one has several clients. */
 const HTTP_PER_SECOND = 2
 const HTTP_BURST = 40
@@ -46,84 +46,135 @@ export interface AnnouncedBridge {
   readonly hybrid: Pick<Hybrid, 'admits' | 'port' | 'peerId'>
   /** Where classic clients reach it; undefined: at the address they reach us. */
   readonly address?: string
-  /** A proxy stands before us and says last who asks. */
-  readonly behindProxy: boolean
 }
 
-export function startTracker (maxSockets: number): Tracker {
-  const sockets = new WebSocketServer({ noServer: true, maxPayload: MAX_FRAME_BYTES, perMessageDeflate: false, clientTracking: true })
+export interface TrackerOptions extends SocketBounds {
+  readonly cleanMs?: number
+  readonly pingMs?: number
+}
+
+export function startTracker ({ cleanMs = CLEAN_MS, pingMs = PING_MS, ...bounds }: TrackerOptions): Tracker {
+  const upgrades = new Upgrades(bounds, MAX_FRAME_BYTES)
+  const networks = new WeakMap<WebSocket, string | undefined>()
+  const places = new PlacesPerNetwork(MAX_TORRENTS_PER_ADDRESS)
+  /** Every torrent of the tracker, and which network was the first to name it. */
+  const openers = new Map<string, string | undefined>()
+  const open = (infoHash: string, network: string | undefined): string | undefined => {
+    if (openers.has(infoHash)) return undefined
+    if (openers.size >= MAX_TORRENTS) return 'too many torrents'
+    if (!places.take(network)) return 'too many torrents of your address'
+    openers.set(infoHash, network)
+    return undefined
+  }
   const tracker = new TrackerServer({
     udp: false, http: false, ws: { noServer: true }, stats: false, interval: INTERVAL_MS, peersCacheLength: MAX_PEERS_PER_TORRENT,
     filter: (infoHash, { event, peer_id: peer, socket }, done) => {
-      const known = tracker.torrents[infoHash]
-      if (known === undefined && Object.keys(tracker.torrents).length >= MAX_TORRENTS) done(new Error('too many torrents'))
       // Every name is told to strangers: only its own socket takes it out.
-      else if (event === 'stopped' && known?.peers.peek(peer)?.socket !== socket) done(new Error('not a peer of this socket'))
-      else done(null)
+      const refused = event === 'stopped' && tracker.torrents[infoHash]?.peers.peek(peer)?.socket !== socket
+        ? 'not a peer of this socket'
+        : socket === undefined ? undefined : open(infoHash, networks.get(socket))
+      done(refused === undefined ? null : new Error(refused))
     }
   })
   // What strangers send is no failure of ours.
   tracker.on('warning', () => {})
   tracker.on('error', () => {})
+  /** The bridge's own places in the torrents. */
+  const bridges = new WeakSet<TrackedPeer>()
   const cleaning = setInterval(() => {
-    for (const [infoHash, swarm] of Object.entries(tracker.torrents)) if (swarm.complete + swarm.incomplete <= 0) delete tracker.torrents[infoHash]
-  }, CLEAN_MS)
+    for (const [infoHash, network] of openers) {
+      if (isAlive(tracker.torrents[infoHash], bridges)) continue
+      delete tracker.torrents[infoHash]
+      openers.delete(infoHash)
+      places.giveBack(network)
+    }
+  }, cleanMs)
   cleaning.unref()
+  const pinging = endSilent(upgrades.sockets, pingMs)
   const asked = new PeerBuckets(() => performance.now(), HTTP_PER_SECOND, HTTP_BURST)
   return {
-    announce: (request, response, { hybrid, address: reachedAt, behindProxy }) => {
+    announce: (request, response, { hybrid, address: reachedAt }) => {
       response.setHeader('content-type', 'text/plain')
       const refuse = (why: string): void => { response.end(`d14:failure reason${why.length}:${why}e`) }
-      const from = (behindProxy ? lastForwarded(request) : request.socket.remoteAddress)?.replace(/^::ffff:/, '')
-      if (from === undefined || isIP(from) === 0) { refuse('where you are is not known'); return }
+      const from = addressOf(request, bounds.behindProxy)
+      if (from === undefined) { refuse('where you are is not known'); return }
       // The tracker reads the first name of the list, which is the client's own to choose.
-      if (behindProxy) request.headers['x-forwarded-for'] = from
-      if (!asked.take(from)) { refuse('too many questions'); return }
+      if (bounds.behindProxy) request.headers['x-forwarded-for'] = from
+      const network = networkOf(from)
+      if (!asked.take(network)) { refuse('too many questions'); return }
       const question = questionOf(request.url ?? '')
       if (question === undefined || !hybrid.admits(question.infoHash)) { refuse('this torrent is not bridged here'); return }
       const { infoHash, port } = question
+      const full = open(infoHash, network)
+      if (full !== undefined) { refuse(full); return }
       request.url = question.url
-      const address = `${isIP(from) === 6 ? `[${from}]` : from}:`
-      const clients = tracker.torrents[infoHash]?.peers.keys.filter(k => k.startsWith(address) && k !== `${address}${hybrid.port}`) ?? []
-      if (clients.length >= MAX_CLIENTS_PER_ADDRESS && !clients.includes(`${address}${port}`)) { refuse('too many clients at your address'); return }
+      const swarm = tracker.torrents[infoHash] ??= new TrackerServer.Swarm(infoHash, tracker)
+      const clients = swarm.peers.keys.filter(k => networkOfClient(k) === network && !isBridge(swarm.peers.peek(k), bridges))
+      if (clients.length >= MAX_CLIENTS_PER_ADDRESS && !clients.includes(`${isIPv6(from) ? `[${from}]` : from}:${port}`)) { refuse('too many clients at your address'); return }
       const ip = reachedAt ?? request.socket.localAddress?.replace(/^::ffff:/, '')
-      if (ip !== undefined) introduce(tracker, infoHash, { ip, port: hybrid.port, id: hybrid.peerId })
-      tracker.onHttpRequest(request, response, { trustProxy: behindProxy })
+      if (ip !== undefined) {
+        const place = introduce(swarm, { ip, port: hybrid.port, id: hybrid.peerId })
+        if (place !== undefined) bridges.add(place)
+      }
+      tracker.onHttpRequest(request, response, { trustProxy: bounds.behindProxy })
     },
     upgrade: (request, socket, head) => {
-      socket.on('error', () => { socket.destroy() })
-      if (sockets.clients.size >= maxSockets) {
-        socket.end('HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
-        return
-      }
-      sockets.handleUpgrade(request, socket, head, ws => {
-        // One per torrent that it is in.
-        ws.setMaxListeners(MAX_TORRENTS_PER_SOCKET + 8)
-        const own = Object.assign(ws, { upgradeReq: request, onMessageBound: null })
-        tracker.onWebSocketConnection(own)
-        bound(own)
+      upgrades.upgrade(request, socket, head, (ws, network) => {
+        networks.set(ws, network)
+        bindSocket(tracker, Object.assign(ws, { upgradeReq: request, onMessageBound: null, peerId: null }))
       })
     },
-    counts: () => ({ trackerSockets: sockets.clients.size, torrents: Object.keys(tracker.torrents).length }),
+    counts: () => ({ trackerSockets: upgrades.sockets.size, torrents: openers.size }),
     stop: async () => {
       clearInterval(cleaning)
-      for (const c of sockets.clients) c.terminate()
-      sockets.close()
+      clearInterval(pinging)
+      upgrades.close()
       await new Promise<void>(done => { tracker.close(() => { done() }) })
     }
   }
 }
 
-/** The bridge among the peers of a torrent; it neither counts as one that has it all nor ever asks. */
-function introduce (tracker: TrackerServer, infoHash: string, bridge: { readonly ip: string, readonly port: number, readonly id: string }): void {
-  if (tracker.torrents[infoHash] === undefined && Object.keys(tracker.torrents).length >= MAX_TORRENTS) return
-  const swarm = tracker.torrents[infoHash] ??= new TrackerServer.Swarm(infoHash, tracker)
-  swarm.announce({ type: 'http', event: 'update', peer_id: bridge.id, ip: bridge.ip, port: bridge.port, addr: `${bridge.ip}:${bridge.port}`, left: 1, numwant: 0 }, () => {})
+/** Whether anybody but the bridge is in it. To look at one who has not been heard of for long is what takes him out. */
+function isAlive (swarm: TrackedSwarm | undefined, bridges: WeakSet<TrackedPeer>): boolean {
+  let alive = false
+  for (const key of swarm?.peers.keys ?? []) {
+    const peer = swarm?.peers.peek(key)
+    if (peer !== undefined && !isBridge(peer, bridges)) alive = true
+  }
+  return alive
 }
 
-const lastForwarded = (request: IncomingMessage): string | undefined => {
-  const list = request.headers['x-forwarded-for']
-  return typeof list === 'string' ? list.split(',').at(-1)?.trim() : undefined
+const isBridge = (peer: TrackedPeer | undefined, bridges: WeakSet<TrackedPeer>): boolean => peer !== undefined && bridges.has(peer)
+
+/** Classic clients are kept by address and port, tabs by name. */
+function networkOfClient (key: string): string | undefined {
+  const colon = key.lastIndexOf(':')
+  return colon < 0 ? undefined : networkOf(key.slice(0, colon).replace(/^\[|\]$/g, ''))
+}
+
+/** Pings each so often, and ends those whose line is dead: nobody else would tell. */
+function endSilent (sockets: ReadonlySet<WebSocket>, ms: number): ReturnType<typeof setInterval> {
+  const silent = new WeakSet<WebSocket>()
+  const timer = setInterval(() => {
+    for (const ws of sockets) {
+      if (silent.has(ws)) {
+        ws.terminate()
+        continue
+      }
+      silent.add(ws)
+      ws.once('pong', () => { silent.delete(ws) })
+      ws.ping()
+    }
+  }, ms)
+  timer.unref()
+  return timer
+}
+
+/** The bridge among the peers of a torrent; it neither counts as one that has it all nor ever asks. Returns its place. */
+function introduce (swarm: TrackedSwarm, bridge: { readonly ip: string, readonly port: number, readonly id: string }): TrackedPeer | undefined {
+  const addr = `${bridge.ip}:${bridge.port}`
+  swarm.announce({ type: 'http', event: 'update', peer_id: bridge.id, ip: bridge.ip, port: bridge.port, addr, left: 1, numwant: 0 }, () => {})
+  return swarm.peers.peek(addr)
 }
 
 /** 20 bytes, percent-encoded (BEP 3). */
@@ -147,46 +198,4 @@ function questionOf (url: string): { readonly infoHash: string, readonly port: n
   const port = whole('port')
   const wanted = field('numwant') === '' ? '' : `&numwant=${whole('numwant')}`
   return { infoHash, port, url: `${TRACKER_PATH}?info_hash=${infoHash.replace(/../g, '%$&')}&peer_id=${peer}&port=${port}&left=${whole('left')}&event=${event}&compact=${field('compact') === '0' ? 0 : 1}${wanted}` }
-}
-
-/** Ends a socket that asks too often, for too much, or for what the tracker falls over. Stands before the tracker's listener. */
-function bound (ws: TrackerSocket): void {
-  const take = ws.onMessageBound
-  if (take === null) return
-  let tokens = MESSAGES_BURST
-  let at = performance.now()
-  const torrents = new Set<string>()
-  const peers = new Set<string>()
-  const admits = (data: Buffer): boolean => {
-    const now = performance.now()
-    tokens = Math.min(MESSAGES_BURST, tokens + (now - at) / 1000 * MESSAGES_PER_SECOND) - 1
-    at = now
-    const message = fieldsOf(data)
-    if (!isSound(message)) return false
-    if (typeof message.info_hash === 'string') torrents.add(message.info_hash)
-    if (message.peer_id !== undefined) peers.add(message.peer_id)
-    return tokens >= 0 && torrents.size <= MAX_TORRENTS_PER_SOCKET && peers.size <= MAX_PEERS_PER_SOCKET
-  }
-  ws.off('message', take)
-  ws.onMessageBound = data => {
-    if (admits(data)) take(data)
-    else ws.terminate()
-  }
-  ws.on('message', ws.onMessageBound)
-}
-
-interface Fields { readonly action?: unknown, readonly info_hash?: unknown, readonly peer_id?: unknown, readonly offers?: unknown }
-
-/** As the tracker will read them; none where it will read none. */
-function fieldsOf (data: Buffer): Fields {
-  let value: unknown
-  try { value = JSON.parse(data.toString()) } catch { return {} }
-  return typeof value === 'object' && value !== null ? value : {}
-}
-
-/** The tracker looks into these without looking at what they are; a scrape of nothing would be one of everything. */
-function isSound (m: Fields): m is Fields & { readonly peer_id?: string } {
-  return (m.peer_id === undefined || typeof m.peer_id === 'string') &&
-    (!Array.isArray(m.offers) || m.offers.every(o => typeof o === 'object' && o !== null)) &&
-    (m.action !== 'scrape' || typeof m.info_hash === 'string' || Array.isArray(m.info_hash))
 }

@@ -4,6 +4,8 @@ declare module 'bittorrent-tracker/server' {
     upgradeReq: import('node:http').IncomingMessage | null
     /** Its listener, which it takes away again when the socket ends. */
     onMessageBound: ((data: Buffer) => void) | null
+    /** The first name it used, which is taken out when it ends. */
+    peerId: string | null
   }
   interface TrackerOptions {
     readonly udp: false
@@ -24,11 +26,17 @@ declare module 'bittorrent-tracker/server' {
     readonly left: number
     readonly numwant: number
   }
-  interface TrackedSwarm {
-    readonly complete: number
-    readonly incomplete: number
-    readonly peers: { readonly keys: readonly string[], peek (id: string): { readonly socket: TrackerSocket | null } | undefined }
+  interface Left {
+    readonly type: 'ws'
+    readonly event: 'stopped'
+    readonly peer_id: string
+    readonly numwant: 0
+  }
+  export interface TrackedPeer { readonly socket: TrackerSocket | null }
+  export interface TrackedSwarm {
+    readonly peers: { readonly keys: readonly string[], peek (id: string): TrackedPeer | undefined }
     announce (params: Announced, done: () => void): void
+    announce (params: Left): void
   }
   export default class Server {
     constructor (options: TrackerOptions)

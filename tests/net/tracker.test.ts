@@ -8,7 +8,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
 import { parseOptions } from '../../server/options.ts'
 import { type RunningServer, startServer } from '../../server/server.ts'
-import { MAX_PEERS_PER_SOCKET, MAX_TORRENTS_PER_SOCKET } from '../../server/tracker.ts'
+import { MAX_PEERS_PER_SOCKET, MAX_TORRENTS_PER_SOCKET } from '../../server/trackerSocket.ts'
 
 let folder: string
 let server: RunningServer
