@@ -66,6 +66,8 @@ export class Mempool implements PoolService {
   readonly #bySender = new Map<Hex, Map<number, Entry>>()
   readonly #listeners = new Set<() => void>()
   #bytes = 0
+  /** Records that may go once the disk takes writes again: the blocks that carry them are in memory only. */
+  readonly #obsolete = new Set<Hex>()
   #writes: Promise<void> = Promise.resolve()
   #cancelTimer: (() => void) | undefined
 
@@ -342,20 +344,26 @@ export class Mempool implements PoolService {
   #rebroadcastLater (): void {
     this.#cancelTimer = this.#clock.after(REBROADCAST_MS, () => {
       for (const e of this.#byId.values()) if (e.own) this.#publish(e.signed)
+      for (const key of this.#obsolete) this.#forget(key)
       this.#rebroadcastLater()
     })
   }
 
   #changed (): void { for (const l of this.#listeners) l() }
 
-  /** Not before the block that has it is on disk. */
+  /** Not before the block that has it is on disk: a full disk has room for deletions and none for blocks. */
   #forget (key: Hex): void { this.#write({ op: 'delete', store: 'pool', key }) }
 
   #write (op: StorageOp): void {
     this.#writes = this.#writes.then(async () => {
       try {
-        if (op.op === 'delete') await this.#blocks.written()
+        // Until it is done it is to be done; one that waits again stays.
+        if (op.op === 'put') this.#obsolete.delete(op.key)
+        else if (this.#byId.has(op.key)) return
+        else this.#obsolete.add(op.key)
+        if (op.op === 'delete' && !await this.#blocks.written()) return
         await this.#storage.commit([op])
+        this.#obsolete.delete(op.key)
       } catch (e) {
         if (!(e instanceof StorageError)) throw e
         this.#log.warn('pool', `own transactions are not stored: ${e.message}`)

@@ -39,7 +39,7 @@ class World {
     const clock = new ManualClock(kitTime(kit, 100))
     const log = new RingLog(clock)
     const signatures = new TestSignatures()
-    this.pool = new Mempool({ params: kit.params, clock, signatures, chain, blocks: { written: async () => {} }, storage: new MemoryStorage(new MemoryDisk()), log, own: [me.key], publish: () => {} })
+    this.pool = new Mempool({ params: kit.params, clock, signatures, chain, blocks: { written: async () => true }, storage: new MemoryStorage(new MemoryDisk()), log, own: [me.key], publish: () => {} })
     const wallet = new WalletDesk({ params: kit.params, chain, pool: this.pool, key: { publicKey: me.key, sign: m => sign(me.seed, m) }, publish: async () => {} })
     this.desk = new SeedingDesk({
       params: kit.params, chain, pool: this.pool, wallet, account: me.key, ready: () => true, log,
