@@ -9,10 +9,13 @@ import { connectSwarm } from '../src/net/swarm/portSwarm.ts'
 import { NodeService } from '../src/node/api.ts'
 import { Node } from '../src/node/node.ts'
 import type { Clock, Random } from '../src/ports/clock.ts'
+import { toHex } from '../src/core/codec/ssz.ts'
+import { publicKey } from '../src/core/crypto/keys.ts'
 import { NETWORKS } from '../src/core/params.ts'
 import { openIndexedDb } from '../src/storage/indexedDb.ts'
 import { createKeystore } from '../src/storage/keystore.ts'
 import { databaseName, slotSeed } from '../src/storage/slots.ts'
+import { openPurse } from '../src/storage/purse.ts'
 import { openWallet } from '../src/storage/wallet.ts'
 import { gunzip } from './gunzip.ts'
 import type { NodeBoot } from './nodeBoot.ts'
@@ -45,6 +48,7 @@ async function start (boot: NodeBoot): Promise<void> {
     clock,
     random,
     keystore: createKeystore(wallet, random),
+    purse: openPurse(navigator.locks, `${NETWORKS[boot.network].name}/${toHex(publicKey(wallet.seed))}`),
     minerSeed: slotSeed(wallet.seed, boot.slot),
     walletSeed: wallet.seed,
     slot: boot.slot,

@@ -150,6 +150,19 @@ export interface HistoryEntry {
   readonly counterparty?: Hex
 }
 
+/** What the wallet called sent and no block will have; the user decides what becomes of it. */
+export interface UnsentView {
+  readonly id: Hex
+  readonly kind: 'transfer' | 'job' | 'cancellation'
+  /** taken: another transaction of this wallet has its place. unseen: its place was used where this tab cannot look. void: the rules do not let it happen any more. */
+  readonly why: 'taken' | 'unseen' | 'void'
+  /** Address. */
+  readonly to?: string
+  /** Without the fee. */
+  readonly amount: bigint
+  readonly fee: bigint
+}
+
 export interface WalletView {
   readonly address: string
   readonly key: Hex
@@ -158,6 +171,8 @@ export interface WalletView {
   readonly maturing: bigint
   /** Sent but not yet in a block. */
   readonly pendingOut: bigint
+  /** Oldest first, by whichever tab of this profile. */
+  readonly unsent: readonly UnsentView[]
   readonly nonce: number
   readonly backedUp: boolean
   readonly minFee: bigint
@@ -220,6 +235,8 @@ export interface NodeView {
   readonly storage: { readonly used: number, readonly quota?: number, readonly persisted: boolean }
   /** Absent where every block was applied here. */
   readonly joined?: JoinedView
+  /** When it was last seen that this wallet is at work on another device, or in another browser, too; absent: not lately. */
+  readonly elsewhereAt?: number
 }
 
 export type NodeEvent =
@@ -438,6 +455,9 @@ export interface NodeApi {
 
   history(limit: number): Promise<HistoryEntry[]>
   send(to: string, amount: bigint, fee: bigint): Promise<Outcome<{ readonly id: Hex }>>
+  /** What stands under `unsent`, with a new place; once. */
+  sendAgain(id: Hex): Promise<Outcome<{ readonly id: Hex }>>
+  forgetUnsent(id: Hex): Promise<void>
   /** Passphrase-encrypted backup of the wallet key, as text. */
   exportKey(passphrase: string): Promise<Outcome<string>>
   /** Replaces the wallet; the caller has confirmed. Takes effect after a reload. */

@@ -43,6 +43,8 @@ export function connectNode (port: Comlink.Endpoint): NodeApi {
     logs: call.logs,
     history: call.history,
     send: call.send,
+    sendAgain: call.sendAgain,
+    forgetUnsent: call.forgetUnsent,
     exportKey: call.exportKey,
     importKey: call.importKey,
     previewData: call.previewData,

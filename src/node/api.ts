@@ -43,6 +43,7 @@ export class NodeService implements NodeApi {
       node.chain.on('checked', (r) => { this.#emit({ type: 'block', block: this.#blockView(r) }) }),
       node.log.onEntry((entry) => { this.#emit({ type: 'log', entry }) }),
       node.curve.onPoint((point) => { this.#emit({ type: 'curve', point }) }),
+      node.keyWatch.onElsewhere(() => { this.#notice('warn', 'This wallet is also in use elsewhere: use a key on one device at a time.'); this.#soon() }),
       node.refusals.onRefusal((r) => { if (r.peer !== undefined && node.net.banned.some((b) => b.id === r.peer)) this.#notice('warn', `A peer was sent away: ${r.reason}.`) })
     ]
     this.#schedule()
@@ -114,6 +115,17 @@ export class NodeService implements NodeApi {
   async history (limit: number): Promise<HistoryEntry[]> { return this.#n.history.list(page(limit)) }
 
   async send (to: string, amount: bigint, fee: bigint): Promise<Outcome<{ readonly id: Hex }>> { return await this.#n.wallet.send(to, amount, fee) }
+
+  async sendAgain (id: Hex): Promise<Outcome<{ readonly id: Hex }>> {
+    const r = await this.#n.wallet.sendAgain(id)
+    this.#soon()
+    return r
+  }
+
+  async forgetUnsent (id: Hex): Promise<void> {
+    await this.#n.wallet.forgetUnsent(id)
+    this.#soon()
+  }
 
   async exportKey (passphrase: string): Promise<Outcome<string>> {
     const r = await this.#n.keystore.export(passphrase)
@@ -266,7 +278,7 @@ export class NodeService implements NodeApi {
       mining: n.miningView(),
       jobs,
       seeding: n.seeding.view(),
-      wallet: walletView(head.ledger, n.payee, n.pool.pending(n.payee), n.keystore.backedUp, n.params),
+      wallet: walletView(head.ledger, n.payee, n.pool.pending(n.payee), n.spending.unsent(), n.keystore.backedUp, n.params),
       replays: n.replayCount(),
       replayFailures: n.replayFailures(),
       blocksReplayed: recent.filter((r) => r.checked === 'replayed').map((r) => toHex(r.meta.hash)),
@@ -275,7 +287,8 @@ export class NodeService implements NodeApi {
       committee: n.committeeView(),
       refusals: n.refusals.list(50),
       storage: this.#storage,
-      joined: this.#joinedView()
+      joined: this.#joinedView(),
+      elsewhereAt: n.keyWatch.elsewhere()
     }
   }
 

@@ -13,8 +13,7 @@ import { type Block, Body, type Claim } from '../core/codec/wire.ts'
 import { BLOCK_RULES, type BlockRules, checkBodySize } from '../core/consensus/apply.ts'
 import type { BlockMeta, HeaderMeta } from '../core/consensus/chain.ts'
 import { condemnsHash, HEADER_REASONS, invalid, isNews, type Refusal, refusal } from '../core/consensus/refusal.ts'
-import { bodyRoot, claimId, ticket } from '../core/crypto/ids.ts'
-import { ledgerRoot } from '../core/ledger/state.ts'
+import { bodyRoot, claimId } from '../core/crypto/ids.ts'
 import { type ChainParams } from '../core/params.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { PeerId } from '../ports/network.ts'
@@ -22,7 +21,8 @@ import { Emitter } from './emitter.ts'
 import { type Held, HeldBlocks, type HeldLimits } from './held.ts'
 import { Lru } from './lru.ts'
 import type { Blame, BlockRecord, ChainEvents, ChainService, Hex, Log, SubmitResult } from './parts.ts'
-import { type ChainStore, type Joined, type Place, type Settled, type StoredBlock, type StoreState, SNAPSHOT_BLOCKS } from './persist.ts'
+import { type ChainStore, type Joined, type Place, type StoredBlock, type StoreState, SNAPSHOT_BLOCKS } from './persist.ts'
+import { loadBase, settleBelow } from './restart.ts'
 import { BlockTree, type Depths, type HeadChange, record, records, treeDepths, type TreeNode, treeNode, undoneBlocks } from './tree.ts'
 import type { Mode, OnSound, Verifier } from './verify.ts'
 
@@ -31,6 +31,8 @@ export interface MoreChainEvents extends ChainEvents {
   readonly missing: (e: { readonly parent: Uint8Array, readonly height: number, readonly via?: PeerId }) => void
   /** Somebody shows a block with a contribution that is known to be wrong here: he does not know it. */
   readonly carrier: (body: Body) => void
+  /** One contribution more is known to be wrong; the blocks that carry it go next. */
+  readonly condemned: (contribution: Uint8Array) => void
   /** A block that was taken on trust has been replayed. */
   readonly checked: (record: BlockRecord) => void
   readonly storage: (s: StoreState) => void
@@ -258,15 +260,19 @@ export class Chain implements ChainService {
     }
     const verified = await this.#verifier.verify(parent.meta, block, { mode: how.mode, wrong: this.#wrongFor(how), via: how.via, onSound })
     if (!verified.ok && !this.#stopped) return verified.letGo === true ? { status: 'refused', refusal: verified.refusal } : this.#judged(block, forgiven ? { ...how, blame: undefined } : how, name, verified.refusal, size)
-    const n = verified.ok ? treeNode({ meta: verified.meta, body: block.body, events: verified.events, checked: verified.checked, condemned: carries(block.body, this.#condemned), origin: how.origin }) : undefined
+    const n = verified.ok ? treeNode({ meta: verified.meta, body: block.body, events: verified.events, checked: verified.checked, origin: how.origin }) : undefined
     if (n !== undefined && how.mode === 'own' && !this.#stopped) {
       this.#store.put(n)
       await this.#store.written()
     }
     if (n === undefined || this.#stopped) return { status: 'held', refusal: refusal('unavailable', 'replay-unavailable', 'the node stops') }
-    if (!parent.removed && this.#tree.get(parentKey) !== undefined) return this.#insert(n, how, name)
+    // While it was written its parent may have gone, and one of its contributions may have been condemned.
+    const wrong = carries(block.body, this.#wrongFor(how))
+    const hasParent = !parent.removed && this.#tree.get(parentKey) !== undefined
+    n.condemned = carries(block.body, this.#condemned)
+    if (hasParent && !wrong) return this.#insert(n, how, name)
     if (how.mode === 'own') this.#store.remove([n])
-    return this.#noParent(block, how, name, size)
+    return wrong ? this.#refuse(block, how, name, invalid('contribution-wrong', 'a contribution in it was proved wrong while it was written')) : this.#noParent(block, how, name, size)
   }
 
   #wrongFor (how: SubmitOptions): ReadonlySet<Hex> { return how.ripe === true ? NONE_WRONG : this.#condemned }
@@ -406,6 +412,7 @@ export class Chain implements ChainService {
     this.#condemned.add(id)
     this.#store.condemned(this.#condemned)
     this.#log.warn('chain', `contribution ${id.slice(0, 8)} is wrong: ${detail}`)
+    this.#events.emit('condemned', contribution)
     this.#removeCarriers(new Set([id]), `seals contribution ${id.slice(0, 16)}: ${detail}`)
   }
 
@@ -514,7 +521,8 @@ export class Chain implements ChainService {
     const least = this.#joined?.height ?? 0
     const wanted = Math.max(least, top - this.#params.historyBlocks)
     const branch = await this.#store.branch(Math.max(0, wanted - SNAPSHOT_BLOCKS))
-    this.#tree = new BlockTree(await this.#loadBase(wanted, least, top, branch), this.#params.joinReplayBlocks, this.#params.maturity, undoneBlocks(this.#params))
+    const loaded = await loadBase(this.#store, { genesis: this.#genesis, metas: this.#depths.metas, wanted, least, top, branch })
+    this.#tree = new BlockTree(loaded ?? this.#genesisNode(), this.#params.joinReplayBlocks, this.#params.maturity, undoneBlocks(this.#params))
     const base = this.#tree.base.meta.height
     if (base < least) this.#joined = undefined
     const bad: Place[] = []
@@ -530,7 +538,7 @@ export class Chain implements ChainService {
       problem ??= `stored block ${b.height} ${b.key.slice(0, 8)} is damaged (${why}); the chain goes on from block ${this.head().height}`
     }
     this.#store.forget(bad)
-    await this.#settleBelow(this.#tree.base)
+    await settleBelow(this.#store, this.#tree.base.meta)
     if (problem !== undefined) this.#log.warn('storage', problem)
     this.#log.info('chain', `restored up to block ${this.head().height}`)
     return { height: this.head().height, problem }
@@ -557,45 +565,6 @@ export class Chain implements ChainService {
     // What was taken on trust above the chain that was followed is here, and what it took from the pool, and leads no more.
     this.#tree.insert(treeNode({ meta: applied.meta, body: b.body, events: applied.events, checked, condemned: carries(b.body, this.#condemned) }), checked !== 'ledger' || followed.get(b.height) === b.key)
     return undefined
-  }
-
-  /** A snapshot on a side branch would keep this node on that branch for ever. */
-  async #loadBase (height: number, least: number, top: number, branch: ReadonlyMap<number, Hex>): Promise<TreeNode> {
-    if (height === 0) return this.#genesisNode()
-    for await (const s of this.#store.snapshots(height)) {
-      if (s.height > top || s.height < least || (branch.get(s.height) ?? s.hash) !== s.hash) continue
-      const stored = await this.#store.header(s.height, s.hash)
-      if (stored === undefined || s.ledger.height !== s.height || toHex(ledgerRoot(s.ledger)) !== toHex(stored.header.template.stateRoot)) continue
-      const ledgers = [s.ledger, ...s.before]
-      const chain: BlockMeta[] = []
-      let at = s.height
-      let key = s.hash
-      for (; at > 0 && chain.length <= this.#depths.metas; at--) {
-        const h = await this.#store.header(at, key)
-        if (h === undefined) break
-        chain.push({ hash: h.hash, header: h.header, height: at, work: h.work, rho: h.rho, ticket: ticket(h.header), ledger: ledgers[s.height - at] ?? this.#genesis.ledger })
-        key = toHex(h.header.template.parent)
-      }
-      if (at > 0 && chain.length <= this.#depths.metas) continue
-      let parent: BlockMeta | undefined = at === 0 ? this.#genesis : undefined
-      for (const m of chain.reverse()) parent = { ...m, parent }
-      return treeNode({ meta: parent!, body: undefined, events: [], checked: stored.checked })
-    }
-    return this.#genesisNode()
-  }
-
-  /** Indexes the main chain below the base as far as no earlier run did. */
-  async #settleBelow (base: TreeNode): Promise<void> {
-    const blocks: Settled[] = []
-    let hash = base.meta.header.template.parent
-    for (let height = base.meta.height - 1; height > 0; height--) {
-      if (await this.#store.settledHash(height) !== undefined) break
-      const stored = await this.#store.header(height, toHex(hash))
-      if (stored === undefined) break
-      blocks.push({ height, hash })
-      hash = stored.header.template.parent
-    }
-    for (let i = 0; i < blocks.length; i += SNAPSHOT_BLOCKS) this.#store.settle(blocks.slice(i, i + SNAPSHOT_BLOCKS))
   }
 
   #genesisNode (): TreeNode {

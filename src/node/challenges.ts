@@ -39,7 +39,7 @@ export interface ChallengesDeps {
   readonly params: ChainParams
   readonly key: Pick<MinerKey, 'publicKey'>
   readonly chain: Pick<ChainService, 'head' | 'at' | 'condemn'> & Pick<Chain, 'on' | 'condemnedContributions'>
-  readonly rounds: Pick<Rounds, 'onTip' | 'pendingSeal' | 'condemn' | 'isCondemned' | 'signers' | 'tips'>
+  readonly rounds: Pick<Rounds, 'onTip' | 'pendingSeal' | 'foundWrong' | 'isWrong' | 'signers' | 'tips'>
   readonly contributions: Pick<Contributions, 'find' | 'drop' | 'vouchersOf'>
   readonly replay: ReplayService
   readonly publisher: WorkPublisher
@@ -139,7 +139,7 @@ export class Challenges {
 
   async #take (c: Challenge, from: From): Promise<Taken> {
     if (!this.#rates.take(from.origin)) return ignore('too many challenges')
-    if (this.#d.rounds.isCondemned(c.contribution) || this.#d.chain.condemnedContributions().has(toHex(c.contribution))) {
+    if (this.#d.rounds.isWrong(c.contribution)) {
       // Once for all who have not heard, not for each who says it again.
       const isNews = this.#d.clock.now() - (this.#said.get(saidName(c)) ?? -Infinity) >= AGAIN_MS
       return isNews ? { verdict: 'accept', reason: 'known to be wrong' } : ignore('known to be wrong')
@@ -224,7 +224,7 @@ export class Challenges {
       const drawn = this.#share === 256 || this.#d.random.bytes(1)[0] < this.#share
       this.#considered.set(name, drawn)
       // One that was found wrong before it was sealed needs no draw.
-      if (drawn || this.#d.rounds.isCondemned(id)) this.#queue.push({ claim, id, signed })
+      if (drawn || this.#d.rounds.isWrong(id)) this.#queue.push({ claim, id, signed })
     }
     while (this.#queue.length > AUDITS_MAX) this.#forgetOne()
     void this.#run()
@@ -288,7 +288,6 @@ export class Challenges {
     for (const signer of signers) {
       blame.refuse({ what: 'seal', reason: 'signed a wrong slice', detail: `${signer.slice(0, 16)} signed round ${sealed.signed.seal.round}`, miner: signer, fatal: false })
     }
-    rounds.condemn(sealed.id)
     await chain.condemn(sealed.id, detail)
   }
 
@@ -297,7 +296,7 @@ export class Challenges {
     const { job, miner } = candidate.claim.template
     blame.refuse({ what: 'contribution', reason: 'wrong slice', detail, peer: candidate.from?.origin, miner: toHex(miner), fatal: true })
     contributions.drop(job, candidate.id)
-    rounds.condemn(candidate.id)
+    rounds.foundWrong(candidate.id)
   }
 
   #failed (e: unknown): void { this.#d.log.error('auditor', e instanceof Error ? e.stack ?? e.message : String(e)) }

@@ -129,6 +129,8 @@ export interface ContributionsDeps {
   readonly blame: Blame
   readonly clock: Clock
   readonly log: Log
+  /** Told of every claim that is signed by its miner, taken or not. */
+  readonly onSigned?: (claim: Claim) => void
   readonly once?: Once
 }
 
@@ -212,6 +214,7 @@ export class Contributions {
     // Nothing is said of the miner, nor done for him, before it is known to be his.
     const [valid] = await this.#d.signatures.verify([contributionSignatureItem(claim)])
     if (!valid) return this.#reject('contribution-signature', `contribution ${short(id)}`, from.via, true)
+    this.#d.onSigned?.(claim)
     const late = this.#noPlace(claim, name, from)
     if (late !== undefined) return this.#passedOver(late, claim)
     return await this.#takePayload(claim, id, tip, from)

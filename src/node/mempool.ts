@@ -65,7 +65,10 @@ export class Mempool implements PoolService {
   readonly #byId = new Map<Hex, Entry>()
   readonly #bySender = new Map<Hex, Map<number, Entry>>()
   readonly #listeners = new Set<() => void>()
+  readonly #voidListeners = new Set<(tx: SignedTransaction) => void>()
   #bytes = 0
+  /** Records that may go once the disk takes writes again: the blocks that carry them are in memory only. */
+  readonly #obsolete = new Set<Hex>()
   #writes: Promise<void> = Promise.resolve()
   #cancelTimer: (() => void) | undefined
 
@@ -120,6 +123,21 @@ export class Mempool implements PoolService {
   onChange (listener: () => void): () => void {
     this.#listeners.add(listener)
     return () => { this.#listeners.delete(listener) }
+  }
+
+  /** Called with an own one that the rules do not let happen any more. */
+  onVoid (listener: (tx: SignedTransaction) => void): () => void {
+    this.#voidListeners.add(listener)
+    return () => { this.#voidListeners.delete(listener) }
+  }
+
+  /** Takes an own one that was taken before, here or in another tab, also where its turn or its credit is yet to come. */
+  async resume (tx: SignedTransaction): Promise<Refusal | undefined> {
+    const refused = await this.#unsigned(tx) ?? this.#takeAgain(tx)
+    if (refused !== undefined) return refused
+    this.#changed()
+    await this.#writes
+    return undefined
   }
 
   /** When every write so far is done, or could not be. */
@@ -311,6 +329,7 @@ export class Mempool implements PoolService {
     const oldest = this.#clock.now() - this.#limits.ageMs
     for (const e of [...this.#byId.values()]) {
       const reused = e.nonce < account(tip.ledger, e.signed.transaction.from).nonce
+      if (reused && e.own) this.#log.warn('pool', `own transaction ${e.id.slice(0, 8)} waits no more: nonce ${e.nonce} was used by another one, or in a block that is not here`)
       if (reused || (!e.own && e.addedAt < oldest)) this.#remove(e)
     }
     // What others do can make these void for ever, and then they would hold up all that is behind them.
@@ -336,26 +355,33 @@ export class Mempool implements PoolService {
       const behind = i + 1 === waiting.length ? '' : `; ${waiting.length - i - 1} sent after it wait for the next transaction, which takes its place`
       if (e.own) this.#log.warn('pool', `own transaction ${e.id.slice(0, 8)} dropped: ${reason}, ${detail}${behind}`)
       this.#remove(e)
+      if (e.own) for (const l of this.#voidListeners) l(e.signed)
     }
   }
 
   #rebroadcastLater (): void {
     this.#cancelTimer = this.#clock.after(REBROADCAST_MS, () => {
       for (const e of this.#byId.values()) if (e.own) this.#publish(e.signed)
+      for (const key of this.#obsolete) this.#forget(key)
       this.#rebroadcastLater()
     })
   }
 
   #changed (): void { for (const l of this.#listeners) l() }
 
-  /** Not before the block that has it is on disk. */
+  /** Not before the block that has it is on disk: a full disk has room for deletions and none for blocks. */
   #forget (key: Hex): void { this.#write({ op: 'delete', store: 'pool', key }) }
 
   #write (op: StorageOp): void {
     this.#writes = this.#writes.then(async () => {
       try {
-        if (op.op === 'delete') await this.#blocks.written()
+        // Until it is done it is to be done; one that waits again stays.
+        if (op.op === 'put') this.#obsolete.delete(op.key)
+        else if (this.#byId.has(op.key)) return
+        else this.#obsolete.add(op.key)
+        if (op.op === 'delete' && !await this.#blocks.written()) return
         await this.#storage.commit([op])
+        this.#obsolete.delete(op.key)
       } catch (e) {
         if (!(e instanceof StorageError)) throw e
         this.#log.warn('pool', `own transactions are not stored: ${e.message}`)

@@ -13,6 +13,7 @@ import type { Clock, Random } from '../ports/clock.ts'
 import type { Compute, ComputeStatus } from '../ports/compute.ts'
 import type { Keystore } from '../ports/keystore.ts'
 import type { Network, NetworkStatus } from '../ports/network.ts'
+import type { Purse } from '../ports/purse.ts'
 import type { Signatures } from '../ports/signatures.ts'
 import type { Storage } from '../ports/storage.ts'
 import type { Swarm } from '../ports/swarm.ts'
@@ -24,6 +25,7 @@ import { Contributions } from './contributions.ts'
 import { Curve } from './curve.ts'
 import { Datasets } from './datasets.ts'
 import { History } from './history.ts'
+import { KeyWatch } from './keyWatch.ts'
 import { JobDesk } from './jobDesk.ts'
 import { LedgerTorrents } from './ledgerTorrents.ts'
 import { Library } from './library.ts'
@@ -43,6 +45,7 @@ import { Sealing } from './sealing.ts'
 import { MiningControl } from './miningControl.ts'
 import { SliceCounter } from './sliceCounter.ts'
 import { SnapshotJoin } from './snapshotJoin.ts'
+import { Spending } from './spending.ts'
 import { States } from './states.ts'
 import { type CommitteeView, Supervisor } from './supervisor.ts'
 import { Sync } from './sync.ts'
@@ -67,6 +70,8 @@ export interface NodeDeps {
   readonly clock: Clock
   readonly random: Random
   readonly keystore: Keystore
+  /** Shared by all tabs of this wallet's profile. */
+  readonly purse: Purse
   /** Seeds of the tab's own key and of the profile's wallet. */
   readonly minerSeed: Uint8Array
   readonly walletSeed: Uint8Array
@@ -116,6 +121,7 @@ export class Node {
   readonly sync: Sync
   readonly pool: Mempool
   readonly history: History
+  readonly spending: Spending
   readonly wallet: WalletDesk
   readonly jobDesk: JobDesk
   readonly models: Models
@@ -123,6 +129,7 @@ export class Node {
   readonly seeding: SeedingDesk
   readonly ledgers: LedgerTorrents
   readonly presence: Presence
+  readonly keyWatch: KeyWatch
   computeStatus: ComputeStatus
   net: NetworkStatus
   readonly #d: NodeDeps
@@ -163,9 +170,9 @@ export class Node {
     this.storage = storage
     this.keystore = d.keystore
     this.slot = d.slot
-    const miner = (d.keyOf ?? keyOf)(d.minerSeed)
+    const minerKey = (d.keyOf ?? keyOf)(d.minerSeed)
     const payee = (d.keyOf ?? keyOf)(d.walletSeed)
-    this.miner = miner.publicKey
+    this.miner = minerKey.publicKey
     this.payee = payee.publicKey
 
     const log = this.log = new RingLog(clock)
@@ -174,6 +181,8 @@ export class Node {
     this.genesisHash = first.hash
     const store = new ChainStore({ storage, clock, log, lookBack: ledgerLookBack(params), empty: first.ledger, once })
     const chain = this.chain = new Chain({ params, genesis: first, clock, store, blame, log, rules })
+    const keyWatch = this.keyWatch = new KeyWatch({ params, key: minerKey, chain, inStep: () => this.presence.inStep(), clock, log })
+    const miner = keyWatch.key
     const historyBlocks = params.historyBlocks
     const payloads = this.#payloads = new Payloads({ storage, network, clock, random, blame, log, height: () => chain.head().height, historyBlocks, once })
     const library = this.library = new Library({
@@ -187,7 +196,7 @@ export class Node {
     const replays = this.replays = new Replays({ compute, states, data, log, once })
     this.#verifier = new Verifier({ params, clock, signatures, replay: replays, states, rules })
     const rounds = this.rounds = new Rounds({ params, chain, states, signatures, blame, clock, log })
-    const contributions = this.#contributions = new Contributions({ params, chain, rounds, payloads, signatures, blame, clock, log, once })
+    const contributions = this.#contributions = new Contributions({ params, chain, rounds, payloads, signatures, blame, clock, log, once, onSigned: (claim) => { keyWatch.heard(claim, 'contribution') } })
     const records = new Records(params, chain)
     const publisher = this.#topics = new WorkTopics({ chainId: first.hash, network, chain, blame, clock, log })
     const challenges = this.#challenges = new Challenges({ params, key: miner, chain, rounds, contributions, replay: replays, publisher, blame, random, clock, log })
@@ -219,7 +228,8 @@ export class Node {
       gate: () => this.presence.mayWork()
     })
     this.#mining = new MiningControl({ trainer: this.#trainer, compute, storage, log, cores: d.cores })
-    this.wallet = new WalletDesk({ params, chain, pool, key: payee, publish: async (tx) => { await gossip.announceTransaction(tx) } })
+    this.spending = new Spending({ purse: d.purse, account: payee.publicKey, chain, pool, log, onForeign: () => { keyWatch.noticed('transaction') } })
+    this.wallet = new WalletDesk({ params, chain, pool, key: payee, spending: this.spending, publish: async (tx) => { await gossip.announceTransaction(tx) } })
     this.jobDesk = new JobDesk({ params, chain, data, wallet: this.wallet, owner: payee.publicKey, gunzip: d.gunzip })
     this.models = new Models({ compute, states, data })
     this.seeding = new SeedingDesk({
@@ -246,6 +256,8 @@ export class Node {
     this.#offs.push(
       await this.history.start(chain),
       await this.pool.start(),
+      this.spending.start(),
+      this.keyWatch.start(),
       await this.#gossip.start(),
       this.refusals.onRefusal((r) => { if (REPLAY_FAILURES.has(r.reason)) this.#replayFailures++ }),
       await this.#d.network.onStatus((s) => { this.net = s })
@@ -297,7 +309,7 @@ export class Node {
     this.#backfill.stop()
     const rest: ReadonlyArray<() => unknown> = [
       () => this.sync.stop(), () => this.#topics.stop(), () => { this.seeding.stop() }, () => { this.ledgers.stop() }, () => { this.#torrents.stop() }, () => this.library.stop(), ...this.#offs.splice(0),
-      () => this.curve.stop(), () => this.data.stop(), () => this.#states.stop(), () => this.#payloads.stop(), () => this.pool.idle(), () => this.history.idle(), () => this.chain.stop(),
+      () => this.curve.stop(), () => this.data.stop(), () => this.#states.stop(), () => this.#payloads.stop(), () => this.spending.idle(), () => this.pool.idle(), () => this.history.idle(), () => this.chain.stop(),
       () => this.#d.network.stop(), () => this.#d.compute.stop(), () => this.storage.close()
     ]
     const failures: unknown[] = []

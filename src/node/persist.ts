@@ -116,8 +116,8 @@ interface Task {
   readonly ops: () => readonly StorageOp[]
   readonly bytes: number
   readonly put?: TreeNode
-  /** Called when it is on disk, and when it cannot be written now. */
-  readonly done?: () => void
+  /** Called when it is on disk, and when it cannot be written now: with which of the two. */
+  readonly done?: (stored: boolean) => void
 }
 
 export class ChainStore {
@@ -260,10 +260,10 @@ export class ChainStore {
     this.#enqueue({ bytes: 0, ops: () => [followOp(head)] })
   }
 
-  /** When everything so far is on disk, or cannot be written now. */
-  async written (): Promise<void> {
-    if (!this.#state.ok || this.#closed) return
-    await new Promise<void>((resolve) => { this.#enqueue({ bytes: 0, ops: () => [], done: resolve }) })
+  /** True once everything so far is on disk; false if it cannot be written now. */
+  async written (): Promise<boolean> {
+    if (!this.#state.ok || this.#closed) return false
+    return await new Promise<boolean>((resolve) => { this.#enqueue({ bytes: 0, ops: () => [], done: resolve }) })
   }
 
   /** When everything that waits is written, or could not be. */
@@ -313,7 +313,7 @@ export class ChainStore {
         this.#fail(e)
         return
       }
-      for (const t of this.#queue.splice(0, taken)) t.done?.()
+      for (const t of this.#queue.splice(0, taken)) t.done?.(true)
       if (!this.#state.ok) this.#set({ ok: true })
     }
   }
@@ -321,7 +321,7 @@ export class ChainStore {
   #fail (e: unknown): void {
     if (!(e instanceof StorageError)) throw e
     this.#set({ ok: false, kind: e.kind, detail: e.message })
-    for (const t of this.#queue) t.done?.()
+    for (const t of this.#queue) t.done?.(false)
     this.#cancelRetry?.()
     this.#cancelRetry = e.kind === 'full' ? this.#clock.after(WRITE_RETRY_MS, () => { this.retry() }) : () => {}
   }

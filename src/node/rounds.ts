@@ -21,6 +21,7 @@ import type { PeerId } from '../ports/network.ts'
 import type { Signatures } from '../ports/signatures.ts'
 import { Lru } from './lru.ts'
 import { isProof } from './proof.ts'
+import type { Chain } from './chain.ts'
 import type { Blame, ChainService, Hex, JobTip, Log, StatesService, WorkService } from './parts.ts'
 
 /** Seals of one job that are not on the main chain, usable now or not. */
@@ -54,7 +55,7 @@ export type SealOutcome =
 
 export interface RoundsDeps {
   readonly params: ChainParams
-  readonly chain: Pick<ChainService, 'head' | 'get' | 'on'>
+  readonly chain: Pick<ChainService, 'head' | 'get'> & Pick<Chain, 'on' | 'condemnedContributions'>
   readonly states: Pick<StatesService, 'sealState'>
   readonly signatures: Signatures
   readonly blame: Pick<Blame, 'refuse'>
@@ -82,27 +83,31 @@ export class Rounds implements WorkService {
   /** Their anchor is not here, so nobody can tell who must have signed them: anyone can make those, and they push out no others. */
   readonly #unread = new Lru<Waiting>(HELD_SEALS)
   readonly #adding = new Map<Hex, Promise<SealOutcome>>()
-  readonly #condemned = new Lru<true>(4096)
+  /**
+   * Found wrong before anyone sealed them. No block is refused for these, so a restart may forget them; what is
+   * condemned is the chain's to know, and on disk: a seal built on here and refused there would void every own block.
+   */
+  readonly #wrongUnsealed = new Lru<true>(4096)
   readonly #tips = new Map<Hex, RoundTip>()
   readonly #listeners = new Set<(tip: RoundTip) => void>()
   /** Seals found valid on top of a block, so that a chain of them is judged once per head. */
   #judged = new WeakMap<BlockMeta, Map<Hex, boolean>>()
-  #off: (() => void) | undefined
+  #undo: Array<() => void> = []
 
   constructor (d: RoundsDeps) { this.#d = d }
 
   start (): void {
-    this.#off = this.#d.chain.on('head', ({ removed, added }) => {
+    this.#undo.push(this.#d.chain.on('condemned', () => { this.#dropWrong() }), this.#d.chain.on('head', ({ removed, added }) => {
       // What a seal of a block taken on trust leads to, nobody here has seen.
       for (const { body, checked } of removed) if (checked !== 'ledger') for (const signed of body.seals) this.#shelve(signed)
       for (const { body } of added) for (const { seal } of body.seals) this.#known.get(toHex(seal.job))?.delete(toHex(sealHash(seal)))
       this.#refresh()
       this.#retryHeld().catch((e: unknown) => { this.#d.log.error('rounds', `held seals: ${e instanceof Error ? e.stack ?? e.message : String(e)}`) })
-    })
+    }))
     this.#refresh()
   }
 
-  stop (): void { this.#off?.() }
+  stop (): void { for (const undo of this.#undo.splice(0)) undo() }
 
   tip (job: Uint8Array): RoundTip | undefined { return this.#tips.get(toHex(job)) }
 
@@ -157,23 +162,31 @@ export class Rounds implements WorkService {
     return undefined
   }
 
-  /** A contribution was proved wrong: no seal that carries it is built on any more. */
-  condemn (contribution: Uint8Array): void {
-    this.#condemned.set(toHex(contribution), true)
+  /** It was found wrong before it was sealed: no seal that carries it is built on here. */
+  foundWrong (contribution: Uint8Array): void {
+    this.#wrongUnsealed.set(toHex(contribution), true)
+    this.#dropWrong()
+  }
+
+  /** No seal that carries it is built on: it was condemned, or found wrong before it was sealed. */
+  isWrong (contribution: Uint8Array): boolean {
+    const name = toHex(contribution)
+    return this.#d.chain.condemnedContributions().has(name) || this.#wrongUnsealed.has(name)
+  }
+
+  #dropWrong (): void {
     for (const known of this.#known.values()) {
-      for (const [name, k] of [...known.entries()]) if (this.#carriesCondemned(k.signed)) known.delete(name)
+      for (const [name, k] of [...known.entries()]) if (this.#carriesWrong(k.signed)) known.delete(name)
     }
     this.#judged = new WeakMap()
     this.#refresh()
   }
 
-  isCondemned (contribution: Uint8Array): boolean { return this.#condemned.has(toHex(contribution)) }
-
   async #add (signed: SignedSeal, name: Hex, via?: PeerId): Promise<SealOutcome> {
     const { params, chain, states, signatures } = this.#d
     const { seal } = signed
     if (this.#known.get(toHex(seal.job))?.has(name) === true) return await this.#knownCopy(signed)
-    if (this.#carriesCondemned(signed)) return refused('invalid', 'contribution-wrong', 'the seal carries a contribution that was proved wrong')
+    if (this.#carriesWrong(signed)) return refused('invalid', 'contribution-wrong', 'the seal carries a contribution that was proved wrong')
     const head = chain.head()
     const base = head.ledger.jobs.find(j => equalBytes(j.id, seal.job))
     if (base === undefined) return refused('orphan', 'seal-job-unknown', `no job ${short(seal.job)} on this chain`)
@@ -254,7 +267,7 @@ export class Rounds implements WorkService {
   #shelve (signed: SignedSeal, signatures?: readonly boolean[]): Known | undefined {
     const { params, chain } = this.#d
     const anchor = chain.get(signed.seal.anchor)
-    if (anchor === undefined || this.#carriesCondemned(signed)) return undefined
+    if (anchor === undefined || this.#carriesWrong(signed)) return undefined
     const items = signatures === undefined ? sealSignatureItems(params, chain.head(), signed) : undefined
     const valid = signatures ?? (Array.isArray(items) ? items.map(() => true) : undefined)
     if (valid === undefined) return undefined
@@ -338,8 +351,9 @@ export class Rounds implements WorkService {
     }
   }
 
-  #carriesCondemned (signed: SignedSeal): boolean {
-    return this.#condemned.count > 0 && signed.seal.contributions.some(c => this.isCondemned(claimId(c)))
+  #carriesWrong (signed: SignedSeal): boolean {
+    const knowsAny = this.#wrongUnsealed.count + this.#d.chain.condemnedContributions().size > 0
+    return knowsAny && signed.seal.contributions.some(c => this.isWrong(claimId(c)))
   }
 }
 

@@ -1,5 +1,5 @@
 /** Projections of the chain for the page: pure functions from records to what is shown. */
-import type { BlockView, JobView, WalletView } from '../bridge/api.ts'
+import type { BlockView, JobView, UnsentView, WalletView } from '../bridge/api.ts'
 import { formatAddress } from '../core/codec/address.ts'
 import { equalBytes, toHex } from '../core/codec/ssz.ts'
 import { ACTION_POST_JOB, ACTION_SET_ASIDE, ACTION_TRANSFER, type SignedTransaction } from '../core/codec/wire.ts'
@@ -99,7 +99,7 @@ export function spending (signed: SignedTransaction): bigint {
   return fee
 }
 
-export function walletView (ledger: LedgerState, key: Uint8Array, pending: readonly SignedTransaction[], backedUp: boolean, params: Pick<ChainParams, 'minFee'>): WalletView {
+export function walletView (ledger: LedgerState, key: Uint8Array, pending: readonly SignedTransaction[], unsent: readonly UnsentView[], backedUp: boolean, params: Pick<ChainParams, 'minFee'>): WalletView {
   const { balance, nonce } = account(ledger, key)
   return {
     address: formatAddress(key),
@@ -107,6 +107,7 @@ export function walletView (ledger: LedgerState, key: Uint8Array, pending: reado
     balance,
     maturing: ledger.maturing.filter((m) => equalBytes(m.account, key)).reduce((n, m) => n + m.amount, 0n),
     pendingOut: pending.reduce((n, tx) => n + spending(tx), 0n),
+    unsent,
     nonce: nonce + pending.length,
     backedUp,
     minFee: params.minFee

@@ -10,6 +10,7 @@ import { account } from '../core/ledger/state.ts'
 import type { ChainParams } from '../core/params.ts'
 import type { MinerKey } from './minerKey.ts'
 import type { ChainService, Hex, PoolService } from './parts.ts'
+import type { Make, Spending } from './spending.ts'
 import { spending } from './views.ts'
 
 /** Field of the form that a pool's refusal is about. */
@@ -22,15 +23,13 @@ export interface WalletDeskDeps {
   readonly chain: Pick<ChainService, 'head'>
   readonly pool: PoolService
   readonly key: MinerKey
+  readonly spending: Pick<Spending, 'sign' | 'nextNonce' | 'forget'>
   /** Sends an accepted transaction to the others. */
   readonly publish: (tx: SignedTransaction) => Promise<void>
 }
 
 export class WalletDesk {
   readonly #d: WalletDeskDeps
-  /** One at a time: two sends at once would take the same nonce. */
-  #last: Promise<unknown> = Promise.resolve()
-
   constructor (d: WalletDeskDeps) { this.#d = d }
 
   async send (to: string, amount: bigint, fee: bigint): Promise<Outcome<{ readonly id: Hex }>> {
@@ -40,31 +39,36 @@ export class WalletDesk {
   }
 
   async submit (action: Transaction['action'], fee: bigint): Promise<Outcome<{ readonly id: Hex }>> {
-    const run = this.#last.then(async () => await this.#submit(action, fee))
-    this.#last = run.catch(() => {})
-    return await run
+    return await this.#submit(async nonce => await this.#make(action, fee, nonce))
   }
+
+  /** What was called sent and is not, whichever tab of this profile signed it. */
+  async sendAgain (id: Hex): Promise<Outcome<{ readonly id: Hex }>> {
+    return await this.#submit(async (nonce, old) => await this.#make(old!.transaction.action, old!.transaction.fee, nonce), id)
+  }
+
+  async forgetUnsent (id: Hex): Promise<void> { await this.#d.spending.forget(id) }
 
   async cancelJob (job: Uint8Array): Promise<Outcome<{ readonly id: Hex }>> {
     return await this.submit({ selector: ACTION_CANCEL_JOB, value: { job } }, this.#d.params.minFee)
   }
 
   async postJob (value: Extract<Transaction['action']['value'], { escrow: bigint }>, fee: bigint): Promise<Outcome<{ readonly id: Hex, readonly nonce: number }>> {
-    const nonce = this.nextNonce()
-    const sent = await this.submit({ selector: ACTION_POST_JOB, value }, fee)
-    return sent.ok ? { ok: true, value: { ...sent.value, nonce } } : sent
+    return await this.#submit(async nonce => await this.#make({ selector: ACTION_POST_JOB, value }, fee, nonce))
   }
 
-  nextNonce (): number {
-    const { publicKey } = this.#d.key
-    const taken = new Set(this.#d.pool.pending(publicKey).map((tx) => tx.transaction.nonce))
-    // The first free one: where an earlier one was dropped, what waits behind it waits for this.
-    let { nonce } = account(this.#d.chain.head().ledger, publicKey)
-    while (taken.has(nonce)) nonce++
-    return nonce
+  nextNonce (): number { return this.#d.spending.nextNonce() }
+
+  async #submit (make: Make, again?: Hex): Promise<Outcome<{ readonly id: Hex, readonly nonce: number }>> {
+    const signed = await this.#d.spending.sign(make, again)
+    if (!signed.ok) return signed
+    // Only now: the other tabs know it before anybody else does.
+    await this.#d.publish(signed.value)
+    const { transaction } = signed.value
+    return { ok: true, value: { id: toHex(transactionId(transaction)), nonce: transaction.nonce } }
   }
 
-  async #submit (action: Transaction['action'], fee: bigint): Promise<Outcome<{ readonly id: Hex }>> {
+  async #make (action: Transaction['action'], fee: bigint, nonce: number): Promise<Outcome<SignedTransaction>> {
     const { chain, key, params, pool } = this.#d
     const head = chain.head()
     const errors: FieldError[] = []
@@ -72,9 +76,8 @@ export class WalletDesk {
     if (fee < params.minFee) errors.push({ field: 'fee', message: `the fee is at least ${formatAmount(params.minFee)} credits` })
     if (amount !== undefined && amount < 1n) errors.push({ field: 'amount', message: 'the amount must be above zero' })
     if (errors.length > 0) return { ok: false, errors }
-    const transaction: Transaction = { chain: chainId(head), from: key.publicKey, nonce: this.nextNonce(), fee, action }
-    const id = transactionId(transaction)
-    const signed: SignedTransaction = { transaction, signature: key.sign(id) }
+    const transaction: Transaction = { chain: chainId(head), from: key.publicKey, nonce, fee, action }
+    const signed: SignedTransaction = { transaction, signature: key.sign(transactionId(transaction)) }
     const pending = pool.pending(key.publicKey).reduce((n, tx) => n + spending(tx), 0n)
     const { balance } = account(head.ledger, key.publicKey)
     if (balance - pending < spending(signed)) {
@@ -83,7 +86,6 @@ export class WalletDesk {
     }
     const refused = await pool.add(signed)
     if (refused !== undefined) return { ok: false, errors: [{ field: FIELD[refused.reason] ?? 'form', message: `${refused.reason}: ${refused.detail}` }] }
-    await this.#d.publish(signed)
-    return { ok: true, value: { id: toHex(id) } }
+    return { ok: true, value: signed }
   }
 }

@@ -112,6 +112,9 @@ function Shell (): JSX.Element {
         </header>
         <main id="content" tabIndex={-1} class="content">
           <Announce />
+          <Show when={app.view.elsewhereAt !== undefined}>
+            <Note tone="warn" role="alert" title="This wallet is also in use elsewhere" testid="elsewhere">Another device, or another browser, works with the same key. Use a key on one device at a time: both do the same slices, which count once, and of two transfers that are sent at the same time one may not arrive. Close the page there, or import another key there.</Note>
+          </Show>
           <Show when={app.router.route().unknown}>{name => <Note tone="warn" role="status" title="There is no such page" testid="unknown-address">The address names “{plainText(name()).slice(0, NAME_SHOWN)}”, which is none of the pages here. This is {PLACES.train.title}.</Note>}</Show>
           <Suspense fallback={<Skeleton lines={6} />}><Dynamic component={place().page} /></Suspense>
         </main>

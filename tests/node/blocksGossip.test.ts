@@ -32,7 +32,7 @@ class Line {
     const log = new RingLog(clock)
     const blame = new Refusals({ clock, network, log })
     const chain = { head: () => grown, on: () => () => {}, offMain: () => [] } as unknown as Chain
-    const pool = new Mempool({ params: kit.params, clock, signatures: new TestSignatures(), chain, blocks: { written: async () => {} }, storage: new MemoryStorage(new MemoryDisk()), log, own: [], publish: () => {} })
+    const pool = new Mempool({ params: kit.params, clock, signatures: new TestSignatures(), chain, blocks: { written: async () => true }, storage: new MemoryStorage(new MemoryDisk()), log, own: [], publish: () => {} })
     const gossip = new BlocksGossip({ params: kit.params, clock, network, chain, sync: { sawVersion: () => {} }, pool, records: { standing: () => false }, signatures: new TestSignatures(), blame, log })
     await gossip.start()
     return network

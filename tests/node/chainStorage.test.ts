@@ -277,8 +277,9 @@ describe('an own block', () => {
     await feed(r, [first])
     const written = r.store.written.bind(r.store)
     r.store.written = async () => {
-      await written()
+      const stored = await written()
       r.chain.distrust(first.meta.hash)
+      return stored
     }
     expect((await r.chain.submitOwn(own.block)).status).toBe('held')
     await r.store.idle()

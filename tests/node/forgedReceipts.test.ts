@@ -27,7 +27,7 @@ async function handed (tx: SignedTransaction): Promise<{ readonly pool: number, 
   const log = new RingLog(clock)
   const blame = new Refusals({ clock, network, log })
   const chain = { head: (): BlockMeta => tip, on: () => () => {}, offMain: () => [] }
-  const pool = new Mempool({ params: kit.params, clock, signatures: new TestSignatures(), chain: chain as never, blocks: { written: async () => {} }, storage: new MemoryStorage(new MemoryDisk()), log, own: [], publish: () => {} })
+  const pool = new Mempool({ params: kit.params, clock, signatures: new TestSignatures(), chain: chain as never, blocks: { written: async () => true }, storage: new MemoryStorage(new MemoryDisk()), log, own: [], publish: () => {} })
   const gossip = new BlocksGossip({ params: kit.params, clock, network, chain: chain as never, sync: { sawVersion: () => {} }, pool, records: { standing: () => false }, signatures: new TestSignatures(), blame, log })
   const stop = await gossip.start()
   await hub.join('x').publish(transactionsTopic(kit.genesis.hash), SignedTransaction.serialize(tx))

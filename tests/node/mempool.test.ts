@@ -38,7 +38,7 @@ class StubChain {
 
 const record = (m: Mined): BlockRecord => ({ meta: m.meta, body: m.block.body, events: m.events, checked: 'replayed' })
 
-interface Pool { readonly pool: Mempool, readonly chain: StubChain, /** When the blocks so far are on disk. */ blocksWritten: Promise<void>, readonly clock: ManualClock, readonly published: SignedTransaction[], readonly disk: MemoryDisk, readonly log: RingLog }
+interface Pool { readonly pool: Mempool, readonly chain: StubChain, /** Whether the blocks so far are on disk, and when that is known. */ blocksWritten: Promise<boolean>, readonly clock: ManualClock, readonly published: SignedTransaction[], readonly disk: MemoryDisk, readonly log: RingLog }
 
 function make (o: { readonly limits?: PoolLimits, readonly disk?: MemoryDisk, readonly storage?: MemoryStorage, readonly own?: Uint8Array[], readonly kit?: ChainKit, readonly signatures?: Signatures } = {}): Pool {
   const clock = new ManualClock(kitTime(kit, 100))
@@ -46,9 +46,9 @@ function make (o: { readonly limits?: PoolLimits, readonly disk?: MemoryDisk, re
   const disk = o.disk ?? new MemoryDisk()
   const log = new RingLog(clock)
   const published: SignedTransaction[] = []
-  const blocks = { written: async (): Promise<void> => { await made.blocksWritten } }
+  const blocks = { written: async (): Promise<boolean> => await made.blocksWritten }
   const pool = new Mempool({ params: (o.kit ?? kit).params, clock, signatures: o.signatures ?? new TestSignatures(), chain, blocks, storage: o.storage ?? new MemoryStorage(disk), log, own: o.own ?? [], publish: (t) => { published.push(t) }, limits: o.limits })
-  const made: Pool = { pool, chain, clock, published, disk, log, blocksWritten: Promise.resolve() }
+  const made: Pool = { pool, chain, clock, published, disk, log, blocksWritten: Promise.resolve(true) }
   return made
 }
 
@@ -341,14 +341,14 @@ describe('own transactions', () => {
     const p = make({ own: [keyPair(1).key] })
     await p.pool.start()
     await p.pool.add(pay(1))
-    let written = (): void => {}
+    let written = (_: boolean): void => {}
     p.blocksWritten = new Promise(resolve => { written = resolve })
     const block = kit.mine(grown, { transactions: [pay(1)] })
     p.chain.move(block.meta, [], [block])
     await turns()
     expect(p.pool.size).toBe(0)
     expect(p.disk.table('pool').keys).toHaveLength(1)
-    written()
+    written(true)
     await p.pool.idle()
     expect(p.disk.table('pool').keys).toEqual([])
   })

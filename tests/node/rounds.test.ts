@@ -37,7 +37,8 @@ function bench (): Bench {
     chain: {
       head: () => head,
       get: (h: Uint8Array) => { for (let m: BlockMeta | undefined = head; m !== undefined; m = m.parent) if (toHex(m.hash) === toHex(h)) return { meta: m } },
-      on: (_: string, l: (e: unknown) => void) => { onHead = l; return nothing }
+      on: (event: string, l: (e: unknown) => void) => { if (event === 'head') onHead = l; return nothing },
+      condemnedContributions: () => new Set()
     },
     states: { sealState: async (_: unknown, { seal }: SignedSeal) => ({ kind: 'done', stateHash: seal.stateHash }) },
     blame: { refuse: (r: Refused) => { refused.push(r) } }

@@ -9,8 +9,10 @@ import { RingLog } from '../../src/node/log.ts'
 import { Mempool } from '../../src/node/mempool.ts'
 import type { BlockRecord, ChainEvents } from '../../src/node/parts.ts'
 import { SeedingDesk } from '../../src/node/seedingDesk.ts'
+import { Spending } from '../../src/node/spending.ts'
 import { WalletDesk } from '../../src/node/walletDesk.ts'
 import { MemoryDisk, MemoryStorage } from '../../src/storage/memory.ts'
+import { MemoryPurse } from '../../src/storage/memoryPurse.ts'
 import { ChainKit, EASY, keyPair, type KeyPair, type MineOptions } from '../core/chainKit.ts'
 import { kitTime, ManualClock, settle, TestSignatures } from './chainRig.ts'
 
@@ -27,20 +29,22 @@ class World {
   settings = { redeem: true, setAside: 0 }
   fetching = false
   readonly pool: Mempool
+  readonly spending: Spending
   readonly desk: SeedingDesk
   readonly #listeners = new Set<ChainEvents['head']>()
   #changed = (): void => {}
 
   constructor () {
     const chain = {
-      head: (): BlockMeta => this.tip, offMain: (): BlockRecord[] => [],
+      head: (): BlockMeta => this.tip, at: (): undefined => undefined, offMain: (): BlockRecord[] => [],
       on: <K extends keyof ChainEvents>(_: K, l: ChainEvents[K]): (() => void) => { this.#listeners.add(l as ChainEvents['head']); return () => {} }
     }
     const clock = new ManualClock(kitTime(kit, 100))
     const log = new RingLog(clock)
     const signatures = new TestSignatures()
-    this.pool = new Mempool({ params: kit.params, clock, signatures, chain, blocks: { written: async () => {} }, storage: new MemoryStorage(new MemoryDisk()), log, own: [me.key], publish: () => {} })
-    const wallet = new WalletDesk({ params: kit.params, chain, pool: this.pool, key: { publicKey: me.key, sign: m => sign(me.seed, m) }, publish: async () => {} })
+    this.pool = new Mempool({ params: kit.params, clock, signatures, chain, blocks: { written: async () => true }, storage: new MemoryStorage(new MemoryDisk()), log, own: [me.key], publish: () => {} })
+    const spending = this.spending = new Spending({ purse: new MemoryPurse(), account: me.key, chain, pool: this.pool, log })
+    const wallet = new WalletDesk({ params: kit.params, chain, pool: this.pool, spending, key: { publicKey: me.key, sign: m => sign(me.seed, m) }, publish: async () => {} })
     this.desk = new SeedingDesk({
       params: kit.params, chain, pool: this.pool, wallet, account: me.key, ready: () => true, log,
       library: { receipts: () => this.receipts, settings: () => this.settings, fetching: () => this.fetching, onChange: l => { this.#changed = l; return () => {} } }
@@ -49,6 +53,7 @@ class World {
 
   async open (): Promise<this> {
     await this.pool.start()
+    this.spending.start()
     this.desk.start()
     return this
   }

@@ -35,7 +35,7 @@ test.each([
   const deps: Partial<Record<keyof ChallengesDeps, unknown>> = {
     params: kit.params, key: minerKey(keyPair(1)), clock, log, random: new SeededRandom(1), auditShare: 256,
     chain: { head: () => tip, at: () => undefined, on: () => nothing, condemn: async (id: Uint8Array) => { condemned.push(toHex(id)) } },
-    rounds: { onTip: (l: (t: JobTip) => void) => { sealedOn = l; return nothing }, pendingSeal: (h: Uint8Array) => inTime && toHex(h) === toHex(sealHash(signed.seal)) ? signed : undefined, condemn: nothing, isCondemned: () => false, signers: () => [], tips: () => [] },
+    rounds: { onTip: (l: (t: JobTip) => void) => { sealedOn = l; return nothing }, pendingSeal: (h: Uint8Array) => inTime && toHex(h) === toHex(sealHash(signed.seal)) ? signed : undefined, isWrong: () => false, signers: () => [], tips: () => [] },
     contributions: { vouchersOf: () => [] },
     blame: { refuse: nothing },
     publisher: { publish: async () => { published++ } },
@@ -60,7 +60,7 @@ test('who shows a block with what is known to be wrong here is told, once by any
   const deps: Partial<Record<keyof ChallengesDeps, unknown>> = {
     params: kit.params, key: minerKey(keyPair(1)), clock, log: new RingLog(clock), random: new SeededRandom(1),
     chain: { head: () => tip, at: () => undefined, on: (event: string, l: (body: Body) => void) => { if (event === 'carrier') shown = l; return nothing }, condemnedContributions: () => condemned },
-    rounds: { onTip: () => nothing, isCondemned: () => false },
+    rounds: { onTip: () => nothing, isWrong: (id: Uint8Array) => condemned.has(toHex(id)) },
     publisher: { publish: async (m: { readonly value: unknown }) => { published.push(m.value) } }
   }
   const challenges = new Challenges(deps as unknown as ChallengesDeps)
@@ -124,7 +124,7 @@ describe('a contribution whose id was ground until a friend is drawn to replay i
       // No audits but those of the lot: the least share there is, and a die that never falls so low.
       params: kit.params, key: minerKey(keyPair(who)), clock, log: new RingLog(clock), random: { bytes: () => Uint8Array.of(255) }, auditShare: 1,
       chain: { head: () => tip, at: (h: number) => h === tip.height ? record : undefined, on: (event: string, l: (e: unknown) => void) => { if (event === 'head') onHead = l; return nothing }, condemn: async () => {} },
-      rounds: { onTip: () => nothing, pendingSeal: () => undefined, condemn: nothing, isCondemned: () => false, signers: () => [], tips: () => [] },
+      rounds: { onTip: () => nothing, pendingSeal: () => undefined, isWrong: () => false, signers: () => [], tips: () => [] },
       contributions: { vouchersOf: () => [] },
       blame: { refuse: nothing },
       publisher: { publish: async () => { published++ } },

@@ -14,8 +14,10 @@ import { publicKey, sign } from '../../src/core/crypto/keys.ts'
 import { account } from '../../src/core/ledger/state.ts'
 import { type ChainParams, GRAINS_PER_CREDIT, HASH_BYTES } from '../../src/core/params.ts'
 import type { Node } from '../../src/node/node.ts'
+import { Spending } from '../../src/node/spending.ts'
 import { WalletDesk } from '../../src/node/walletDesk.ts'
 import { transactionsTopic } from '../../src/node/blocksGossip.ts'
+import { MemoryPurse } from '../../src/storage/memoryPurse.ts'
 import { mainChain, rateInterval, ratio } from './figures.ts'
 import { Observer } from './observer.ts'
 import type { SweepReport, Table, WorldReport } from './report/types.ts'
@@ -59,6 +61,7 @@ function wallet (world: World, node: Node, publish: (topic: string, bytes: Uint8
   const key = publicKey(seed)
   const desk = new WalletDesk({
     params: node.params, chain: node.chain, pool: node.pool,
+    spending: new Spending({ purse: new MemoryPurse(), account: key, chain: node.chain, pool: node.pool, log: node.log }),
     key: { publicKey: key, sign: message => sign(seed, message) },
     publish: async tx => { await publish(transactionsTopic(node.genesisHash), SignedTransaction.serialize(tx)) }
   })

@@ -6,7 +6,9 @@ import { describe, expect, it } from 'vitest'
 import { ascii, hash } from '../../src/core/crypto/hash.ts'
 import { toHex } from '../../src/core/codec/ssz.ts'
 import { initialState } from '../../src/core/training/init.ts'
-import { WalletDesk } from '../../src/node/walletDesk.ts'
+import { RingLog } from '../../src/node/log.ts'
+import { Spending } from '../../src/node/spending.ts'
+import { MemoryPurse } from '../../src/storage/memoryPurse.ts'
 import type { SliceTask } from '../../src/ports/compute.ts'
 import { realKernels, standInKernels } from './devices.ts'
 import { Faults } from './faults.ts'
@@ -37,11 +39,11 @@ describe('found in drawn worlds', () => {
   })
 
   it('users: the next transaction fills the place of one that was dropped, or all behind it wait for ever', () => {
-    const key = { publicKey: hash('test', ascii('wallet')), sign: () => new Uint8Array(64) }
-    const waiting = [1, 2].map(nonce => ({ transaction: { chain: world.genesis.hash, from: key.publicKey, nonce, fee: 1n, action: { selector: 1, value: { to: hash('test'), amount: 1n } } }, signature: new Uint8Array(64) }))
-    const wallet = (pending: typeof waiting): WalletDesk => new WalletDesk({
-      params: world.params, chain: { head: () => world.genesis }, key, publish: async () => {},
-      pool: { add: async () => undefined, select: () => [], pending: () => pending }
+    const me = hash('test', ascii('wallet'))
+    const waiting = [1, 2].map(nonce => ({ transaction: { chain: world.genesis.hash, from: me, nonce, fee: 1n, action: { selector: 1, value: { to: hash('test'), amount: 1n } } }, signature: new Uint8Array(64) }))
+    const wallet = (pending: typeof waiting): Spending => new Spending({
+      purse: new MemoryPurse(), account: me, log: new RingLog({ now: () => 0 }), chain: { head: () => world.genesis, at: () => undefined, on: () => () => {} },
+      pool: { pending: () => pending, resume: async () => undefined, onVoid: () => () => {} }
     })
     expect(wallet(waiting).nextNonce()).toBe(0)
     expect(wallet([]).nextNonce()).toBe(0)

@@ -7,6 +7,7 @@ import { type NodeDeps, Node } from '../../src/node/node.ts'
 import type { Network, PeerId } from '../../src/ports/network.ts'
 import { DUTY_MIN } from '../../src/node/miningControl.ts'
 import { MemoryDisk } from '../../src/storage/memory.ts'
+import { MemoryProfile, MemoryPurse } from '../../src/storage/memoryPurse.ts'
 import { hash, ascii } from '../../src/core/crypto/hash.ts'
 import { type DeviceClass, DEVICE_CLASSES, SimDevice } from './devices.ts'
 import { type DiskEvents, TabStorage } from './disk.ts'
@@ -59,6 +60,7 @@ export class Tab {
   disk: MemoryDisk
   /** What it has of torrents: outlives the page as the disk does. */
   pieces = new MemoryPieces(PIECES_BYTES)
+  #purse = new MemoryProfile()
   session: Session | undefined
   #closing: Session | undefined
   /** Page loads, this one included. */
@@ -98,6 +100,7 @@ export class Tab {
   async open (): Promise<void> {
     if (this.session !== undefined) throw new Error(`tab ${this.index} is open already`)
     const { world } = this
+    this.#purse = this.#purse.reopened()
     const duty = world.options.duty ?? 1
     const id = this.#newId()
     const life = new Life()
@@ -112,7 +115,7 @@ export class Tab {
     const storage = new TabStorage(this.disk, life, { clock: world.scheduler, random: this.random, latencyMs: this.faults.diskLatencyMs, events: this.diskEvents })
     const deps: NodeDeps = {
       network, swarm: world.swarms.join(id, { disk: this.pieces, clock, life }), networkName: 'test', storage, compute: device, signatures: world.remembers ? rememberedSignatures : plainSignatures, clock,
-      random: world.random.stream(`node ${id}`), keystore: noKeystore, minerSeed: this.minerSeed, walletSeed: this.walletSeed, keyOf: world.remembers ? nativeKeyOf : undefined,
+      random: world.random.stream(`node ${id}`), keystore: noKeystore, purse: new MemoryPurse(this.#purse), minerSeed: this.minerSeed, walletSeed: this.walletSeed, keyOf: world.remembers ? nativeKeyOf : undefined,
       slot: 0, cores: 2, gunzip: async () => { throw new Error('nobody unpacks files in a simulated world') },
       params: world.params, benchmark: world.spec, genesis: world.genesis, rules: world.rules, once: world.remembers ? rememberedOnce : undefined
     }
@@ -171,6 +174,7 @@ export class Tab {
     if (this.session !== undefined) throw new Error('a tab is open on this disk')
     this.disk = new MemoryDisk(this.disk.quota, this.world.remembers)
     this.pieces = new MemoryPieces(PIECES_BYTES)
+    this.#purse = new MemoryProfile()
     this.#profile++
   }
 

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import type { BrowserContext, Page } from '@playwright/test'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { SCHEMA_VERSION } from '../../src/storage/migrations.ts'
+import { PURSE_CASES } from '../compliance/purse.ts'
 import { STORAGE_CASES } from '../compliance/storage.ts'
 import { openProfile, serveTestPage, type TestPage } from '../../src/cli/builtPage.ts'
 
@@ -258,6 +259,24 @@ describe('slots', () => {
     await next[2].evaluate(() => window.storageTest.releaseSlot())
     expect(await next[2].evaluate(() => window.storageTest.takeSlot())).toBe(3)
     for (const tab of [tabs[1], tabs[2], ...next]) await tab.close()
+  })
+})
+
+describe('purse', () => {
+  test.each(PURSE_CASES.map(one => one.name))('%s', async name => {
+    await page.evaluate(one => window.storageTest.runPurseCase(one), name)
+  })
+
+  test('tabs have their turns one after another, and a tab that is closed in its turn gives it up', async () => {
+    const [one, two] = [await openTab(), await openTab()]
+    const counts = await Promise.all([one, two, page].flatMap(tab => [tab, tab]).map(async tab => await tab.evaluate(() => window.storageTest.countInTurn(30))))
+    expect([...counts].sort()).toEqual([1, 2, 3, 4, 5, 6])
+    await one.evaluate(() => window.storageTest.holdTurn())
+    expect(await two.evaluate(() => window.storageTest.turnWithin(200))).toBeUndefined()
+    await one.close()
+    expect(await two.evaluate(() => window.storageTest.turnWithin(10_000))).toBe('done')
+    expect(await two.evaluate(() => window.storageTest.countInTurn(0))).toBe(7)
+    await two.close()
   })
 })
 

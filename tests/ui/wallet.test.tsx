@@ -206,3 +206,63 @@ describe('keys', () => {
     expect(value('import-backup')).toBe('cwkey1abc')
   })
 })
+
+describe('what was called sent and is not', () => {
+  const taken = { id: 'a1', kind: 'transfer', why: 'taken', to: OTHER_ADDRESS, amount: 7n * CREDIT, fee: 1_000n } as const
+
+  test('is shown as not sent, and can be sent again', async () => {
+    const { node } = await wallet()
+    expect(all('unsent')).toHaveLength(0)
+    node.show({ wallet: { ...node.current().wallet, unsent: [taken] } })
+    const note = await find('unsent')
+    expect(note.getAttribute('role')).toBe('alert')
+    expect(note.textContent).toMatch(/Not sent: the transfer of 7 credits to cw1.*Another transaction of this wallet took its place.*still yours/)
+    click('unsent-again')
+    await waitFor(() => { expect(node.called('sendAgain')).toEqual([['a1']]) })
+    await waitFor(() => { expect(text('toast')).toContain('on its way again') })
+  })
+
+  test('says why it cannot be sent again, and stays', async () => {
+    const { node } = await wallet()
+    node.show({ wallet: { ...node.current().wallet, unsent: [taken] } })
+    await find('unsent')
+    node.answer('sendAgain', async () => ({ ok: false, errors: [{ field: 'amount', message: '2 credits are missing' }] }))
+    click('unsent-again')
+    expect((await find('unsent-error')).textContent).toBe('2 credits are missing.')
+    click('unsent-forget')
+    await waitFor(() => { expect(node.called('forgetUnsent')).toEqual([['a1']]) })
+  })
+
+  test('is not offered again where it may have been sent', async () => {
+    const { node } = await wallet()
+    node.show({ wallet: { ...node.current().wallet, unsent: [{ ...taken, why: 'unseen' }] } })
+    expect((await find('unsent')).textContent).toMatch(/It is not known here whether the transfer of 7 credits/)
+    expect(all('unsent-again')).toHaveLength(0)
+    expect(all('unsent-forget')).toHaveLength(1)
+  })
+})
+
+describe('one key on two devices', () => {
+  test('is warned of on every page as long as the node sees it', async () => {
+    const { node } = await open('train')
+    expect(all('elsewhere')).toHaveLength(0)
+    node.show({ elsewhereAt: 5 })
+    const note = await find('elsewhere')
+    expect(note.getAttribute('role')).toBe('alert')
+    expect(note.textContent).toMatch(/also in use elsewhere.*one device at a time/)
+    node.show({ elsewhereAt: undefined })
+    await waitFor(() => { expect(all('elsewhere')).toHaveLength(0) })
+  })
+
+  test('is spoken of where a key is imported, before it is and after', async () => {
+    await open('wallet/keys')
+    await find('import-backup')
+    expect(document.body.textContent).toContain('A key must be used on one device at a time')
+    type('import-backup', 'cwkey1something')
+    type('import-passphrase', 'a long passphrase')
+    click('import-submit')
+    expect((await find('import-confirm')).textContent).toContain('one device at a time')
+    click('import-confirm-yes')
+    expect((await find('import-result')).textContent).toContain('Close this app on the device that the backup is from')
+  })
+})

@@ -96,7 +96,7 @@ function Import (): JSX.Element {
   return (
     <section aria-labelledby="import-title">
       <h3 id="import-title">Use a key from a backup</h3>
-      <p class="quiet">It replaces the key on this device, for every tab of this browser profile.</p>
+      <p class="quiet">It replaces the key on this device, for every tab of this browser profile. <strong>A key must be used on one device at a time</strong>: where two work with it, they do the same work, which counts once, and transfers may be lost.</p>
       <form class="form" onSubmit={e => { e.preventDefault(); if (backup().trim() !== '' && passphrase() !== '') setAsking(true) }} novalidate>
         <Field label="Backup" value={backup()} onInput={setBackup} rows={3} mono placeholder="Paste the text of the backup, or choose the file" testid="import-backup" />
         <label class="button button-plain button-small"><span>Choose the file</span><input type="file" class="visually-hidden" accept=".txt,.json,text/plain" data-testid="import-file" onChange={e => { void readFile(e.currentTarget.files?.[0]); e.currentTarget.value = '' }} /></label>
@@ -104,10 +104,11 @@ function Import (): JSX.Element {
         <Button type="submit" kind="danger" icon="upload" disabled={backup().trim() === '' || passphrase() === ''} data-testid="import-submit">Replace the wallet…</Button>
       </form>
       <Show when={imported()}>{address => (
-        <Note tone="good" title="The key was imported" testid="import-result" role="status" action={<Button kind="primary" small onClick={app.reload}>Reload now</Button>}>Your address is {shortId(address(), 8, 6)} after a reload.</Note>
+        <Note tone="good" title="The key was imported" testid="import-result" role="status" action={<Button kind="primary" small onClick={app.reload}>Reload now</Button>}>Your address is {shortId(address(), 8, 6)} after a reload. Close this app on the device that the backup is from before you go on here.</Note>
       )}</Show>
       <Confirm open={asking()} onClose={() => { setAsking(false) }} onConfirm={() => { void run() }} busy={busy()} danger title="Replace the wallet on this device?" confirm="Replace it" testid="import-confirm">
         <p>The key in use now ({shortId(app.view.wallet.address, 8, 6)}) is removed from this device.</p>
+        <p>A key must be used on one device at a time: close this app wherever else the imported key is in use.</p>
         <Show when={have() > 0n}><Note tone={app.view.wallet.backedUp ? 'warn' : 'bad'}>It holds {credits(have())} credits. {app.view.wallet.backedUp ? 'You need its backup to get at them again.' : 'It has no backup: these credits would be lost for good. Go back and make one first.'}</Note></Show>
       </Confirm>
     </section>

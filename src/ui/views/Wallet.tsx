@@ -7,6 +7,7 @@ import { ago, count, credits, dateTime, duration, plural, shortId, signedCredits
 import { Badge, Button, Card, CopyButton, Empty, Note, Skeleton } from '../parts/basics.tsx'
 import { Segments } from '../parts/fields.tsx'
 import { Qr } from '../parts/Qr.tsx'
+import { Unsent } from '../parts/Unsent.tsx'
 import { KIND_LABEL } from '../words.ts'
 import { Keys } from './Keys.tsx'
 import { Send } from './Send.tsx'
@@ -25,6 +26,7 @@ export function Wallet (): JSX.Element {
   return (
     <>
       <BackupNudge />
+      <Unsent />
       <div class="wallet-grid">
         <div class="stack">
           <Balance wallet={app.view.wallet} />

@@ -19,9 +19,11 @@ import { Payloads } from '../../../src/node/payloads.ts'
 import { ChainStore, heightKey } from '../../../src/node/persist.ts'
 import { SliceCounter } from '../../../src/node/sliceCounter.ts'
 import { Snapshots } from '../../../src/node/snapshots.ts'
+import { Spending } from '../../../src/node/spending.ts'
 import type { Storage } from '../../../src/ports/storage.ts'
 import { byteList, bytes, container, list, type Schema, serialize, uint } from '../../support/naiveSsz.ts'
 import { WIRE_SCHEMAS } from '../../support/wireSchemas.ts'
+import { keyPair } from '../../core/chainKit.ts'
 import { ManualClock } from '../../node/chainRig.ts'
 import type { Rng } from '../random.ts'
 import { sampleChain } from '../sampleChain.ts'
@@ -343,4 +345,31 @@ const payloadKeys: Target = {
   }
 }
 
-export const storedTargets: readonly Target[] = [payloadKeys, header, snapshot, condemned, history, curve, slices, settings, note, snapshotKeys, joined, keptSnapshots, shelf]
+const purseRecord = list(container({ state: uint(1), signed: WIRE_SCHEMAS.SignedTransaction }), 64)
+
+const purse: Target = {
+  name: 'stored/purse',
+  max: 2048,
+  covers: ['src/core/codec/ssz.ts#decode PurseRecord'],
+  seeds: () => {
+    const { kit } = sampleChain()
+    const signed = [0, 1].map(nonce => kit.transfer(kit.genesis, keyPair(1), keyPair(9).key, 5n, { nonce }))
+    return [serialize(purseRecord, signed.map((s, state) => ({ state: 3 * state, signed: s }))), serialize(purseRecord, [])]
+  },
+  run: async input => {
+    const { kit } = sampleChain()
+    const log = new Said()
+    let resumed = 0
+    const spending = new Spending({
+      purse: { inTurn: async work => ({ value: await work() }), read: async () => input, write: async () => {} }, account: keyPair(1).key, log,
+      chain: { head: () => kit.genesis, at: () => undefined, on: () => () => {} }, pool: { pending: () => [], resume: async () => { resumed++; return undefined }, onVoid: () => () => {} }
+    })
+    spending.start()
+    await spending.idle()
+    must(resumed <= 64 && spending.unsent().every(u => u.amount >= 0n && u.id.length === 64), 'a transaction that is none')
+    must(Number.isInteger(spending.nextNonce()), 'a nonce that is none')
+    return log.warned ? 'damaged' : ACCEPTED
+  }
+}
+
+export const storedTargets: readonly Target[] = [purse, payloadKeys, header, snapshot, condemned, history, curve, slices, settings, note, snapshotKeys, joined, keptSnapshots, shelf]

@@ -1,8 +1,10 @@
 /** What the browser tests call inside the page. The real adapter, and raw IndexedDB to prepare a case. */
 import { deleteDB, openDB } from 'idb'
+import { PURSE_CASES } from '../../compliance/purse.ts'
 import { STORAGE_CASES } from '../../compliance/storage.ts'
 import { StorageError, type Storage, type StorageOp } from '../../../src/ports/storage.ts'
 import { openIndexedDb } from '../../../src/storage/indexedDb.ts'
+import { openPurse } from '../../../src/storage/purse.ts'
 import { takeSlot, type Slot } from '../../../src/storage/slots.ts'
 import { openWallet } from '../../../src/storage/wallet.ts'
 
@@ -131,6 +133,27 @@ const api = {
     return held.slot.slot
   },
   releaseSlot: () => held.slot!.release(),
+
+  runPurseCase: async (name: string) => {
+    const profile = crypto.randomUUID()
+    await PURSE_CASES.find(one => one.name === name)!.run(() => openPurse(navigator.locks, profile))
+  },
+  /** Adds one to the count of a purse that all tabs have, slowly. */
+  countInTurn: async (waitMs: number) => {
+    const purse = openPurse(navigator.locks, 'shared')
+    const turn = await purse.inTurn(async () => {
+      const n = (await purse.read())?.[0] ?? 0
+      await new Promise(resolve => { setTimeout(resolve, waitMs) })
+      await purse.write(Uint8Array.of(n + 1))
+      return n + 1
+    })
+    return turn?.value
+  },
+  /** Takes a turn and keeps it; resolves once it has it. */
+  holdTurn: async () => {
+    await new Promise<void>(resolve => { void openPurse(navigator.locks, 'shared').inTurn(async () => { resolve(); await new Promise(() => {}) }) })
+  },
+  turnWithin: async (ms: number) => (await openPurse(navigator.locks, 'shared', ms).inTurn(async () => 'done'))?.value,
 
   wallet: async () => {
     const wallet = await openWallet({ bytes: n => crypto.getRandomValues(new Uint8Array(n)) })
