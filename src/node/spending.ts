@@ -18,6 +18,7 @@ import { ACTION_CANCEL_JOB, ACTION_POST_JOB, ACTION_TRANSFER, SignedTransaction 
 import { chainId } from '../core/consensus/chain.ts'
 import { transactionId } from '../core/crypto/ids.ts'
 import { account } from '../core/ledger/state.ts'
+import type { Clock } from '../ports/clock.ts'
 import type { Purse } from '../ports/purse.ts'
 import { StorageError } from '../ports/storage.ts'
 import { MAX_TRANSACTION_BYTES, type Mempool } from './mempool.ts'
@@ -26,6 +27,8 @@ import { spending } from './views.ts'
 
 /** Transactions remembered; those that are settled go first. */
 export const SIGNED_KEPT = 64
+/** What other tabs have written is looked at with the next block, but not with every one of thousands. */
+export const LOOK_MS = 2_000
 
 const STATES = ['waiting', 'mined', 'closed', 'taken', 'unseen', 'void'] as const
 type State = typeof STATES[number]
@@ -53,6 +56,7 @@ export interface SpendingDeps {
   readonly account: Uint8Array
   readonly chain: Pick<ChainService, 'head' | 'at' | 'on'>
   readonly pool: Pick<Mempool, 'pending' | 'resume' | 'onVoid'>
+  readonly clock: Pick<Clock, 'now'>
   readonly log: Log
   /** One of this wallet that no tab of this profile has signed is in a block instead of one that was. */
   readonly onForeign?: () => void
@@ -70,6 +74,7 @@ export class Spending {
   /** Turns begun and ended: what was read outside of them may be older than what they left. */
   #turns = 0
   #again = false
+  #lookedAt = -Infinity
 
   constructor (d: SpendingDeps) { this.#d = d }
 
@@ -81,7 +86,7 @@ export class Spending {
       chain.on('head', ({ removed, added }) => {
         for (const id of this.#ownIn(removed)) this.#news.set(id, 'unmined')
         for (const id of this.#ownIn(added)) this.#news.set(id, 'mined')
-        this.#look()
+        if (this.#news.size > 0 || this.#d.clock.now() - this.#lookedAt >= LOOK_MS) this.#look()
       })
     ]
     this.#look()
@@ -95,7 +100,10 @@ export class Spending {
   nextNonce (book: ReadonlyMap<Hex, Entry> = this.#book): number {
     const { chain, pool, account: key } = this.#d
     const taken = new Set(pool.pending(key).map(tx => tx.transaction.nonce))
-    for (const [id, { state, signed }] of book) if (state === 'waiting' && this.#news.get(id) !== 'void') taken.add(signed.transaction.nonce)
+    for (const [id, { state, signed }] of book) {
+      // A tab that has to catch up does not have all the blocks that others have seen.
+      if (state === 'mined' || (state === 'waiting' && this.#news.get(id) !== 'void')) taken.add(signed.transaction.nonce)
+    }
     let { nonce } = account(chain.head().ledger, key)
     while (taken.has(nonce)) nonce++
     return nonce
@@ -147,6 +155,7 @@ export class Spending {
   async #lookAll (): Promise<void> {
     while (this.#again) {
       this.#again = false
+      this.#lookedAt = this.#d.clock.now()
       try {
         const turns = this.#turns
         const read = await this.#read()
@@ -165,13 +174,13 @@ export class Spending {
     }
   }
 
-  /** What others have signed waits here, too: their tabs may be closed. */
+  /** What others have signed waits here, too, as long as no block that is here has it: their tabs may be closed, and their blocks lost. */
   async #resume (book: Book): Promise<void> {
     const { chain, pool, account: key } = this.#d
     const here = new Set(pool.pending(key).map(idOf))
     const { nonce } = account(chain.head().ledger, key)
     for (const [id, { state, signed }] of book) {
-      if (state !== 'waiting' || here.has(id) || signed.transaction.nonce < nonce) continue
+      if ((state !== 'waiting' && state !== 'mined') || here.has(id) || signed.transaction.nonce < nonce) continue
       const refused = await pool.resume(signed)
       if (refused?.verdict === 'invalid') this.#news.set(id, 'void')
     }

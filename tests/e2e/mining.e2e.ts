@@ -119,6 +119,28 @@ describe('three tabs', () => {
       return said !== undefined && (await rows.allInnerTexts()).some(t => t.includes(said.reason))
     })
   })
+
+  test('send from two tabs of one profile at the same moment: each transfer has its own place, and all arrive', async () => {
+    const from = await until('a tab that can spend', 90_000, async () => {
+      for (const t of [a, b, c]) if ((await t.view()).wallet.balance > 3n * CREDIT) return t
+      return undefined
+    })
+    const to = from === b ? c : b
+    const { address } = (await to.view()).wallet
+    const sibling = await stage!.tab('sibling', from.page.context())
+    await sibling.until('the balance of its wallet', 120_000, v => v.wallet.key !== '' && v.wallet.balance > 2n * CREDIT)
+    expect((await sibling.view()).wallet.address).toBe((await from.view()).wallet.address)
+    const amounts = [110_000n, 120_000n, 130_000n, 140_000n]
+    const sent = await Promise.all(amounts.map(async (amount, i) => await (i % 2 === 0 ? from : sibling).page.evaluate(async ([to, n]) => await window.commonweight!.send(to, n, 1_000n), [address, amount] as const)))
+    expect(sent.map(s => s.ok)).toEqual(amounts.map(() => true))
+    await until('all of them in the receiver\'s history', 120_000, async () => {
+      const received = new Set((await history(to)).filter(h => h.kind === 'received').map(h => h.amount))
+      return amounts.every(n => received.has(n))
+    })
+    for (const t of [from, sibling]) expect((await t.view()).wallet.unsent).toEqual([])
+    expect((await from.view()).elsewhereAt).toBeUndefined()
+    await sibling.page.close()
+  })
 })
 
 describe('a job of one\'s own data', () => {

@@ -10,7 +10,7 @@ import { RingLog } from '../../src/node/log.ts'
 import { Mempool, REBROADCAST_MS } from '../../src/node/mempool.ts'
 import type { BlockRecord, ChainEvents } from '../../src/node/parts.ts'
 import { WRITE_RETRY_MS } from '../../src/node/persist.ts'
-import { Spending } from '../../src/node/spending.ts'
+import { LOOK_MS, Spending } from '../../src/node/spending.ts'
 import { WalletDesk } from '../../src/node/walletDesk.ts'
 import { MemoryDisk, MemoryStorage } from '../../src/storage/memory.ts'
 import { MemoryProfile, MemoryPurse } from '../../src/storage/memoryPurse.ts'
@@ -79,6 +79,7 @@ const idOf = (t: SignedTransaction): string => toHex(transactionId(t.transaction
 class Tab {
   tip: BlockMeta = start
   foreign = 0
+  readonly clock = new ManualClock(kitTime(kit, 100))
   readonly log: RingLog
   readonly pool: Mempool
   readonly spending: Spending
@@ -89,7 +90,7 @@ class Tab {
   readonly #listeners = new Set<ChainEvents['head']>()
 
   private constructor (profile: MemoryProfile, disk: MemoryDisk) {
-    const clock = new ManualClock(kitTime(kit, 100))
+    const clock = this.clock
     const log = this.log = new RingLog(clock)
     const chain = {
       head: (): BlockMeta => this.tip,
@@ -98,7 +99,7 @@ class Tab {
       on: <K extends keyof ChainEvents>(_: K, l: ChainEvents[K]): (() => void) => { this.#listeners.add(l); return () => { this.#listeners.delete(l) } }
     }
     const pool = this.pool = new Mempool({ params: kit.params, clock, signatures: new TestSignatures(), chain, blocks: { written: async () => true }, storage: new MemoryStorage(disk), log, own: [owner.key], publish: () => {} })
-    const spending = this.spending = new Spending({ purse: new MemoryPurse(profile), account: owner.key, chain, pool, log, onForeign: () => { this.foreign++ } })
+    const spending = this.spending = new Spending({ purse: new MemoryPurse(profile), account: owner.key, chain, pool, clock, log, onForeign: () => { this.foreign++ } })
     this.wallet = new WalletDesk({ params: kit.params, chain, pool, spending, key: { publicKey: owner.key, sign: m => sign(owner.seed, m) }, publish: async t => { this.published.push(t) } })
   }
 
@@ -121,6 +122,7 @@ class Tab {
     for (const { meta } of removed) this.#blocks.delete(meta.height)
     for (const m of added) this.#blocks.set(m.meta.height, record(m))
     this.tip = tip
+    await this.clock.advance(LOOK_MS)
     for (const l of this.#listeners) l({ head: tip, removed: removed.map(record), added: added.map(record) })
     await settle()
     await this.spending.idle()
@@ -160,10 +162,26 @@ describe('two tabs of a profile', () => {
     expect(later.published[0].transaction.nonce).toBe(1)
   })
 
+  it('take no nonce that is used in a block which one of them, still behind, does not have', async () => {
+    const profile = new MemoryProfile()
+    const ahead = await Tab.open(profile)
+    await ahead.send(ann, 10n)
+    const block = mine(start, ahead.published)
+    await ahead.move([], [block])
+    const behind = await Tab.open(profile)
+    const id = await behind.send(bob, 20n)
+    expect(behind.published[0].transaction.nonce).toBe(1)
+    // If that block is lost, what it had is not.
+    expect(behind.pool.select(start).map(idOf)).toEqual([...ahead.published.map(idOf), id])
+    await behind.move([], [block])
+    expect(behind.pool.select(block.meta).map(idOf)).toEqual([id])
+    expect([ahead.unsent, behind.unsent]).toEqual([[], []])
+  })
+
   it('are told of a tab that does not give up its turn, and send nothing meanwhile', async () => {
     const profile = new MemoryProfile()
     const a = await Tab.open(profile)
-    const busy = new Spending({ purse: { inTurn: async () => undefined, read: async () => undefined, write: async () => {} }, account: owner.key, chain: { head: () => start, at: () => undefined, on: () => () => {} }, pool: a.pool, log: a.log })
+    const busy = new Spending({ purse: { inTurn: async () => undefined, read: async () => undefined, write: async () => {} }, account: owner.key, chain: { head: () => start, at: () => undefined, on: () => () => {} }, pool: a.pool, clock: a.clock, log: a.log })
     expect(await busy.sign(async () => { throw new Error('it was not its turn') })).toMatchObject({ ok: false, errors: [{ field: 'form', message: expect.stringContaining('another tab') }] })
   })
 

@@ -361,7 +361,7 @@ const purse: Target = {
     const log = new Said()
     let resumed = 0
     const spending = new Spending({
-      purse: { inTurn: async work => ({ value: await work() }), read: async () => input, write: async () => {} }, account: keyPair(1).key, log,
+      purse: { inTurn: async work => ({ value: await work() }), read: async () => input, write: async () => {} }, account: keyPair(1).key, clock: new ManualClock(0), log,
       chain: { head: () => kit.genesis, at: () => undefined, on: () => () => {} }, pool: { pending: () => [], resume: async () => { resumed++; return undefined }, onVoid: () => () => {} }
     })
     spending.start()
