@@ -342,6 +342,12 @@ export class Library {
     const known = this.#entries.get(infoHash)
     if (known !== undefined) {
       release()
+      if (what.metainfo !== undefined && known.metainfo === undefined) {
+        // Followed by its name alone so far: now it is known what belongs to it.
+        known.metainfo = what.metainfo
+        await this.#put(infoHash, known, { torrent: what.torrent })
+        if (what.written !== true) await this.#leave(infoHash, known)
+      }
       if (known.record.whose === WHOSE.node) known.hints = what.hints ?? known.hints
       if (what.written === true) {
         await this.#put(infoHash, known, { whose: what.whose === WHOSE.shared ? WHOSE.shared : known.record.whose, note: what.note === undefined ? known.record.note : [what.note] })

@@ -286,6 +286,21 @@ describe('within the budget', () => {
     expect(item(b, names[1])?.state ?? 'found').toBe('found')
   })
 
+  test.each(['the file', 'the .torrent'])('what is followed by its name alone takes %s for what belongs to it', async by => {
+    const w = new LibraryWorld()
+    const [a, b] = [await w.tab('a'), await w.tab('b')]
+    const hash = await share(a, file(MIB, 81))
+    const torrent = a.library.torrentFile(hash)
+    await a.library.remove(hash)
+    await b.library.add(`magnet:?xt=urn:btih:${hash}`)
+    await w.clock.advance(1_000)
+    expect(item(b, hash)).toMatchObject({ state: 'metadata', pieces: 0 })
+    if (by === 'the file') expect(await share(b, file(MIB, 81))).toBe(hash)
+    else if (torrent.ok) expect(await b.library.add(torrent.value)).toMatchObject({ ok: true })
+    await w.until('it is known', () => item(b, hash)?.state === (by === 'the file' ? 'complete' : 'downloading'))
+    expect(item(b, hash)).toMatchObject({ bytes: MIB, haveBytes: by === 'the file' ? MIB : 0 })
+  })
+
   test('the trackers that a .torrent names are not kept', async () => {
     const w = new LibraryWorld()
     const [a, b] = [await w.tab('a'), await w.tab('b')]
