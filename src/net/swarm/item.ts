@@ -73,6 +73,8 @@ export class Item {
     this.torrent.on('metadata', () => { this.#onMetadata() })
     this.torrent.on('verified', piece => { this.#sources.delete(piece) })
     this.torrent.on('warning', e => { this.#onWarning(e instanceof Error ? e.message : e) })
+    // A connection that a tracker led to fails when it likes, also when nobody minds it any more; an error that nobody listens for ends in the page's console.
+    for (const event of ['peer', 'invalidPeer'] as const) this.torrent.on(event, peer => { if (typeof peer !== 'string') peer.on('error', () => {}) })
     this.torrent.on('error', e => { this.#fail('other', e instanceof Error ? e.message : e) })
     this.torrent.on('done', () => { if (this.isComplete()) d.emit({ type: 'complete', infoHash: d.infoHash }) })
   }
