@@ -2,6 +2,7 @@
  * What a node remembers about peers by name: bans, scores, how fast they ask. Every table is
  * bounded, and the oldest entry goes first; time comes in as an argument.
  */
+import { Bucket } from './bucket.ts'
 import { DISCONNECT_SCORE, FORWARDS_BURST, FORWARDS_PER_PEER_BURST, FORWARDS_PER_PEER_PER_SECOND, FORWARDS_PER_SECOND, FORWARDS_SHARED_BURST, FORWARDS_SHARED_PER_SECOND, MAX_BANS, MAX_REQUESTS_PER_PEER, MAX_REQUESTS_PER_PROTOCOL, MAX_TRACKED_PEERS, MAX_VALIDATIONS, MAX_VALIDATIONS_PER_PEER, REQUEST_BURST_SECONDS, SCORE_HALF_LIFE_MS, VALIDATIONS_KEPT_PER_PEER, VALIDATIONS_SHARED } from './bounds.ts'
 import type { PeerId, ProtocolLimits } from '../ports/network.ts'
 
@@ -63,29 +64,6 @@ export class Penalties {
 }
 
 export const isUnbearable = (score: number): boolean => score <= DISCONNECT_SCORE
-
-/** So many at once, and so many a second. */
-class Bucket {
-  readonly #perSecond: number
-  readonly #burst: number
-  #tokens: number
-  #at: number
-
-  constructor (now: number, perSecond: number, burst: number) {
-    this.#perSecond = perSecond
-    this.#burst = burst
-    this.#tokens = burst
-    this.#at = now
-  }
-
-  /** False: too fast. */
-  take (now: number): boolean {
-    const tokens = Math.min(this.#burst, this.#tokens + Math.max(0, now - this.#at) / 1000 * this.#perSecond)
-    this.#tokens = tokens < 1 ? tokens : tokens - 1
-    this.#at = now
-    return tokens >= 1
-  }
-}
 
 export class PeerBuckets {
   readonly #now: Now

@@ -16,7 +16,7 @@ import type { Storage } from '../ports/storage.ts'
 import { type InfoHash, type Swarm, SwarmError, type SwarmEvent, type SwarmItem, type SwarmStatus } from '../ports/swarm.ts'
 import { Hosting } from './hosting.ts'
 import type { HostingBlock } from './hostingAnswers.ts'
-import { type Entry, here } from './libraryEntry.ts'
+import { type Entry, here, whyNot } from './libraryEntry.ts'
 import { type NewNote, noteView, writeNote } from './libraryNotes.ts'
 import { BUDGET_MAX, BUDGET_MIN, DEFAULT_SETTINGS, type ItemRecord, LibraryStore, LIMIT_MAX, SET_ASIDE_MAX, settingsOf, WHOSE, type Whose } from './libraryStore.ts'
 import { LibraryTable } from './libraryTable.ts'
@@ -68,7 +68,8 @@ export interface LibraryDeps {
 
 export type Obtained =
   | { readonly ok: true, readonly bytes: Uint8Array, readonly drop: () => Promise<void> }
-  | { readonly ok: false, readonly reason: 'size' | 'withheld' | 'room', readonly detail: string }
+  /** 'size': not what those who offer it say; 'withheld': it does not come; 'room' and 'kept': this tab's own affair, and nobody's fault. */
+  | { readonly ok: false, readonly reason: 'size' | 'withheld' | 'room' | 'kept', readonly detail: string }
 
 const refuse = (field: string, message: string): { readonly ok: false, readonly errors: readonly FieldError[] } => ({ ok: false, errors: [{ field, message }] })
 const FULL = `at most ${MAX_ITEMS} sets: remove one`
@@ -248,13 +249,19 @@ export class Library {
     return e?.metainfo !== undefined && e.problem === undefined && e.record.paused === 0 && here(e) >= e.metainfo.bytes
   }
 
-  /** The bytes of a set of one file that others need not have announced: for the node itself. Dropped again where they do not come. `note`: what it is, where nobody says so. */
+  /**
+   * The bytes of a set of one file that others need not have announced: for the node itself. Dropped again where they do not come.
+   * What the user follows himself is read if it goes on, and left as it is in any case: a stranger says what is asked for. `note`: what it is, where nobody says so.
+   */
   async obtain (infoHash: InfoHash, o: { readonly name: string, readonly bytes: number, readonly peers: readonly PeerId[], readonly stallMs: number, readonly leftMs: (haveBytes: number) => number, readonly quiet?: boolean, readonly note?: NewNote }): Promise<Obtained> {
-    const isNew = !this.#entries.has(infoHash)
-    const given = async (reason: 'size' | 'withheld' | 'room', detail: string): Promise<Obtained> => {
+    const before = this.#entries.get(infoHash)
+    const isNew = before === undefined
+    const given = async (reason: Extract<Obtained, { ok: false }>['reason'], detail: string): Promise<Obtained> => {
       if (isNew) await this.discard(infoHash)
       return { ok: false, reason, detail }
     }
+    const notThis = before === undefined ? undefined : whyNot(before, o.bytes)
+    if (notThis !== undefined) return await given(...notThis)
     const note = o.note === undefined ? undefined : writeNote(this.#d.chain, this.#d.key, infoHash, o.bytes, o.note)
     const added = await this.#add(infoHash, { name: o.name, whose: WHOSE.node, expect: o.bytes, hints: o.peers, quiet: o.quiet, note: note?.ok === true ? note.value : undefined })
     if (!added.ok) return { ok: false, reason: 'room', detail: added.errors.map(e => e.message).join('; ') }
@@ -264,7 +271,8 @@ export class Library {
       const e = this.#entries.get(infoHash)
       if (this.#stopped || e === undefined) return { ok: false, reason: 'withheld', detail: 'it was removed' }
       const m = e.metainfo
-      if (m !== undefined && (m.bytes !== o.bytes || m.files.length !== 1)) return await given('size', `${m.bytes} bytes in ${m.files.length} files, ${o.bytes} in one were promised`)
+      const no = whyNot(e, o.bytes)
+      if (no !== undefined) return await given(...no)
       if (e.problem !== undefined) return await given('room', e.problem)
       if (m !== undefined && e.live?.state === 'complete') {
         try {
@@ -334,7 +342,13 @@ export class Library {
     const known = this.#entries.get(infoHash)
     if (known !== undefined) {
       release()
-      known.hints = what.hints ?? known.hints
+      if (what.metainfo !== undefined && known.metainfo === undefined) {
+        // Followed by its name alone so far: now it is known what belongs to it.
+        known.metainfo = what.metainfo
+        await this.#put(infoHash, known, { torrent: what.torrent })
+        if (what.written !== true) await this.#leave(infoHash, known)
+      }
+      if (known.record.whose === WHOSE.node) known.hints = what.hints ?? known.hints
       if (what.written === true) {
         await this.#put(infoHash, known, { whose: what.whose === WHOSE.shared ? WHOSE.shared : known.record.whose, note: what.note === undefined ? known.record.note : [what.note] })
         // All of it has just been written: it is verified, not fetched.

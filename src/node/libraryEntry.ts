@@ -2,7 +2,7 @@
 import type { Metainfo } from '../core/torrent/metainfo.ts'
 import type { PeerId } from '../ports/network.ts'
 import type { SwarmItem } from '../ports/swarm.ts'
-import type { ItemRecord } from './libraryStore.ts'
+import { type ItemRecord, WHOSE } from './libraryStore.ts'
 
 export interface Entry {
   record: ItemRecord
@@ -21,3 +21,10 @@ export interface Entry {
 
 /** Bytes of it that are here. */
 export const here = (e: Entry): number => e.live?.haveBytes ?? e.storedBytes
+
+/** Why it is not what the node asks for by this size, or not to be touched for that: the user has paused what he follows, or was told why it does not go on. */
+export function whyNot ({ metainfo: m, problem, record }: Entry, bytes: number): readonly ['size' | 'kept', string] | undefined {
+  if (m !== undefined && (m.bytes !== bytes || m.files.length !== 1)) return ['size', `${m.bytes} bytes in ${m.files.length} files, ${bytes} in one were promised`]
+  if (record.whose === WHOSE.node || (record.paused === 0 && problem === undefined)) return undefined
+  return ['kept', `the user's own: ${problem ?? 'it is paused'}`]
+}

@@ -144,7 +144,7 @@ export class SnapshotJoin {
       const ahead = await early?.got
       const got = ahead !== undefined && early?.name === offerName(offer) ? ahead : await this.#obtain(offer, c.peers, leftMs)
       if (!got.ok) {
-        // Its size is what they said themselves; that it does not come may be anybody's fault.
+        // Its size is what they said themselves; that it does not come may be anybody's fault, or this tab's own affair.
         if (got.reason === 'size') this.#refuse(c, 'snapshot-size', got.detail)
         else log.info('sync', `ledger of block ${offer.height} not to be had (${got.reason}): ${got.detail}`)
         continue

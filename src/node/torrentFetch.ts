@@ -157,7 +157,8 @@ export class TorrentFetch implements TorrentService {
     if (!this.#running) return undefined
     if (!got.ok) {
       this.#missed(c, got)
-      if (mine) await shelf.drop(infoHash)
+      // What the user keeps back stays on the shelf for when he goes on with it.
+      if (got.reason === 'kept' ? isNew : mine) await shelf.drop(infoHash)
       return undefined
     }
     const read = await wish.read(got.bytes, name)
@@ -181,6 +182,7 @@ export class TorrentFetch implements TorrentService {
     // Its size is what they said themselves.
     if (got.reason === 'size') this.#refuse(c, 'torrent-size', got.detail)
     else if (got.reason === 'withheld') this.#letDownBy(c, got.detail)
+    // Of this tab's own room, or of the user's will, nobody is to blame.
     else this.#d.log.info('torrents', `${toHex(c.offer.infoHash)} is not to be had (${got.reason}): ${got.detail}`)
   }
 

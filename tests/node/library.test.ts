@@ -163,6 +163,51 @@ describe('within the budget', () => {
     expect(item(again, his)?.state ?? 'found').toBe('found')
   })
 
+  test('the node takes nothing out of the user\'s hands: what he has paused, what stopped, and whom he gets it from', async () => {
+    const w = new LibraryWorld()
+    const [a, b] = [await w.tab('a'), await w.tab('b')]
+    const [paused, stopped, shared] = [await share(a, file(MIB, 77)), await share(a, file(MIB, 78)), await share(b, file(MIB, 79))]
+    await w.until('b hears of both', () => item(b, paused) !== undefined && item(b, stopped) !== undefined)
+    for (const hash of [paused, stopped]) await b.library.fetch(hash)
+    await w.until('b has both', () => item(b, paused)?.state === 'complete' && item(b, stopped)?.state === 'complete')
+    await b.library.pause(paused)
+    // Whom it is told to look for it at, from here on.
+    const told: string[] = []
+    const peers = b.swarm.peers.bind(b.swarm)
+    b.swarm.peers = async (hash, names) => { told.push(...names); await peers(hash, names) }
+    const obtain = async (hash: string, bytes: number): Promise<unknown> => {
+      const got = b.library.obtain(hash, { name: 'job', bytes, peers: ['stranger'], stallMs: 60_000, leftMs: () => 60_000 })
+      await w.clock.advance(2_000)
+      return await got
+    }
+    expect(await obtain(paused, MIB)).toMatchObject({ ok: false, reason: 'kept' })
+    expect(await obtain(paused, MIB + 1)).toMatchObject({ ok: false, reason: 'size' })
+    expect(item(b, paused)?.state).toBe('paused')
+    expect(await obtain(shared, MIB)).toMatchObject({ ok: true })
+    b.swarm.follow = async () => { throw new Error('the disk is gone') }
+    await b.library.pause(stopped)
+    await b.library.fetch(stopped)
+    expect(item(b, stopped)).toMatchObject({ state: 'failed', problem: 'the disk is gone' })
+    expect(await obtain(stopped, MIB)).toMatchObject({ ok: false, reason: 'kept', detail: expect.stringContaining('the disk is gone') })
+    expect(item(b, stopped)?.state).toBe('failed')
+    expect(told).not.toContain('stranger')
+  })
+
+  test('what the user pauses while the node waits for it is not called withheld', async () => {
+    const w = new LibraryWorld()
+    const [a, b] = [await w.tab('a'), await w.tab('b')]
+    const hash = await share(a, file(MIB, 80))
+    await w.until('b hears of it', () => item(b, hash) !== undefined)
+    await a.library.pause(hash)
+    await b.library.fetch(hash)
+    const got = b.library.obtain(hash, { name: 'job', bytes: MIB, peers: [a.name], stallMs: 5_000, leftMs: () => 5_000 })
+    await w.clock.advance(1_000)
+    await b.library.pause(hash)
+    await w.clock.advance(10_000)
+    expect(await got).toMatchObject({ ok: false, reason: 'kept' })
+    expect(item(b, hash)?.state).toBe('paused')
+  })
+
   test('two that are added at once do not get the same room', async () => {
     const w = new LibraryWorld()
     const a = await w.tab('a')
@@ -239,6 +284,21 @@ describe('within the budget', () => {
     await w.until('b has it', () => item(b, third)?.state === 'complete')
     expect(item(b, names[0])?.state).toBe('complete')
     expect(item(b, names[1])?.state ?? 'found').toBe('found')
+  })
+
+  test.each(['the file', 'the .torrent'])('what is followed by its name alone takes %s for what belongs to it', async by => {
+    const w = new LibraryWorld()
+    const [a, b] = [await w.tab('a'), await w.tab('b')]
+    const hash = await share(a, file(MIB, 81))
+    const torrent = a.library.torrentFile(hash)
+    await a.library.remove(hash)
+    await b.library.add(`magnet:?xt=urn:btih:${hash}`)
+    await w.clock.advance(1_000)
+    expect(item(b, hash)).toMatchObject({ state: 'metadata', pieces: 0 })
+    if (by === 'the file') expect(await share(b, file(MIB, 81))).toBe(hash)
+    else if (torrent.ok) expect(await b.library.add(torrent.value)).toMatchObject({ ok: true })
+    await w.until('it is known', () => item(b, hash)?.state === (by === 'the file' ? 'complete' : 'downloading'))
+    expect(item(b, hash)).toMatchObject({ bytes: MIB, haveBytes: by === 'the file' ? MIB : 0 })
   })
 
   test('the trackers that a .torrent names are not kept', async () => {

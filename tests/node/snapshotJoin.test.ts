@@ -217,6 +217,7 @@ function slowWorld () {
       obtain: async (infoHash, o) => {
         asked.push(infoHash)
         if (infoHash === '11'.repeat(20)) return { ok: true, bytes, drop: async () => {} }
+        if (infoHash === '22'.repeat(20)) return { ok: false, reason: 'kept', detail: 'it is paused' }
         while (o.leftMs(0) > 0) await sleep(clock, 250)
         return { ok: false, reason: 'withheld', detail: 'a byte now and then' }
       }
@@ -245,6 +246,14 @@ describe('peers whose ledger comes drop by drop', () => {
     const second = await find(60_000)
     expect(second.tookMs).toBeLessThan(1_000)
     expect(asked.map(h => h.slice(0, 2))).toEqual(['dd', '11', '11'])
+  })
+
+  it('are not those whose ledger the user himself keeps back: nobody is blamed, and none is asked later for it', async () => {
+    const { offer, find, asked } = slowWorld()
+    for (const peer of ['one', 'two']) offer(peer, '22')
+    offer('other', '11')
+    for (let i = 0; i < 2; i++) expect((await find(60_000)).start?.base.height).toBe(HEIGHT)
+    expect(asked.map(h => h.slice(0, 2))).toEqual(['22', '11', '22', '11'])
   })
 
   it('leave time for the blocks, however many they are', async () => {

@@ -225,6 +225,32 @@ describe('a data set', () => {
     expect(item(me, own)?.state).toBe('complete')
   })
 
+  test.each<[string, number, readonly string[]]>([
+    ['of its size, which is nobody\'s fault', 0, []],
+    ['of a size that it has not, which is named', 1, ['liar']]
+  ])('leaves paused what the user has paused, whatever a peer says it is: something %s', async (_, more, named) => {
+    const w = world()
+    const BYTES = 300_000
+    const theirs = await w.tab('theirs')
+    const own = await share(theirs, file(BYTES, 5))
+    const me = await w.member('me')
+    await w.until('it is heard of', () => item(me, own) !== undefined)
+    await me.library.fetch(own)
+    await w.until('it is here', () => item(me, own)?.state === 'complete')
+    await me.library.pause(own)
+    await w.cheat('liar', OF_DATA, root, undefined, () => ({ infoHash: Uint8Array.from(own.match(/../g)!, h => parseInt(h, 16)), bytes: BYTES + more }))
+    await w.until('it was offered', () => more > 0 ? me.refused.length > 0 : me.log.entries(500).some(e => e.text.includes('(kept)')))
+    await w.clock.advance(2_000)
+    expect(item(me, own)?.state).toBe('paused')
+    expect(names(me)).toEqual(named)
+    // Others are asked, and what he paused goes on when he says so.
+    await owner(w)
+    await w.until('it has come', holds(me))
+    expect(item(me, own)?.state).toBe('paused')
+    await me.library.fetch(own)
+    await w.until('it goes on', () => item(me, own)?.state === 'complete')
+  })
+
   test('of another name that the user has begun to follow meanwhile is left to him, lie or not', async () => {
     const w = world()
     const liar = await w.cheat('liar', OF_DATA, root, dataFile(smallData(4_500, 4_000, 4, 256)))

@@ -43,6 +43,17 @@ beforeEach(() => {
 afterEach(() => { vi.restoreAllMocks() })
 
 describe('library: the list', () => {
+  test('of a set of one\'s own that is being checked the others are counted, not the seeders there are', async () => {
+    const opened = await list()
+    const infoHash = SETS.letters
+    const { bytes } = opened.node.currentLibrary().items.find(i => i.infoHash === infoHash)!
+    for (const part of [{ state: 'checking', haveBytes: 0 }, { state: 'complete', haveBytes: bytes }] as const) {
+      change(opened, infoHash, { ...part, seeders: 0, peers: [], availability: new Uint8Array(0) })
+      await waitFor(() => { expect(words(within(row(infoHash), 'health')!)).toMatch(/0 other seeders$/) })
+      expect(words(row(infoHash))).not.toMatch(/No seeder/)
+    }
+  })
+
   test('the library is followed only once somebody looks at it', async () => {
     const { node, go } = await open('train')
     expect(node.called('listenLibrary')).toHaveLength(0)

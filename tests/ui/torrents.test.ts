@@ -79,7 +79,7 @@ describe('health', () => {
     [{ availability: new Uint8Array(4).fill(1) }, 'good', 'One more copy', /beside the one here/],
     [{ availability: Uint8Array.of(1, 0, 1, 1), seeders: 0 }, 'warn', 'Whole only here', /75 % of the pieces are also elsewhere/],
     [{ availability: new Uint8Array(4), peers: [], seeders: 0 }, 'warn', 'Only here', /Keep this tab open/],
-    [{ availability: new Uint8Array(4), peers: [], seeders: 1 }, 'idle', 'No seeder linked', /^1 other seeder said to have all of it; none is linked/],
+    [{ availability: new Uint8Array(4), peers: [], seeders: 1 }, 'idle', 'No other linked', /^1 other seeder said to have all of it; none is linked/],
     [{ ...partly, availability: Uint8Array.of(0, 0, 1, 1), seeders: 1 }, 'warn', 'No seeder linked', /goes on when one is/],
     [{ ...partly, availability: new Uint8Array(4).fill(1) }, 'warn', 'One copy', /if one of them leaves/],
     [{ ...partly, availability: Uint8Array.of(0, 1, 1, 1) }, 'warn', 'Just enough', /some pieces are only here/],

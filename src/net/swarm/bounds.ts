@@ -24,6 +24,20 @@ export const REQUESTS_MAX = 16_384
 /** Messages of the node at the other end, which says something once a second: sustained per second, and at once. */
 export const LINK_MESSAGES_PER_SECOND = 8
 export const LINK_MESSAGES_BURST = 64
+/**
+ * Messages of the wire that are neither blocks nor about one that was asked for: sustained per second, and at once. A
+ * client that gets piece after piece at our speed is interested and uninterested in turns, once for each.
+ */
+export const WIRE_MESSAGES_PER_SECOND = 32
+export const WIRE_MESSAGES_BURST = 1024
+export const WIRE_MESSAGES_PER_PIECE = 2
+/** A client sends one, and another one when it has the metadata or changes what it takes. */
+export const EXTENDED_HANDSHAKES_MAX = 16
+/** What is asked for of the metadata (BEP 9), and requests beyond twice its pieces. */
+export const METADATA_PIECE_BYTES = 16 * 1024
+export const METADATA_REQUESTS_SPARE = 64
+/** Least between two looks at what messages of peers have changed, ms. */
+export const LOOKS_MS = 50
 /** With fewer links, a torrent that is not whole looks for peers beyond its neighbours. */
 export const ENOUGH_LINKS = 6
 /** Between two tries to reach a peer: doubles from the first to the second, ms. */

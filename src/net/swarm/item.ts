@@ -6,6 +6,7 @@ import { MAX_LINKS, UPLOAD_SLOTS } from './bounds.ts'
 import { peerOfConnection } from './btStream.ts'
 import { chunkStoreClass } from './chunkStore.ts'
 import { Link } from './link.ts'
+import { Looks } from './looks.ts'
 import type { PieceDisk } from './pieceDisk.ts'
 import type { Client, SwarmPeer, Torrent, Wire } from './webtorrentTypes.ts'
 
@@ -41,6 +42,7 @@ export class Item {
   readonly torrent: Torrent
   metainfo: Metainfo | undefined
   readonly #d: ItemDeps
+  readonly #looks: Looks
   readonly #torrentFile: Uint8Array | undefined
   /** By piece that is not verified yet: who sent blocks of it. */
   readonly #sources = new Map<number, Set<Link>>()
@@ -66,10 +68,13 @@ export class Item {
       deselect: !options.fetch,
       uploads: UPLOAD_SLOTS
     })
+    this.#looks = new Looks(this.torrent)
     this.torrent.on('wire', wire => { this.#onWire(wire) })
     this.torrent.on('metadata', () => { this.#onMetadata() })
     this.torrent.on('verified', piece => { this.#sources.delete(piece) })
     this.torrent.on('warning', e => { this.#onWarning(e instanceof Error ? e.message : e) })
+    // A connection that a tracker led to fails when it likes, also when nobody minds it any more; an error that nobody listens for ends in the page's console.
+    for (const event of ['peer', 'invalidPeer'] as const) this.torrent.on(event, peer => { if (typeof peer !== 'string') peer.on('error', () => {}) })
     this.torrent.on('error', e => { this.#fail('other', e instanceof Error ? e.message : e) })
     this.torrent.on('done', () => { if (this.isComplete()) d.emit({ type: 'complete', infoHash: d.infoHash }) })
   }
@@ -170,6 +175,7 @@ export class Item {
       wire,
       now: this.#d.now,
       pieces: () => this.metainfo?.pieces ?? 0,
+      during: hear => { this.#looks.during(hear) },
       events: {
         message: (l, bytes) => { this.#d.emit({ type: 'message', link: l.view(), bytes }) },
         offence: (l, offence, sole, detail) => { this.#offence(l, offence, sole, detail) },

@@ -4,8 +4,10 @@
  */
 import type { PeerId } from '../../ports/network.ts'
 import { MAX_LINK_MESSAGE_BYTES, type InfoHash, type LinkId, type Offence, type SwarmLink } from '../../ports/swarm.ts'
+import { Bucket } from '../bucket.ts'
 import { FALSE_HAVE_MAX, LINK_MESSAGES_BURST, LINK_MESSAGES_PER_SECOND, MAX_METADATA_BYTES, MAX_WIRE_MESSAGE_BYTES, REQUESTS_MAX, SLOW_BYTES, SLOW_MS, UNASKED_BYTES_MAX, UNASKED_SHARE } from './bounds.ts'
-import { RequestQueue } from './requestQueue.ts'
+import { queueMetadataRequests, RequestQueue } from './requestQueue.ts'
+import { Talk } from './talk.ts'
 import type { ExtendedHandshake, Wire, WireExtension, WireExtensionClass } from './webtorrentTypes.ts'
 
 /** Name of the extension in the handshake's dictionary. */
@@ -30,6 +32,8 @@ export interface LinkDeps {
   readonly now: () => number
   /** Pieces of the torrent; 0 while unknown. */
   readonly pieces: () => number
+  /** `hear` hands the torrent what this peer has said. */
+  readonly during: (hear: () => void) => void
   readonly events: LinkEvents
 }
 
@@ -48,9 +52,8 @@ export class Link {
   #speaks = false
   #waiting: Uint8Array[] = []
   #rejects = 0
-  /** Messages it may still send now, and when that was counted. */
-  #messages = LINK_MESSAGES_BURST
-  #messagesAt: number
+  /** Each message costs a look at every piece, and a signature to check. */
+  readonly #messages: Bucket
   #usefulAt: number
   #usefulDown = 0
 
@@ -61,7 +64,7 @@ export class Link {
     this.via = d.via
     this.wire = d.wire
     this.#usefulAt = d.now()
-    this.#messagesAt = d.now()
+    this.#messages = new Bucket(d.now(), LINK_MESSAGES_PER_SECOND, LINK_MESSAGES_BURST)
     const { wire } = d
     // Who is served is decided by WebTorrent's tit for tat, among those whom the node allows.
     this.#unchoke = wire.unchoke.bind(wire)
@@ -84,6 +87,8 @@ export class Link {
       })
     }
     new RequestQueue(wire, () => { d.events.offence(this, 'request-flood', true, `more than ${REQUESTS_MAX} requests ahead`) })
+    queueMetadataRequests(wire, detail => { d.events.offence(this, 'request-flood', true, detail) })
+    new Talk({ wire, now: d.now, pieces: d.pieces, during: d.during, onFlood: detail => { d.events.offence(this, 'message-flood', true, detail) } })
     wire.on('reject', piece => {
       if (!wire.peerChoking && wire.peerPieces.get(piece) && ++this.#rejects === FALSE_HAVE_MAX) d.events.offence(this, 'false-have', true, `refused ${FALSE_HAVE_MAX} requests for pieces it says it has`)
     })
@@ -146,14 +151,6 @@ export class Link {
     }
   }
 
-  /** Each message costs a look at every piece, and a signature to check. */
-  #mayTell (): boolean {
-    const now = this.#d.now()
-    this.#messages = Math.min(LINK_MESSAGES_BURST, this.#messages + Math.max(0, now - this.#messagesAt) / 1000 * LINK_MESSAGES_PER_SECOND) - 1
-    this.#messagesAt = now
-    return this.#messages >= 0
-  }
-
   #onHandshake (handshake: ExtendedHandshake): void {
     const size = handshake.metadata_size
     if (typeof size === 'number' && size > MAX_METADATA_BYTES) this.#d.events.offence(this, 'metadata-too-large', true, `${size} bytes of metadata, at most ${MAX_METADATA_BYTES}`)
@@ -171,7 +168,7 @@ export class Link {
 
       onMessage (bytes: Uint8Array): void {
         if (link.wire.destroyed) return
-        if (!link.#mayTell()) events.offence(link, 'message-flood', true, `more than ${LINK_MESSAGES_BURST} messages at once`)
+        if (!link.#messages.take(link.#d.now())) events.offence(link, 'message-flood', true, `more than ${LINK_MESSAGES_BURST} messages at once`)
         else if (bytes.length > MAX_LINK_MESSAGE_BYTES) events.offence(link, 'message-too-large', true, `${bytes.length} bytes`)
         else events.message(link, bytes.slice())
       }

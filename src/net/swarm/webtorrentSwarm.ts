@@ -280,7 +280,7 @@ export class WebTorrentSwarm implements Swarm {
     const WebTorrent = await (this.#o.load ?? loadWebTorrent)()
     const client = new WebTorrent({
       dht: false, lsd: false, utPex: false, natUpnp: false, natPmp: false, webSeeds: false, utp: false,
-      tracker: this.#o.trackers.length === 0 ? false : { rtcConfig: { iceServers: [...this.#o.iceServers] } }
+      tracker: this.#o.trackers.length === 0 ? false : { rtcConfig: { iceServers: [...this.#o.iceServers] }, getAnnounceOpts: () => this.#onAnnounce() }
     })
     client.on('error', this.#o.onError)
     this.#throttle(client)
@@ -293,6 +293,12 @@ export class WebTorrentSwarm implements Swarm {
       }, WATCH_MS)
     ]
     return client
+  }
+
+  /** All sets talk to a tracker over one socket, and each listens for what is its own: more than ten are no leak. */
+  #onAnnounce (): object {
+    for (const { torrent } of this.#items.values()) for (const { socket } of torrent.discovery?.tracker?._trackers ?? []) socket?.setMaxListeners(0)
+    return {}
   }
 
   #throttle (client: Client): void {

@@ -10,9 +10,19 @@ export interface WireExtensionClass { new (wire: Wire): WireExtension, readonly 
 
 type PieceCallback = (error: Error | null, bytes: Uint8Array | null) => void
 
+/** ut_metadata */
+export interface MetadataExtension {
+  on (event: 'warning', listener: (e: Error) => void): void
+  on (event: 'metadata', listener: () => void): void
+  /** Private there: whether it is here, its bytes then, and what the other side asks for of it: whatever stood in its message. */
+  readonly _metadataComplete: boolean
+  readonly _metadataSize: number
+  _onRequest (piece: number): void
+}
+
 /** bittorrent-protocol */
 export interface Wire {
-  readonly peerPieces: Bits
+  peerPieces: Bits
   readonly requests: ReadonlyArray<{ readonly piece: number }>
   readonly peerChoking: boolean
   readonly amChoking: boolean
@@ -20,7 +30,9 @@ export interface Wire {
   readonly uploaded: number
   readonly downloaded: number
   readonly destroyed: boolean
-  readonly ut_metadata?: { on (event: 'warning', listener: (e: Error) => void): void, on (event: 'metadata', listener: () => void): void }
+  readonly ut_metadata?: MetadataExtension
+  /** By the id that is given out for it: the name of an extension. */
+  readonly extendedMapping: Record<string, string>
   readonly peerExtendedHandshake: ExtendedHandshake
   /** Private there, both: whether BEP 10's handshake went out, and sending it (again, which BEP 10 allows). */
   readonly _extendedHandshakeSent: boolean
@@ -34,6 +46,14 @@ export interface Wire {
   /** Private there, both: what the other side asks for, and takes back. */
   _onRequest (piece: number, offset: number, length: number): void
   _onCancel (piece: number, offset: number, length: number): void
+  /** Private there: a message whole, without its length; the empty one; and what is in it. */
+  _onMessage (message: Uint8Array): void
+  _onMessageLength (message: Uint8Array): void
+  _onKeepAlive (): void
+  _onBitField (bits: Uint8Array): void
+  _onHaveAll (): void
+  _onHaveNone (): void
+  _onExtended (id: number, bytes: Uint8Array): void
   uploadSpeed (): number
   downloadSpeed (): number
   request (piece: number, offset: number, length: number, callback: PieceCallback): void
@@ -47,6 +67,9 @@ export interface Wire {
   on (event: 'piece' | 'upload' | 'choke' | 'unchoke' | 'interested' | 'uninterested', listener: () => void): void
   once (event: 'close', listener: () => void): void
 }
+
+/** As much of an emitter as is used. */
+export interface SomeEmitter { on (event: 'error', listener: () => void): unknown, setMaxListeners (n: number): unknown }
 
 export interface SwarmPeer { readonly id: string, readonly wire: Wire | null, readonly source: string | null }
 
@@ -63,12 +86,19 @@ export interface Torrent {
   readonly uploadSpeed: number
   /** By id; private there, and the only way from a wire to the connection it runs on. */
   readonly _peers: ReadonlyMap<string, SwarmPeer> | null
+  /** Private there, both: looks at all pieces, whether one of this peer is wanted; at all peers, what is to be asked of them. */
+  _updateWireInterest (wire: Wire): void
+  _update (): void
   addPeer (connection: object): boolean
   select (from: number, to: number, priority?: number): void
   on (event: 'wire', listener: (wire: Wire) => void): void
   on (event: 'warning' | 'error', listener: (e: Error | string) => void): void
   on (event: 'verified', listener: (piece: number) => void): void
   on (event: 'infoHash' | 'metadata' | 'ready' | 'done', listener: () => void): void
+  /** A connection, or the address of a peer, that it took, or did not take. */
+  on (event: 'peer' | 'invalidPeer', listener: (peer: SomeEmitter | string) => void): void
+  /** Private there: its talk with the trackers, whose sockets it shares with all other torrents. */
+  readonly discovery: { readonly tracker?: { readonly _trackers: ReadonlyArray<{ readonly socket?: SomeEmitter | null }> } | null } | null
 }
 
 /** abstract-chunk-store */
@@ -98,7 +128,8 @@ export interface ClientOptions {
   /** A native addon; a page has none. */
   readonly utp: false
   readonly webSeeds: false
-  readonly tracker: false | { readonly rtcConfig: RTCConfiguration }
+  /** The function is called before each announcement. */
+  readonly tracker: false | { readonly rtcConfig: RTCConfiguration, readonly getAnnounceOpts?: () => object }
   /** In Node: the TCP port. */
   readonly torrentPort?: number
 }

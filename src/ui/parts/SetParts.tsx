@@ -56,7 +56,7 @@ export function HealthView (props: { item: LibraryItem, tip?: boolean }): JSX.El
     <span class="health" data-testid="health" data-share={health().share}>
       <Badge tone={health().tone} tip={props.tip === false ? undefined : health().text}>{health().label}</Badge>
       <Show when={health().share !== undefined}><small>{percent(health().share, health().share! > 0.99 && health().share! < 1 ? 1 : 0)} in reach</small></Show>
-      <small>{plural(props.item.seeders, isWhole(props.item) ? 'other seeder' : 'seeder')}</small>
+      <small>{plural(props.item.seeders, isWhole(props.item) || props.item.state === 'checking' ? 'other seeder' : 'seeder')}</small>
     </span>
   )
 }

@@ -1,29 +1,22 @@
 /** A link's watch over a long life: what an honest peer leaves behind in it is no offence. */
-import { EventEmitter } from 'node:events'
 import { expect, test } from 'vitest'
 import { UNASKED_BYTES_MAX } from '../../../src/net/swarm/bounds.ts'
 import { Link } from '../../../src/net/swarm/link.ts'
-import type { Wire } from '../../../src/net/swarm/webtorrentTypes.ts'
 import type { Offence } from '../../../src/ports/swarm.ts'
+import { FakeWire } from './wire.ts'
 
 const BLOCK = 16 * 1024
 
 test('blocks that were given up and came all the same are no offence in one of many that were wanted', () => {
   const offences: Offence[] = []
-  const wire = Object.assign(new EventEmitter(), {
-    downloaded: 0, requests: [], peerChoking: false, destroyed: false, use () {}, unchoke () {}, _parse () {}, _onRequest () {}, _onCancel () {},
-    request (_piece: number, _offset: number, length: number, done: (e: null, bytes: Uint8Array) => void) {
-      this.downloaded += length
-      done(null, new Uint8Array(length))
-    }
-  })
+  const wire = new FakeWire()
   const link = new Link({
-    id: 1, infoHash: 'ab'.repeat(20), peer: 'they', via: 'mesh', wire: wire as unknown as Wire, now: () => 0, pieces: () => 1,
+    id: 1, infoHash: 'ab'.repeat(20), peer: 'they', via: 'mesh', wire: wire.wire, now: () => 0, pieces: () => 1, during: hear => { hear() },
     events: { message: () => {}, offence: (_l, offence) => { offences.push(offence) }, block: () => {}, closed: () => {} }
   })
   // One block of 32 is one that was asked of another in the meantime.
   while (wire.downloaded < 64 * UNASKED_BYTES_MAX) {
-    for (let i = 0; i < 31; i++) (wire as unknown as Wire).request(0, 0, BLOCK, () => {})
+    for (let i = 0; i < 31; i++) wire.request(0, 0, BLOCK, () => {})
     wire.downloaded += BLOCK
     link.watch(false)
   }

@@ -1,0 +1,24 @@
+/** So many at once, and so many a second. */
+export class Bucket {
+  readonly #perSecond: number
+  readonly #burst: () => number
+  /** Taken, less what time has given back. */
+  #taken = 0
+  #at: number
+
+  /** `burst`: may grow with what becomes known. */
+  constructor (now: number, perSecond: number, burst: number | (() => number)) {
+    this.#perSecond = perSecond
+    this.#burst = typeof burst === 'number' ? () => burst : burst
+    this.#at = now
+  }
+
+  /** False: too fast. */
+  take (now: number): boolean {
+    this.#taken = Math.max(0, this.#taken - Math.max(0, now - this.#at) / 1000 * this.#perSecond)
+    this.#at = now
+    if (this.#taken + 1 > this.#burst()) return false
+    this.#taken++
+    return true
+  }
+}
