@@ -20,6 +20,7 @@ import './styles/forms.css'
 import './styles/library.css'
 import { createTheme } from './theme.ts'
 import { Train } from './views/Train.tsx'
+import { Wizard } from './views/wizardView.ts'
 import { paidShareWords, phaseWords } from './words.ts'
 
 export type { AppDeps } from './context.tsx'
@@ -68,7 +69,7 @@ function Root (props: { deps: AppDeps }): JSX.Element {
   }
   onMount(() => {
     watchEnvironment(deps.node)
-    void loadAhead(NAMES.map(n => PLACES[n].page))
+    void loadAhead([...NAMES.map(n => PLACES[n].page), Wizard])
   })
   return (
     <AppProvider app={app}>

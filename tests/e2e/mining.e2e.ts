@@ -309,6 +309,9 @@ describe('the server', () => {
     for (const t of tabs) await t.until('the loss of the relay', 60_000, v => v.net.relays.every(r => !r.connected))
     for (const t of tabs) await t.until('three blocks without the relay', 90_000, v => v.height >= height + 3)
     await agree(tabs, 60_000, height + 3)
+    // A page that this tab has never shown, with a part of it that is loaded on its own.
+    await c.show('jobs', 'new')
+    await c.element('wizard').waitFor()
     await stage!.server.restart()
     for (const t of tabs) await t.until('the relay again', 60_000, v => v.net.relays.some(r => r.connected))
     const at = (await a.view()).height

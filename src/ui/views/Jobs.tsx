@@ -1,5 +1,5 @@
 /** Models in training: who pays, how far they are, and one of them in full. */
-import { createEffect, createSignal, For, lazy, Match, Show, Switch, type JSX } from 'solid-js'
+import { createEffect, createSignal, For, Match, Show, Switch, type JSX } from 'solid-js'
 import type { JobView } from '../../bridge/api.ts'
 import type { EvaluationResult } from '../../ports/compute.ts'
 import { useApp } from '../context.tsx'
@@ -12,8 +12,7 @@ import { Confirm } from '../parts/dialogs.tsx'
 import { Icon } from '../parts/Icon.tsx'
 import { ShareModelButton } from '../parts/ShareModelButton.tsx'
 import { jobStatus } from '../words.ts'
-
-const Wizard = lazy(async () => ({ default: (await import('./Wizard.tsx')).Wizard }))
+import { Wizard } from './wizardView.ts'
 
 export function Jobs (): JSX.Element {
   const app = useApp()
