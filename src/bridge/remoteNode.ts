@@ -44,6 +44,7 @@ export function connectNode (port: Comlink.Endpoint): NodeApi {
     history: call.history,
     send: call.send,
     exportKey: call.exportKey,
+    backupSaved: call.backupSaved,
     importKey: call.importKey,
     previewData: call.previewData,
     checkJob: call.checkJob,

@@ -117,8 +117,12 @@ export class NodeService implements NodeApi {
 
   async exportKey (passphrase: string): Promise<Outcome<string>> {
     const r = await this.#n.keystore.export(passphrase)
-    this.#soon()
     return r.ok ? { ok: true, value: r.text } : refuse('passphrase', r.message)
+  }
+
+  async backupSaved (): Promise<void> {
+    await this.#n.keystore.saved()
+    this.#soon()
   }
 
   async importKey (backup: string, passphrase: string): Promise<Outcome<{ readonly address: string }>> {

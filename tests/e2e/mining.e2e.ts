@@ -255,6 +255,10 @@ describe('one profile', () => {
     await a.element('export-again').fill(PASSPHRASE)
     await a.element('export-submit').click()
     const backup = await a.element('export-result').locator('textarea').inputValue({ timeout: 60_000 })
+    expect((await a.view()).wallet.backedUp).toBe(false)
+    const file = a.page.waitForEvent('download')
+    await a.element('export-save').click()
+    expect(await readFile(await (await file).path(), 'utf8')).toBe(backup)
     await a.until('the backup to be known', 20_000, v => v.wallet.backedUp)
     expect(backup.length).toBeGreaterThan(50)
 

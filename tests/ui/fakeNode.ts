@@ -245,6 +245,7 @@ export function createFakeNode (options: Options = {}): FakeNode {
     history: async () => view.wallet.balance === 0n ? [] : makeHistory(now),
     send: async () => done({ id: hex('tx') }),
     exportKey: async () => done('cwkey1qpzry9x8gf2tvdw0s3jn54khce6mua7lqpzry9x8gf2tvdw0s3jn54khce6mua7lqpzry9x8gf2tvdw0s3jn54khce6mua7l'),
+    backupSaved: async () => { show({ wallet: { ...view.wallet, backedUp: true } }) },
     importKey: async () => done({ address: OTHER_ADDRESS }),
     previewData: async () => done(makePreview(options.colour)),
     checkJob: async draft => check(draft, draft.data === 'builtin' ? makeJobs()[0]! : makePreview(options.colour)),

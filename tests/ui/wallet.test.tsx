@@ -179,6 +179,58 @@ describe('keys', () => {
     expect(value('export-passphrase')).toBe('')
   })
 
+  test('a backup counts as made once it is saved, not when it is shown', async () => {
+    const { node } = await open('wallet/keys')
+    await find('export-passphrase')
+    type('export-passphrase', 'correct horse battery')
+    type('export-again', 'correct horse battery')
+    click('export-submit')
+    expect((await find('export-unsaved')).textContent).toMatch(/counts as made once you have saved or copied it/)
+    expect(node.current().wallet.backedUp).toBe(false)
+    URL.createObjectURL = () => 'blob:backup'
+    click('export-save')
+    await find('export-saved')
+    await waitFor(() => { expect(node.current().wallet.backedUp).toBe(true) })
+    expect(all('backed-up')).toHaveLength(1)
+  })
+
+  test('a copy counts, by the button or by hand, if it is of all the text', async () => {
+    const { node } = await open('wallet/keys')
+    await find('export-passphrase')
+    type('export-passphrase', 'correct horse battery')
+    type('export-again', 'correct horse battery')
+    click('export-submit')
+    const area = (await find('export-result')).querySelector('textarea')!
+    area.setSelectionRange(0, 5)
+    fireEvent.copy(area)
+    expect(node.called('backupSaved')).toHaveLength(0)
+    area.setSelectionRange(0, area.value.length)
+    fireEvent.copy(area)
+    await waitFor(() => { expect(node.called('backupSaved')).toHaveLength(1) })
+    Object.defineProperty(navigator, 'clipboard', { value: { writeText: async () => { throw new Error('denied') } }, configurable: true })
+    click('export-copy')
+    await find('toast')
+    expect(node.called('backupSaved')).toHaveLength(1)
+    Object.defineProperty(navigator, 'clipboard', { value: { writeText: async () => {} }, configurable: true })
+    click('export-copy')
+    await waitFor(() => { expect(node.called('backupSaved')).toHaveLength(2) })
+  })
+
+  test('a damaged backup is said at the backup, and the words go when it is changed', async () => {
+    const { node } = await open('wallet/keys')
+    node.answer('importKey', async () => ({ ok: false, errors: [{ field: 'backup', message: 'the backup is damaged: some of it was changed' }] }))
+    await find('import-backup')
+    type('import-backup', 'cwkey1abc')
+    type('import-passphrase', 'whatever it was')
+    click('import-submit')
+    await find('import-confirm')
+    click('import-confirm-yes')
+    await waitFor(() => { expect(errorOf('import-backup')).toBe('The backup is damaged: some of it was changed.') })
+    expect(errorOf('import-passphrase')).toBe('')
+    type('import-backup', 'cwkey1abcd')
+    expect(errorOf('import-backup')).toBe('')
+  })
+
   test('an import warns of what is lost and says how to go on', async () => {
     const { node } = await open('wallet/keys', { balance: 7n * CREDIT })
     await find('import-backup')
