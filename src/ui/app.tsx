@@ -55,6 +55,7 @@ function Root (props: { deps: AppDeps }): JSX.Element {
   const state = createAppState(deps.node)
   const router = createRouter(window.location)
   const theme = createTheme()
+  const kept = new Map<string, unknown>()
   const app: App = {
     ...state,
     deps,
@@ -63,6 +64,10 @@ function Root (props: { deps: AppDeps }): JSX.Element {
     get view () {
       if (state.s.view === undefined) throw new Error('a view was rendered before the node answered')
       return state.s.view
+    },
+    keep: <T,>(name: string, make: () => T): T => {
+      if (!kept.has(name)) kept.set(name, make())
+      return kept.get(name) as T
     },
     invite: () => deps.inviteLink?.() ?? `${window.location.origin}${window.location.pathname}${window.location.search}${router.href('train')}`,
     reload: () => { if (deps.reload === undefined) window.location.reload(); else deps.reload() }

@@ -178,7 +178,7 @@ export function colourPixels (label: number): Uint8Array {
 export function makePreview (colour = false): DatasetPreview {
   if (colour) {
     const classNames = ['dawn', 'early', 'morning', 'forenoon', 'noon', 'afternoon', 'late', 'evening', 'dusk', 'night']
-    return { root: hex('data'), records: 21_000, trainRecords: 18_000, testRecords: 3_000, features: 3_072, classes: 10, classNames, ...COLOUR, bytes: 64_512_000, samples: classNames.map((_, label) => ({ features: colourPixels(label), label })) }
+    return { root: hex('colour data'), records: 21_000, trainRecords: 18_000, testRecords: 3_000, features: 3_072, classes: 10, classNames, ...COLOUR, bytes: 64_512_000, samples: classNames.map((_, label) => ({ features: colourPixels(label), label })) }
   }
   return { root: hex('data'), records: 70_000, trainRecords: 60_000, testRecords: 10_000, features: 784, classes: 10, classNames: DIGITS, ...DIGIT, bytes: 54_880_000, samples: DIGITS.map((_, label) => ({ features: digitPixels(label), label })) }
 }

@@ -1,7 +1,8 @@
+import { fireEvent } from '@solidjs/testing-library'
 import { describe, expect, test } from 'vitest'
 import type { FieldError } from '../../src/bridge/api.ts'
 import { parseJobJson, templateErrors } from '../../src/core/training/jobJson.ts'
-import { slotOf } from '../../src/ui/views/WizardData.tsx'
+import { place } from '../../src/ui/views/wizardFiles.ts'
 import { emptyDraft, readFields, restoreDraft, writeField } from '../../src/ui/views/wizardDraft.ts'
 import { parseObject, print } from '../../src/ui/views/wizardJson.ts'
 import { fitToData } from '../../src/ui/views/wizardPresets.ts'
@@ -57,11 +58,78 @@ describe('wizard: data', () => {
     expect(get('wizard-next').hasAttribute('disabled')).toBe(true)
   })
 
-  test('IDX files find their places by name', () => {
-    const names = ['t10k-labels-idx1-ubyte.gz', 'train-images-idx3-ubyte.gz', 't10k-images-idx3-ubyte.gz', 'train-labels-idx1-ubyte.gz']
-    expect(names.map(n => slotOf(n, 'idx', {}))).toEqual(['testLabels', 'trainFeatures', 'testFeatures', 'trainLabels'])
-    expect(slotOf('more.csv', 'csv', { trainFeatures: CSV })).toBe('testFeatures')
-    expect(['latest.csv', 'contest.csv', 'iris_test.csv', 'test-set.csv', 'X2test.csv'].map(n => slotOf(n, 'csv', {}))).toEqual(['trainFeatures', 'trainFeatures', 'testFeatures', 'testFeatures', 'testFeatures'])
+  const file = (name: string): File => new File(['x'], name)
+  const names = (chosen: ReturnType<typeof place>): Record<string, string> => Object.fromEntries(Object.entries(chosen).map(([slot, f]) => [slot, f.name]))
+
+  test('files that are chosen at once find their places by name', () => {
+    const idx = ['t10k-labels-idx1-ubyte.gz', 'train-images-idx3-ubyte.gz', 't10k-images-idx3-ubyte.gz', 'train-labels-idx1-ubyte.gz']
+    expect(names(place('idx', {}, idx.map(file)))).toEqual({ testLabels: idx[0], trainFeatures: idx[1], testFeatures: idx[2], trainLabels: idx[3] })
+    expect(names(place('csv', {}, [file('a.csv'), file('b.csv')]))).toEqual({ trainFeatures: 'a.csv', testFeatures: 'b.csv' })
+    expect(['latest.csv', 'contest.csv', 'iris_test.csv', 'test-set.csv', 'X2test.csv'].map(n => Object.keys(place('csv', {}, [file(n)]))[0])).toEqual(['trainFeatures', 'trainFeatures', 'testFeatures', 'testFeatures', 'testFeatures'])
+  })
+
+  test('a file that comes later takes the place of the one before it', () => {
+    const before = { trainFeatures: file('a.csv') }
+    expect(names(place('csv', before, [file('b.csv')]))).toEqual({ trainFeatures: 'b.csv' })
+    expect(names(place('csv', before, [file('b-test.csv')]))).toEqual({ trainFeatures: 'a.csv', testFeatures: 'b-test.csv' })
+    expect(names(place('csv', { ...before, testFeatures: file('old-test.csv') }, [file('new-test.csv')]))).toEqual({ trainFeatures: 'a.csv', testFeatures: 'new-test.csv' })
+    expect(names(place('csv', before, [file('b.csv')], [], 'testFeatures'))).toEqual({ trainFeatures: 'a.csv', testFeatures: 'b.csv' })
+    // Names that say nothing fill what is needed first.
+    expect(names(place('idx', { trainFeatures: file('one.bin') }, [file('two.bin')]))).toEqual({ trainFeatures: 'one.bin', trainLabels: 'two.bin' })
+  })
+
+  test('after a mistaken column a replacement replaces, and what is held out can be removed', async () => {
+    const { node } = await wizard()
+    type('wizard-label-column', 'kind')
+    node.answer('previewData', refuse({ field: 'labelColumn', message: 'there is no label column "kind"' }))
+    choose('wizard-files', [CSV])
+    await waitFor(() => { expect(errorOf('wizard-label-column')).toMatch(/no label column/) })
+    choose('wizard-files', [file('other.csv')])
+    await waitFor(() => { expect(text('wizard-chosen-trainFeatures')).toContain('other.csv') })
+    expect(text('wizard-chosen-testFeatures')).toBe('none')
+    choose('wizard-file-testFeatures', [file('held.csv')])
+    await waitFor(() => { expect(text('wizard-chosen-testFeatures')).toContain('held.csv') })
+    click('wizard-remove-testFeatures')
+    expect(text('wizard-chosen-testFeatures')).toBe('none')
+    expect(document.activeElement).toBe(get('wizard-file-testFeatures'))
+    await waitFor(() => { expect(node.called('previewData').at(-1)?.[0]).toMatchObject({ trainFeatures: { name: 'other.csv' }, testFeatures: undefined }) })
+  })
+
+  test('files and preview are there after a step back, another kind of data and another view', async () => {
+    const { go } = await wizard()
+    await toModel()
+    click('wizard-back')
+    await find('wizard-preview')
+    expect(text('wizard-chosen-trainFeatures')).toContain('letters.csv')
+    get('wizard-source-idx').click()
+    await waitFor(() => { expect(all('wizard-preview')).toHaveLength(0) })
+    get('wizard-source-csv').click()
+    await find('wizard-preview')
+    expect(text('wizard-chosen-trainFeatures')).toContain('letters.csv')
+    await go('wallet')
+    await find('send-form')
+    await go('jobs/new')
+    await find('wizard-preview')
+    expect(text('wizard-chosen-trainFeatures')).toContain('letters.csv')
+  })
+
+  test('a key press in the column keeps the preview; the files are read again once the entry is finished', async () => {
+    const { node } = await wizard()
+    choose('wizard-files', [CSV])
+    await find('wizard-preview')
+    type('wizard-label-column', 'k')
+    expect(all('wizard-preview')).toHaveLength(1)
+    expect(text('wizard-stale')).toMatch(/read with the last column/)
+    expect(get('wizard-next').hasAttribute('disabled')).toBe(true)
+    type('wizard-label-column', '')
+    expect(all('wizard-stale')).toHaveLength(0)
+    expect(get('wizard-next').hasAttribute('disabled')).toBe(false)
+    expect(node.called('previewData')).toHaveLength(1)
+    type('wizard-label-column', 'kind')
+    fireEvent.change(get('wizard-label-column'))
+    await waitFor(() => { expect(node.called('previewData').at(-1)?.[0]).toMatchObject({ labelColumn: 'kind' }) })
+    await waitFor(() => { expect(all('wizard-stale')).toHaveLength(0) })
+    expect(get('wizard-next').hasAttribute('disabled')).toBe(false)
   })
 
   test('IDX without labels says what is still needed and reads nothing', async () => {
@@ -92,11 +160,20 @@ describe('wizard: data', () => {
     expect(files.testFeatures).toBeUndefined()
   })
 
-  test('starting over lets go of the files', async () => {
+  test('starting over asks first, and lets go of the files', async () => {
     await wizard()
+    click('wizard-reset')
+    expect(all('wizard-reset-confirm')).toHaveLength(0)
     choose('wizard-files', [CSV])
     await find('wizard-preview')
     click('wizard-reset')
+    await find('wizard-reset-confirm')
+    click('wizard-reset-confirm-no')
+    await waitFor(() => { expect(all('wizard-reset-confirm')).toHaveLength(0) })
+    expect(all('wizard-preview')).toHaveLength(1)
+    click('wizard-reset')
+    await find('wizard-reset-confirm')
+    click('wizard-reset-confirm-yes')
     await waitFor(() => { expect(all('wizard-preview')).toHaveLength(0) })
     expect(get('wizard').textContent).not.toContain('letters.csv')
   })

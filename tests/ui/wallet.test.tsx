@@ -160,6 +160,27 @@ describe('tabs', () => {
   })
 })
 
+describe('entries', () => {
+  test('are there after a look at another tab or another view', async () => {
+    const { go } = await wallet()
+    type('send-to', OTHER_ADDRESS)
+    type('send-amount', '5')
+    await go('wallet/keys')
+    await waitFor(() => { expect(get('wallet-tab-keys').getAttribute('aria-selected')).toBe('true') })
+    type('import-backup', 'cwkey1abc')
+    await go('wallet/send')
+    await waitFor(() => { expect(get('wallet-tab-send').getAttribute('aria-selected')).toBe('true') })
+    expect(value('send-to')).toBe(OTHER_ADDRESS)
+    expect(value('import-backup')).toBe('cwkey1abc')
+    expect(get('import-backup').closest('[role="tabpanel"]')?.hasAttribute('hidden')).toBe(true)
+    await go('train')
+    await find('mine-toggle')
+    await go('wallet/send')
+    await find('send-form')
+    expect(value('send-amount')).toBe('5')
+  })
+})
+
 describe('keys', () => {
   test('a backup needs a long passphrase, typed twice alike', async () => {
     const { node } = await open('wallet/keys')

@@ -1,5 +1,5 @@
 /** Sends credits: every field checked as typed, and nothing leaves without a confirmation that shows it all. */
-import { createMemo, createSignal, Show, type JSX } from 'solid-js'
+import { createMemo, createSignal, Show, type Accessor, type JSX, type Setter } from 'solid-js'
 import type { FieldError } from '../../bridge/api.ts'
 import { parseAddress } from '../../core/codec/address.ts'
 import { parseAmount } from '../../core/codec/amount.ts'
@@ -9,13 +9,25 @@ import { Button, Note } from '../parts/basics.tsx'
 import { Confirm, Receipt } from '../parts/dialogs.tsx'
 import { Field } from '../parts/fields.tsx'
 
+interface Entries {
+  readonly to: Accessor<string>, readonly setTo: Setter<string>
+  readonly amount: Accessor<string>, readonly setAmount: Setter<string>
+  readonly fee: Accessor<string>, readonly setFee: Setter<string>
+  readonly touched: Accessor<boolean>, readonly setTouched: Setter<boolean>
+}
+
+function createEntries (minFee: bigint): Entries {
+  const [to, setTo] = createSignal('')
+  const [amount, setAmount] = createSignal('')
+  const [fee, setFee] = createSignal(credits(minFee))
+  const [touched, setTouched] = createSignal(false)
+  return { to, setTo, amount, setAmount, fee, setFee, touched, setTouched }
+}
+
 export function Send (): JSX.Element {
   const app = useApp()
   const wallet = (): typeof app.view.wallet => app.view.wallet
-  const [to, setTo] = createSignal('')
-  const [amount, setAmount] = createSignal('')
-  const [fee, setFee] = createSignal(credits(app.view.wallet.minFee))
-  const [touched, setTouched] = createSignal(false)
+  const { to, setTo, amount, setAmount, fee, setFee, touched, setTouched } = app.keep('send', () => createEntries(app.view.wallet.minFee))
   const [asking, setAsking] = createSignal(false)
   const [busy, setBusy] = createSignal(false)
   const [refused, setRefused] = createSignal<readonly FieldError[]>([])

@@ -37,9 +37,10 @@ export function Wallet (): JSX.Element {
             <Tabs.List class="tablist" aria-label="Wallet actions">
               <For each={TABS}>{t => <Tabs.Trigger class="tab" value={t.value} data-testid={`wallet-tab-${t.value}`}>{t.label}</Tabs.Trigger>}</For>
             </Tabs.List>
-            <Tabs.Content value="send" class="tabpanel"><Send /></Tabs.Content>
-            <Tabs.Content value="receive" class="tabpanel"><Receive /></Tabs.Content>
-            <Tabs.Content value="keys" class="tabpanel"><Keys /></Tabs.Content>
+            {/* All of them stay: what is entered in one is there after a look at another. */}
+            <Tabs.Content forceMount value="send" class="tabpanel" hidden={tab() !== 'send'}><Send /></Tabs.Content>
+            <Tabs.Content forceMount value="receive" class="tabpanel" hidden={tab() !== 'receive'}><Receive /></Tabs.Content>
+            <Tabs.Content forceMount value="keys" class="tabpanel" hidden={tab() !== 'keys'}><Keys /></Tabs.Content>
           </Tabs>
         </Card>
       </div>

@@ -34,6 +34,9 @@ export interface WizardDraft {
   readonly price: PriceFields
 }
 
+/** The column of the class as the node takes it; empty: the last, or there are none. */
+export const columnOf = (draft: WizardDraft): string => draft.source === 'csv' ? draft.labelColumn.trim() : ''
+
 /** Where each field lives in the JSON; also how the node names it in an error. */
 export const PATHS: Readonly<Record<keyof ModelFields, string>> = {
   name: 'name',
@@ -59,6 +62,9 @@ export const emptyDraft = (): WizardDraft => ({
   step: 0, source: 'csv', labelColumn: '', json: JSON.stringify(START, null, 2), edited: false,
   price: { escrow: '20', price: '0.05', burn: '0.5', deadline: '5000', fee: '0.001' }
 })
+
+/** Whether anything was entered that could be lost. */
+export const isUntouched = (draft: WizardDraft): boolean => JSON.stringify({ ...draft, step: 0 }) === JSON.stringify(emptyDraft())
 
 /** What an earlier visit left; anything unexpected in it is replaced by the default. */
 export function restoreDraft (text: string | undefined): WizardDraft {
