@@ -1,7 +1,7 @@
 /** Spending from the wallet: builds, signs and hands transactions to the pool. */
 import type { FieldError, Outcome } from '../bridge/api.ts'
 import { parseAddress } from '../core/codec/address.ts'
-import { formatAmount } from '../core/codec/amount.ts'
+import { formatCredits } from '../core/codec/amount.ts'
 import { toHex } from '../core/codec/ssz.ts'
 import { ACTION_CANCEL_JOB, ACTION_POST_JOB, ACTION_TRANSFER, type SignedTransaction, type Transaction } from '../core/codec/wire.ts'
 import { chainId } from '../core/consensus/chain.ts'
@@ -69,7 +69,7 @@ export class WalletDesk {
     const head = chain.head()
     const errors: FieldError[] = []
     const amount = action.value !== null && 'amount' in action.value ? action.value.amount : undefined
-    if (fee < params.minFee) errors.push({ field: 'fee', message: `the fee is at least ${formatAmount(params.minFee)} credits` })
+    if (fee < params.minFee) errors.push({ field: 'fee', message: `the fee is at least ${formatCredits(params.minFee)}` })
     if (amount !== undefined && amount < 1n) errors.push({ field: 'amount', message: 'the amount must be above zero' })
     if (errors.length > 0) return { ok: false, errors }
     const transaction: Transaction = { chain: chainId(head), from: key.publicKey, nonce: this.nextNonce(), fee, action }
@@ -78,8 +78,7 @@ export class WalletDesk {
     const pending = pool.pending(key.publicKey).reduce((n, tx) => n + spending(tx), 0n)
     const { balance } = account(head.ledger, key.publicKey)
     if (balance - pending < spending(signed)) {
-      const missing = spending(signed) - (balance - pending)
-      return { ok: false, errors: [{ field: amount === undefined ? 'escrow' : 'amount', message: `${formatAmount(missing)} credits are missing: ${formatAmount(balance - pending)} can be spent, ${formatAmount(spending(signed))} are needed with the fee` }] }
+      return { ok: false, errors: [{ field: amount === undefined ? 'escrow' : 'amount', message: `it takes ${formatCredits(spending(signed))} with the fee, and you can spend ${formatCredits(balance - pending)}` }] }
     }
     const refused = await pool.add(signed)
     if (refused !== undefined) return { ok: false, errors: [{ field: FIELD[refused.reason] ?? 'form', message: `${refused.reason}: ${refused.detail}` }] }

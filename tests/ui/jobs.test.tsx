@@ -340,7 +340,7 @@ describe('jobs', () => {
     await go(`jobs/${MY_JOB}`)
     await find('job-cancel')
     click('job-cancel')
-    expect((await find('job-cancel-confirm')).textContent).toContain('10 credits come back')
+    expect((await find('job-cancel-confirm')).textContent).toContain('gets back about 10 credits')
     expect(node.called('cancelJob')).toHaveLength(0)
     click('job-cancel-confirm-yes')
     await waitFor(() => { expect(node.called('cancelJob')).toEqual([[MY_JOB]]) })

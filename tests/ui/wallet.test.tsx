@@ -75,7 +75,7 @@ describe('send', () => {
     click('send-confirm-yes')
     await waitFor(() => { expect(node.called('send')).toEqual([[OTHER_ADDRESS, 12_345_678n, 1_000n]]) })
     await waitFor(() => { expect(value('send-amount')).toBe('') })
-    expect(text('toast')).toContain('on their way')
+    expect(text('toast')).toContain('on the way')
   })
 
   test('what the node refuses stands at its field, and the form keeps its content', async () => {

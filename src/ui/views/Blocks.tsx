@@ -2,7 +2,7 @@
 import { createMemo, createSignal, For, Match, Show, Switch, type JSX } from 'solid-js'
 import type { BlockView } from '../../bridge/api.ts'
 import { useApp } from '../context.tsx'
-import { ago, count, credits, dateTime, duration, plural, shortId, si } from '../format.ts'
+import { ago, count, credits, dateTime, duration, inCredits, plural, shortId, si } from '../format.ts'
 import { addressOf } from '../libraryWords.ts'
 import { Badge, Button, Card, Empty, Hash, Note, Skeleton, Stat } from '../parts/basics.tsx'
 import { Segments } from '../parts/fields.tsx'
@@ -100,7 +100,7 @@ function Facts (props: { block: BlockView }): JSX.Element {
           <div><dt>Time</dt><dd>{dateTime(b().timeMs)} <small>({ago(b().timeMs, app.now())})</small></dd></div>
           <div><dt>Mined by</dt><dd class="who"><Identicon id={b().miner} /><Hash value={b().miner} label="miner key" />{b().mine ? <Badge tone="good">you</Badge> : ''}</dd></div>
           <div><dt>Paid to</dt><dd><Hash value={addressOf(b().payee)} label="address" /></dd></div>
-          <div><dt>Reward</dt><dd>{credits(b().reward)} credits{b().fees > 0n ? ` and ${credits(b().fees)} in fees` : ''}</dd></div>
+          <div><dt>Reward</dt><dd>{inCredits(b().reward)}{b().fees > 0n ? ` and ${credits(b().fees)} in fees` : ''}</dd></div>
           <div><dt>Job</dt><dd><a href={app.router.href('jobs', b().job)}>{b().jobName}</a></dd></div>
           <div><dt>Work</dt><dd>round {count(b().round)}, slice {count(b().slice)} · {si(Number(b().work))} cost units</dd></div>
           <div><dt>Started from state</dt><dd><Hash value={b().stateHash} label="hash of the state the work started from" /></dd></div>

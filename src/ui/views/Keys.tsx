@@ -2,7 +2,7 @@
 import { createSignal, Show, type JSX } from 'solid-js'
 import type { FieldError } from '../../bridge/api.ts'
 import { useApp } from '../context.tsx'
-import { credits, sentence, shortId } from '../format.ts'
+import { inCredits, sentence, shortId } from '../format.ts'
 import { Button, CopyButton, Note, saveFile } from '../parts/basics.tsx'
 import { Confirm } from '../parts/dialogs.tsx'
 import { Field } from '../parts/fields.tsx'
@@ -126,7 +126,7 @@ function Import (): JSX.Element {
       )}</Show>
       <Confirm open={asking()} onClose={() => { setAsking(false) }} onConfirm={() => { void run() }} busy={busy()} danger title="Replace the wallet on this device?" confirm="Replace it" testid="import-confirm">
         <p>The key in use now ({shortId(app.view.wallet.address, 8, 6)}) is removed from this device.</p>
-        <Show when={have() > 0n}><Note tone={app.view.wallet.backedUp ? 'warn' : 'bad'}>It holds {credits(have())} credits. {app.view.wallet.backedUp ? 'You need its backup to get at them again.' : 'It has no backup: these credits would be lost for good. Go back and make one first.'}</Note></Show>
+        <Show when={have() > 0n}><Note tone={app.view.wallet.backedUp ? 'warn' : 'bad'}>It holds {inCredits(have())}. {app.view.wallet.backedUp ? 'You need its backup to get at that again.' : 'It has no backup: what it holds would be lost for good. Go back and make one first.'}</Note></Show>
       </Confirm>
     </section>
   )

@@ -4,7 +4,7 @@ import type { FieldError } from '../../bridge/api.ts'
 import { parseAddress } from '../../core/codec/address.ts'
 import { parseAmount } from '../../core/codec/amount.ts'
 import { useApp } from '../context.tsx'
-import { credits, sentence } from '../format.ts'
+import { credits, inCredits, sentence } from '../format.ts'
 import { Button, Note } from '../parts/basics.tsx'
 import { Confirm, Receipt } from '../parts/dialogs.tsx'
 import { Field } from '../parts/fields.tsx'
@@ -80,7 +80,7 @@ export function Send (): JSX.Element {
     setAsking(false)
     if (outcome === undefined) return
     if (!outcome.ok) { setRefused(outcome.errors); return }
-    app.toast('info', `${credits(a.value)} credits are on their way. They arrive with the next block.`)
+    app.toast('info', `${inCredits(a.value)} on the way: the transfer arrives with the next block.`)
     setTo('')
     setAmount('')
     setTouched(false)
@@ -109,10 +109,10 @@ function Summary (props: { to: string, amount: Parsed, fee: Parsed, balance: big
   return (
     <Receipt rows={[
       ['To', <code class="break">{props.to}</code>],
-      ['Amount', `${credits(value(props.amount))} credits`],
-      ['Fee', `${credits(value(props.fee))} credits`],
-      ['Leaves your wallet', <b>{credits(value(props.amount) + value(props.fee))} credits</b>],
-      ['Left to spend', `${credits(props.balance - value(props.amount) - value(props.fee))} credits`]
+      ['Amount', inCredits(value(props.amount))],
+      ['Fee', inCredits(value(props.fee))],
+      ['Leaves your wallet', <b>{inCredits(value(props.amount) + value(props.fee))}</b>],
+      ['Left to spend', inCredits(props.balance - value(props.amount) - value(props.fee))]
     ]} />
   )
 }

@@ -2,7 +2,7 @@
 import { createEffect, createMemo, createSignal, For, Show, type JSX } from 'solid-js'
 import type { JobView, MiningSettings, NodePhase } from '../../bridge/api.ts'
 import { useApp } from '../context.tsx'
-import { ago, count, credits, duration, percent, plural, shortId, si } from '../format.ts'
+import { ago, count, credits, duration, inCredits, percent, plural, shortId, si } from '../format.ts'
 import { recall, remember, REPLAYED } from '../memory.ts'
 import { Badge, Button, Card, Empty, Note, Progress, Skeleton, Stat } from '../parts/basics.tsx'
 import { CurveChart } from '../parts/Chart.tsx'
@@ -83,7 +83,7 @@ export function BackupNudge (): JSX.Element {
   return (
     <Show when={needed() && app.router.route().arg !== 'keys'}>
       <Note tone="warn" title="Your credits live on this device only" testid="backup-nudge" action={<a class="button button-plain button-small" href={app.router.href('wallet', 'keys')}>Back up the key</a>}>
-        If this browser’s data is cleared, {credits(app.view.wallet.balance + app.view.wallet.maturing)} credits are gone for good. A backup takes a minute.
+        If this browser’s data is cleared, you lose {inCredits(app.view.wallet.balance + app.view.wallet.maturing)} for good. A backup takes a minute.
       </Note>
     </Show>
   )

@@ -2,12 +2,12 @@
 import { createEffect, createMemo, createSignal, For, Match, on, onCleanup, Show, Switch, type Accessor, type JSX, type Setter } from 'solid-js'
 import type { DatasetPreview, FieldError, JobCheck } from '../../bridge/api.ts'
 import { useApp, type App } from '../context.tsx'
-import { count, credits, duration, plural } from '../format.ts'
+import { count, duration, inCredits, plural } from '../format.ts'
 import { forget, recall, remember } from '../memory.ts'
 import { Button, Card, Note } from '../parts/basics.tsx'
 import { Confirm, Receipt } from '../parts/dialogs.tsx'
 import { NotEnough } from './Wallet.tsx'
-import { columnOf, emptyDraft, isUntouched, readFields, restoreDraft, toJobDraft, type PriceErrors, type WizardDraft } from './wizardDraft.ts'
+import { columnOf, emptyDraft, isUntouched, readFields, restoreDraft, toJobDraft, typedCredits, type PriceErrors, type WizardDraft } from './wizardDraft.ts'
 import { WizardData } from './WizardData.tsx'
 import { createWizardFiles, type WizardFiles } from './wizardFiles.ts'
 import { parseObject, print } from './wizardJson.ts'
@@ -158,11 +158,11 @@ export function Wizard (): JSX.Element {
       <Confirm open={asking()} onClose={() => { setAsking(false) }} onConfirm={() => { void post() }} busy={busy()} title="Post this job?" confirm="Post and pay" testid="wizard-confirm">
         <Receipt rows={[
           ['Job', readFields(parseObject(draft().json) ?? {}).name],
-          ['Escrow', `${draft().price.escrow} credits`],
-          ['Burned for good', `${draft().price.burn} credits`],
-          ['Fee', `${draft().price.fee} credits`],
-          ['Leaves your wallet', <b>{credits(total())} credits</b>],
-          ['Left to spend', `${credits(spendable() - total())} credits`]
+          ['Escrow', typedCredits(draft().price.escrow)],
+          ['Burned for good', typedCredits(draft().price.burn)],
+          ['Fee', typedCredits(draft().price.fee)],
+          ['Leaves your wallet', <b>{inCredits(total())}</b>],
+          ['Left to spend', inCredits(spendable() - total())]
         ]} />
         <p class="quiet">Your data is handed to every node that trains on it. Escrow that is not used comes back when the job ends or you cancel it.</p>
       </Confirm>
@@ -185,13 +185,13 @@ function Review (props: { draft: WizardDraft, data: DatasetPreview | undefined, 
         ['Model', props.checked?.model ?? '–'],
         ['Training', `${fields().epochs} epochs, batch ${fields().batch}, learning rate ${fields().learningRate}${props.checked === undefined ? '' : `; ${plural(props.checked.rounds, 'round')}`}`],
         ['Size', props.checked === undefined ? '–' : `${count(props.checked.parameters)} parameters`],
-        ['Escrow', `${props.draft.price.escrow} credits, ${props.draft.price.price} for each sealed part`],
-        ['Burned', `${props.draft.price.burn} credits`],
-        ['Fee', `${props.draft.price.fee} credits`],
+        ['Escrow', `${typedCredits(props.draft.price.escrow)}, ${props.draft.price.price} for each contribution`],
+        ['Burned', typedCredits(props.draft.price.burn)],
+        ['Fee', typedCredits(props.draft.price.fee)],
         ['Pays for', props.checked === undefined ? '–' : plural(props.checked.contributionsPaid, 'part')],
         ['Deadline', `${count(Number(props.draft.price.deadline))} blocks, about ${duration(Number(props.draft.price.deadline) * app.view.blockIntervalMs)}`],
-        ['Costs now', <b>{credits(props.total)} credits</b>],
-        ['Left to spend', `${credits(props.spendable - props.total)} credits`]
+        ['Costs now', <b>{inCredits(props.total)}</b>],
+        ['Left to spend', inCredits(props.spendable - props.total)]
       ]} />
     </div>
   )

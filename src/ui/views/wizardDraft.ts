@@ -5,7 +5,7 @@
  */
 import type { JobDraft } from '../../bridge/api.ts'
 import { parseAmount } from '../../core/codec/amount.ts'
-import { sentence } from '../format.ts'
+import { inCredits, sentence } from '../format.ts'
 import { isObject, number, read, text, write, type Json } from './wizardJson.ts'
 
 export interface ModelFields {
@@ -107,6 +107,12 @@ export function writeField (root: Json, field: keyof ModelFields, value: string)
 /** Without any setting of its own, `training` is left out. */
 function dropEmpty (root: Json): Json {
   return isObject(root['training']) && Object.keys(root['training']).length === 0 ? write(root, 'training', undefined) : root
+}
+
+/** An amount as typed, with its unit. */
+export function typedCredits (text: string): string {
+  const parsed = parseAmount(text)
+  return parsed.ok ? inCredits(parsed.value) : `${text} credits`
 }
 
 export type PriceErrors = Partial<Record<keyof PriceFields, string>>
