@@ -13,7 +13,7 @@ import type { EvaluationResult } from '../ports/compute.ts'
 import type { Node } from './node.ts'
 import { Paced } from './paced.ts'
 import type { BlockRecord, Hex, JobTip } from './parts.ts'
-import { blockView, jobView, paidShare, peerHeights, samplesPerSecond, walletView } from './views.ts'
+import { atRest, blockView, jobView, paidShare, peerHeights, samplesPerSecond, walletView } from './views.ts'
 
 const VIEW_MS = 250
 /** Largest page of blocks, lines or entries one call gives. */
@@ -248,7 +248,7 @@ export class NodeService implements NodeApi {
     const heights = peerHeights(n.sync.statuses(), recent)
     await this.#readStorage()
     const jobs = head.ledger.jobs.map((j) => this.#jobView(j))
-    return {
+    const view: NodeView = {
       phase: n.phase(),
       network: n.networkName,
       chain: toHex(n.genesisHash),
@@ -281,6 +281,7 @@ export class NodeService implements NodeApi {
       storage: this.#storage,
       joined: this.#joinedView()
     }
+    return view.phase.phase === 'stopped' ? atRest(view) : view
   }
 
   #joinedView (): JoinedView | undefined {

@@ -118,6 +118,7 @@ function Shell (): JSX.Element {
         </header>
         <main id="content" tabIndex={-1} class="content">
           <Announce />
+          <StoppedNote />
           <Show when={app.router.route().unknown}>{name => <Note tone="warn" role="status" title="There is no such page" testid="unknown-address">The address names “{plainText(name()).slice(0, NAME_SHOWN)}”, which is none of the pages here. This is {PLACES.train.title}.</Note>}</Show>
           <Suspense fallback={<Skeleton lines={6} />}><Dynamic component={place().page} /></Suspense>
         </main>
@@ -184,6 +185,17 @@ function ThemeToggle (): JSX.Element {
   const app = useApp()
   const icon = (): IconName => app.theme.choice() === 'system' ? 'auto' : app.theme.choice() === 'light' ? 'sun' : 'moon'
   return <Button kind="quiet" icon={icon()} aria-label={`Theme: ${app.theme.choice()}. Switch to ${app.theme.next()}`} title={`Theme: ${app.theme.choice()}`} data-testid="theme-toggle" data-theme-choice={app.theme.choice()} onClick={() => { app.theme.choose(app.theme.next()) }} />
+}
+
+/** On every page but the first, which says it itself: nothing that is offered there works. */
+function StoppedNote (): JSX.Element {
+  const app = useApp()
+  const words = createMemo(() => phaseWords(app.view.phase))
+  return (
+    <Show when={app.view.phase.phase === 'stopped' && app.router.route().view !== 'train'}>
+      <Note tone={words().tone} title={words().title} testid="stopped-note" action={<Button kind="primary" small onClick={app.reload}>Reload</Button>}>{words().text}</Note>
+    </Show>
+  )
 }
 
 /** Says a change of state aloud, once, to those who cannot see the pill. */

@@ -327,6 +327,11 @@ describe('the server', () => {
     expect(blocks.length).toBe(24)
     await until('the newest blocks replayed', 60_000, async () => (await late.blocks(24)).filter(x => x.onMainChain).every(x => x.checked === 'replayed'))
     expect(benchmark(await late.view()).round).toBeGreaterThan(0)
+    // Stopped, it is linked to nobody and offers nothing but to start again.
+    await late.page.evaluate(async () => { await window.commonweight!.stop() })
+    await late.element('control-reload').waitFor()
+    expect(await late.element('mine-toggle').count()).toBe(0)
+    expect(await late.element('peers-count').innerText()).toBe('0')
     await late.close()
   })
 

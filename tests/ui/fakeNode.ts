@@ -12,6 +12,7 @@ import { sliceCost } from '../../src/core/training/cost.ts'
 import { parseJobJson, templateErrors, toSpec } from '../../src/core/training/jobJson.ts'
 import { shapeOf } from '../../src/core/training/shape.ts'
 import { fakeLibrary, type LibraryOptions } from './fakeLibrary.ts'
+import { atRest } from '../../src/node/views.ts'
 import { hex } from './hex.ts'
 
 export const CREDIT = 1_000_000n
@@ -267,7 +268,7 @@ export function createFakeNode (options: Options = {}): FakeNode {
       : done({ features: digitPixels(3), label: 3, ...DIGIT, className: String(index === -1 ? 0 : 3) }),
     downloadModel: async () => done({ name: 'model.cwm', bytes: new Uint8Array(16) }),
     ...library.api,
-    stop: async () => { show({ phase: { phase: 'stopped', detail: 'Stopped by you.' } }) }
+    stop: async () => { show(atRest({ ...view, phase: { phase: 'stopped', detail: 'Stopped by you.' } })) }
   }
 
   function emit (e: NodeEvent): void { for (const l of [...listeners]) l(structuredClone(e)) }

@@ -222,6 +222,8 @@ describe('settings', () => {
     await waitFor(() => { expect(get('phase').dataset['phase']).toBe('stopped') })
     await waitFor(() => { expect(all('stop-confirm')).toHaveLength(0) })
     expect(all('node-stop')).toHaveLength(0)
+    expect(text('stopped-note')).toMatch(/has stopped.*Reload the page/)
+    expect(text('peers-count')).toBe('0')
     expect(document.activeElement).toBe(get('node-reload'))
     click('node-reload')
     expect(reloads).toBe(1)

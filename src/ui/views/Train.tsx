@@ -145,28 +145,44 @@ function Control (props: { jobName?: string }): JSX.Element {
     return s.workers === settings().workers && Math.abs(s.duty - settings().duty) < 0.01
   })?.value
   return (
+    <Show when={app.view.phase.phase !== 'stopped'} fallback={<Stopped />}>
+      <Card class="control" testid="control">
+        <div class="control-state" data-testid="mining-state" data-state={mining().state}>
+          <span class={`dot dot-large tone-${words().tone}`} classList={{ 'dot-live': mining().state === 'working' }} aria-hidden="true" />
+          <div role="status"><strong>{words().title}</strong><p>{words().text}</p></div>
+        </div>
+        <Button kind={settings().on ? 'plain' : 'primary'} class="control-button" icon={settings().on ? 'pause' : 'play'} busy={busy()} data-testid="mine-toggle" data-on={settings().on} onClick={() => { void toggle() }}>
+          {settings().on ? 'Pause' : 'Start training & mining'}
+        </Button>
+        <Show when={app.view.compute.selfTest === 'failed'}>
+          <Note tone="bad" title="A faster kernel is not in use" testid="selftest-failed">{app.view.compute.failure ?? 'It gave other bits than the reference.'} This tab uses the {app.view.compute.backend} backend instead. <a href={app.router.href('settings')}>What computes</a></Note>
+        </Show>
+        <div class="control-block">
+          <div class="control-label" id="intensity">Intensity</div>
+          <Segments label="Intensity" options={PRESETS} value={preset()} onChange={p => { apply(presetSettings(p, workersMax())) }} testid="intensity" />
+        </div>
+        <details class="more" open={window.innerWidth > 860}>
+          <summary>Fine-tune and when to pause</summary>
+          <Range label="Processor cores" min={1} max={workersMax()} step={1} value={Math.min(settings().workers, workersMax())} words={v => `${v} of ${workersMax()}`} onChange={workers => { apply({ workers }) }} testid="workers" />
+          <Range label="Share of their time" min={10} max={100} step={5} value={Math.round(settings().duty * 100)} words={v => `${v} %`} onChange={v => { apply({ duty: v / 100 }) }} testid="duty" />
+          <Toggle label="Pause in the background" description="Stop working while another tab or window is in front." checked={settings().pauseWhenHidden} onChange={pauseWhenHidden => { apply({ pauseWhenHidden }) }} testid="pause-hidden" />
+          <Toggle label="Pause on battery" description="Work only while this device is charging." checked={settings().pauseOnBattery} onChange={pauseOnBattery => { apply({ pauseOnBattery }) }} testid="pause-battery" />
+        </details>
+      </Card>
+    </Show>
+  )
+}
+
+/** In the place of the button that starts training: a node that has stopped cannot. */
+function Stopped (): JSX.Element {
+  const app = useApp()
+  return (
     <Card class="control" testid="control">
-      <div class="control-state" data-testid="mining-state" data-state={mining().state}>
-        <span class={`dot dot-large tone-${words().tone}`} classList={{ 'dot-live': mining().state === 'working' }} aria-hidden="true" />
-        <div role="status"><strong>{words().title}</strong><p>{words().text}</p></div>
+      <div class="control-state" data-testid="mining-state" data-state="stopped">
+        <span class="dot dot-large tone-bad" aria-hidden="true" />
+        <div role="status"><strong>Stopped</strong><p>This tab has left the network: it trains, checks and passes on nothing. Your key, your credits and the chain are kept on this device.</p></div>
       </div>
-      <Button kind={settings().on ? 'plain' : 'primary'} class="control-button" icon={settings().on ? 'pause' : 'play'} busy={busy()} data-testid="mine-toggle" data-on={settings().on} onClick={() => { void toggle() }}>
-        {settings().on ? 'Pause' : 'Start training & mining'}
-      </Button>
-      <Show when={app.view.compute.selfTest === 'failed'}>
-        <Note tone="bad" title="A faster kernel is not in use" testid="selftest-failed">{app.view.compute.failure ?? 'It gave other bits than the reference.'} This tab uses the {app.view.compute.backend} backend instead. <a href={app.router.href('settings')}>What computes</a></Note>
-      </Show>
-      <div class="control-block">
-        <div class="control-label" id="intensity">Intensity</div>
-        <Segments label="Intensity" options={PRESETS} value={preset()} onChange={p => { apply(presetSettings(p, workersMax())) }} testid="intensity" />
-      </div>
-      <details class="more" open={window.innerWidth > 860}>
-        <summary>Fine-tune and when to pause</summary>
-        <Range label="Processor cores" min={1} max={workersMax()} step={1} value={Math.min(settings().workers, workersMax())} words={v => `${v} of ${workersMax()}`} onChange={workers => { apply({ workers }) }} testid="workers" />
-        <Range label="Share of their time" min={10} max={100} step={5} value={Math.round(settings().duty * 100)} words={v => `${v} %`} onChange={v => { apply({ duty: v / 100 }) }} testid="duty" />
-        <Toggle label="Pause in the background" description="Stop working while another tab or window is in front." checked={settings().pauseWhenHidden} onChange={pauseWhenHidden => { apply({ pauseWhenHidden }) }} testid="pause-hidden" />
-        <Toggle label="Pause on battery" description="Work only while this device is charging." checked={settings().pauseOnBattery} onChange={pauseOnBattery => { apply({ pauseOnBattery }) }} testid="pause-battery" />
-      </details>
+      <Button kind="primary" class="control-button" icon="replay" data-testid="control-reload" onClick={app.reload}>Reload to start again</Button>
     </Card>
   )
 }
@@ -206,10 +222,11 @@ function Committee (): JSX.Element {
   const app = useApp()
   const c = (): typeof app.view.committee => app.view.committee
   // Until then the committee of the view is the one of an older block.
+  const stopped = (): boolean => app.view.phase.phase === 'stopped'
   const behind = (): boolean => { const p = app.view.phase; return p.phase === 'joining' || ((p.phase === 'syncing' || p.phase === 'behind') && !isSettling(p)) }
   return (
     <p class="quiet" data-testid="committee">
-      <Show when={c().ready && !behind()} fallback={behind() ? 'Who seals the rounds is known once this tab has caught up.' : `Rounds are sealed once a committee exists: ${plural(c().needsBlocks, 'more block')} to go.`}>
+      <Show when={c().ready && !behind() && !stopped()} fallback={stopped() ? 'Who seals the rounds is known again after a reload.' : behind() ? 'Who seals the rounds is known once this tab has caught up.' : `Rounds are sealed once a committee exists: ${plural(c().needsBlocks, 'more block')} to go.`}>
         {plural(c().size, 'recent miner')} seal{c().size === 1 ? 's' : ''} the rounds{c().member ? '; this tab is one of them.' : '.'}
       </Show>
     </p>

@@ -145,7 +145,7 @@ function HistoryRow (props: { entry: HistoryEntry }): JSX.Element {
 export function NotEnough (props: { need: bigint, have: bigint }): JSX.Element {
   const app = useApp()
   return (
-    <Note tone="warn" title="Not enough credits for this" testid="not-enough" action={<Show when={!app.view.mining.settings.on}><Button small kind="primary" icon="play" onClick={() => { void app.attempt('Starting', async () => { await app.node.setMining({ on: true }) }) }}>Start training</Button></Show>}>
+    <Note tone="warn" title="Not enough credits for this" testid="not-enough" action={<Show when={!app.view.mining.settings.on && app.view.phase.phase !== 'stopped'}><Button small kind="primary" icon="play" onClick={() => { void app.attempt('Starting', async () => { await app.node.setMining({ on: true }) }) }}>Start training</Button></Show>}>
       It takes {credits(props.need)}, you can spend {credits(props.have)}{app.view.wallet.maturing > 0n ? `, and ${credits(app.view.wallet.maturing)} mature soon` : ''}. Training in this tab earns credits; everything you have entered here is kept meanwhile.
     </Note>
   )
