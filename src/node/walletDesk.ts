@@ -5,6 +5,7 @@ import { formatCredits } from '../core/codec/amount.ts'
 import { toHex } from '../core/codec/ssz.ts'
 import { ACTION_CANCEL_JOB, ACTION_POST_JOB, ACTION_TRANSFER, type SignedTransaction, type Transaction } from '../core/codec/wire.ts'
 import { chainId } from '../core/consensus/chain.ts'
+import type { ReasonCode } from '../core/consensus/refusal.ts'
 import { transactionId } from '../core/crypto/ids.ts'
 import { account } from '../core/ledger/state.ts'
 import type { ChainParams } from '../core/params.ts'
@@ -15,6 +16,19 @@ import { spending } from './views.ts'
 /** Field of the form that a pool's refusal is about. */
 const FIELD: Readonly<Record<string, string>> = {
   'transaction-fee': 'fee', 'transaction-balance': 'amount', 'transfer-amount': 'amount', 'transfer-self': 'to'
+}
+
+/** What a refusal of the pool means for whoever entered it; the pool itself counts in grains and nonces. */
+const WORDS: Partial<Readonly<Record<ReasonCode, string>>> = {
+  'transaction-fee': 'the fee is too low for what waits to enter a block now: raise it',
+  'transaction-balance': 'the wallet cannot pay for this and for what is on its way already',
+  'transaction-nonce-gap': 'too many transactions of this wallet wait for a block: try again after the next one',
+  'transaction-nonce-reused': 'another tab of this wallet sent something at the same time: try again',
+  'transfer-self': 'this is your own address',
+  'post-table-full': 'as many paid jobs are open as every tab follows at once: wait until one ends',
+  'post-deadline': 'the deadline is too near or too far: the chain has gone on meanwhile',
+  'cancel-ended': 'this job has ended already',
+  'cancel-again': 'this job is being cancelled already'
 }
 
 export interface WalletDeskDeps {
@@ -81,7 +95,11 @@ export class WalletDesk {
       return { ok: false, errors: [{ field: amount === undefined ? 'escrow' : 'amount', message: `it takes ${formatCredits(spending(signed))} with the fee, and you can spend ${formatCredits(balance - pending)}` }] }
     }
     const refused = await pool.add(signed)
-    if (refused !== undefined) return { ok: false, errors: [{ field: FIELD[refused.reason] ?? 'form', message: `${refused.reason}: ${refused.detail}` }] }
+    if (refused !== undefined) {
+      const field = FIELD[refused.reason] ?? 'form'
+      // What is sent has an amount; what a job sets aside is its escrow.
+      return { ok: false, errors: [{ field: field === 'amount' && amount === undefined ? 'escrow' : field, message: WORDS[refused.reason] ?? `${refused.reason}: ${refused.detail}` }] }
+    }
     await this.#d.publish(signed)
     return { ok: true, value: { id: toHex(id) } }
   }

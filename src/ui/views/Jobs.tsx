@@ -109,7 +109,7 @@ function Detail (props: { job: JobView }): JSX.Element {
           <div><dt>Work</dt><dd>batch {j().batch}, {count(j().stepsPerSlice)} steps per slice</dd></div>
           <div><dt>Round</dt><dd>{count(j().round)}{j().benchmark ? '' : ` of ${count(j().rounds)}`}</dd></div>
           <Show when={!j().benchmark}>
-            <div><dt>Escrow</dt><dd>{isOpen(j()) ? `${credits(j().escrowLeft)} of ${inCredits(j().escrow)} left` : `${inCredits(j().escrow)}, closed`}, {credits(j().pricePerContribution)} for each sealed part</dd></div>
+            <div><dt>Escrow</dt><dd>{isOpen(j()) ? `${credits(j().escrowLeft)} of ${inCredits(j().escrow)} left` : `${inCredits(j().escrow)}, closed`}, {credits(j().pricePerContribution)} for each contribution</dd></div>
             <div><dt>Burned</dt><dd>{inCredits(j().burn)}</dd></div>
             <Show when={isOpen(j())}><div><dt>Deadline</dt><dd><Show when={j().deadline} fallback="none">{d => when(d())}</Show></dd></div></Show>
             <Show when={j().cancelsAt}>{end => <div data-testid="job-cancels"><dt>Cancelled, ends with</dt><dd>{when(end())}</dd></div>}</Show>

@@ -68,7 +68,7 @@ function HowToEarn (): JSX.Element {
   const app = useApp()
   return (
     <Note tone="busy" title="How to earn credits" testid="how-to-earn" action={<a class="button button-primary button-small" href={app.router.href('train')}>Start training</a>}>
-      Train with the network: each block your work wins and each part of it that is sealed pays you. Meanwhile you can <a href={app.router.href('try')}>try the models</a>, <a href={app.router.href('blocks')}>replay any block</a>, prepare <a href={app.router.href('jobs', 'new')}>a job of your own</a>, or receive credits from someone else at your address.
+      Train with the network: each block that your work wins and each contribution of yours that is sealed pays you. Meanwhile you can <a href={app.router.href('try')}>try the models</a>, <a href={app.router.href('blocks')}>replay any block</a>, prepare <a href={app.router.href('jobs', 'new')}>a job of your own</a>, or receive credits from someone else at your address.
     </Note>
   )
 }

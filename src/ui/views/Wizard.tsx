@@ -7,7 +7,7 @@ import { forget, recall, remember } from '../memory.ts'
 import { Button, Card, Note } from '../parts/basics.tsx'
 import { Confirm, Receipt } from '../parts/dialogs.tsx'
 import { NotEnough } from './Wallet.tsx'
-import { columnOf, emptyDraft, isUntouched, readFields, restoreDraft, toJobDraft, typedCredits, type PriceErrors, type WizardDraft } from './wizardDraft.ts'
+import { columnOf, emptyDraft, formErrors, isUntouched, PATHS, readFields, restoreDraft, toJobDraft, typedCredits, type PriceErrors, type WizardDraft } from './wizardDraft.ts'
 import { WizardData } from './WizardData.tsx'
 import { createWizardFiles, type WizardFiles } from './wizardFiles.ts'
 import { parseObject, print } from './wizardJson.ts'
@@ -88,7 +88,13 @@ export function Wizard (): JSX.Element {
   createEffect(on(job, () => { clearTimeout(timer); timer = setTimeout(() => { void check() }, CHECK_MS) }))
 
   const isPrice = (e: FieldError): boolean => PRICE_FIELDS.includes(e.field)
-  const modelErrors = (): readonly FieldError[] => errors().filter(e => !isPrice(e))
+  // A job file may leave its name out; a job that others are to find in a list may not.
+  const nameless = createMemo((): readonly FieldError[] => {
+    const root = parseObject(draft().json)
+    const message = root === undefined ? undefined : formErrors(root).name
+    return message === undefined ? [] : [{ field: PATHS.name, message }]
+  })
+  const modelErrors = (): readonly FieldError[] => [...nameless(), ...errors().filter(e => !isPrice(e) && (e.field !== PATHS.name || nameless().length === 0))]
   const priceErrors = (): readonly FieldError[] => errors().filter(isPrice)
   const spendable = (): bigint => { const left = app.view.wallet.balance - app.view.wallet.pendingOut; return left > 0n ? left : 0n }
   const total = (): bigint => {
@@ -188,7 +194,7 @@ function Review (props: { draft: WizardDraft, data: DatasetPreview | undefined, 
         ['Escrow', `${typedCredits(props.draft.price.escrow)}, ${props.draft.price.price} for each contribution`],
         ['Burned', typedCredits(props.draft.price.burn)],
         ['Fee', typedCredits(props.draft.price.fee)],
-        ['Pays for', props.checked === undefined ? '–' : plural(props.checked.contributionsPaid, 'part')],
+        ['Pays for', props.checked === undefined ? '–' : plural(props.checked.contributionsPaid, 'contribution')],
         ['Deadline', `${count(Number(props.draft.price.deadline))} blocks, about ${duration(Number(props.draft.price.deadline) * app.view.blockIntervalMs)}`],
         ['Costs now', <b>{inCredits(props.total)}</b>],
         ['Left to spend', inCredits(props.spendable - props.total)]
