@@ -458,8 +458,10 @@ export interface NodeApi {
   /** What stands under `unsent`, with a new place; once. */
   sendAgain(id: Hex): Promise<Outcome<{ readonly id: Hex }>>
   forgetUnsent(id: Hex): Promise<void>
-  /** Passphrase-encrypted backup of the wallet key, as text. */
+  /** Passphrase-encrypted backup of the wallet key, as text. The wallet counts as backed up once the caller has kept it and says so. */
   exportKey(passphrase: string): Promise<Outcome<string>>
+  /** The text that exportKey gave was saved or copied. */
+  backupSaved(): Promise<void>
   /** Replaces the wallet; the caller has confirmed. Takes effect after a reload. */
   importKey(backup: string, passphrase: string): Promise<Outcome<{ readonly address: string }>>
 

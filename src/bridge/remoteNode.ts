@@ -46,6 +46,7 @@ export function connectNode (port: Comlink.Endpoint): NodeApi {
     sendAgain: call.sendAgain,
     forgetUnsent: call.forgetUnsent,
     exportKey: call.exportKey,
+    backupSaved: call.backupSaved,
     importKey: call.importKey,
     previewData: call.previewData,
     checkJob: call.checkJob,

@@ -13,7 +13,7 @@ import type { EvaluationResult } from '../ports/compute.ts'
 import type { Node } from './node.ts'
 import { Paced } from './paced.ts'
 import type { BlockRecord, Hex, JobTip } from './parts.ts'
-import { blockView, jobView, paidShare, peerHeights, samplesPerSecond, walletView } from './views.ts'
+import { atRest, blockView, jobView, paidShare, peerHeights, samplesPerSecond, walletView } from './views.ts'
 
 const VIEW_MS = 250
 /** Largest page of blocks, lines or entries one call gives. */
@@ -129,8 +129,12 @@ export class NodeService implements NodeApi {
 
   async exportKey (passphrase: string): Promise<Outcome<string>> {
     const r = await this.#n.keystore.export(passphrase)
-    this.#soon()
     return r.ok ? { ok: true, value: r.text } : refuse('passphrase', r.message)
+  }
+
+  async backupSaved (): Promise<void> {
+    await this.#n.keystore.saved()
+    this.#soon()
   }
 
   async importKey (backup: string, passphrase: string): Promise<Outcome<{ readonly address: string }>> {
@@ -256,7 +260,7 @@ export class NodeService implements NodeApi {
     const heights = peerHeights(n.sync.statuses(), recent)
     await this.#readStorage()
     const jobs = head.ledger.jobs.map((j) => this.#jobView(j))
-    return {
+    const view: NodeView = {
       phase: n.phase(),
       network: n.networkName,
       chain: toHex(n.genesisHash),
@@ -290,6 +294,7 @@ export class NodeService implements NodeApi {
       joined: this.#joinedView(),
       elsewhereAt: n.keyWatch.elsewhere()
     }
+    return view.phase.phase === 'stopped' ? atRest(view) : view
   }
 
   #joinedView (): JoinedView | undefined {

@@ -1,6 +1,6 @@
 /** The job wizard's backend: the user's files become a staged data set, a draft becomes a paid job. */
 import type { DatasetPreview, FieldError, JobCheck, JobDraft, JobFiles, Outcome } from '../bridge/api.ts'
-import { formatAmount } from '../core/codec/amount.ts'
+import { formatCredits } from '../core/codec/amount.ts'
 import { encodeJobSpec, type JobSpec } from '../core/codec/jobSpec.ts'
 import { toHex } from '../core/codec/ssz.ts'
 import { jobId, specHash } from '../core/crypto/ids.ts'
@@ -122,7 +122,7 @@ export class JobDesk {
     const template = parseJobJson(draft.json)
     if (!template.ok) return template
     const ref = draft.data === 'builtin' ? BUILTIN_REF : this.#staged.get(draft.data)?.ref
-    if (ref === undefined) return refuse('data', 'the data set is no longer staged: choose the files again')
+    if (ref === undefined) return refuse('data', 'this tab no longer holds what was read of the files: go back to the data and read them again')
     const errors = templateErrors(template.value, ref)
     return errors.length > 0 ? { ok: false, errors } : { ok: true, value: toSpec(template.value, ref) }
   }
@@ -131,11 +131,11 @@ export class JobDesk {
     const { minFee } = this.#d.params
     const errors: FieldError[] = []
     const need = (ok: boolean, field: string, message: string): void => { if (!ok) errors.push({ field, message }) }
-    need(draft.pricePerContribution >= 1n, 'pricePerContribution', 'a contribution must be paid something')
-    need(draft.escrow >= draft.pricePerContribution, 'escrow', 'the escrow must pay at least one contribution')
-    need(draft.burn >= minFee, 'burn', `at least ${formatAmount(minFee)} credits are burned: the burn is the job's weight in the draw`)
-    need(draft.fee >= minFee, 'fee', `the fee is at least ${formatAmount(minFee)} credits`)
-    need(Number.isInteger(draft.deadlineBlocks) && draft.deadlineBlocks > MIN_DEADLINE_BLOCKS + 2 && draft.deadlineBlocks <= MAX_DEADLINE_BLOCKS, 'deadlineBlocks', `the deadline lies ${MIN_DEADLINE_BLOCKS + 3} to ${MAX_DEADLINE_BLOCKS} blocks ahead`)
+    need(draft.pricePerContribution >= 1n, 'pricePerContribution', 'a contribution must be paid something: enter more than 0')
+    need(draft.escrow >= draft.pricePerContribution, 'escrow', 'the escrow must pay for at least one contribution: make it no less than the price of one')
+    need(draft.burn >= minFee, 'burn', `burn at least ${formatCredits(minFee)}: the burn is the job's weight in the draw`)
+    need(draft.fee >= minFee, 'fee', `the fee is at least ${formatCredits(minFee)}`)
+    need(Number.isInteger(draft.deadlineBlocks) && draft.deadlineBlocks > MIN_DEADLINE_BLOCKS + 2 && draft.deadlineBlocks <= MAX_DEADLINE_BLOCKS, 'deadlineBlocks', `the deadline must lie ahead: ${MIN_DEADLINE_BLOCKS + 3} to ${MAX_DEADLINE_BLOCKS.toLocaleString('en')} blocks from now`)
     need(activeJobs(this.#d.chain.head().ledger).filter((j) => j.status !== 'benchmark').length < MAX_ACTIVE_JOBS, 'form', `${MAX_ACTIVE_JOBS} paid jobs are open already, the most that every tab follows at once; wait until one ends`)
     return errors
   }

@@ -18,7 +18,7 @@ import { Hosting } from './hosting.ts'
 import type { HostingBlock } from './hostingAnswers.ts'
 import { type Entry, here, whyNot } from './libraryEntry.ts'
 import { type NewNote, noteView, writeNote } from './libraryNotes.ts'
-import { BUDGET_MAX, BUDGET_MIN, DEFAULT_SETTINGS, type ItemRecord, LibraryStore, LIMIT_MAX, SET_ASIDE_MAX, settingsOf, WHOSE, type Whose } from './libraryStore.ts'
+import { DEFAULT_SETTINGS, type ItemRecord, LibraryStore, settingsErrors, WHOSE, type Whose } from './libraryStore.ts'
 import { LibraryTable } from './libraryTable.ts'
 import { itemView, foundView } from './libraryViews.ts'
 import { sleep } from './askPeers.ts'
@@ -327,8 +327,10 @@ export class Library {
   }
 
   async set (change: Partial<LibrarySettings>): Promise<Outcome<LibrarySettings>> {
-    const next = settingsOf({ ...this.#settings, ...change })
-    if (next === undefined) return refuse('settings', `whole numbers: budget ${BUDGET_MIN} to ${BUDGET_MAX} bytes, limits 0 to ${LIMIT_MAX}, set aside 0 to ${SET_ASIDE_MAX} grains`)
+    const { budget, upLimit, downLimit, redeem, setAside } = { ...this.#settings, ...change }
+    const next = { budget, upLimit, downLimit, redeem, setAside }
+    const errors = settingsErrors(next)
+    if (errors.length > 0) return { ok: false, errors }
     this.#settings = next
     await this.#store.putSettings(next)
     await this.#d.swarm.limits({ up: next.upLimit, down: next.downLimit })

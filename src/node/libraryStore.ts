@@ -6,8 +6,10 @@
  * A receipt is written a moment later, the newest of its kind only: a crash costs a second's worth.
  */
 import { ContainerType, ListCompositeType, type ValueOf } from '@chainsafe/ssz'
-import type { LibrarySettings } from '../bridge/api.ts'
+import type { FieldError, LibrarySettings } from '../bridge/api.ts'
+import { formatAmount } from '../core/codec/amount.ts'
 import { SignedNote, SignedReceipt } from '../core/codec/library.ts'
+import { BUDGET_MAX, BUDGET_MIN, LIMIT_MAX, SET_ASIDE_MAX } from '../core/codec/libraryLimits.ts'
 import { byteList, decode, toHex, U53, U8 } from '../core/codec/ssz.ts'
 import { REDEEM_BYTES_LEAST } from '../core/params.ts'
 import { MAX_METAINFO_BYTES } from '../core/torrent/metainfo.ts'
@@ -46,19 +48,33 @@ export type ItemRecord = ValueOf<typeof ItemRecord>
 const ITEM_BYTES = MAX_METAINFO_BYTES + 4096
 
 export const DEFAULT_SETTINGS: LibrarySettings = { budget: 2 * 1024 ** 3, upLimit: 0, downLimit: 0, redeem: true, setAside: 0 }
-export const BUDGET_MIN = 16 * 1024 ** 2
-export const BUDGET_MAX = 1024 ** 4
-export const LIMIT_MAX = 1024 ** 3
-/** A thousand credits. */
-export const SET_ASIDE_MAX = 1_000_000_000
 
-/** Undefined where a value is none. What was stored before there was pay says nothing of it. */
-export function settingsOf (v: Partial<Record<keyof LibrarySettings, unknown>>): LibrarySettings | undefined {
-  const whole = (n: unknown, low: number, high: number): n is number => Number.isInteger(n) && (n as number) >= low && (n as number) <= high
-  const { budget, upLimit, downLimit, redeem = DEFAULT_SETTINGS.redeem, setAside = DEFAULT_SETTINGS.setAside } = v
-  return whole(budget, BUDGET_MIN, BUDGET_MAX) && whole(upLimit, 0, LIMIT_MAX) && whole(downLimit, 0, LIMIT_MAX) && typeof redeem === 'boolean' && whole(setAside, 0, SET_ASIDE_MAX)
-    ? { budget, upLimit, downLimit, redeem, setAside }
-    : undefined
+type Loose = Partial<Record<keyof LibrarySettings, unknown>>
+
+/** What was stored before there was pay says nothing of it. */
+const withPay = (v: Loose): Loose => ({ ...v, redeem: v.redeem ?? DEFAULT_SETTINGS.redeem, setAside: v.setAside ?? DEFAULT_SETTINGS.setAside })
+
+/** Which values are none, each by its name and in the units that people are shown. */
+export function settingsErrors (v: Loose): readonly FieldError[] {
+  const { budget, upLimit, downLimit, redeem, setAside } = withPay(v)
+  const errors: FieldError[] = []
+  const whole = (field: keyof LibrarySettings, n: unknown, low: number, high: number, message: string): void => {
+    if (!Number.isInteger(n) || (n as number) < low || (n as number) > high) errors.push({ field, message })
+  }
+  whole('budget', budget, BUDGET_MIN, BUDGET_MAX, `the library may keep ${BUDGET_MIN / 1024 ** 2} MiB to ${BUDGET_MAX / 1024 ** 3} GiB`)
+  const limit = `a limit is at most ${Math.floor(LIMIT_MAX / 1_000_000)} MB per second; 0 is no limit`
+  whole('upLimit', upLimit, 0, LIMIT_MAX, limit)
+  whole('downLimit', downLimit, 0, LIMIT_MAX, limit)
+  whole('setAside', setAside, 0, SET_ASIDE_MAX, `at most ${formatAmount(BigInt(SET_ASIDE_MAX))} credits are set aside in an epoch`)
+  if (typeof redeem !== 'boolean') errors.push({ field: 'redeem', message: 'receipts are redeemed by themselves, or they are not: true or false' })
+  return errors
+}
+
+/** Undefined where a value is none. */
+export function settingsOf (v: Loose): LibrarySettings | undefined {
+  if (settingsErrors(v).length > 0) return undefined
+  const { budget, upLimit, downLimit, redeem, setAside } = withPay(v) as LibrarySettings
+  return { budget, upLimit, downLimit, redeem, setAside }
 }
 
 function parseSettings (bytes: Uint8Array): LibrarySettings | undefined {

@@ -1,5 +1,5 @@
 /** Projections of the chain for the page: pure functions from records to what is shown. */
-import type { BlockView, JobView, UnsentView, WalletView } from '../bridge/api.ts'
+import type { BlockView, JobView, NodeView, UnsentView, WalletView } from '../bridge/api.ts'
 import { formatAddress } from '../core/codec/address.ts'
 import { equalBytes, toHex } from '../core/codec/ssz.ts'
 import { ACTION_POST_JOB, ACTION_SET_ASIDE, ACTION_TRANSFER, type SignedTransaction } from '../core/codec/wire.ts'
@@ -41,6 +41,19 @@ export function blockView (record: BlockRecord, me: { readonly miner: Uint8Array
     work: blockWork(t.target),
     onMainChain: me.onMainChain,
     checked: record.checked
+  }
+}
+
+/** What is left of a view once the node has stopped: what it knows, and nobody it is linked to, nothing it works on. */
+export function atRest (v: NodeView): NodeView {
+  return {
+    ...v,
+    peers: [],
+    net: { ...v.net, peers: [], relays: v.net.relays.map((r) => ({ ...r, connected: false })) },
+    compute: { ...v.compute, busy: 0, stepsPerSecond: 0, macsPerSecond: 0 },
+    mining: { ...v.mining, state: 'off', detail: '', job: undefined, round: undefined, slicesPerSecond: 0, expectedBlockSeconds: undefined },
+    networkSamplesPerSecond: 0,
+    committee: { ...v.committee, member: false }
   }
 }
 

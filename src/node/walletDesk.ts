@@ -1,10 +1,11 @@
 /** Spending from the wallet: builds, signs and hands transactions to the pool. */
 import type { FieldError, Outcome } from '../bridge/api.ts'
 import { parseAddress } from '../core/codec/address.ts'
-import { formatAmount } from '../core/codec/amount.ts'
+import { formatCredits } from '../core/codec/amount.ts'
 import { toHex } from '../core/codec/ssz.ts'
 import { ACTION_CANCEL_JOB, ACTION_POST_JOB, ACTION_TRANSFER, type SignedTransaction, type Transaction } from '../core/codec/wire.ts'
 import { chainId } from '../core/consensus/chain.ts'
+import type { ReasonCode } from '../core/consensus/refusal.ts'
 import { transactionId } from '../core/crypto/ids.ts'
 import { account } from '../core/ledger/state.ts'
 import type { ChainParams } from '../core/params.ts'
@@ -16,6 +17,19 @@ import { spending } from './views.ts'
 /** Field of the form that a pool's refusal is about. */
 const FIELD: Readonly<Record<string, string>> = {
   'transaction-fee': 'fee', 'transaction-balance': 'amount', 'transfer-amount': 'amount', 'transfer-self': 'to'
+}
+
+/** What a refusal of the pool means for whoever entered it; the pool itself counts in grains and nonces. */
+const WORDS: Partial<Readonly<Record<ReasonCode, string>>> = {
+  'transaction-fee': 'the fee is too low for what waits to enter a block now: raise it',
+  'transaction-balance': 'the wallet cannot pay for this and for what is on its way already',
+  'transaction-nonce-gap': 'too many transactions of this wallet wait for a block: try again after the next one',
+  'transaction-nonce-reused': 'another tab of this wallet sent something at the same time: try again',
+  'transfer-self': 'this is your own address',
+  'post-table-full': 'as many paid jobs are open as every tab follows at once: wait until one ends',
+  'post-deadline': 'the deadline is too near or too far: the chain has gone on meanwhile',
+  'cancel-ended': 'this job has ended already',
+  'cancel-again': 'this job is being cancelled already'
 }
 
 export interface WalletDeskDeps {
@@ -73,7 +87,7 @@ export class WalletDesk {
     const head = chain.head()
     const errors: FieldError[] = []
     const amount = action.value !== null && 'amount' in action.value ? action.value.amount : undefined
-    if (fee < params.minFee) errors.push({ field: 'fee', message: `the fee is at least ${formatAmount(params.minFee)} credits` })
+    if (fee < params.minFee) errors.push({ field: 'fee', message: `the fee is at least ${formatCredits(params.minFee)}` })
     if (amount !== undefined && amount < 1n) errors.push({ field: 'amount', message: 'the amount must be above zero' })
     if (errors.length > 0) return { ok: false, errors }
     const transaction: Transaction = { chain: chainId(head), from: key.publicKey, nonce, fee, action }
@@ -81,11 +95,14 @@ export class WalletDesk {
     const pending = pool.pending(key.publicKey).reduce((n, tx) => n + spending(tx), 0n)
     const { balance } = account(head.ledger, key.publicKey)
     if (balance - pending < spending(signed)) {
-      const missing = spending(signed) - (balance - pending)
-      return { ok: false, errors: [{ field: amount === undefined ? 'escrow' : 'amount', message: `${formatAmount(missing)} credits are missing: ${formatAmount(balance - pending)} can be spent, ${formatAmount(spending(signed))} are needed with the fee` }] }
+      return { ok: false, errors: [{ field: amount === undefined ? 'escrow' : 'amount', message: `it takes ${formatCredits(spending(signed))} with the fee, and you can spend ${formatCredits(balance - pending)}` }] }
     }
     const refused = await pool.add(signed)
-    if (refused !== undefined) return { ok: false, errors: [{ field: FIELD[refused.reason] ?? 'form', message: `${refused.reason}: ${refused.detail}` }] }
+    if (refused !== undefined) {
+      const field = FIELD[refused.reason] ?? 'form'
+      // What is sent has an amount; what a job sets aside is its escrow.
+      return { ok: false, errors: [{ field: field === 'amount' && amount === undefined ? 'escrow' : field, message: WORDS[refused.reason] ?? `${refused.reason}: ${refused.detail}` }] }
+    }
     return { ok: true, value: signed }
   }
 }

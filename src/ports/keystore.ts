@@ -1,8 +1,10 @@
 /** The wallet's key at rest: backed up and replaced behind a passphrase, never shown. */
 export interface Keystore {
   readonly backedUp: boolean
-  /** Encrypted backup as text; marks the key as backed up. */
+  /** Encrypted backup as text. A text that nobody has kept is no backup: see `saved`. */
   export(passphrase: string): Promise<{ readonly ok: true, readonly text: string } | { readonly ok: false, readonly message: string }>
+  /** The text of an export has left this page: from here on the key counts as backed up. */
+  saved(): Promise<void>
   /** Replaces the key; it takes effect at the next start. */
   import(backup: string, passphrase: string): Promise<{ readonly ok: true, readonly key: Uint8Array } | { readonly ok: false, readonly field: 'backup' | 'passphrase', readonly message: string }>
 }

@@ -107,13 +107,13 @@ function parse (text: string): Fields | (OpenResult & { ok: false }) {
     file = text.length <= MAX_TEXT_LENGTH ? JSON.parse(text) : undefined
   } catch {
     // Cut off or mangled, but its first lines still say what it was.
-    if (text.includes(`"${FORMAT}"`)) return refuse('damaged', 'the backup is incomplete or was altered: it is no longer valid JSON')
+    if (text.includes(`"${FORMAT}"`)) return refuse('damaged', 'the backup is damaged: its end is missing, or some of it was changed; use another copy of it')
   }
   if (!isRecord(file) || file.format !== FORMAT) return refuse('not-a-backup', 'this is not the backup of a Commonweight key')
   if (typeof file.version === 'number' && file.version > VERSION) {
     return refuse('newer-version', `the backup has version ${file.version}, this app reads up to ${VERSION}: update the app`)
   }
-  const damaged = (field: string): OpenResult & { ok: false } => refuse('damaged', `the backup is damaged: its field "${field}" is not what was written`)
+  const damaged = (field: string): OpenResult & { ok: false } => refuse('damaged', `the backup is damaged: what stands at "${field}" was changed or is missing; use another copy of it`)
   if (file.version !== VERSION) return damaged('version')
   if (typeof file.address !== 'string' || !/^[0-9a-z]{1,128}$/.test(file.address)) return damaged('address')
   if (!isRecord(file.scrypt)) return damaged('scrypt')
@@ -127,7 +127,7 @@ function parse (text: string): Fields | (OpenResult & { ok: false }) {
   const sealed = hexOf(file.xchacha20poly1305.sealed, SEED_BYTES + TAG_BYTES)
   if (sealed === undefined) return damaged('sealed')
   const fields = { address: file.address, n, r, p, salt, nonce, sealed }
-  if (file.checksum !== checksum(fields)) return refuse('damaged', 'the backup is damaged: its checksum does not match')
+  if (file.checksum !== checksum(fields)) return refuse('damaged', 'the backup is damaged: some of it was changed since it was made; use another copy of it')
   if (n > SCRYPT_N_MAX || n < 2 || (n & (n - 1)) !== 0 || r > SCRYPT_R_MAX || p > SCRYPT_P_MAX) {
     return refuse('too-costly', `the backup asks for scrypt with n=${n}, r=${r}, p=${p}; at most n=${SCRYPT_N_MAX} (a power of two), r=${SCRYPT_R_MAX}, p=${SCRYPT_P_MAX} are computed here`)
   }

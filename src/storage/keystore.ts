@@ -11,10 +11,11 @@ export function createKeystore (wallet: Wallet, random: Random): Keystore {
     get backedUp () { return backedUp },
     async export (passphrase) {
       const sealed = await sealKey(wallet.seed, passphrase, random)
-      if (!sealed.ok) return { ok: false, message: sealed.message }
+      return sealed.ok ? { ok: true, text: sealed.text } : { ok: false, message: sealed.message }
+    },
+    async saved () {
       await wallet.setBackedUp()
       backedUp = true
-      return { ok: true, text: sealed.text }
     },
     async import (backup, passphrase) {
       const opened = await openKey(backup, passphrase)

@@ -20,6 +20,7 @@ import './styles/forms.css'
 import './styles/library.css'
 import { createTheme } from './theme.ts'
 import { Train } from './views/Train.tsx'
+import { Wizard } from './views/wizardView.ts'
 import { paidShareWords, phaseWords } from './words.ts'
 
 export type { AppDeps } from './context.tsx'
@@ -54,6 +55,7 @@ function Root (props: { deps: AppDeps }): JSX.Element {
   const state = createAppState(deps.node)
   const router = createRouter(window.location)
   const theme = createTheme()
+  const kept = new Map<string, unknown>()
   const app: App = {
     ...state,
     deps,
@@ -63,12 +65,16 @@ function Root (props: { deps: AppDeps }): JSX.Element {
       if (state.s.view === undefined) throw new Error('a view was rendered before the node answered')
       return state.s.view
     },
+    keep: <T,>(name: string, make: () => T): T => {
+      if (!kept.has(name)) kept.set(name, make())
+      return kept.get(name) as T
+    },
     invite: () => deps.inviteLink?.() ?? `${window.location.origin}${window.location.pathname}${window.location.search}${router.href('train')}`,
     reload: () => { if (deps.reload === undefined) window.location.reload(); else deps.reload() }
   }
   onMount(() => {
     watchEnvironment(deps.node)
-    void loadAhead(NAMES.map(n => PLACES[n].page))
+    void loadAhead([...NAMES.map(n => PLACES[n].page), Wizard])
   })
   return (
     <AppProvider app={app}>
@@ -115,6 +121,7 @@ function Shell (): JSX.Element {
           <Show when={app.view.elsewhereAt !== undefined}>
             <Note tone="warn" role="alert" title="This wallet is also in use elsewhere" testid="elsewhere">Another device, or another browser, works with the same key. Use a key on one device at a time: both do the same slices, which count once, and of two transfers that are sent at the same time one may not arrive. Close the page there, or import another key there.</Note>
           </Show>
+          <StoppedNote />
           <Show when={app.router.route().unknown}>{name => <Note tone="warn" role="status" title="There is no such page" testid="unknown-address">The address names “{plainText(name()).slice(0, NAME_SHOWN)}”, which is none of the pages here. This is {PLACES.train.title}.</Note>}</Show>
           <Suspense fallback={<Skeleton lines={6} />}><Dynamic component={place().page} /></Suspense>
         </main>
@@ -181,6 +188,17 @@ function ThemeToggle (): JSX.Element {
   const app = useApp()
   const icon = (): IconName => app.theme.choice() === 'system' ? 'auto' : app.theme.choice() === 'light' ? 'sun' : 'moon'
   return <Button kind="quiet" icon={icon()} aria-label={`Theme: ${app.theme.choice()}. Switch to ${app.theme.next()}`} title={`Theme: ${app.theme.choice()}`} data-testid="theme-toggle" data-theme-choice={app.theme.choice()} onClick={() => { app.theme.choose(app.theme.next()) }} />
+}
+
+/** On every page but the first, which says it itself: nothing that is offered there works. */
+function StoppedNote (): JSX.Element {
+  const app = useApp()
+  const words = createMemo(() => phaseWords(app.view.phase))
+  return (
+    <Show when={app.view.phase.phase === 'stopped' && app.router.route().view !== 'train'}>
+      <Note tone={words().tone} title={words().title} testid="stopped-note" action={<Button kind="primary" small onClick={app.reload}>Reload</Button>}>{words().text}</Note>
+    </Show>
+  )
 }
 
 /** Says a change of state aloud, once, to those who cannot see the pill. */

@@ -26,6 +26,8 @@ export interface App extends AppState {
   readonly router: Router
   readonly theme: Theme
   readonly view: NodeView
+  /** What was made under this name, kept while the page is open: entries of a form survive a look at another view. */
+  keep<T> (name: string, make: () => T): T
   invite (): string
   reload (): void
 }

@@ -1,5 +1,6 @@
 /** Numbers, amounts, times and ids as people read them. Pure; amounts go through the ledger's own codec. */
 import { formatAmount } from '../core/codec/amount.ts'
+import { GRAINS_PER_CREDIT } from '../core/params.ts'
 
 /** Credits with thousands grouped and at most six decimals: 1234500000n -> "1,234.5". */
 export function credits (grains: bigint): string {
@@ -7,6 +8,9 @@ export function credits (grains: bigint): string {
   const grouped = whole.replace(/\B(?=(\d{3})+$)/g, ',')
   return `${grains < 0n ? '−' : ''}${grouped}${fraction === undefined ? '' : `.${fraction}`}`
 }
+
+/** The same with its unit: "1 credit", "1,234.5 credits". */
+export const inCredits = (grains: bigint): string => `${credits(grains)} ${grains === GRAINS_PER_CREDIT ? 'credit' : 'credits'}`
 
 /** A change of balance, always with its sign. */
 export function signedCredits (grains: bigint): string {

@@ -36,7 +36,7 @@ export function phaseWords (phase: NodePhase, joined?: JoinedView): Words {
     case 'asleep': return { tone: 'warn', label: 'Was asleep', title: 'This tab was asleep', text: `The browser or the device suspended it for ${duration(phase.forMs)}. It is catching up with what happened meanwhile.` }
     case 'newer-version': return { tone: 'bad', label: 'Update needed', title: 'A newer version is out there', text: `Peers speak protocol version ${phase.version}, which this page does not know. Reload to get the newest version; your key and chain are kept.`, action: 'reload' }
     case 'storage-failed': return storageWords(phase.kind, phase.detail)
-    case 'stopped': return { tone: 'bad', label: 'Stopped', title: 'This node has stopped', text: phase.detail === '' ? 'Reload the page to start it again.' : `${sentence(phase.detail)} Reload the page to start it again.`, action: 'reload' }
+    case 'stopped': return { tone: 'bad', label: 'Stopped', title: 'This node has stopped', text: `${phase.detail === '' ? '' : `${sentence(phase.detail)} `}Reload the page to start it again; until then nothing here reaches the network.`, action: 'reload' }
   }
 }
 

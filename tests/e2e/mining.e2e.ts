@@ -180,7 +180,7 @@ describe('a job of one\'s own data', () => {
     await a.element('wizard-next').click()
     await a.element('wizard-escrow').fill('10')
     await a.element('wizard-price').fill('0.05')
-    await until('the price worked out', 20_000, async () => (await a.element('wizard-pays').innerText()).includes('200 parts'))
+    await until('the price worked out', 20_000, async () => (await a.element('wizard-pays').innerText()).includes('200 contributions'))
     await a.element('wizard-next').click()
     await a.element('wizard-post').click()
     const dialog = a.element('wizard-confirm')
@@ -277,6 +277,10 @@ describe('one profile', () => {
     await a.element('export-again').fill(PASSPHRASE)
     await a.element('export-submit').click()
     const backup = await a.element('export-result').locator('textarea').inputValue({ timeout: 60_000 })
+    expect((await a.view()).wallet.backedUp).toBe(false)
+    const file = a.page.waitForEvent('download')
+    await a.element('export-save').click()
+    expect(await readFile(await (await file).path(), 'utf8')).toBe(backup)
     await a.until('the backup to be known', 20_000, v => v.wallet.backedUp)
     expect(backup.length).toBeGreaterThan(50)
 
@@ -331,6 +335,9 @@ describe('the server', () => {
     for (const t of tabs) await t.until('the loss of the relay', 60_000, v => v.net.relays.every(r => !r.connected))
     for (const t of tabs) await t.until('three blocks without the relay', 90_000, v => v.height >= height + 3)
     await agree(tabs, 60_000, height + 3)
+    // A page that this tab has never shown, with a part of it that is loaded on its own.
+    await c.show('jobs', 'new')
+    await c.element('wizard').waitFor()
     await stage!.server.restart()
     for (const t of tabs) await t.until('the relay again', 60_000, v => v.net.relays.some(r => r.connected))
     const at = (await a.view()).height
@@ -342,6 +349,11 @@ describe('the server', () => {
     expect(blocks.length).toBe(24)
     await until('the newest blocks replayed', 60_000, async () => (await late.blocks(24)).filter(x => x.onMainChain).every(x => x.checked === 'replayed'))
     expect(benchmark(await late.view()).round).toBeGreaterThan(0)
+    // Stopped, it is linked to nobody and offers nothing but to start again.
+    await late.page.evaluate(async () => { await window.commonweight!.stop() })
+    await late.element('control-reload').waitFor()
+    expect(await late.element('mine-toggle').count()).toBe(0)
+    expect(await late.element('peers-count').innerText()).toBe('0')
     await late.close()
   })
 

@@ -1,9 +1,9 @@
-/** What the library keeps of receipts where there are more than it keeps. */
+/** What the library keeps of receipts where there are more than it keeps, and which settings it takes. */
 import { expect, it } from 'vitest'
 import type { SignedReceipt } from '../../src/core/codec/library.ts'
 import { hash } from '../../src/core/crypto/hash.ts'
 import { REDEEM_BYTES_LEAST } from '../../src/core/params.ts'
-import { LibraryStore, RECEIPTS_KEPT } from '../../src/node/libraryStore.ts'
+import { DEFAULT_SETTINGS, LibraryStore, RECEIPTS_KEPT, settingsErrors, settingsOf } from '../../src/node/libraryStore.ts'
 import { RingLog } from '../../src/node/log.ts'
 import { MemoryDisk, MemoryStorage } from '../../src/storage/memory.ts'
 import { ManualClock } from './chainRig.ts'
@@ -22,4 +22,14 @@ it('receipts of a byte each, of whatever epoch, do not drive out those that are 
   const kept = [...store.receiptsIn()]
   expect(kept).toHaveLength(RECEIPTS_KEPT)
   expect(kept.filter(r => r.receipt.bytes > 1)).toEqual(paying)
+})
+
+it.each([
+  ['budget', { budget: 1 }, /16 MiB to 1024 GiB/], ['budget', { budget: 2 ** 41 }, /16 MiB to 1024 GiB/], ['upLimit', { upLimit: -1 }, /1073 MB per second/], ['downLimit', { downLimit: 2 ** 31 }, /1073 MB per second/],
+  ['setAside', { setAside: 1_000_000_001 }, /1000 credits/], ['redeem', { redeem: 'yes' }, /true or false/]
+] as const)('a wrong %s is named, in units that people use', (field, change, words) => {
+  const errors = settingsErrors({ ...DEFAULT_SETTINGS, ...change })
+  expect(errors).toEqual([{ field, message: expect.stringMatching(words) as string }])
+  expect(errors[0].message).not.toMatch(/grain|byte/)
+  expect(settingsOf({ ...DEFAULT_SETTINGS, ...change })).toBeUndefined()
 })

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Node } from '../../src/node/node.ts'
 import { MainChain } from './enemies/mainChain.ts'
-import { agreedAtMs, type BlockSeen, forks, forkWindows, likeLog, mainChain, moment, propagationMs, rateInterval, shares, spread, stand, tabFigures } from './figures.ts'
+import { agreedAtMs, type BlockSeen, forks, forkWindows, forkWords, likeLog, mainChain, moment, propagationMs, rateInterval, shares, spread, stand, tabFigures } from './figures.ts'
 
 const block = (hash: string, parent: string, height: number, tab = 0, madeAtMs = 0): BlockSeen => ({ hash, parent, height, tab, madeAtMs })
 
@@ -35,6 +35,8 @@ describe('of blocks', () => {
     expect(forks(blocks, 'c')).toEqual({ blocksMain: 3, blocksOrphaned: 2, forkRate: 2 / 3 })
     expect(forks(blocks, 'y')).toEqual({ blocksMain: 3, blocksOrphaned: 2, forkRate: 2 / 3 })
     expect(forks(blocks, 'c', 2)).toEqual({ blocksMain: 2, blocksOrphaned: 1, forkRate: 0.5 })
+    expect(forkWords(forks([], 'g'))).toBe('no blocks, no fork rate')
+    expect(forkWords({ blocksMain: 176, blocksOrphaned: 9, forkRate: 9 / 176 })).toBe('fork rate 0.051 (95 %: 0.023 to 0.097)')
     expect(forks([], 'g')).toEqual({ blocksMain: 0, blocksOrphaned: 0, forkRate: 0 })
   })
 

@@ -171,5 +171,12 @@ export function rateInterval (events: number, exposure: number): Interval {
   return { low: low / exposure, high: solveFalling(mean => poissonAtMost(events, mean), 0.025, top) / exposure }
 }
 
+/** A rate of forks with the interval that so many counts give, for a line on the console. */
+export function forkWords ({ forkRate, blocksOrphaned, blocksMain }: Forks): string {
+  if (blocksMain === 0) return 'no blocks, no fork rate'
+  const { low, high } = rateInterval(blocksOrphaned, blocksMain)
+  return `fork rate ${forkRate.toFixed(3)} (95 %: ${low.toFixed(3)} to ${high.toFixed(3)})`
+}
+
 /** What `y` at `from` becomes at `to` if it grows like their logarithms; below two nodes there is nothing to tell. */
 export const likeLog = (y: number, from: number, to: number): number => y * Math.log2(Math.max(2, to)) / Math.log2(Math.max(2, from))

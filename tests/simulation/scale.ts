@@ -7,7 +7,7 @@
 import { type ChainParams, MAIN } from '../../src/core/params.ts'
 import { bytes, count, percent, rate } from '../../src/ui/format.ts'
 import { DEAREST_SLICE_MS } from './devices.ts'
-import { likeLog } from './figures.ts'
+import { forkWords, likeLog, rateInterval } from './figures.ts'
 import { Observer } from './observer.ts'
 import { inTurns, type Part } from './parts/lockstep.ts'
 import { Inbox, Outbox } from './parts/post.ts'
@@ -147,11 +147,17 @@ export function growth (points: readonly WorldReport[]): Violation[] {
  */
 export const LARGE_ROUND_MS = 60_000
 
+function intervalOf (p: WorldReport): string {
+  if (p.blocksMain === 0) return '–'
+  const { low, high } = rateInterval(p.blocksOrphaned, p.blocksMain)
+  return `${percent(low)} to ${percent(high)}`
+}
+
 function tableOf (points: readonly WorldReport[], notes: readonly string[]): Table {
   return {
     caption: 'A tab in a larger network',
-    head: ['tabs', 'blocks', 'beside them', 'traffic of a tab', 'disk of a tab'],
-    rows: points.map(p => [count(p.nodes), count(p.blocksMain), percent(p.forkRate), rate(p.bytesPerSecond.p50), bytes(Math.round(p.diskBytes.p50))]),
+    head: ['tabs', 'blocks', 'beside them', '95 % interval', 'traffic of a tab', 'disk of a tab'],
+    rows: points.map(p => [count(p.nodes), count(p.blocksMain), percent(p.forkRate), intervalOf(p), rate(p.bytesPerSecond.p50), bytes(Math.round(p.diskBytes.p50))]),
     notes
   }
 }
@@ -162,7 +168,7 @@ export async function scaleSweep (o: ScaleOptions, sizes: readonly number[] = [2
   for (const nodes of [...new Set(sizes)].sort((a, b) => a - b)) {
     const p = await scale({ ...o, nodes })
     points.push(p)
-    o.progress?.(`${nodes} nodes: ${p.blocksMain} blocks, fork rate ${p.forkRate.toFixed(3)}, ${p.bytesPerSecond.p50.toFixed(0)} B/s and ${(p.diskBytes.p50 / 1e6).toFixed(1)} MB of disk per tab, ${Object.entries(p.options).map(([name, value]) => `${name}: ${value}`).join('; ')}`)
+    o.progress?.(`${nodes} nodes: ${p.blocksMain} blocks, ${forkWords(p)}, ${p.bytesPerSecond.p50.toFixed(0)} B/s and ${(p.diskBytes.p50 / 1e6).toFixed(1)} MB of disk per tab, ${Object.entries(p.options).map(([name, value]) => `${name}: ${value}`).join('; ')}`)
   }
   const rounds = Math.floor(o.hours * 3_600_000 / (o.params?.roundMs ?? MAIN.roundMs))
   const command = o.command ?? points[points.length - 1].command

@@ -1,6 +1,7 @@
 /** What `npm run sim -- --scenario NAME` can run: name, what it is, and the function that does it. */
 import { DRAWN } from './attackers.ts'
 import { datacentreWorld } from './datacentre.ts'
+import { forkWords } from './figures.ts'
 import { forksSweep } from './forks.ts'
 import { drawOptions, printable } from './options.ts'
 import { runWorld } from './phases.ts'
@@ -53,7 +54,7 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   forks: {
     about: 'calm worlds of 20 to 200 nodes: how forks, propagation and traffic grow',
     uses: ['hours'],
-    run: async o => await forksSweep({ seed: o.seed, virtualMs: o.hours === undefined ? undefined : o.hours * 3_600_000, command: o.command, onPoint: p => { o.progress(`${p.nodes} nodes: fork rate ${p.forkRate.toFixed(3)}`) } })
+    run: async o => await forksSweep({ seed: o.seed, virtualMs: o.hours === undefined ? undefined : o.hours * 3_600_000, command: o.command, onPoint: p => { o.progress(`${p.nodes} nodes: ${forkWords(p)}`) } })
   },
   scale: {
     about: 'calm worlds of 20, 200 and --nodes (2000) with a round a minute: forks, traffic, disk and time they take; nothing per tab may grow faster than log N',

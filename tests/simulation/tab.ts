@@ -29,6 +29,7 @@ export interface Enemy {
 const noKeystore: NodeDeps['keystore'] = {
   backedUp: false,
   export: async () => ({ ok: false, message: 'there is nobody to take it' }),
+  saved: async () => {},
   import: async () => ({ ok: false, field: 'backup', message: 'there is nobody to give it' })
 }
 

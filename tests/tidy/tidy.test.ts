@@ -46,6 +46,10 @@ describe('layout', () => {
     none(audit.flatMap(({ path, imports }) => imports.filter(one => one.path !== undefined && !own(one.path)).map(one => `${path}:${one.line}: ${one.specifier} is the node's`)))
   })
 
+  test('what is loaded apart is loaded by lazyView, which tries again where the server is gone', () => {
+    none(texts.filter(([path]) => path.startsWith('src/ui/') && path !== 'src/ui/lazyView.ts').flatMap(([path, text]) => textFindings(path, text, /(?<!\w)lazy\(/g, 'use lazyView')))
+  })
+
   test('no barrels', () => { none(shipped.flatMap(barrelFindings)) })
 
   test(`no file longer than ${MAX_LINES} lines`, () => {

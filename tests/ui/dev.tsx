@@ -18,6 +18,7 @@ const SCENES: Record<string, Options> = {
   'library-memory': { library: { store: 'memory', storeProblem: 'This browser gives a private window no file system' } },
   syncing: { phase: { phase: 'syncing', height: 131, target: 212, stage: 'replay' }, mining: false },
   'storage-full': { phase: { phase: 'storage-failed', kind: 'full', detail: 'QuotaExceededError' } satisfies NodePhase },
+  stopped: { phase: { phase: 'stopped', detail: 'it was stopped on request' }, mining: false, peers: 0 },
   'newer-version': { phase: { phase: 'newer-version', version: 2 } }
 }
 

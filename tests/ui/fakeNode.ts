@@ -12,6 +12,7 @@ import { sliceCost } from '../../src/core/training/cost.ts'
 import { parseJobJson, templateErrors, toSpec } from '../../src/core/training/jobJson.ts'
 import { shapeOf } from '../../src/core/training/shape.ts'
 import { fakeLibrary, type LibraryOptions } from './fakeLibrary.ts'
+import { atRest } from '../../src/node/views.ts'
 import { hex } from './hex.ts'
 
 export const CREDIT = 1_000_000n
@@ -178,7 +179,7 @@ export function colourPixels (label: number): Uint8Array {
 export function makePreview (colour = false): DatasetPreview {
   if (colour) {
     const classNames = ['dawn', 'early', 'morning', 'forenoon', 'noon', 'afternoon', 'late', 'evening', 'dusk', 'night']
-    return { root: hex('data'), records: 21_000, trainRecords: 18_000, testRecords: 3_000, features: 3_072, classes: 10, classNames, ...COLOUR, bytes: 64_512_000, samples: classNames.map((_, label) => ({ features: colourPixels(label), label })) }
+    return { root: hex('colour data'), records: 21_000, trainRecords: 18_000, testRecords: 3_000, features: 3_072, classes: 10, classNames, ...COLOUR, bytes: 64_512_000, samples: classNames.map((_, label) => ({ features: colourPixels(label), label })) }
   }
   return { root: hex('data'), records: 70_000, trainRecords: 60_000, testRecords: 10_000, features: 784, classes: 10, classNames: DIGITS, ...DIGIT, bytes: 54_880_000, samples: DIGITS.map((_, label) => ({ features: digitPixels(label), label })) }
 }
@@ -247,6 +248,7 @@ export function createFakeNode (options: Options = {}): FakeNode {
     sendAgain: async () => done({ id: hex('tx-again') }),
     forgetUnsent: async () => {},
     exportKey: async () => done('cwkey1qpzry9x8gf2tvdw0s3jn54khce6mua7lqpzry9x8gf2tvdw0s3jn54khce6mua7lqpzry9x8gf2tvdw0s3jn54khce6mua7l'),
+    backupSaved: async () => { show({ wallet: { ...view.wallet, backedUp: true } }) },
     importKey: async () => done({ address: OTHER_ADDRESS }),
     previewData: async () => done(makePreview(options.colour)),
     checkJob: async draft => check(draft, draft.data === 'builtin' ? makeJobs()[0]! : makePreview(options.colour)),
@@ -268,7 +270,7 @@ export function createFakeNode (options: Options = {}): FakeNode {
       : done({ features: digitPixels(3), label: 3, ...DIGIT, className: String(index === -1 ? 0 : 3) }),
     downloadModel: async () => done({ name: 'model.cwm', bytes: new Uint8Array(16) }),
     ...library.api,
-    stop: async () => { show({ phase: { phase: 'stopped', detail: 'Stopped by you.' } }) }
+    stop: async () => { show(atRest({ ...view, phase: { phase: 'stopped', detail: 'Stopped by you.' } })) }
   }
 
   function emit (e: NodeEvent): void { for (const l of [...listeners]) l(structuredClone(e)) }

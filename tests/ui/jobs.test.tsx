@@ -1,7 +1,8 @@
+import { fireEvent } from '@solidjs/testing-library'
 import { describe, expect, test } from 'vitest'
 import type { FieldError } from '../../src/bridge/api.ts'
 import { parseJobJson, templateErrors } from '../../src/core/training/jobJson.ts'
-import { slotOf } from '../../src/ui/views/WizardData.tsx'
+import { place } from '../../src/ui/views/wizardFiles.ts'
 import { emptyDraft, readFields, restoreDraft, writeField } from '../../src/ui/views/wizardDraft.ts'
 import { parseObject, print } from '../../src/ui/views/wizardJson.ts'
 import { fitToData } from '../../src/ui/views/wizardPresets.ts'
@@ -57,11 +58,78 @@ describe('wizard: data', () => {
     expect(get('wizard-next').hasAttribute('disabled')).toBe(true)
   })
 
-  test('IDX files find their places by name', () => {
-    const names = ['t10k-labels-idx1-ubyte.gz', 'train-images-idx3-ubyte.gz', 't10k-images-idx3-ubyte.gz', 'train-labels-idx1-ubyte.gz']
-    expect(names.map(n => slotOf(n, 'idx', {}))).toEqual(['testLabels', 'trainFeatures', 'testFeatures', 'trainLabels'])
-    expect(slotOf('more.csv', 'csv', { trainFeatures: CSV })).toBe('testFeatures')
-    expect(['latest.csv', 'contest.csv', 'iris_test.csv', 'test-set.csv', 'X2test.csv'].map(n => slotOf(n, 'csv', {}))).toEqual(['trainFeatures', 'trainFeatures', 'testFeatures', 'testFeatures', 'testFeatures'])
+  const file = (name: string): File => new File(['x'], name)
+  const names = (chosen: ReturnType<typeof place>): Record<string, string> => Object.fromEntries(Object.entries(chosen).map(([slot, f]) => [slot, f.name]))
+
+  test('files that are chosen at once find their places by name', () => {
+    const idx = ['t10k-labels-idx1-ubyte.gz', 'train-images-idx3-ubyte.gz', 't10k-images-idx3-ubyte.gz', 'train-labels-idx1-ubyte.gz']
+    expect(names(place('idx', {}, idx.map(file)))).toEqual({ testLabels: idx[0], trainFeatures: idx[1], testFeatures: idx[2], trainLabels: idx[3] })
+    expect(names(place('csv', {}, [file('a.csv'), file('b.csv')]))).toEqual({ trainFeatures: 'a.csv', testFeatures: 'b.csv' })
+    expect(['latest.csv', 'contest.csv', 'iris_test.csv', 'test-set.csv', 'X2test.csv'].map(n => Object.keys(place('csv', {}, [file(n)]))[0])).toEqual(['trainFeatures', 'trainFeatures', 'testFeatures', 'testFeatures', 'testFeatures'])
+  })
+
+  test('a file that comes later takes the place of the one before it', () => {
+    const before = { trainFeatures: file('a.csv') }
+    expect(names(place('csv', before, [file('b.csv')]))).toEqual({ trainFeatures: 'b.csv' })
+    expect(names(place('csv', before, [file('b-test.csv')]))).toEqual({ trainFeatures: 'a.csv', testFeatures: 'b-test.csv' })
+    expect(names(place('csv', { ...before, testFeatures: file('old-test.csv') }, [file('new-test.csv')]))).toEqual({ trainFeatures: 'a.csv', testFeatures: 'new-test.csv' })
+    expect(names(place('csv', before, [file('b.csv')], [], 'testFeatures'))).toEqual({ trainFeatures: 'a.csv', testFeatures: 'b.csv' })
+    // Names that say nothing fill what is needed first.
+    expect(names(place('idx', { trainFeatures: file('one.bin') }, [file('two.bin')]))).toEqual({ trainFeatures: 'one.bin', trainLabels: 'two.bin' })
+  })
+
+  test('after a mistaken column a replacement replaces, and what is held out can be removed', async () => {
+    const { node } = await wizard()
+    type('wizard-label-column', 'kind')
+    node.answer('previewData', refuse({ field: 'labelColumn', message: 'there is no label column "kind"' }))
+    choose('wizard-files', [CSV])
+    await waitFor(() => { expect(errorOf('wizard-label-column')).toMatch(/no label column/) })
+    choose('wizard-files', [file('other.csv')])
+    await waitFor(() => { expect(text('wizard-chosen-trainFeatures')).toContain('other.csv') })
+    expect(text('wizard-chosen-testFeatures')).toBe('none')
+    choose('wizard-file-testFeatures', [file('held.csv')])
+    await waitFor(() => { expect(text('wizard-chosen-testFeatures')).toContain('held.csv') })
+    click('wizard-remove-testFeatures')
+    expect(text('wizard-chosen-testFeatures')).toBe('none')
+    expect(document.activeElement).toBe(get('wizard-file-testFeatures'))
+    await waitFor(() => { expect(node.called('previewData').at(-1)?.[0]).toMatchObject({ trainFeatures: { name: 'other.csv' }, testFeatures: undefined }) })
+  })
+
+  test('files and preview are there after a step back, another kind of data and another view', async () => {
+    const { go } = await wizard()
+    await toModel()
+    click('wizard-back')
+    await find('wizard-preview')
+    expect(text('wizard-chosen-trainFeatures')).toContain('letters.csv')
+    get('wizard-source-idx').click()
+    await waitFor(() => { expect(all('wizard-preview')).toHaveLength(0) })
+    get('wizard-source-csv').click()
+    await find('wizard-preview')
+    expect(text('wizard-chosen-trainFeatures')).toContain('letters.csv')
+    await go('wallet')
+    await find('send-form')
+    await go('jobs/new')
+    await find('wizard-preview')
+    expect(text('wizard-chosen-trainFeatures')).toContain('letters.csv')
+  })
+
+  test('a key press in the column keeps the preview; the files are read again once the entry is finished', async () => {
+    const { node } = await wizard()
+    choose('wizard-files', [CSV])
+    await find('wizard-preview')
+    type('wizard-label-column', 'k')
+    expect(all('wizard-preview')).toHaveLength(1)
+    expect(text('wizard-stale')).toMatch(/read with the last column/)
+    expect(get('wizard-next').hasAttribute('disabled')).toBe(true)
+    type('wizard-label-column', '')
+    expect(all('wizard-stale')).toHaveLength(0)
+    expect(get('wizard-next').hasAttribute('disabled')).toBe(false)
+    expect(node.called('previewData')).toHaveLength(1)
+    type('wizard-label-column', 'kind')
+    fireEvent.change(get('wizard-label-column'))
+    await waitFor(() => { expect(node.called('previewData').at(-1)?.[0]).toMatchObject({ labelColumn: 'kind' }) })
+    await waitFor(() => { expect(all('wizard-stale')).toHaveLength(0) })
+    expect(get('wizard-next').hasAttribute('disabled')).toBe(false)
   })
 
   test('IDX without labels says what is still needed and reads nothing', async () => {
@@ -92,11 +160,20 @@ describe('wizard: data', () => {
     expect(files.testFeatures).toBeUndefined()
   })
 
-  test('starting over lets go of the files', async () => {
+  test('starting over asks first, and lets go of the files', async () => {
     await wizard()
+    click('wizard-reset')
+    expect(all('wizard-reset-confirm')).toHaveLength(0)
     choose('wizard-files', [CSV])
     await find('wizard-preview')
     click('wizard-reset')
+    await find('wizard-reset-confirm')
+    click('wizard-reset-confirm-no')
+    await waitFor(() => { expect(all('wizard-reset-confirm')).toHaveLength(0) })
+    expect(all('wizard-preview')).toHaveLength(1)
+    click('wizard-reset')
+    await find('wizard-reset-confirm')
+    click('wizard-reset-confirm-yes')
     await waitFor(() => { expect(all('wizard-preview')).toHaveLength(0) })
     expect(get('wizard').textContent).not.toContain('letters.csv')
   })
@@ -113,6 +190,29 @@ describe('wizard: model', () => {
     expect(text('wizard-model-error')).toContain('dataset_info.size')
     expect(value('wizard-name')).toBe('Mine')
     expect(value('wizard-hidden')).toBe('9000, 12')
+    expect(get('wizard-next').hasAttribute('disabled')).toBe(true)
+  })
+
+  test('a job without a name is refused, and so is what is no number, in words for whoever typed it', async () => {
+    await wizard()
+    await toDense()
+    type('wizard-name', ' ')
+    expect(errorOf('wizard-name')).toMatch(/^Give the job a name/)
+    expect(get('wizard-next').hasAttribute('disabled')).toBe(true)
+    type('wizard-name', 'Mine')
+    type('wizard-hidden', '128, abc')
+    expect(errorOf('wizard-hidden')).toBe('“abc” is no width. Enter whole numbers with commas between them, such as 128, 64.')
+    type('wizard-hidden', '128')
+    type('wizard-epochs', 'abc')
+    expect(errorOf('wizard-epochs')).toBe('Enter a whole number, such as 10.')
+    type('wizard-epochs', '')
+    expect(errorOf('wizard-epochs')).toBe('Enter a whole number, such as 10.')
+    type('wizard-epochs', '3')
+    await waitFor(() => { expect(get('wizard-next').hasAttribute('disabled')).toBe(false) })
+    get('wizard-mode-json').click()
+    const json = (await find('wizard-json') as HTMLTextAreaElement).value
+    type('wizard-json', json.replace('"name": "Mine",', ''))
+    expect(text('wizard-model-error')).toMatch(/name: Give the job a name/)
     expect(get('wizard-next').hasAttribute('disabled')).toBe(true)
   })
 
@@ -156,7 +256,7 @@ describe('wizard: price and posting', () => {
     await find('wizard-escrow')
     type('wizard-escrow', '30')
     type('wizard-price', '0.1')
-    await waitFor(() => { expect(text('wizard-pays')).toBe('300 parts') })
+    await waitFor(() => { expect(text('wizard-pays')).toBe('300 contributions') })
     expect(text('wizard-total')).toBe('30.501')
     expect(text('wizard-left')).toBe('69.499')
     click('wizard-next')
@@ -180,9 +280,15 @@ describe('wizard: price and posting', () => {
     type('wizard-burn', 'a lot')
     type('wizard-deadline', '-3')
     await waitFor(() => { expect(errorOf('wizard-burn')).toMatch(/such as 12/) })
-    expect(errorOf('wizard-deadline')).toMatch(/whole number of blocks/)
+    expect(errorOf('wizard-deadline')).toMatch(/lies ahead/)
     expect(get('wizard-next').hasAttribute('disabled')).toBe(true)
     expect(value('wizard-burn')).toBe('a lot')
+    type('wizard-deadline', '')
+    expect(errorOf('wizard-deadline')).toMatch(/^Enter in how many blocks/)
+    type('wizard-deadline', 'soon')
+    expect(errorOf('wizard-deadline')).toMatch(/whole number of blocks/)
+    type('wizard-escrow', '9'.repeat(30))
+    expect(errorOf('wizard-escrow')).toBe('This is more than all the credits there can ever be.')
   })
 
   test('without the credits one is told how to earn them and cannot post', async () => {
@@ -263,7 +369,7 @@ describe('jobs', () => {
     await go(`jobs/${MY_JOB}`)
     await find('job-cancel')
     click('job-cancel')
-    expect((await find('job-cancel-confirm')).textContent).toContain('10 credits come back')
+    expect((await find('job-cancel-confirm')).textContent).toContain('gets back about 10 credits')
     expect(node.called('cancelJob')).toHaveLength(0)
     click('job-cancel-confirm-yes')
     await waitFor(() => { expect(node.called('cancelJob')).toEqual([[MY_JOB]]) })

@@ -171,7 +171,7 @@ describe('add: files to share', () => {
     expect(node.called('shareFiles')[0]?.[1]).toMatchObject({ licence: 'for teaching only' })
   })
 
-  test.each([['', /find it by/], ['a/b', /no slashes/], ['ü'.repeat(101), /At most 200 bytes of text; this has 202/]])('the name %j is refused at its field', async (name, message) => {
+  test.each([['', /find it by/], ['a/b', /no slashes/], ['ü'.repeat(101), /at most 200 characters.*comes to 202/], ['a'.repeat(201), /^At most 200 characters; this has 201\.$/]])('the name %j is refused at its field', async (name, message) => {
     const { node } = await sharing()
     type('share-name', name)
     click('share-submit')

@@ -30,6 +30,19 @@ describe('mining', () => {
     })
   }
 
+  test('a node that has stopped offers a reload instead of training', async () => {
+    let reloads = 0
+    const { node } = await open('train', {}, { reload: () => { reloads++ } })
+    await node.stop()
+    await waitFor(() => { expect(get('mining-state').dataset['state']).toBe('stopped') })
+    expect(all('mine-toggle')).toHaveLength(0)
+    expect(all('intensity')).toHaveLength(0)
+    expect(text('peers-count')).toBe('0')
+    expect(text('committee')).toBe('Who seals the rounds is known again after a reload.')
+    click('control-reload')
+    expect(reloads).toBe(1)
+  })
+
   // While a tab catches up, the committee it knows is the one of an older block.
   for (const [height, words] of [[25, 'Who seals the rounds is known once this tab has caught up.'], [66, '2 recent miners seal the rounds.']] as const) {
     test(`who seals the rounds, at block ${height} of 68`, async () => {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { renderBootError, renderUnsupported, REASONS } from '../../src/ui/boot.tsx'
 import { centreInk, inkFromRgba } from '../../src/ui/digits.ts'
-import { ago, bytes, credits, duration, percent, si } from '../../src/ui/format.ts'
+import { ago, bytes, credits, duration, inCredits, percent, si } from '../../src/ui/format.ts'
 import { parseValues } from '../../src/ui/parts/Values.tsx'
 import { colourPixels, makeView, MY_JOB, PAID_JOB } from './fakeNode.ts'
 import { all, click, find, get, open, text, waitFor } from './support.tsx'
@@ -123,6 +123,7 @@ describe('centring', () => {
 describe('formats', () => {
   test('as people read them', () => {
     expect([0n, 1n, 1_500_000n, 1_234_567_000_000n, -4_001_000n].map(credits)).toEqual(['0', '0.000001', '1.5', '1,234,567', '−4.001'])
+    expect([0n, 1_000_000n, 1_500_000n].map(inCredits)).toEqual(['0 credits', '1 credit', '1.5 credits'])
     expect([0, 7.25, 1_843, 18_900_000_000].map(si)).toEqual(['0 ', '7.25 ', '1.84 k', '18.9 G'])
     expect([500, 9_640, 83_000, 4_000_000, 90_000_000].map(duration)).toEqual(['500 ms', '9.6 s', '1 min 23 s', '1 h 6 min', '1 d 1 h'])
     expect([0, 1_023, 46 * 1_048_576].map(bytes)).toEqual(['0 B', '1023 B', '46.0 MiB'])
@@ -221,6 +222,8 @@ describe('settings', () => {
     await waitFor(() => { expect(get('phase').dataset['phase']).toBe('stopped') })
     await waitFor(() => { expect(all('stop-confirm')).toHaveLength(0) })
     expect(all('node-stop')).toHaveLength(0)
+    expect(text('stopped-note')).toMatch(/has stopped.*Reload the page/)
+    expect(text('peers-count')).toBe('0')
     expect(document.activeElement).toBe(get('node-reload'))
     click('node-reload')
     expect(reloads).toBe(1)

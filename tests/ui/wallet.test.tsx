@@ -75,7 +75,7 @@ describe('send', () => {
     click('send-confirm-yes')
     await waitFor(() => { expect(node.called('send')).toEqual([[OTHER_ADDRESS, 12_345_678n, 1_000n]]) })
     await waitFor(() => { expect(value('send-amount')).toBe('') })
-    expect(text('toast')).toContain('on their way')
+    expect(text('toast')).toContain('on the way')
   })
 
   test('what the node refuses stands at its field, and the form keeps its content', async () => {
@@ -160,6 +160,27 @@ describe('tabs', () => {
   })
 })
 
+describe('entries', () => {
+  test('are there after a look at another tab or another view', async () => {
+    const { go } = await wallet()
+    type('send-to', OTHER_ADDRESS)
+    type('send-amount', '5')
+    await go('wallet/keys')
+    await waitFor(() => { expect(get('wallet-tab-keys').getAttribute('aria-selected')).toBe('true') })
+    type('import-backup', 'cwkey1abc')
+    await go('wallet/send')
+    await waitFor(() => { expect(get('wallet-tab-send').getAttribute('aria-selected')).toBe('true') })
+    expect(value('send-to')).toBe(OTHER_ADDRESS)
+    expect(value('import-backup')).toBe('cwkey1abc')
+    expect(get('import-backup').closest('[role="tabpanel"]')?.hasAttribute('hidden')).toBe(true)
+    await go('train')
+    await find('mine-toggle')
+    await go('wallet/send')
+    await find('send-form')
+    expect(value('send-amount')).toBe('5')
+  })
+})
+
 describe('keys', () => {
   test('a backup needs a long passphrase, typed twice alike', async () => {
     const { node } = await open('wallet/keys')
@@ -177,6 +198,58 @@ describe('keys', () => {
     expect(result.querySelector('textarea')?.value).toMatch(/^cwkey1/)
     expect(node.called('exportKey')).toEqual([['correct horse battery']])
     expect(value('export-passphrase')).toBe('')
+  })
+
+  test('a backup counts as made once it is saved, not when it is shown', async () => {
+    const { node } = await open('wallet/keys')
+    await find('export-passphrase')
+    type('export-passphrase', 'correct horse battery')
+    type('export-again', 'correct horse battery')
+    click('export-submit')
+    expect((await find('export-unsaved')).textContent).toMatch(/counts as made once you have saved or copied it/)
+    expect(node.current().wallet.backedUp).toBe(false)
+    URL.createObjectURL = () => 'blob:backup'
+    click('export-save')
+    await find('export-saved')
+    await waitFor(() => { expect(node.current().wallet.backedUp).toBe(true) })
+    expect(all('backed-up')).toHaveLength(1)
+  })
+
+  test('a copy counts, by the button or by hand, if it is of all the text', async () => {
+    const { node } = await open('wallet/keys')
+    await find('export-passphrase')
+    type('export-passphrase', 'correct horse battery')
+    type('export-again', 'correct horse battery')
+    click('export-submit')
+    const area = (await find('export-result')).querySelector('textarea')!
+    area.setSelectionRange(0, 5)
+    fireEvent.copy(area)
+    expect(node.called('backupSaved')).toHaveLength(0)
+    area.setSelectionRange(0, area.value.length)
+    fireEvent.copy(area)
+    await waitFor(() => { expect(node.called('backupSaved')).toHaveLength(1) })
+    Object.defineProperty(navigator, 'clipboard', { value: { writeText: async () => { throw new Error('denied') } }, configurable: true })
+    click('export-copy')
+    await find('toast')
+    expect(node.called('backupSaved')).toHaveLength(1)
+    Object.defineProperty(navigator, 'clipboard', { value: { writeText: async () => {} }, configurable: true })
+    click('export-copy')
+    await waitFor(() => { expect(node.called('backupSaved')).toHaveLength(2) })
+  })
+
+  test('a damaged backup is said at the backup, and the words go when it is changed', async () => {
+    const { node } = await open('wallet/keys')
+    node.answer('importKey', async () => ({ ok: false, errors: [{ field: 'backup', message: 'the backup is damaged: some of it was changed' }] }))
+    await find('import-backup')
+    type('import-backup', 'cwkey1abc')
+    type('import-passphrase', 'whatever it was')
+    click('import-submit')
+    await find('import-confirm')
+    click('import-confirm-yes')
+    await waitFor(() => { expect(errorOf('import-backup')).toBe('The backup is damaged: some of it was changed.') })
+    expect(errorOf('import-passphrase')).toBe('')
+    type('import-backup', 'cwkey1abcd')
+    expect(errorOf('import-backup')).toBe('')
   })
 
   test('an import warns of what is lost and says how to go on', async () => {

@@ -132,7 +132,7 @@ describe('the list of layers', () => {
     type('wizard-layer-1-filters', '')
     type('wizard-layer-2-pool_size', 'two')
     await waitFor(() => { expect(text('wizard-layer-1-error')).toBe('Filters: is missing.') })
-    expect(text('wizard-layer-2-error')).toBe('Size: expected a number, found a string.')
+    expect(text('wizard-layer-2-error')).toBe('Size: expected a number, found "two".')
     expect(get('wizard-layer-1-filters').getAttribute('aria-invalid')).toBe('true')
     expect(errorOf('wizard-layer-1-filters')).toContain('is missing')
     expect(value('wizard-layer-2-pool_size')).toBe('two')

@@ -4,9 +4,14 @@ import { GRAINS_PER_CREDIT } from '../params.ts'
 const DECIMALS = 6
 const U64_MAX = 0xffffffffffffffffn
 
+/** What is longer is more than there can be, and is not made a number of. */
+const WHOLE_DIGITS_MAX = 20
+
 export type AmountParse =
   | { readonly ok: true, readonly value: bigint }
   | { readonly ok: false, readonly error: string }
+
+const TOO_LARGE = { ok: false, error: 'this is more than all the credits there can ever be' } as const
 
 /** 12500000n is "12.5". */
 export function formatAmount (grains: bigint): string {
@@ -16,12 +21,16 @@ export function formatAmount (grains: bigint): string {
   return `${sign}${size / GRAINS_PER_CREDIT}${part === '' ? '' : `.${part}`}`
 }
 
+/** 1000000n is "1 credit", 12500000n is "12.5 credits". */
+export const formatCredits = (grains: bigint): string => `${formatAmount(grains)} ${grains === GRAINS_PER_CREDIT ? 'credit' : 'credits'}`
+
 /** Digits, and a point with one to six digits behind it; no sign, no exponent, no grouping. */
 export function parseAmount (text: string): AmountParse {
-  const match = /^(\d{1,20})(?:\.(\d+))?$/.exec(text.trim())
+  const match = /^0*(\d+)(?:\.(\d+))?$/.exec(text.trim())
   if (match === null) return { ok: false, error: 'expected an amount such as 12 or 12.5' }
   const part = match[2] ?? ''
   if (part.length > DECIMALS) return { ok: false, error: `at most ${DECIMALS} decimal places` }
+  if (match[1].length > WHOLE_DIGITS_MAX) return TOO_LARGE
   const value = BigInt(match[1]) * GRAINS_PER_CREDIT + BigInt(part.padEnd(DECIMALS, '0'))
-  return value > U64_MAX ? { ok: false, error: 'the amount is larger than any there can be' } : { ok: true, value }
+  return value > U64_MAX ? TOO_LARGE : { ok: true, value }
 }

@@ -53,6 +53,7 @@ export interface JobTemplate {
 
 const DEFAULT_STEPS_PER_SLICE = 128
 const DEFAULT_INPUT_NOISE = 16
+const NAME_BYTES_MAX = 64
 const PPM = 1_000_000n
 const MAX_SEED = 2n ** 53n - 1n
 const SCHEDULES = { constant: SCHEDULE_CONSTANT, linear: SCHEDULE_LINEAR } as const
@@ -121,15 +122,17 @@ function readData (root: Fields): DataSource | undefined {
 function readName (root: Fields): string | undefined {
   const name = root.string('name', false)
   if (name === undefined) return undefined
+  if (name.trim() === '') return root.fail('name', 'is empty: give the job a name that people can know it by')
   const bytes = utf8Bytes(name)
-  if (bytes === undefined || bytes.length < 1 || bytes.length > 64) return root.fail('name', 'must be 1 to 64 bytes of UTF-8')
+  if (bytes === undefined) return root.fail('name', 'holds half of a character: write it anew')
+  if (bytes.length > NAME_BYTES_MAX) return root.fail('name', `is too long: at most ${NAME_BYTES_MAX} plain letters (a letter with an accent counts as two, an emoji as four)`)
   return name
 }
 
 /** At most 64 bytes, as a name may have. */
 function defaultName (type: ModelType, model: Model): string {
   const name = type === 'mlp' ? `mlp ${describeModel(model).replaceAll(' – ', '-')}` : `cnn of ${model.ops.length} layers`
-  return name.length <= 64 ? name : `mlp of ${model.ops.length} layers`
+  return name.length <= NAME_BYTES_MAX ? name : `mlp of ${model.ops.length} layers`
 }
 
 export function parseJobJson (text: string): Outcome<JobTemplate> {

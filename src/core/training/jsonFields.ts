@@ -7,6 +7,14 @@ const article: Readonly<Record<JsonValue['kind'], string>> = {
   object: 'an object', array: 'a list', string: 'a string', number: 'a number', boolean: 'true or false', null: 'null'
 }
 
+const TEXT_SHOWN = 40
+
+/** What was found instead: of a text, the text itself, since a form writes what was typed as one. */
+function found (value: JsonValue): string {
+  if (value.kind !== 'string') return article[value.kind]
+  return value.value === '' ? 'nothing' : JSON.stringify(value.value.length > TEXT_SHOWN ? `${value.value.slice(0, TEXT_SHOWN)}…` : value.value)
+}
+
 export class Fields {
   readonly path: string
   readonly line: number
@@ -24,7 +32,7 @@ export class Fields {
   /** The document itself; undefined (and an error) if it is not an object. */
   static root (value: JsonValue, errors: FieldError[]): Fields | undefined {
     if (value.kind === 'object') return new Fields('', value.line, value.entries, errors)
-    errors.push({ field: 'json', message: `expected an object, found ${article[value.kind]}`, line: value.line })
+    errors.push({ field: 'json', message: `expected an object, found ${found(value)}`, line: value.line })
     return undefined
   }
 
@@ -52,7 +60,7 @@ export class Fields {
   private typed<K extends JsonValue['kind']> (key: string, kind: K, required: boolean): Extract<JsonValue, { kind: K }> | undefined {
     const value = this.get(key, required)
     if (value === undefined) return undefined
-    if (value.kind !== kind) return this.fail(key, `expected ${article[kind]}, found ${article[value.kind]}`)
+    if (value.kind !== kind) return this.fail(key, `expected ${article[kind]}, found ${found(value)}`)
     return value as Extract<JsonValue, { kind: K }>
   }
 
@@ -68,8 +76,7 @@ export class Fields {
   choice<T extends string> (key: string, choices: readonly T[], required: boolean): T | undefined {
     const value = this.string(key, required)
     if (value === undefined) return undefined
-    const found = choices.find(c => c === value)
-    return found ?? this.fail(key, `${JSON.stringify(value)} is not supported; expected ${choices.map(c => JSON.stringify(c)).join(' or ')}`)
+    return choices.find(c => c === value) ?? this.fail(key, `${JSON.stringify(value)} is not supported; expected ${choices.map(c => JSON.stringify(c)).join(' or ')}`)
   }
 
   decimal (key: string, required: boolean): Decimal | undefined {
@@ -88,7 +95,7 @@ export class Fields {
     if (list === undefined) return undefined
     const values = list.items.map((item, i) => item.kind === 'number'
       ? this.bounded(key, item.text, least, most)
-      : this.fail(key, `item ${i + 1}: expected a number, found ${article[item.kind]}`))
+      : this.fail(key, `item ${i + 1}: expected a number, found ${found(item)}`))
     return values.every(v => v !== undefined) ? values as number[] : undefined
   }
 
@@ -99,7 +106,7 @@ export class Fields {
     if (list.items.length > most) return this.fail(key, `at most ${most}, has ${list.items.length}`)
     const values = list.items.map((item, i) => item.kind === 'object'
       ? new Fields(`${this.name(key)}[${i}]`, item.line, item.entries, this.errors)
-      : this.fail(key, `item ${i + 1}: expected an object, found ${article[item.kind]}`))
+      : this.fail(key, `item ${i + 1}: expected an object, found ${found(item)}`))
     return values.every(v => v !== undefined) ? values as Fields[] : undefined
   }
 

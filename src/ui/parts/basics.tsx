@@ -114,13 +114,14 @@ export async function copyText (text: string): Promise<boolean> {
   } catch { return false }
 }
 
-export function CopyButton (props: { text: string, label: string, icon?: IconName, children?: JSX.Element, testid?: string }): JSX.Element {
+export function CopyButton (props: { text: string, label: string, icon?: IconName, children?: JSX.Element, testid?: string, onCopied?: () => void }): JSX.Element {
   const app = useApp()
   const [done, setDone] = createSignal(false)
   let timer: ReturnType<typeof setTimeout> | undefined
   onCleanup(() => { clearTimeout(timer) })
   const onClick = async (): Promise<void> => {
     if (!await copyText(props.text)) { app.toast('warn', 'The browser did not allow copying. Select the text and copy it by hand.'); return }
+    props.onCopied?.()
     setDone(true)
     clearTimeout(timer)
     timer = setTimeout(() => { setDone(false) }, 1_600)

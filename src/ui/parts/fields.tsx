@@ -7,6 +7,8 @@ interface FieldProps {
   label: string
   value: string
   onInput: (value: string) => void
+  /** The entry is finished: Enter, or the field is left. */
+  onCommit?: () => void
   hint?: JSX.Element
   error?: string
   testid?: string
@@ -31,7 +33,7 @@ export function Field (props: FieldProps): JSX.Element {
           when={props.rows === undefined}
           fallback={<textarea id={id} rows={props.rows} class={props.mono === true ? 'mono' : ''} value={props.value} spellcheck={false} placeholder={props.placeholder} disabled={props.disabled} data-testid={props.testid} aria-invalid={props.error !== undefined} aria-describedby={describedBy()} onInput={e => { props.onInput(e.currentTarget.value) }} />}
         >
-          <input id={id} type={props.type ?? 'text'} class={props.mono === true ? 'mono' : ''} value={props.value} inputmode={props.inputMode} autocomplete={props.autocomplete ?? 'off'} spellcheck={false} placeholder={props.placeholder} disabled={props.disabled} data-testid={props.testid} aria-invalid={props.error !== undefined} aria-describedby={describedBy()} onInput={e => { props.onInput(e.currentTarget.value) }} />
+          <input id={id} type={props.type ?? 'text'} class={props.mono === true ? 'mono' : ''} value={props.value} inputmode={props.inputMode} autocomplete={props.autocomplete ?? 'off'} spellcheck={false} placeholder={props.placeholder} disabled={props.disabled} data-testid={props.testid} aria-invalid={props.error !== undefined} aria-describedby={describedBy()} onInput={e => { props.onInput(e.currentTarget.value) }} onChange={() => { props.onCommit?.() }} />
         </Show>
         <Show when={props.suffix}><span class="field-suffix">{props.suffix}</span></Show>
       </div>

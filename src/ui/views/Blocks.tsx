@@ -2,7 +2,7 @@
 import { createMemo, createSignal, For, Match, Show, Switch, type JSX } from 'solid-js'
 import type { BlockView } from '../../bridge/api.ts'
 import { useApp } from '../context.tsx'
-import { ago, count, credits, dateTime, duration, plural, shortId, si } from '../format.ts'
+import { ago, count, credits, dateTime, duration, inCredits, plural, shortId, si } from '../format.ts'
 import { addressOf } from '../libraryWords.ts'
 import { Badge, Button, Card, Empty, Hash, Note, Skeleton, Stat } from '../parts/basics.tsx'
 import { Segments } from '../parts/fields.tsx'
@@ -59,7 +59,7 @@ function Row (props: { block: BlockView }): JSX.Element {
         <span class="block-who"><Identicon id={props.block.miner} size={28} /><span><b>{props.block.mine ? 'you' : shortId(props.block.miner)}</b><small>{ago(props.block.timeMs, app.now())}</small></span></span>
         <span class="block-job"><span>{props.block.jobName}</span><small>round {count(props.block.round)} · slice {count(props.block.slice)}</small></span>
         <span class="block-reward"><b>{credits(props.block.reward)}</b><small>{props.block.fees > 0n ? `+${credits(props.block.fees)} fees` : 'credits'}</small></span>
-        <span class="block-body"><small>{plural(props.block.seals, 'seal')} · {plural(props.block.contributions, 'part')}</small><small>{plural(props.block.transactions, 'transaction')}</small></span>
+        <span class="block-body"><small>{plural(props.block.seals, 'seal')} · {plural(props.block.contributions, 'contribution')}</small><small>{plural(props.block.transactions, 'transaction')}</small></span>
         <span class="block-check">
           <Show when={!props.block.onMainChain}><Badge tone="warn">fork</Badge></Show>
           <Badge tone={CHECKED[props.block.checked].tone}>{CHECKED[props.block.checked].label}</Badge>
@@ -100,7 +100,7 @@ function Facts (props: { block: BlockView }): JSX.Element {
           <div><dt>Time</dt><dd>{dateTime(b().timeMs)} <small>({ago(b().timeMs, app.now())})</small></dd></div>
           <div><dt>Mined by</dt><dd class="who"><Identicon id={b().miner} /><Hash value={b().miner} label="miner key" />{b().mine ? <Badge tone="good">you</Badge> : ''}</dd></div>
           <div><dt>Paid to</dt><dd><Hash value={addressOf(b().payee)} label="address" /></dd></div>
-          <div><dt>Reward</dt><dd>{credits(b().reward)} credits{b().fees > 0n ? ` and ${credits(b().fees)} in fees` : ''}</dd></div>
+          <div><dt>Reward</dt><dd>{inCredits(b().reward)}{b().fees > 0n ? ` and ${credits(b().fees)} in fees` : ''}</dd></div>
           <div><dt>Job</dt><dd><a href={app.router.href('jobs', b().job)}>{b().jobName}</a></dd></div>
           <div><dt>Work</dt><dd>round {count(b().round)}, slice {count(b().slice)} · {si(Number(b().work))} cost units</dd></div>
           <div><dt>Started from state</dt><dd><Hash value={b().stateHash} label="hash of the state the work started from" /></dd></div>

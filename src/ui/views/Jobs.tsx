@@ -1,9 +1,9 @@
 /** Models in training: who pays, how far they are, and one of them in full. */
-import { createEffect, createSignal, For, lazy, Match, Show, Switch, type JSX } from 'solid-js'
+import { createEffect, createSignal, For, Match, Show, Switch, type JSX } from 'solid-js'
 import type { JobView } from '../../bridge/api.ts'
 import type { EvaluationResult } from '../../ports/compute.ts'
 import { useApp } from '../context.tsx'
-import { bytes, count, credits, duration, percent, plural } from '../format.ts'
+import { bytes, count, credits, duration, inCredits, percent, plural } from '../format.ts'
 import { recall } from '../memory.ts'
 import { Badge, Button, Card, Empty, Hash, Note, Progress, saveFile } from '../parts/basics.tsx'
 import { CurveChart } from '../parts/Chart.tsx'
@@ -12,8 +12,7 @@ import { Confirm } from '../parts/dialogs.tsx'
 import { Icon } from '../parts/Icon.tsx'
 import { ShareModelButton } from '../parts/ShareModelButton.tsx'
 import { jobStatus } from '../words.ts'
-
-const Wizard = lazy(async () => ({ default: (await import('./Wizard.tsx')).Wizard }))
+import { Wizard } from './wizardView.ts'
 
 export function Jobs (): JSX.Element {
   const app = useApp()
@@ -110,8 +109,8 @@ function Detail (props: { job: JobView }): JSX.Element {
           <div><dt>Work</dt><dd>batch {j().batch}, {count(j().stepsPerSlice)} steps per slice</dd></div>
           <div><dt>Round</dt><dd>{count(j().round)}{j().benchmark ? '' : ` of ${count(j().rounds)}`}</dd></div>
           <Show when={!j().benchmark}>
-            <div><dt>Escrow</dt><dd>{isOpen(j()) ? `${credits(j().escrowLeft)} of ${credits(j().escrow)} credits left` : `${credits(j().escrow)} credits, closed`}, {credits(j().pricePerContribution)} for each sealed part</dd></div>
-            <div><dt>Burned</dt><dd>{credits(j().burn)} credits</dd></div>
+            <div><dt>Escrow</dt><dd>{isOpen(j()) ? `${credits(j().escrowLeft)} of ${inCredits(j().escrow)} left` : `${inCredits(j().escrow)}, closed`}, {credits(j().pricePerContribution)} for each contribution</dd></div>
+            <div><dt>Burned</dt><dd>{inCredits(j().burn)}</dd></div>
             <Show when={isOpen(j())}><div><dt>Deadline</dt><dd><Show when={j().deadline} fallback="none">{d => when(d())}</Show></dd></div></Show>
             <Show when={j().cancelsAt}>{end => <div data-testid="job-cancels"><dt>Cancelled, ends with</dt><dd>{when(end())}</dd></div>}</Show>
           </Show>
@@ -158,7 +157,7 @@ function Actions (props: { job: JobView }): JSX.Element {
       <Show when={props.job.mine && open()}>
         <Button kind="danger" icon="cross" data-testid="job-cancel" onClick={() => { setRefused(undefined); setAsking(true) }}>Cancel this job…</Button>
         <Confirm open={asking()} onClose={() => { setAsking(false) }} onConfirm={() => { void cancel() }} busy={cancelling()} danger title="Cancel this job?" confirm="Cancel the job" error={refused()} testid="job-cancel-confirm">
-          <p>Training of “{props.job.name}” ends a few blocks from now; what is sealed until then is paid. About {credits(props.job.escrowLeft)} credits come back to your wallet; the burned {credits(props.job.burn)} do not. What was trained so far stays available.</p>
+          <p>Training of “{props.job.name}” ends a few blocks from now; what is sealed until then is paid. Your wallet gets back about {inCredits(props.job.escrowLeft)}; what was burned, {inCredits(props.job.burn)}, is gone. What was trained so far stays available.</p>
         </Confirm>
       </Show>
     </div>

@@ -1,7 +1,8 @@
 /** Backup of the wallet key under a passphrase, and its way back. */
 import { createSignal, Show, type JSX } from 'solid-js'
+import type { FieldError } from '../../bridge/api.ts'
 import { useApp } from '../context.tsx'
-import { credits, sentence, shortId } from '../format.ts'
+import { inCredits, sentence, shortId } from '../format.ts'
 import { Button, CopyButton, Note, saveFile } from '../parts/basics.tsx'
 import { Confirm } from '../parts/dialogs.tsx'
 import { Field } from '../parts/fields.tsx'
@@ -22,6 +23,7 @@ function Export (): JSX.Element {
   const [touched, setTouched] = createSignal(false)
   const [busy, setBusy] = createSignal(false)
   const [backup, setBackup] = createSignal<string>()
+  const [kept, setKept] = createSignal(false)
   const [refused, setRefused] = createSignal<string>()
   const short = (): string | undefined => touched() && passphrase().length < PASSPHRASE_MIN ? `At least ${PASSPHRASE_MIN} characters.` : undefined
   const differs = (): string | undefined => touched() && passphrase() !== again() ? 'The two are not the same.' : undefined
@@ -36,30 +38,43 @@ function Export (): JSX.Element {
     if (!outcome.ok) { setRefused(outcome.errors.map(x => sentence(x.message)).join(' ')); return }
     setRefused(undefined)
     setBackup(outcome.value)
+    setKept(false)
     setPassphrase('')
     setAgain('')
     setTouched(false)
   }
+  // A text that is only on the screen is gone with the page: what counts is that it was taken away.
+  const keep = (): void => {
+    setKept(true)
+    void app.attempt('Noting the backup', async () => { await app.node.backupSaved() })
+  }
+  const copiedByHand = (e: ClipboardEvent & { readonly currentTarget: HTMLTextAreaElement }): void => {
+    const { selectionStart, selectionEnd, value } = e.currentTarget
+    if (selectionStart === 0 && selectionEnd >= value.trimEnd().length) keep()
+  }
+  const edit = (set: (v: string) => void) => (v: string): void => { setRefused(undefined); set(v) }
   const fileName = (): string => `commonweight-key-${app.view.wallet.address.slice(-8)}.txt`
   return (
     <section aria-labelledby="export-title">
       <h3 id="export-title">Back up the key</h3>
       <p class="quiet">The key is encrypted with your passphrase. Keep the file and the passphrase apart; whoever has both has your credits, and without the passphrase nobody can open it, you included.</p>
-      <Show when={app.view.wallet.backedUp}><Note tone="good" testid="backed-up">A backup was made on this device.</Note></Show>
+      <Show when={app.view.wallet.backedUp}><Note tone="good" testid="backed-up">A backup of this key was saved from this device.</Note></Show>
       <form class="form" onSubmit={e => { void run(e) }} novalidate>
         <div class="form-pair">
-          <Field label="Passphrase" type="password" autocomplete="new-password" value={passphrase()} onInput={setPassphrase} error={short() ?? refused()} testid="export-passphrase" />
+          <Field label="Passphrase" type="password" autocomplete="new-password" value={passphrase()} onInput={edit(setPassphrase)} error={short() ?? refused()} testid="export-passphrase" />
           <Field label="Once more" type="password" autocomplete="new-password" value={again()} onInput={setAgain} error={differs()} testid="export-again" />
         </div>
         <Button type="submit" icon="key" busy={busy()} data-testid="export-submit">Make a backup</Button>
       </form>
       <Show when={backup()}>{text => (
         <div class="backup" data-testid="export-result">
-          <Note tone="good" title="Here is your backup" role="status">Save it somewhere that is not this browser.</Note>
-          <textarea class="mono" readonly rows={4} value={text()} aria-label="Encrypted backup" />
+          <Show when={kept()} fallback={<Note tone="warn" title="Now save it" role="status" testid="export-unsaved">This text is your backup. It counts as made once you have saved or copied it to a place that is not this browser.</Note>}>
+            <Note tone="good" title="Saved" role="status" testid="export-saved">It opens with the passphrase that you have just chosen. Check that it is where you meant it to be.</Note>
+          </Show>
+          <textarea class="mono" readonly rows={4} value={text()} aria-label="Encrypted backup" onCopy={copiedByHand} />
           <div class="row">
-            <Button kind="primary" icon="download" onClick={() => { saveFile(fileName(), text(), 'text/plain') }}>Save as a file</Button>
-            <CopyButton text={text()} label="Copy the backup">Copy</CopyButton>
+            <Button kind="primary" icon="download" data-testid="export-save" onClick={() => { saveFile(fileName(), text(), 'text/plain'); keep() }}>Save as a file</Button>
+            <CopyButton text={text()} label="Copy the backup" testid="export-copy" onCopied={keep}>Copy</CopyButton>
           </div>
         </div>
       )}</Show>
@@ -73,12 +88,12 @@ function Import (): JSX.Element {
   const [passphrase, setPassphrase] = createSignal('')
   const [asking, setAsking] = createSignal(false)
   const [busy, setBusy] = createSignal(false)
-  const [refused, setRefused] = createSignal<string>()
+  const [refused, setRefused] = createSignal<readonly FieldError[]>([])
   const [imported, setImported] = createSignal<string>()
   const readFile = async (file: File | undefined): Promise<void> => {
     if (file === undefined) return
-    if (file.size > BACKUP_MAX_BYTES) { setRefused('This file is too large to be a backup.'); return }
-    setRefused(undefined)
+    if (file.size > BACKUP_MAX_BYTES) { setRefused([{ field: 'backup', message: `${file.name} is too large to be a backup` }]); return }
+    setRefused([])
     setBackup((await file.text()).trim())
   }
   const run = async (): Promise<void> => {
@@ -87,20 +102,23 @@ function Import (): JSX.Element {
     setBusy(false)
     setAsking(false)
     if (outcome === undefined) return
-    if (!outcome.ok) { setRefused(outcome.errors.map(x => sentence(x.message)).join(' ')); return }
-    setRefused(undefined)
+    if (!outcome.ok) { setRefused(outcome.errors); return }
+    setRefused([])
     setImported(outcome.value.address)
     setPassphrase('')
   }
+  /** What is wrong with the passphrase stands there; all else is about the backup itself. */
+  const errorOf = (passphrase: boolean): string | undefined => refused().filter(e => (e.field === 'passphrase') === passphrase).map(e => sentence(e.message)).join(' ') || undefined
+  const edit = (set: (v: string) => void) => (v: string): void => { setRefused([]); set(v) }
   const have = (): bigint => app.view.wallet.balance + app.view.wallet.maturing
   return (
     <section aria-labelledby="import-title">
       <h3 id="import-title">Use a key from a backup</h3>
       <p class="quiet">It replaces the key on this device, for every tab of this browser profile. <strong>A key must be used on one device at a time</strong>: where two work with it, they do the same work, which counts once, and transfers may be lost.</p>
       <form class="form" onSubmit={e => { e.preventDefault(); if (backup().trim() !== '' && passphrase() !== '') setAsking(true) }} novalidate>
-        <Field label="Backup" value={backup()} onInput={setBackup} rows={3} mono placeholder="Paste the text of the backup, or choose the file" testid="import-backup" />
+        <Field label="Backup" value={backup()} onInput={edit(setBackup)} rows={3} mono error={errorOf(false)} placeholder="Paste the text of the backup, or choose the file" testid="import-backup" />
         <label class="button button-plain button-small"><span>Choose the file</span><input type="file" class="visually-hidden" accept=".txt,.json,text/plain" data-testid="import-file" onChange={e => { void readFile(e.currentTarget.files?.[0]); e.currentTarget.value = '' }} /></label>
-        <Field label="Its passphrase" type="password" autocomplete="off" value={passphrase()} onInput={setPassphrase} error={refused()} testid="import-passphrase" />
+        <Field label="Its passphrase" type="password" autocomplete="off" value={passphrase()} onInput={edit(setPassphrase)} error={errorOf(true)} testid="import-passphrase" />
         <Button type="submit" kind="danger" icon="upload" disabled={backup().trim() === '' || passphrase() === ''} data-testid="import-submit">Replace the wallet…</Button>
       </form>
       <Show when={imported()}>{address => (
@@ -109,7 +127,7 @@ function Import (): JSX.Element {
       <Confirm open={asking()} onClose={() => { setAsking(false) }} onConfirm={() => { void run() }} busy={busy()} danger title="Replace the wallet on this device?" confirm="Replace it" testid="import-confirm">
         <p>The key in use now ({shortId(app.view.wallet.address, 8, 6)}) is removed from this device.</p>
         <p>A key must be used on one device at a time: close this app wherever else the imported key is in use.</p>
-        <Show when={have() > 0n}><Note tone={app.view.wallet.backedUp ? 'warn' : 'bad'}>It holds {credits(have())} credits. {app.view.wallet.backedUp ? 'You need its backup to get at them again.' : 'It has no backup: these credits would be lost for good. Go back and make one first.'}</Note></Show>
+        <Show when={have() > 0n}><Note tone={app.view.wallet.backedUp ? 'warn' : 'bad'}>It holds {inCredits(have())}. {app.view.wallet.backedUp ? 'You need its backup to get at that again.' : 'It has no backup: what it holds would be lost for good. Go back and make one first.'}</Note></Show>
       </Confirm>
     </section>
   )

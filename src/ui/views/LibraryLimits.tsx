@@ -1,8 +1,9 @@
 /** How much the library may keep, how fast it may send and receive, and what seeding has come to. */
 import { createSignal, Show, type JSX } from 'solid-js'
 import type { FieldError, LibrarySettings, LibraryView } from '../../bridge/api.ts'
+import { BUDGET_MAX, LIMIT_MAX } from '../../core/codec/libraryLimits.ts'
 import { useApp } from '../context.tsx'
-import { bytes, percent, sentence } from '../format.ts'
+import { bytes, count, percent, sentence } from '../format.ts'
 import { Badge, Button, Card, Note, Progress } from '../parts/basics.tsx'
 import { Confirm } from '../parts/dialogs.tsx'
 import { Earnings } from '../parts/Earnings.tsx'
@@ -14,17 +15,23 @@ const MB = 1_000_000
 
 type Name = 'budget' | 'upLimit' | 'downLimit'
 
-const FIELDS: Readonly<Record<Name, { readonly unit: number, readonly wrong: string }>> = {
-  budget: { unit: GIB, wrong: 'Enter a number of GiB, such as 2 or 0.5.' },
-  upLimit: { unit: MB, wrong: 'Enter a number of MB per second, such as 2.5, or 0 for no limit.' },
-  downLimit: { unit: MB, wrong: 'Enter a number of MB per second, such as 2.5, or 0 for no limit.' }
+/** GiB. What is smaller has no room for the data of a job and the states of its model; only scripts may set it. */
+const BUDGET_LEAST = 0.1
+
+interface Rule { readonly unit: number, readonly least: number, readonly most: number, readonly wrong: string, readonly tooMuch: string }
+const SPEED: Rule = { unit: MB, least: 0, most: LIMIT_MAX, wrong: 'Enter a number of MB per second, such as 2.5, or 0 for no limit.', tooMuch: `At most ${count(Math.floor(LIMIT_MAX / MB))} MB per second, or 0 for no limit.` }
+const FIELDS: Readonly<Record<Name, Rule>> = {
+  budget: { unit: GIB, least: Math.floor(BUDGET_LEAST * GIB), most: BUDGET_MAX, wrong: 'Enter a number of GiB, such as 2 or 0.5.', tooMuch: `At most ${count(BUDGET_MAX / GIB)} GiB.` },
+  upLimit: SPEED,
+  downLimit: SPEED
 }
 const NAMES = Object.keys(FIELDS) as Name[]
+const isName = (field: string): field is Name => (NAMES as readonly string[]).includes(field)
 
 /** Undefined if the text is no amount. */
 export function parseAmount (text: string, unit: number): number | undefined {
   const trimmed = text.trim().replace(',', '.')
-  if (!/^(\d{1,9}(\.\d*)?|\.\d+)$/.test(trimmed)) return undefined
+  if (!/^(\d{1,15}(\.\d*)?|\.\d+)$/.test(trimmed)) return undefined
   return Math.round(Number(trimmed) * unit)
 }
 
@@ -52,15 +59,20 @@ function Limits (props: { view: LibraryView }): JSX.Element {
   const value = (name: Name): string => draft()[name] ?? printAmount(props.view.settings[name], FIELDS[name].unit)
   const parsed = (name: Name): number | undefined => draft()[name] === undefined ? props.view.settings[name] : parseAmount(value(name), FIELDS[name].unit)
   const wrong = (name: Name): string | undefined => {
-    if (parsed(name) === undefined) return FIELDS[name].wrong
-    if (name === 'budget' && parsed(name) === 0) return 'With nothing to keep there is no library. Enter more than 0.'
+    const n = parsed(name)
+    const rule = FIELDS[name]
+    if (n === undefined) return rule.wrong
+    // What stands there already is not complained about before somebody changes it.
+    if (draft()[name] !== undefined && n < rule.least) return `At least ${BUDGET_LEAST} GiB: less has no room for the data of a job.`
+    if (n > rule.most) return rule.tooMuch
     const refused = errors().filter(e => e.field === name)
     return refused.length === 0 ? undefined : refused.map(e => sentence(e.message)).join(' ')
   }
-  const elsewhere = (): readonly FieldError[] => errors().filter(e => !(NAMES as readonly string[]).includes(e.field))
+  const elsewhere = (): readonly FieldError[] => errors().filter(e => !isName(e.field))
   const enter = (name: Name) => (text: string): void => {
     setDraft(d => ({ ...d, [name]: text }))
-    setErrors(list => list.filter(e => e.field !== name))
+    // What was said about the whole was about other entries than these.
+    setErrors(list => list.filter(e => e.field !== name && isName(e.field)))
   }
   const changed = (): boolean => NAMES.some(name => parsed(name) !== props.view.settings[name])
   const share = (): number => props.view.settings.budget === 0 ? 0 : props.view.used / props.view.settings.budget
@@ -97,7 +109,7 @@ function Limits (props: { view: LibraryView }): JSX.Element {
       <Progress value={Math.min(1, share())} label="Storage used by the library" />
       <form class="form" onSubmit={submit} novalidate data-testid="limits">
         <Field label="Storage for the library" inputMode="decimal" value={value('budget')} onInput={enter('budget')} suffix="GiB" error={wrong('budget')} testid="limits-budget"
-          hint={`When it is full, what nobody has asked for longest is deleted.${app.view.storage.quota === undefined ? '' : ` The browser lets this page use up to ${bytes(app.view.storage.quota)} in all.`}`} />
+          hint={`At least ${BUDGET_LEAST} GiB. When it is full, what nobody has asked for longest is deleted.${app.view.storage.quota === undefined ? '' : ` The browser lets this page use up to ${bytes(app.view.storage.quota)} in all.`}`} />
         <div class="form-pair">
           <Field label="Send at most" inputMode="decimal" value={value('upLimit')} onInput={enter('upLimit')} suffix="MB/s" error={wrong('upLimit')} testid="limits-up" hint="0: no limit." />
           <Field label="Receive at most" inputMode="decimal" value={value('downLimit')} onInput={enter('downLimit')} suffix="MB/s" error={wrong('downLimit')} testid="limits-down" hint="0: no limit." />

@@ -15,7 +15,12 @@ const LICENCE_CHOICES = [{ value: '', label: 'Not stated' }, ...LICENCES.map(([v
 const KIND_CHOICES = (['model', 'dataset', 'file'] as const).map(value => ({ value, label: KINDS[value].one }))
 
 const lengthOf = (text: string): number => new TextEncoder().encode(text).length
-const tooLong = (text: string, max: number): string | undefined => lengthOf(text) > max ? `At most ${max} bytes of text; this has ${lengthOf(text)}.` : undefined
+function tooLong (text: string, max: number): string | undefined {
+  const length = lengthOf(text)
+  if (length <= max) return undefined
+  // Only of plain letters does each take one byte.
+  return length === text.length ? `At most ${max} characters; this has ${length}.` : `Too long: at most ${max} characters, of which letters with accents and those of other scripts count two or three each; this comes to ${length}.`
+}
 
 /** What files of these names mostly are. */
 export function guessKind (files: ReadonlyArray<{ readonly name: string }>): LibraryKind {

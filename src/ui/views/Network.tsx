@@ -13,6 +13,7 @@ const REFUSALS_SHOWN = 60
 export function Network (): JSX.Element {
   const app = useApp()
   const net = (): typeof app.view.net => app.view.net
+  const stopped = (): boolean => app.view.phase.phase === 'stopped'
   const relaysUp = (): number => net().relays.filter(r => r.connected).length
   return (
     <>
@@ -24,7 +25,7 @@ export function Network (): JSX.Element {
       </dl>
       <div class="network-grid">
         <Card title="Peers" class="network-map">
-          <Show when={app.view.peers.length > 0} fallback={<Empty icon="network" title="No connection yet">Open this page in a second tab, or send someone the invite link.</Empty>}>
+          <Show when={app.view.peers.length > 0} fallback={stopped() ? <Empty icon="network" title="No connection">A node that has stopped is linked to nobody.</Empty> : <Empty icon="network" title="No connection yet">Open this page in a second tab, or send someone the invite link.</Empty>}>
             <PeerMap peers={app.view.peers} height={app.view.height} slot={app.view.slot} />
           </Show>
         </Card>

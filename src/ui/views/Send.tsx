@@ -1,21 +1,33 @@
 /** Sends credits: every field checked as typed, and nothing leaves without a confirmation that shows it all. */
-import { createMemo, createSignal, Show, type JSX } from 'solid-js'
+import { createMemo, createSignal, Show, type Accessor, type JSX, type Setter } from 'solid-js'
 import type { FieldError } from '../../bridge/api.ts'
 import { parseAddress } from '../../core/codec/address.ts'
 import { parseAmount } from '../../core/codec/amount.ts'
 import { useApp } from '../context.tsx'
-import { credits, sentence } from '../format.ts'
+import { credits, inCredits, sentence } from '../format.ts'
 import { Button, Note } from '../parts/basics.tsx'
 import { Confirm, Receipt } from '../parts/dialogs.tsx'
 import { Field } from '../parts/fields.tsx'
 
+interface Entries {
+  readonly to: Accessor<string>, readonly setTo: Setter<string>
+  readonly amount: Accessor<string>, readonly setAmount: Setter<string>
+  readonly fee: Accessor<string>, readonly setFee: Setter<string>
+  readonly touched: Accessor<boolean>, readonly setTouched: Setter<boolean>
+}
+
+function createEntries (minFee: bigint): Entries {
+  const [to, setTo] = createSignal('')
+  const [amount, setAmount] = createSignal('')
+  const [fee, setFee] = createSignal(credits(minFee))
+  const [touched, setTouched] = createSignal(false)
+  return { to, setTo, amount, setAmount, fee, setFee, touched, setTouched }
+}
+
 export function Send (): JSX.Element {
   const app = useApp()
   const wallet = (): typeof app.view.wallet => app.view.wallet
-  const [to, setTo] = createSignal('')
-  const [amount, setAmount] = createSignal('')
-  const [fee, setFee] = createSignal(credits(app.view.wallet.minFee))
-  const [touched, setTouched] = createSignal(false)
+  const { to, setTo, amount, setAmount, fee, setFee, touched, setTouched } = app.keep('send', () => createEntries(app.view.wallet.minFee))
   const [asking, setAsking] = createSignal(false)
   const [busy, setBusy] = createSignal(false)
   const [refused, setRefused] = createSignal<readonly FieldError[]>([])
@@ -68,7 +80,7 @@ export function Send (): JSX.Element {
     setAsking(false)
     if (outcome === undefined) return
     if (!outcome.ok) { setRefused(outcome.errors); return }
-    app.toast('info', `${credits(a.value)} credits are on their way. They arrive with the next block.`)
+    app.toast('info', `${inCredits(a.value)} on the way: the transfer arrives with the next block.`)
     setTo('')
     setAmount('')
     setTouched(false)
@@ -97,10 +109,10 @@ function Summary (props: { to: string, amount: Parsed, fee: Parsed, balance: big
   return (
     <Receipt rows={[
       ['To', <code class="break">{props.to}</code>],
-      ['Amount', `${credits(value(props.amount))} credits`],
-      ['Fee', `${credits(value(props.fee))} credits`],
-      ['Leaves your wallet', <b>{credits(value(props.amount) + value(props.fee))} credits</b>],
-      ['Left to spend', `${credits(props.balance - value(props.amount) - value(props.fee))} credits`]
+      ['Amount', inCredits(value(props.amount))],
+      ['Fee', inCredits(value(props.fee))],
+      ['Leaves your wallet', <b>{inCredits(value(props.amount) + value(props.fee))}</b>],
+      ['Left to spend', inCredits(props.balance - value(props.amount) - value(props.fee))]
     ]} />
   )
 }

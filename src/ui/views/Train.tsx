@@ -2,7 +2,7 @@
 import { createEffect, createMemo, createSignal, For, Show, type JSX } from 'solid-js'
 import type { JobView, MiningSettings, NodePhase } from '../../bridge/api.ts'
 import { useApp } from '../context.tsx'
-import { ago, count, credits, duration, percent, plural, shortId, si } from '../format.ts'
+import { ago, count, credits, duration, inCredits, percent, plural, shortId, si } from '../format.ts'
 import { recall, remember, REPLAYED } from '../memory.ts'
 import { Badge, Button, Card, Empty, Note, Progress, Skeleton, Stat } from '../parts/basics.tsx'
 import { CurveChart } from '../parts/Chart.tsx'
@@ -83,7 +83,7 @@ export function BackupNudge (): JSX.Element {
   return (
     <Show when={needed() && app.router.route().arg !== 'keys'}>
       <Note tone="warn" title="Your credits live on this device only" testid="backup-nudge" action={<a class="button button-plain button-small" href={app.router.href('wallet', 'keys')}>Back up the key</a>}>
-        If this browser’s data is cleared, {credits(app.view.wallet.balance + app.view.wallet.maturing)} credits are gone for good. A backup takes a minute.
+        If this browser’s data is cleared, you lose {inCredits(app.view.wallet.balance + app.view.wallet.maturing)} for good. A backup takes a minute.
       </Note>
     </Show>
   )
@@ -145,28 +145,44 @@ function Control (props: { jobName?: string }): JSX.Element {
     return s.workers === settings().workers && Math.abs(s.duty - settings().duty) < 0.01
   })?.value
   return (
+    <Show when={app.view.phase.phase !== 'stopped'} fallback={<Stopped />}>
+      <Card class="control" testid="control">
+        <div class="control-state" data-testid="mining-state" data-state={mining().state}>
+          <span class={`dot dot-large tone-${words().tone}`} classList={{ 'dot-live': mining().state === 'working' }} aria-hidden="true" />
+          <div role="status"><strong>{words().title}</strong><p>{words().text}</p></div>
+        </div>
+        <Button kind={settings().on ? 'plain' : 'primary'} class="control-button" icon={settings().on ? 'pause' : 'play'} busy={busy()} data-testid="mine-toggle" data-on={settings().on} onClick={() => { void toggle() }}>
+          {settings().on ? 'Pause' : 'Start training & mining'}
+        </Button>
+        <Show when={app.view.compute.selfTest === 'failed'}>
+          <Note tone="bad" title="A faster kernel is not in use" testid="selftest-failed">{app.view.compute.failure ?? 'It gave other bits than the reference.'} This tab uses the {app.view.compute.backend} backend instead. <a href={app.router.href('settings')}>What computes</a></Note>
+        </Show>
+        <div class="control-block">
+          <div class="control-label" id="intensity">Intensity</div>
+          <Segments label="Intensity" options={PRESETS} value={preset()} onChange={p => { apply(presetSettings(p, workersMax())) }} testid="intensity" />
+        </div>
+        <details class="more" open={window.innerWidth > 860}>
+          <summary>Fine-tune and when to pause</summary>
+          <Range label="Processor cores" min={1} max={workersMax()} step={1} value={Math.min(settings().workers, workersMax())} words={v => `${v} of ${workersMax()}`} onChange={workers => { apply({ workers }) }} testid="workers" />
+          <Range label="Share of their time" min={10} max={100} step={5} value={Math.round(settings().duty * 100)} words={v => `${v} %`} onChange={v => { apply({ duty: v / 100 }) }} testid="duty" />
+          <Toggle label="Pause in the background" description="Stop working while another tab or window is in front." checked={settings().pauseWhenHidden} onChange={pauseWhenHidden => { apply({ pauseWhenHidden }) }} testid="pause-hidden" />
+          <Toggle label="Pause on battery" description="Work only while this device is charging." checked={settings().pauseOnBattery} onChange={pauseOnBattery => { apply({ pauseOnBattery }) }} testid="pause-battery" />
+        </details>
+      </Card>
+    </Show>
+  )
+}
+
+/** In the place of the button that starts training: a node that has stopped cannot. */
+function Stopped (): JSX.Element {
+  const app = useApp()
+  return (
     <Card class="control" testid="control">
-      <div class="control-state" data-testid="mining-state" data-state={mining().state}>
-        <span class={`dot dot-large tone-${words().tone}`} classList={{ 'dot-live': mining().state === 'working' }} aria-hidden="true" />
-        <div role="status"><strong>{words().title}</strong><p>{words().text}</p></div>
+      <div class="control-state" data-testid="mining-state" data-state="stopped">
+        <span class="dot dot-large tone-bad" aria-hidden="true" />
+        <div role="status"><strong>Stopped</strong><p>This tab has left the network: it trains, checks and passes on nothing. Your key, your credits and the chain are kept on this device.</p></div>
       </div>
-      <Button kind={settings().on ? 'plain' : 'primary'} class="control-button" icon={settings().on ? 'pause' : 'play'} busy={busy()} data-testid="mine-toggle" data-on={settings().on} onClick={() => { void toggle() }}>
-        {settings().on ? 'Pause' : 'Start training & mining'}
-      </Button>
-      <Show when={app.view.compute.selfTest === 'failed'}>
-        <Note tone="bad" title="A faster kernel is not in use" testid="selftest-failed">{app.view.compute.failure ?? 'It gave other bits than the reference.'} This tab uses the {app.view.compute.backend} backend instead. <a href={app.router.href('settings')}>What computes</a></Note>
-      </Show>
-      <div class="control-block">
-        <div class="control-label" id="intensity">Intensity</div>
-        <Segments label="Intensity" options={PRESETS} value={preset()} onChange={p => { apply(presetSettings(p, workersMax())) }} testid="intensity" />
-      </div>
-      <details class="more" open={window.innerWidth > 860}>
-        <summary>Fine-tune and when to pause</summary>
-        <Range label="Processor cores" min={1} max={workersMax()} step={1} value={Math.min(settings().workers, workersMax())} words={v => `${v} of ${workersMax()}`} onChange={workers => { apply({ workers }) }} testid="workers" />
-        <Range label="Share of their time" min={10} max={100} step={5} value={Math.round(settings().duty * 100)} words={v => `${v} %`} onChange={v => { apply({ duty: v / 100 }) }} testid="duty" />
-        <Toggle label="Pause in the background" description="Stop working while another tab or window is in front." checked={settings().pauseWhenHidden} onChange={pauseWhenHidden => { apply({ pauseWhenHidden }) }} testid="pause-hidden" />
-        <Toggle label="Pause on battery" description="Work only while this device is charging." checked={settings().pauseOnBattery} onChange={pauseOnBattery => { apply({ pauseOnBattery }) }} testid="pause-battery" />
-      </details>
+      <Button kind="primary" class="control-button" icon="replay" data-testid="control-reload" onClick={app.reload}>Reload to start again</Button>
     </Card>
   )
 }
@@ -183,8 +199,8 @@ function Numbers (): JSX.Element {
       <Stat label="Steps" value={`${si(app.view.compute.stepsPerSecond)}/s`} note={`${plural(app.view.mining.slices, 'slice')} done`} tip="Training steps of this tab per second, mining and checking together." testid="steps-rate" />
       <Stat label="Compute" value={`${si(app.view.compute.macsPerSecond)}MAC/s`} note={`${app.view.compute.backend} · ${app.view.compute.busy}/${app.view.compute.workers} busy`} tip={`Multiply-accumulates per second, on the backend named below. ${backendReason(app.view.compute)}`} testid="macs-rate" />
       <Stat label="Next block of yours" value={expected()} note={`${plural(app.view.mining.blocksFound, 'block')} found`} tip="Expected time until a piece of your work wins a block. Luck decides when exactly." testid="expected-block" />
-      <Stat label="Samples, all tabs" value={`${si(app.view.networkSamplesPerSecond)}/s`} note={`${app.view.contributionsPerRound.toFixed(1)} parts per round`} tip="Samples that sealed work of the last minute was trained on, all tabs together." testid="network-rate" />
-      <Stat label="Earned this session" value={credits(earned() / CENT * CENT)} note={`${plural(app.view.mining.contributionsSealed, 'part')} sealed`} tip="Credits for blocks and sealed work since this page was opened. They can be spent after a few blocks." testid="earned" />
+      <Stat label="Samples, all tabs" value={`${si(app.view.networkSamplesPerSecond)}/s`} note={`${app.view.contributionsPerRound.toFixed(1)} contributions per round`} tip="Samples that sealed work of the last minute was trained on, all tabs together." testid="network-rate" />
+      <Stat label="Earned this session" value={credits(earned() / CENT * CENT)} note={`${plural(app.view.mining.contributionsSealed, 'contribution')} sealed`} tip="Credits for blocks and sealed work since this page was opened. They can be spent after a few blocks." testid="earned" />
       <Stat label="Work replayed" value={count(app.view.replays)} note={app.view.replays + app.view.replayFailures === 0 ? 'nothing yet' : app.view.replayFailures === 0 ? 'all matched' : `${plural(app.view.replayFailures, 'mismatch', 'mismatches')}`} tip="Pieces of others’ work, in blocks and beside them, that this tab redid to check them." testid="replays" />
     </dl>
   )
@@ -206,10 +222,11 @@ function Committee (): JSX.Element {
   const app = useApp()
   const c = (): typeof app.view.committee => app.view.committee
   // Until then the committee of the view is the one of an older block.
+  const stopped = (): boolean => app.view.phase.phase === 'stopped'
   const behind = (): boolean => { const p = app.view.phase; return p.phase === 'joining' || ((p.phase === 'syncing' || p.phase === 'behind') && !isSettling(p)) }
   return (
     <p class="quiet" data-testid="committee">
-      <Show when={c().ready && !behind()} fallback={behind() ? 'Who seals the rounds is known once this tab has caught up.' : `Rounds are sealed once a committee exists: ${plural(c().needsBlocks, 'more block')} to go.`}>
+      <Show when={c().ready && !behind() && !stopped()} fallback={stopped() ? 'Who seals the rounds is known again after a reload.' : behind() ? 'Who seals the rounds is known once this tab has caught up.' : `Rounds are sealed once a committee exists: ${plural(c().needsBlocks, 'more block')} to go.`}>
         {plural(c().size, 'recent miner')} seal{c().size === 1 ? 's' : ''} the rounds{c().member ? '; this tab is one of them.' : '.'}
       </Show>
     </p>

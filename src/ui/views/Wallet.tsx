@@ -39,9 +39,10 @@ export function Wallet (): JSX.Element {
             <Tabs.List class="tablist" aria-label="Wallet actions">
               <For each={TABS}>{t => <Tabs.Trigger class="tab" value={t.value} data-testid={`wallet-tab-${t.value}`}>{t.label}</Tabs.Trigger>}</For>
             </Tabs.List>
-            <Tabs.Content value="send" class="tabpanel"><Send /></Tabs.Content>
-            <Tabs.Content value="receive" class="tabpanel"><Receive /></Tabs.Content>
-            <Tabs.Content value="keys" class="tabpanel"><Keys /></Tabs.Content>
+            {/* All of them stay: what is entered in one is there after a look at another. */}
+            <Tabs.Content forceMount value="send" class="tabpanel" hidden={tab() !== 'send'}><Send /></Tabs.Content>
+            <Tabs.Content forceMount value="receive" class="tabpanel" hidden={tab() !== 'receive'}><Receive /></Tabs.Content>
+            <Tabs.Content forceMount value="keys" class="tabpanel" hidden={tab() !== 'keys'}><Keys /></Tabs.Content>
           </Tabs>
         </Card>
       </div>
@@ -69,7 +70,7 @@ function HowToEarn (): JSX.Element {
   const app = useApp()
   return (
     <Note tone="busy" title="How to earn credits" testid="how-to-earn" action={<a class="button button-primary button-small" href={app.router.href('train')}>Start training</a>}>
-      Train with the network: each block your work wins and each part of it that is sealed pays you. Meanwhile you can <a href={app.router.href('try')}>try the models</a>, <a href={app.router.href('blocks')}>replay any block</a>, prepare <a href={app.router.href('jobs', 'new')}>a job of your own</a>, or receive credits from someone else at your address.
+      Train with the network: each block that your work wins and each contribution of yours that is sealed pays you. Meanwhile you can <a href={app.router.href('try')}>try the models</a>, <a href={app.router.href('blocks')}>replay any block</a>, prepare <a href={app.router.href('jobs', 'new')}>a job of your own</a>, or receive credits from someone else at your address.
     </Note>
   )
 }
@@ -146,7 +147,7 @@ function HistoryRow (props: { entry: HistoryEntry }): JSX.Element {
 export function NotEnough (props: { need: bigint, have: bigint }): JSX.Element {
   const app = useApp()
   return (
-    <Note tone="warn" title="Not enough credits for this" testid="not-enough" action={<Show when={!app.view.mining.settings.on}><Button small kind="primary" icon="play" onClick={() => { void app.attempt('Starting', async () => { await app.node.setMining({ on: true }) }) }}>Start training</Button></Show>}>
+    <Note tone="warn" title="Not enough credits for this" testid="not-enough" action={<Show when={!app.view.mining.settings.on && app.view.phase.phase !== 'stopped'}><Button small kind="primary" icon="play" onClick={() => { void app.attempt('Starting', async () => { await app.node.setMining({ on: true }) }) }}>Start training</Button></Show>}>
       It takes {credits(props.need)}, you can spend {credits(props.have)}{app.view.wallet.maturing > 0n ? `, and ${credits(app.view.wallet.maturing)} mature soon` : ''}. Training in this tab earns credits; everything you have entered here is kept meanwhile.
     </Note>
   )

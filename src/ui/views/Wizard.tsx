@@ -1,14 +1,15 @@
 /** Train my data: data, model, price, review. Whatever is refused, what was entered stays. */
-import { createEffect, createMemo, createSignal, For, Match, on, onCleanup, Show, Switch, type JSX } from 'solid-js'
+import { createEffect, createMemo, createSignal, For, Match, on, onCleanup, Show, Switch, type Accessor, type JSX, type Setter } from 'solid-js'
 import type { DatasetPreview, FieldError, JobCheck } from '../../bridge/api.ts'
-import { useApp } from '../context.tsx'
-import { count, credits, duration, plural } from '../format.ts'
+import { useApp, type App } from '../context.tsx'
+import { count, duration, inCredits, plural } from '../format.ts'
 import { forget, recall, remember } from '../memory.ts'
 import { Button, Card, Note } from '../parts/basics.tsx'
 import { Confirm, Receipt } from '../parts/dialogs.tsx'
 import { NotEnough } from './Wallet.tsx'
-import { emptyDraft, readFields, restoreDraft, toJobDraft, type PriceErrors, type WizardDraft } from './wizardDraft.ts'
+import { columnOf, emptyDraft, formErrors, isUntouched, PATHS, readFields, restoreDraft, toJobDraft, typedCredits, type PriceErrors, type WizardDraft } from './wizardDraft.ts'
 import { WizardData } from './WizardData.tsx'
+import { createWizardFiles, type WizardFiles } from './wizardFiles.ts'
 import { parseObject, print } from './wizardJson.ts'
 import { WizardModel } from './WizardModel.tsx'
 import { fitToData, propose, type Records } from './wizardPresets.ts'
@@ -19,31 +20,56 @@ const CHECK_MS = 350
 /** `form` is about the moment, not the entries: the network is full, the wallet is empty. */
 const PRICE_FIELDS = ['escrow', 'pricePerContribution', 'burn', 'deadlineBlocks', 'fee', 'deadline', 'balance', 'form']
 
-export function Wizard (): JSX.Element {
-  const app = useApp()
+const FILE_KINDS = ['csv', 'idx'] as const
+
+interface Entries {
+  readonly draft: Accessor<WizardDraft>
+  readonly setDraft: Setter<WizardDraft>
+  readonly files: WizardFiles
+  /** Entries of before a reload came back, without their files. */
+  readonly restored: boolean
+  /** The data that the model was last fitted to. */
+  fitted: string | undefined
+}
+
+function createEntries (app: App): Entries {
   const saved = recall('session', 'wizard')
   const [draft, setDraft] = createSignal<WizardDraft>(restoreDraft(saved))
-  const [data, setData] = createSignal<DatasetPreview>()
+  return { draft, setDraft, files: createWizardFiles(app), restored: saved !== undefined, fitted: undefined }
+}
+
+export function Wizard (): JSX.Element {
+  const app = useApp()
+  const entries = app.keep('wizard', () => createEntries(app))
+  const { draft, setDraft, files } = entries
   const [checked, setChecked] = createSignal<JobCheck>()
   const [errors, setErrors] = createSignal<readonly FieldError[]>([])
   const [asking, setAsking] = createSignal(false)
   const [busy, setBusy] = createSignal(false)
-  createEffect(() => { remember('session', 'wizard', JSON.stringify(draft())) })
+  createEffect(() => { if (isUntouched(draft())) forget('session', 'wizard'); else remember('session', 'wizard', JSON.stringify(draft())) })
 
   const builtin = createMemo(() => app.view.jobs.find(j => j.benchmark))
-  const dataId = (): string | undefined => draft().source === 'builtin' ? 'builtin' : data()?.root
+  const source = createMemo(() => draft().source)
+  const data = createMemo((): DatasetPreview | undefined => {
+    const kind = source()
+    if (kind === 'builtin') return undefined
+    const set = files.of(kind)
+    // What was read with another column than the one that is entered now is not what is to be trained on.
+    return set.column === columnOf(draft()) ? set.data : undefined
+  })
+  const dataId = (): string | undefined => source() === 'builtin' ? 'builtin' : data()?.root
   const change = (part: Partial<WizardDraft>): void => { setDraft(d => ({ ...d, ...part })) }
   const step = (): number => draft().step
   const go = (to: number): void => { change({ step: to }); document.getElementById('wizard-title')?.focus() }
 
-  const chosen = (d: DatasetPreview | undefined): void => { setData(d) }
-  // Only data that was just read refits the model: nobody's own edits are touched later.
-  const source = createMemo(() => draft().source)
   const records = (): Records | undefined => source() === 'builtin' ? builtin() : data()
   createEffect(on([data, source], () => {
     const d = records()
     const root = parseObject(draft().json)
-    if (d !== undefined && root !== undefined) change({ json: print(draft().edited ? fitToData(root, d) : propose(root, d)) })
+    // Only other data than before refits the model: nobody's own edits are touched later.
+    if (d === undefined || entries.fitted === dataId()) return
+    entries.fitted = dataId()
+    if (root !== undefined) change({ json: print(draft().edited ? fitToData(root, d) : propose(root, d)) })
   }))
 
   const job = createMemo(() => { const id = dataId(); return id === undefined ? undefined : toJobDraft(draft().json, id, draft().price) })
@@ -62,7 +88,13 @@ export function Wizard (): JSX.Element {
   createEffect(on(job, () => { clearTimeout(timer); timer = setTimeout(() => { void check() }, CHECK_MS) }))
 
   const isPrice = (e: FieldError): boolean => PRICE_FIELDS.includes(e.field)
-  const modelErrors = (): readonly FieldError[] => errors().filter(e => !isPrice(e))
+  // A job file may leave its name out; a job that others are to find in a list may not.
+  const nameless = createMemo((): readonly FieldError[] => {
+    const root = parseObject(draft().json)
+    const message = root === undefined ? undefined : formErrors(root).name
+    return message === undefined ? [] : [{ field: PATHS.name, message }]
+  })
+  const modelErrors = (): readonly FieldError[] => [...nameless(), ...errors().filter(e => !isPrice(e) && (e.field !== PATHS.name || nameless().length === 0))]
   const priceErrors = (): readonly FieldError[] => errors().filter(isPrice)
   const spendable = (): bigint => { const left = app.view.wallet.balance - app.view.wallet.pendingOut; return left > 0n ? left : 0n }
   const total = (): bigint => {
@@ -83,20 +115,20 @@ export function Wizard (): JSX.Element {
     setAsking(false)
     if (outcome === undefined) return
     if (!outcome.ok) { setErrors(outcome.errors); return }
-    forget('session', 'wizard')
+    reset()
     remember('session', 'posted-job', outcome.value.id)
     app.toast('info', 'Your job is posted. It enters the next block; training begins once others hold your data, so keep this tab open.')
     app.router.go('jobs', outcome.value.id)
   }
-  // A new number makes a new step 1: the files chosen there are its own.
-  const [start, setStart] = createSignal(1)
-  const reset = (): void => { setDraft(emptyDraft()); setData(undefined); setErrors([]); setChecked(undefined); setStart(n => n + 1) }
+  const [leaving, setLeaving] = createSignal(false)
+  const hasFiles = (): boolean => FILE_KINDS.some(kind => Object.keys(files.of(kind).chosen).length > 0)
+  const reset = (): void => { files.clear(); entries.fitted = undefined; setDraft(emptyDraft()); setErrors([]); setChecked(undefined) }
 
   return (
     <Card class="wizard" testid="wizard">
       <header class="wizard-head">
         <h2 id="wizard-title" tabIndex={-1}>Train my data</h2>
-        <Button kind="quiet" small data-testid="wizard-reset" onClick={reset}>Start over</Button>
+        <Button kind="quiet" small data-testid="wizard-reset" onClick={() => { if (isUntouched(draft()) && !hasFiles()) reset(); else setLeaving(true) }}>Start over</Button>
       </header>
       <ol class="wizard-steps" aria-label="Steps">
         <For each={STEPS}>{(name, i) => (
@@ -105,11 +137,11 @@ export function Wizard (): JSX.Element {
           </li>
         )}</For>
       </ol>
-      <Show when={saved !== undefined && step() === 0 && data() === undefined && draft().source !== 'builtin'}>
+      <Show when={entries.restored && step() === 0 && !hasFiles() && source() !== 'builtin' && !isUntouched(draft())}>
         <Note tone="idle" testid="wizard-restored">Your entries from before are still here. Files cannot be kept by the browser: choose them again.</Note>
       </Show>
       <Switch>
-        <Match when={step() === 0}><Show when={start()} keyed><WizardData draft={draft()} change={change} data={data()} onData={chosen} builtin={builtin()} /></Show></Match>
+        <Match when={step() === 0}><WizardData draft={draft()} change={change} files={files} builtin={builtin()} /></Match>
         <Match when={step() === 1}><WizardModel json={draft().json} onJson={json => { change({ json, edited: true }) }} errors={modelErrors()} checked={checked()} data={records()} /></Match>
         <Match when={step() === 2}>
           <WizardPrice price={draft().price} onPrice={price => { change({ price }) }} typed={typed()} errors={priceErrors()} checked={checked()} total={total()} spendable={spendable()} />
@@ -132,13 +164,16 @@ export function Wizard (): JSX.Element {
       <Confirm open={asking()} onClose={() => { setAsking(false) }} onConfirm={() => { void post() }} busy={busy()} title="Post this job?" confirm="Post and pay" testid="wizard-confirm">
         <Receipt rows={[
           ['Job', readFields(parseObject(draft().json) ?? {}).name],
-          ['Escrow', `${draft().price.escrow} credits`],
-          ['Burned for good', `${draft().price.burn} credits`],
-          ['Fee', `${draft().price.fee} credits`],
-          ['Leaves your wallet', <b>{credits(total())} credits</b>],
-          ['Left to spend', `${credits(spendable() - total())} credits`]
+          ['Escrow', typedCredits(draft().price.escrow)],
+          ['Burned for good', typedCredits(draft().price.burn)],
+          ['Fee', typedCredits(draft().price.fee)],
+          ['Leaves your wallet', <b>{inCredits(total())}</b>],
+          ['Left to spend', inCredits(spendable() - total())]
         ]} />
         <p class="quiet">Your data is handed to every node that trains on it. Escrow that is not used comes back when the job ends or you cancel it.</p>
+      </Confirm>
+      <Confirm open={leaving()} onClose={() => { setLeaving(false) }} onConfirm={() => { setLeaving(false); reset() }} danger title="Start over?" confirm="Start over" testid="wizard-reset-confirm">
+        <p>The files, the model and the price that you have entered here are let go. Files on your disk stay as they are.</p>
       </Confirm>
     </Card>
   )
@@ -156,13 +191,13 @@ function Review (props: { draft: WizardDraft, data: DatasetPreview | undefined, 
         ['Model', props.checked?.model ?? '–'],
         ['Training', `${fields().epochs} epochs, batch ${fields().batch}, learning rate ${fields().learningRate}${props.checked === undefined ? '' : `; ${plural(props.checked.rounds, 'round')}`}`],
         ['Size', props.checked === undefined ? '–' : `${count(props.checked.parameters)} parameters`],
-        ['Escrow', `${props.draft.price.escrow} credits, ${props.draft.price.price} for each sealed part`],
-        ['Burned', `${props.draft.price.burn} credits`],
-        ['Fee', `${props.draft.price.fee} credits`],
-        ['Pays for', props.checked === undefined ? '–' : plural(props.checked.contributionsPaid, 'part')],
+        ['Escrow', `${typedCredits(props.draft.price.escrow)}, ${props.draft.price.price} for each contribution`],
+        ['Burned', typedCredits(props.draft.price.burn)],
+        ['Fee', typedCredits(props.draft.price.fee)],
+        ['Pays for', props.checked === undefined ? '–' : plural(props.checked.contributionsPaid, 'contribution')],
         ['Deadline', `${count(Number(props.draft.price.deadline))} blocks, about ${duration(Number(props.draft.price.deadline) * app.view.blockIntervalMs)}`],
-        ['Costs now', <b>{credits(props.total)} credits</b>],
-        ['Left to spend', `${credits(props.spendable - props.total)} credits`]
+        ['Costs now', <b>{inCredits(props.total)}</b>],
+        ['Left to spend', inCredits(props.spendable - props.total)]
       ]} />
     </div>
   )

@@ -1,94 +1,46 @@
 /** Step 1: the user's files. They are read in this tab; nothing is sent before the job is posted. */
 import { createMemo, createSignal, For, Match, Show, Switch, type JSX } from 'solid-js'
-import type { DatasetPreview, FieldError, JobFiles, JobView, RecordShape } from '../../bridge/api.ts'
-import { MAX_DATASET_BYTES } from '../../core/params.ts'
-import { useApp } from '../context.tsx'
+import type { DatasetPreview, FieldError, JobView, RecordShape } from '../../bridge/api.ts'
 import { bytes, count, plural, sentence } from '../format.ts'
 import { Button, Note, Progress } from '../parts/basics.tsx'
 import { Field, Segments } from '../parts/fields.tsx'
 import { Icon } from '../parts/Icon.tsx'
 import { RecordImage } from '../parts/RecordImage.tsx'
 import { pictureOf } from '../pictures.ts'
-import type { Source, WizardDraft } from './wizardDraft.ts'
-
-/** Text is longer than the bytes it stands for; more than this is never read into memory. */
-export const FILE_MAX_BYTES = MAX_DATASET_BYTES * 4
+import { columnOf, type Source, type WizardDraft } from './wizardDraft.ts'
+import { missingSlots, place, SLOTS, type FileKind, type Slot, type WizardFiles } from './wizardFiles.ts'
 
 const SOURCES = [{ value: 'csv', label: 'CSV' }, { value: 'idx', label: 'IDX (like MNIST)' }, { value: 'builtin', label: 'Built-in digits' }] as const
 
-type Slot = 'trainFeatures' | 'trainLabels' | 'testFeatures' | 'testLabels'
-type Chosen = Partial<Record<Slot, File>>
-
-const SLOTS: Record<'csv' | 'idx', ReadonlyArray<{ readonly slot: Slot, readonly label: string, readonly needed: boolean }>> = {
-  csv: [{ slot: 'trainFeatures', label: 'Records', needed: true }, { slot: 'testFeatures', label: 'Held-out records', needed: false }],
-  idx: [
-    { slot: 'trainFeatures', label: 'Training images', needed: true }, { slot: 'trainLabels', label: 'Training labels', needed: true },
-    { slot: 'testFeatures', label: 'Held-out images', needed: false }, { slot: 'testLabels', label: 'Held-out labels', needed: false }
-  ]
-}
-
-/** Which slot a file is for, by the names that data sets of this kind go by. */
-export function slotOf (name: string, kind: 'csv' | 'idx', taken: Chosen): Slot {
-  // At the start of a word only: latest.csv and contest.csv hold nothing out.
-  const test = /(?<![a-z])(test|t10k|valid|held)/i.test(name)
-  const labels = kind === 'idx' && /label|idx1/i.test(name)
-  const named: Slot = test ? (labels ? 'testLabels' : 'testFeatures') : labels ? 'trainLabels' : 'trainFeatures'
-  if (taken[named] === undefined) return named
-  return SLOTS[kind].find(s => taken[s.slot] === undefined)?.slot ?? named
-}
-
-export function WizardData (props: { draft: WizardDraft, change: (part: Partial<WizardDraft>) => void, data: DatasetPreview | undefined, onData: (d: DatasetPreview | undefined) => void, builtin: JobView | undefined }): JSX.Element {
-  const app = useApp()
-  const [chosen, setChosen] = createSignal<Chosen>({})
-  const [errors, setErrors] = createSignal<readonly FieldError[]>([])
-  const [busy, setBusy] = createSignal(false)
+export function WizardData (props: { draft: WizardDraft, change: (part: Partial<WizardDraft>) => void, files: WizardFiles, builtin: JobView | undefined }): JSX.Element {
   const [over, setOver] = createSignal(false)
-  const kind = (): 'csv' | 'idx' => props.draft.source === 'idx' ? 'idx' : 'csv'
-  const missing = (): readonly string[] => SLOTS[kind()].filter(s => s.needed && chosen()[s.slot] === undefined).map(s => s.label.toLowerCase())
+  const inputs: Partial<Record<Slot, HTMLInputElement>> = {}
+  const kind = (): FileKind => props.draft.source === 'idx' ? 'idx' : 'csv'
+  const set = (): ReturnType<WizardFiles['of']> => props.files.of(kind())
+  const column = (): string => columnOf(props.draft)
+  const missing = (): readonly string[] => missingSlots(kind(), set().chosen).map(slot => SLOTS[kind()].find(s => s.slot === slot)!.label.toLowerCase())
   const errorOf = (field: string): string | undefined => {
-    const found = errors().filter(e => e.field === field)
+    const found = set().errors.filter(e => e.field === field)
     return found.length === 0 ? undefined : found.map(words).join(' ')
   }
-  const others = (): readonly FieldError[] => errors().filter(e => !SLOTS[kind()].some(s => s.slot === e.field) && e.field !== 'labelColumn')
+  const others = (): readonly FieldError[] => set().errors.filter(e => !SLOTS[kind()].some(s => s.slot === e.field) && e.field !== 'labelColumn')
+  /** What is in sight was read with another column than the one that stands in the field. */
+  const stale = (): boolean => set().data !== undefined && set().column !== column()
 
+  const read = (): void => { void props.files.read(kind(), column()) }
   const pick = (files: Iterable<File>, into?: Slot): void => {
-    const next = { ...chosen() }
-    // What was refused makes room: the next file is meant in its place, not beside it.
-    for (const { slot } of SLOTS[kind()]) if (errorOf(slot) !== undefined) delete next[slot]
-    for (const f of files) next[into ?? slotOf(f.name, kind(), next)] = f
-    setChosen(next)
-    setErrors([])
-    props.onData(undefined)
-    if (missing().length === 0) void readFiles()
+    const refused = SLOTS[kind()].map(s => s.slot).filter(slot => errorOf(slot) !== undefined)
+    props.files.choose(kind(), place(kind(), set().chosen, files, refused, into), column())
+  }
+  const remove = (slot: Slot): void => {
+    const { [slot]: _gone, ...rest } = set().chosen
+    props.files.choose(kind(), rest, column())
+    inputs[slot]?.focus()
   }
   const setSource = (source: Source): void => {
-    setChosen({})
-    setErrors([])
-    props.onData(undefined)
     props.change({ source })
-  }
-  const readFiles = async (): Promise<void> => {
-    const large = SLOTS[kind()].find(s => (chosen()[s.slot]?.size ?? 0) > FILE_MAX_BYTES)
-    if (large !== undefined) { setErrors([{ field: large.slot, message: `the file is larger than ${bytes(FILE_MAX_BYTES)}; a data set may have ${bytes(MAX_DATASET_BYTES)} of features` }]); return }
-    setBusy(true)
-    const outcome = await app.attempt('Reading the files', async () => {
-      const load = async (slot: Slot): Promise<{ name: string, bytes: Uint8Array } | undefined> => {
-        const file = chosen()[slot]
-        return file === undefined ? undefined : { name: file.name, bytes: new Uint8Array(await file.arrayBuffer()) }
-      }
-      const trainFeatures = await load('trainFeatures')
-      if (trainFeatures === undefined) throw new Error('no file was chosen')
-      const files: JobFiles = {
-        kind: kind(), trainFeatures,
-        trainLabels: await load('trainLabels'), testFeatures: await load('testFeatures'), testLabels: await load('testLabels'),
-        labelColumn: props.draft.labelColumn.trim() === '' ? undefined : props.draft.labelColumn.trim()
-      }
-      return await app.node.previewData(files)
-    })
-    setBusy(false)
-    if (outcome === undefined) return
-    setErrors(outcome.ok ? [] : outcome.errors)
-    props.onData(outcome.ok ? outcome.value : undefined)
+    // The node stages few sets: what was read of this kind before may have made room for another.
+    if (source !== 'builtin') props.files.choose(source, props.files.of(source).chosen, column())
   }
 
   return (
@@ -107,26 +59,34 @@ export function WizardData (props: { draft: WizardDraft, change: (part: Partial<
           <For each={SLOTS[kind()]}>{s => (
             <li classList={{ 'slot-wrong': errorOf(s.slot) !== undefined }}>
               <span class="slot-name">{s.label}<Show when={!s.needed}><small> optional</small></Show></span>
-              <span class="slot-file"><Show when={chosen()[s.slot]} fallback={<em class="quiet">none</em>}>{f => <>{f().name} <small>{bytes(f().size)}</small></>}</Show></span>
-              <label class="button button-quiet button-small"><span>{chosen()[s.slot] === undefined ? 'Choose' : 'Change'}</span><input type="file" class="visually-hidden" aria-label={`Choose ${s.label.toLowerCase()}`} data-testid={`wizard-file-${s.slot}`} onChange={e => { pick(e.currentTarget.files ?? [], s.slot); e.currentTarget.value = '' }} /></label>
+              <span class="slot-file" data-testid={`wizard-chosen-${s.slot}`}><Show when={set().chosen[s.slot]} fallback={<em class="quiet">none</em>}>{f => <>{f().name} <small>{bytes(f().size)}</small></>}</Show></span>
+              <span class="slot-tools">
+                <label class="button button-quiet button-small"><span>{set().chosen[s.slot] === undefined ? 'Choose' : 'Change'}</span><input ref={el => { inputs[s.slot] = el }} type="file" class="visually-hidden" aria-label={`${set().chosen[s.slot] === undefined ? 'Choose' : 'Change'} ${s.label.toLowerCase()}`} data-testid={`wizard-file-${s.slot}`} onChange={e => { pick(e.currentTarget.files ?? [], s.slot); e.currentTarget.value = '' }} /></label>
+                <Show when={!s.needed && set().chosen[s.slot] !== undefined}><Button kind="quiet" small icon="cross" aria-label={`Remove ${s.label.toLowerCase()}`} title="Remove" data-testid={`wizard-remove-${s.slot}`} onClick={() => { remove(s.slot) }} /></Show>
+              </span>
               <Show when={errorOf(s.slot)}><p class="field-error" role="alert" data-testid="wizard-file-error">{errorOf(s.slot)}</p></Show>
             </li>
           )}</For>
         </ul>
         <Show when={kind() === 'csv'}>
-          <Field label="Column of the class" value={props.draft.labelColumn} onInput={labelColumn => { props.change({ labelColumn }); setErrors([]); props.onData(undefined) }} placeholder="last column" hint="Its name in the header line, or its number counted from 0. Left empty: the last column." error={errorOf('labelColumn')} testid="wizard-label-column" />
+          <Field label="Column of the class" value={props.draft.labelColumn} onInput={labelColumn => { props.change({ labelColumn }); props.files.editColumn('csv') }} onCommit={() => { if (set().data === undefined || stale()) read() }} placeholder="last column" hint="Its name in the header line, or its number counted from 0. Left empty: the last column." error={errorOf('labelColumn')} testid="wizard-label-column" />
         </Show>
-        <Show when={Object.keys(chosen()).length > 0}>
+        <Show when={Object.keys(set().chosen).length > 0}>
           <div class="row">
-            <Button icon="replay" busy={busy()} disabled={missing().length > 0} data-testid="wizard-read" onClick={() => { void readFiles() }}>{props.data === undefined ? 'Read the files' : 'Read them again'}</Button>
+            <Button icon="replay" busy={props.files.busy()} disabled={missing().length > 0} data-testid="wizard-read" onClick={read}>{set().data === undefined ? 'Read the files' : 'Read them again'}</Button>
             <Show when={missing().length > 0}><span class="quiet">Still needed: {missing().join(', ')}.</span></Show>
           </div>
         </Show>
-        <Show when={busy()}><Progress label="Reading the files" /></Show>
+        <Show when={props.files.busy()}><Progress label="Reading the files" /></Show>
         <Show when={others().length > 0}>
           <Note tone="bad" title="These files cannot be used as they are" role="alert" testid="wizard-data-error"><ul><For each={others()}>{e => <li>{e.field}: {words(e)}</li>}</For></ul></Note>
         </Show>
-        <Show when={props.data}>{d => <Preview data={d()} />}</Show>
+        <Show when={set().data}>{d => (
+          <>
+            <Show when={stale()}><Note tone="warn" role="status" testid="wizard-stale">What you see was read with {set().column === '' ? 'the last column' : `“${set().column}”`} as the class. The files are read again once you leave the field.</Note></Show>
+            <Preview data={d()} />
+          </>
+        )}</Show>
       </Show>
     </div>
   )

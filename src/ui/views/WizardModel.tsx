@@ -8,7 +8,7 @@ import { Button, Note, saveFile, Stat } from '../parts/basics.tsx'
 import { Field, Segments } from '../parts/fields.tsx'
 import { Icon } from '../parts/Icon.tsx'
 import { LayerList } from './LayerList.tsx'
-import { emptyDraft, PATHS, readFields, writeField, type ModelFields } from './wizardDraft.ts'
+import { emptyDraft, formErrors, PATHS, readFields, writeField, type ModelFields } from './wizardDraft.ts'
 import { isObject, parseObject, print, type Json } from './wizardJson.ts'
 import { architectureOf, kindOf, presetOf, PRESETS, recordsPicture, usePreset, withModel, type ModelKind, type Preset, type Records } from './wizardPresets.ts'
 
@@ -41,7 +41,10 @@ export function WizardModel (props: { json: string, onJson: (json: string) => vo
     kept[kind()] = architecture()
     change(r => withModel(r, to, kept[to] ?? architectureOf(to, 'small', data), data))
   }
+  const wrong = createMemo(() => formErrors(root() ?? {}))
   const errorOf = (field: keyof ModelFields): string | undefined => {
+    const typed = wrong()[field]
+    if (typed !== undefined) return typed
     const found = props.errors.filter(e => e.field === PATHS[field])
     return found.length === 0 ? undefined : found.map(e => sentence(e.message)).join(' ')
   }

@@ -5,7 +5,7 @@ import { useApp } from '../context.tsx'
 import { credits, duration, plural, sentence } from '../format.ts'
 import { Field } from '../parts/fields.tsx'
 import { Note, Stat } from '../parts/basics.tsx'
-import type { PriceErrors, PriceFields } from './wizardDraft.ts'
+import { blocksOf, type PriceErrors, type PriceFields } from './wizardDraft.ts'
 
 const named = (e: FieldError | undefined): string | undefined => e === undefined ? undefined : sentence(e.message)
 
@@ -14,13 +14,13 @@ export function WizardPrice (props: { price: PriceFields, onPrice: (p: PriceFiel
   const set = (field: keyof PriceFields) => (value: string): void => { props.onPrice({ ...props.price, [field]: value }) }
   const errorOf = (field: keyof PriceFields, ...names: readonly string[]): string | undefined => props.typed[field] ?? named(props.errors.find(e => names.includes(e.field)))
   const other = (): readonly FieldError[] => props.errors.filter(e => e.field === 'form')
-  const deadline = (): string => /^\d{1,7}$/.test(props.price.deadline.trim()) ? `About ${duration(Number(props.price.deadline) * app.view.blockIntervalMs)}. What is left of the escrow then comes back.` : 'In blocks from now.'
+  const deadline = (): string => blocksOf(props.price.deadline) !== undefined ? `About ${duration(blocksOf(props.price.deadline)! * app.view.blockIntervalMs)}. What is left of the escrow then comes back.` : 'In blocks from now.'
   return (
     <div class="stack">
       <div class="form">
         <div class="form-pair">
           <Field label="Escrow" inputMode="decimal" value={props.price.escrow} onInput={set('escrow')} suffix="credits" error={errorOf('escrow', 'escrow', 'balance')} testid="wizard-escrow" hint="Set aside to pay for work. What is not used comes back." />
-          <Field label="Price for each sealed part" inputMode="decimal" value={props.price.price} onInput={set('price')} suffix="credits" error={errorOf('price', 'pricePerContribution')} testid="wizard-price" hint="Paid to the tab that did the part." />
+          <Field label="Price for each contribution" inputMode="decimal" value={props.price.price} onInput={set('price')} suffix="credits" error={errorOf('price', 'pricePerContribution')} testid="wizard-price" hint="A contribution is a slice of training that the network has checked and sealed. Its price goes to the tab that did it." />
         </div>
         <div class="form-pair">
           <Field label="Burn for priority" inputMode="decimal" value={props.price.burn} onInput={set('burn')} suffix="credits" error={errorOf('burn', 'burn')} testid="wizard-burn" hint="The network divides its work among jobs in proportion to this. It pays nobody and is gone for good." />
@@ -30,7 +30,7 @@ export function WizardPrice (props: { price: PriceFields, onPrice: (p: PriceFiel
       </div>
       <Show when={other().length > 0}><Note tone="warn" title="Not possible right now" role="alert" testid="wizard-price-error">{other().map(e => sentence(e.message)).join(' ')}</Note></Show>
       <dl class="stats">
-        <Stat label="Pays for" value={props.checked === undefined ? '–' : plural(props.checked.contributionsPaid, 'part')} testid="wizard-pays" />
+        <Stat label="Pays for" value={props.checked === undefined ? '–' : plural(props.checked.contributionsPaid, 'contribution')} testid="wizard-pays" />
         <Stat label="Costs now" value={`${credits(props.total)}`} note="credits" testid="wizard-total" />
         <Stat label="Left to spend" value={<Show when={props.total <= props.spendable} fallback="not enough">{credits(props.spendable - props.total)}</Show>} note={`of ${credits(props.spendable)}`} testid="wizard-left" />
       </dl>

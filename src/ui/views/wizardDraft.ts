@@ -5,7 +5,7 @@
  */
 import type { JobDraft } from '../../bridge/api.ts'
 import { parseAmount } from '../../core/codec/amount.ts'
-import { sentence } from '../format.ts'
+import { inCredits, sentence } from '../format.ts'
 import { isObject, number, read, text, write, type Json } from './wizardJson.ts'
 
 export interface ModelFields {
@@ -34,6 +34,9 @@ export interface WizardDraft {
   readonly price: PriceFields
 }
 
+/** The column of the class as the node takes it; empty: the last, or there are none. */
+export const columnOf = (draft: WizardDraft): string => draft.source === 'csv' ? draft.labelColumn.trim() : ''
+
 /** Where each field lives in the JSON; also how the node names it in an error. */
 export const PATHS: Readonly<Record<keyof ModelFields, string>> = {
   name: 'name',
@@ -59,6 +62,9 @@ export const emptyDraft = (): WizardDraft => ({
   step: 0, source: 'csv', labelColumn: '', json: JSON.stringify(START, null, 2), edited: false,
   price: { escrow: '20', price: '0.05', burn: '0.5', deadline: '5000', fee: '0.001' }
 })
+
+/** Whether anything was entered that could be lost. */
+export const isUntouched = (draft: WizardDraft): boolean => JSON.stringify({ ...draft, step: 0 }) === JSON.stringify(emptyDraft())
 
 /** What an earlier visit left; anything unexpected in it is replaced by the default. */
 export function restoreDraft (text: string | undefined): WizardDraft {
@@ -90,7 +96,7 @@ export function readFields (root: Json): ModelFields {
 
 export function writeField (root: Json, field: keyof ModelFields, value: string): Json {
   switch (field) {
-    case 'name': return write(root, PATHS.name, value === '' ? undefined : value)
+    case 'name': return write(root, PATHS.name, value)
     case 'hidden': return write(root, PATHS.hidden, value.split(/[\s,]+/).filter(p => p !== '').map(number))
     case 'steps': return dropEmpty(write(root, PATHS.steps, value.trim() === '' ? undefined : number(value)))
     case 'schedule': return dropEmpty(write(root, PATHS.schedule, value === 'linear' ? undefined : value))
@@ -101,6 +107,41 @@ export function writeField (root: Json, field: keyof ModelFields, value: string)
 /** Without any setting of its own, `training` is left out. */
 function dropEmpty (root: Json): Json {
   return isObject(root['training']) && Object.keys(root['training']).length === 0 ? write(root, 'training', undefined) : root
+}
+
+/** An amount as typed, with its unit. */
+export function typedCredits (text: string): string {
+  const parsed = parseAmount(text)
+  return parsed.ok ? inCredits(parsed.value) : `${text} credits`
+}
+
+/** Undefined where the text is no number of blocks; how many there may be the node says. */
+export const blocksOf = (text: string): number | undefined => /^\d{1,15}$/.test(text.trim()) ? Number(text.trim()) : undefined
+
+function deadlineError (text: string): string | undefined {
+  const trimmed = text.trim()
+  if (trimmed === '') return 'Enter in how many blocks from now the job ends at the latest, such as 5000.'
+  if (/^(-\s*\d|0+$)/.test(trimmed)) return 'The deadline lies ahead: enter how many blocks from now, such as 5000.'
+  return blocksOf(trimmed) === undefined ? 'Enter a whole number of blocks, such as 5000.' : undefined
+}
+
+const FORM_WORDS: Partial<Readonly<Record<keyof ModelFields, string>>> = {
+  learningRate: 'Enter a number, such as 0.001.', epochs: 'Enter a whole number, such as 10.', batch: 'Enter a whole number, such as 32.', steps: 'Enter a whole number, such as 128, or leave it empty.'
+}
+
+/** What stands in a field of the form that is no value of its kind, in words for whoever typed it. */
+export function formErrors (root: Json): Partial<Record<keyof ModelFields, string>> {
+  const errors: Partial<Record<keyof ModelFields, string>> = {}
+  const fields = readFields(root)
+  if (fields.name.trim() === '') errors.name = 'Give the job a name: it stands in the list of jobs, for everybody to see.'
+  for (const field of Object.keys(FORM_WORDS) as Array<keyof ModelFields>) {
+    const value = read(root, PATHS[field])
+    if (typeof value !== 'number' && (value !== undefined || field !== 'steps')) errors[field] = FORM_WORDS[field]
+  }
+  const widths = read(root, PATHS.hidden)
+  const odd = Array.isArray(widths) ? widths.find(w => typeof w !== 'number') as unknown : undefined
+  if (odd !== undefined) errors.hidden = `“${text(odd)}” is no width. Enter whole numbers with commas between them, such as 128, 64.`
+  return errors
 }
 
 export type PriceErrors = Partial<Record<keyof PriceFields, string>>
@@ -116,8 +157,9 @@ export function toJobDraft (json: string, data: string, price: PriceFields): { r
   }
   const value = {
     json, data, escrow: amount('escrow'), pricePerContribution: amount('price'), burn: amount('burn'), fee: amount('fee'),
-    deadlineBlocks: /^\d{1,7}$/.test(price.deadline.trim()) ? Number(price.deadline.trim()) : 0
+    deadlineBlocks: blocksOf(price.deadline) ?? 0
   }
-  if (value.deadlineBlocks === 0) errors.deadline = 'Expected a whole number of blocks.'
+  const wrong = deadlineError(price.deadline)
+  if (wrong !== undefined) errors.deadline = wrong
   return Object.keys(errors).length === 0 ? { ok: true, value } : { ok: false, errors }
 }

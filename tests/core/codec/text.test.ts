@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { bech32mDecode, bech32mEncode, formatAddress, parseAddress } from '../../../src/core/codec/address.ts'
-import { formatAmount, parseAmount } from '../../../src/core/codec/amount.ts'
+import { formatAmount, formatCredits, parseAmount } from '../../../src/core/codec/amount.ts'
 
 const key = fc.uint8Array({ minLength: 32, maxLength: 32 })
 
@@ -78,6 +78,15 @@ describe('amounts', () => {
 
   it.each(['', '.5', '5.', '1,5', '-1', '+1', '1e3', '0x10', '1.0000001', '١', '1 000', 'NaN', '18446744073710', '1'.repeat(21)])('refuses %j', text => {
     expect(parseAmount(text).ok).toBe(false)
+  })
+
+  it('says which amounts are too large, however long they are', () => {
+    for (const text of ['18446744073710', '9'.repeat(40)]) expect(parseAmount(text)).toMatchObject({ ok: false, error: expect.stringMatching(/more than all the credits/) as string })
+    expect(parseAmount(`${'0'.repeat(40)}7`)).toEqual({ ok: true, value: 7_000_000n })
+  })
+
+  it('are of one credit or of several', () => {
+    expect([0n, 1_000_000n, 12_500_000n].map(formatCredits)).toEqual(['0 credits', '1 credit', '12.5 credits'])
   })
 
   it('writes debits with a sign and nothing superfluous', () => {

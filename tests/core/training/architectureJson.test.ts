@@ -143,7 +143,7 @@ describe('layers of a job file', () => {
     ['a missing pool size', a => { delete a.layers[1].pool_size }, 1, 'pool_size', 'is missing'],
     ['missing units', a => { delete a.layers[7].units }, 7, 'units', 'is missing'],
     ['an addition of one', a => { delete a.layers[4].with }, 4, 'with', 'is missing'],
-    ['filters as text', a => { a.layers[0].filters = '8' }, 0, 'filters', 'expected a number, found a string'],
+    ['filters as text', a => { a.layers[0].filters = '8' }, 0, 'filters', 'expected a number, found "8"'],
     ['no filters', a => { a.layers[0].filters = 0 }, 0, 'filters', 'must be a whole number from 1 to 4096, is 0'],
     ['a kernel of two numbers', a => { a.layers[0].kernel_size = [5, 5] }, 0, 'kernel_size', 'expected a number, found a list'],
     ['a huge kernel', a => { a.layers[0].kernel_size = 65 }, 0, 'kernel_size', 'must be a whole number from 1 to 64, is 65'],
@@ -166,7 +166,7 @@ describe('layers of a job file', () => {
   it.each<[what: string, edit: (a: Json) => void, error: FieldError]>([
     ['no layers at all', a => { delete a.layers }, { field: 'architecture.layers', message: 'is missing', line: 3 }],
     ['layers that are no list', a => { a.layers = {} }, { field: 'architecture.layers', message: 'expected a list, found an object', line: 9 }],
-    ['a layer that is no object', a => { a.layers = ['conv2d'] }, { field: 'architecture.layers', message: 'item 1: expected an object, found a string', line: 9 }],
+    ['a layer that is no object', a => { a.layers = ['conv2d'] }, { field: 'architecture.layers', message: 'item 1: expected an object, found "conv2d"', line: 9 }],
     ['too many layers', a => { a.layers = Array.from({ length: 32 }, () => ({ type: 'norm' })) }, { field: 'architecture.layers', message: 'at most 31, has 32', line: 9 }],
     ['a flat input', a => { a.input_shape = [768] }, { field: 'architecture.input_shape', message: 'must be [channels, height, width], has 1 numbers', line: 4 }],
     ['an empty side', a => { a.input_shape = [3, 0, 16] }, { field: 'architecture.input_shape', message: 'must be a whole number from 1 to 4096, is 0', line: 4 }],

@@ -139,19 +139,19 @@ describe('job files', () => {
     ['a metric nobody computes', j => { j.metrics = ['accuracy', 'f1'] }, 'metrics', '"f1" is not supported; expected "accuracy" or "loss"'],
     ['a learning rate of 0', j => { j.optimizer.learning_rate = 0 }, 'optimizer.learning_rate', 'must be above 0.0000004 and below 0.0625'],
     ['a learning rate of 1', j => { j.optimizer.learning_rate = 1 }, 'optimizer.learning_rate', 'must be above 0.0000004 and below 0.0625'],
-    ['a learning rate as text', j => { j.optimizer.learning_rate = '0.001' }, 'optimizer.learning_rate', 'expected a number, found a string'],
+    ['a learning rate as text', j => { j.optimizer.learning_rate = '0.001' }, 'optimizer.learning_rate', 'expected a number, found "0.001"'],
     ['a small batch', j => { j.dataset_info.batch_size = 8 }, 'dataset_info.batch_size', 'must be a whole number from 16 to 256, is 8'],
     ['half a batch', j => { j.dataset_info.batch_size = 32.5 }, 'dataset_info.batch_size', 'must be a whole number from 16 to 256, is 32.5'],
     ['no epochs', j => { j.stopping_criterion.max_epochs = 0 }, 'stopping_criterion.max_epochs', 'must be a whole number from 1 to 100000, is 0'],
     ['another stopping rule', j => { j.stopping_criterion.type = 'early' }, 'stopping_criterion.type', '"early" is not supported; expected "max_epochs"'],
     ['a missing part', j => { delete j.architecture }, 'architecture', 'is missing'],
     ['hidden sizes that are no list', j => { j.architecture.hidden_sizes = 128 }, 'architecture.hidden_sizes', 'expected a list, found a number'],
-    ['a width of text', j => { j.architecture.hidden_sizes = [128, '64'] }, 'architecture.hidden_sizes', 'item 2: expected a number, found a string'],
+    ['a width of text', j => { j.architecture.hidden_sizes = [128, '64'] }, 'architecture.hidden_sizes', 'item 2: expected a number, found "64"'],
     ['too wide a layer', j => { j.architecture.hidden_sizes = [5000] }, 'architecture.hidden_sizes', 'must be a whole number from 1 to 4096, is 5000'],
     ['too many layers', j => { j.architecture.hidden_sizes = Array(32).fill(16) }, 'architecture.hidden_sizes', 'at most 31 hidden layers, has 32'],
     ['one class', j => { j.architecture.output_size = 1 }, 'architecture.output_size', 'must be a whole number from 2 to 256, is 1'],
     ['a wrong accuracy', j => { j.performance_requirements.min_accuracy = 95 }, 'performance_requirements.min_accuracy', 'must be from 0 to 1'],
-    ['gpu as text', j => { j.performance_requirements.gpu = 'yes' }, 'performance_requirements.gpu', 'expected true or false, found a string'],
+    ['gpu as text', j => { j.performance_requirements.gpu = 'yes' }, 'performance_requirements.gpu', 'expected true or false, found "yes"'],
     ['another source', j => { j.data = { source: 'url' } }, 'data.source', '"url" is not supported; expected "builtin" or "files"'],
     ['paths of the built-in set', j => { j.data = { source: 'builtin', train_features: 'x' } }, 'data.train_features', 'unknown key; expected one of source'],
     ['IDX without labels', j => { j.data = { source: 'files', format: 'idx', train_features: 'x' } }, 'data.train_labels', 'is missing'],
@@ -163,8 +163,9 @@ describe('job files', () => {
     ['a negative seed', j => { j.training = { seed: -1 } }, 'training.seed', 'expected a whole number from 0 to 2^53 - 1, or 64 lower-case hex digits'],
     ['a seed of words', j => { j.training = { seed: 'lucky' } }, 'training.seed', 'expected a whole number from 0 to 2^53 - 1, or 64 lower-case hex digits'],
     ['a null', j => { j.name = null }, 'name', 'expected a string, found null'],
-    ['no name', j => { j.name = '' }, 'name', 'must be 1 to 64 bytes of UTF-8'],
-    ['a long name', j => { j.name = 'ä'.repeat(33) }, 'name', 'must be 1 to 64 bytes of UTF-8']
+    ['no name', j => { j.name = '' }, 'name', 'is empty: give the job a name that people can know it by'],
+    ['a name of blanks', j => { j.name = '  ' }, 'name', 'is empty: give the job a name that people can know it by'],
+    ['a long name', j => { j.name = 'ä'.repeat(33) }, 'name', 'is too long: at most 64 plain letters (a letter with an accent counts as two, an emoji as four)']
   ])('refuses %s', (_, edit, field, message) => {
     const text = edited(edit)
     const job = parseJobJson(text)

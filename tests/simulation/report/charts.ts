@@ -29,14 +29,21 @@ const spreadTable = (caption: string, s: WorldReport['diskBytes'], format: (v: n
 const spreadBars = (id: string, title: string, s: WorldReport['diskBytes'], format: (v: number) => string, colour: number): string =>
   bars(id, title, [{ label: 'median', value: s.p50, text: format(s.p50) }, { label: '95 %', value: s.p95, text: format(s.p95) }, { label: 'max', value: s.max, text: format(s.max) }], colour)
 
+/** Where the rate of forks lies with 95 %; without a block there is no rate. */
+const forkInterval = (orphaned: number, main: number): string => {
+  if (main === 0) return '–'
+  const { low, high } = rateInterval(orphaned, main)
+  return `${figure(low)} to ${figure(high)}`
+}
+
 function forksOverTime (r: WorldReport): string {
-  const says = `${count(r.blocksOrphaned)} valid blocks beside ${count(r.blocksMain)} of the main chain: ${figure(r.forkRate)} forks per block.`
+  const says = `${count(r.blocksOrphaned)} valid blocks beside ${count(r.blocksMain)} of the main chain: ${figure(r.forkRate)} forks per block${r.blocksMain === 0 ? '' : `, with 95 % between ${forkInterval(r.blocksOrphaned, r.blocksMain).replace(' to ', ' and ')}`}.`
   const windows = r.forksOverTime
   if (windows === undefined) {
     return section({
       title: 'Fork rate', says,
       chart: chart({ id: 'forks', title: 'Different heads over time', x: TIME, y: { label: 'heads', scale: 'linear', whole: true, format: figure }, series: [{ name: 'different heads', draw: 'steps', colour: 0, points: r.moments.map(m => ({ x: minutes(m.atMs), y: m.heads })) }] }),
-      tables: [{ caption: 'Forks in all', head: ['Blocks', 'Number'], rows: [['on the main chain', count(r.blocksMain)], ['valid, not on it', count(r.blocksOrphaned)], ['forks per block', figure(r.forkRate)]] }]
+      tables: [{ caption: 'Forks in all', head: ['Blocks', 'Number'], rows: [['on the main chain', count(r.blocksMain)], ['valid, not on it', count(r.blocksOrphaned)], ['forks per block', figure(r.forkRate)], ['95 % interval', forkInterval(r.blocksOrphaned, r.blocksMain)]] }]
     })
   }
   const points = windows.map(w => ({ x: minutes((w.fromMs + w.toMs) / 2), y: ratio(w.blocksOrphaned, w.blocksMain) }))
@@ -47,7 +54,7 @@ function forksOverTime (r: WorldReport): string {
       x: { ...TIME, max: minutes(r.virtualMs) }, y: { label: 'forks per block', scale: 'linear', format: figure },
       series: [{ name: 'forks per block', draw: 'line', shape: 'circle', colour: 0, points }, { name: 'of the whole run', draw: 'line', dashed: true, colour: 1, points: [{ x: 0, y: r.forkRate }, { x: minutes(r.virtualMs), y: r.forkRate }] }]
     }),
-    tables: [{ caption: 'Forks by time', head: ['From', 'Main chain', 'Beside it', 'Per block'], rows: windows.map(w => [duration(w.fromMs), count(w.blocksMain), count(w.blocksOrphaned), figure(ratio(w.blocksOrphaned, w.blocksMain))]) }]
+    tables: [{ caption: 'Forks by time', head: ['From', 'Main chain', 'Beside it', 'Per block', '95 % interval'], rows: [...windows.map(w => [duration(w.fromMs), count(w.blocksMain), count(w.blocksOrphaned), figure(ratio(w.blocksOrphaned, w.blocksMain)), forkInterval(w.blocksOrphaned, w.blocksMain)]), ['The whole run', count(r.blocksMain), count(r.blocksOrphaned), figure(r.forkRate), forkInterval(r.blocksOrphaned, r.blocksMain)]] }]
   })
 }
 
@@ -164,7 +171,7 @@ function forksByNodes (r: SweepReport): string {
       id: 'forks', title: 'Forks per block against the number of nodes', x: nodesAxis(r), y: { label: 'forks per block', scale: 'linear', format: figure },
       series: [{ name: 'forks per block, 95 % interval', draw: 'line', shape: 'circle', colour: 0, points: groups.map((g): Point => g.main === 0 ? { x: g.nodes, y: 0 } : { x: g.nodes, y: g.rate, low: g.interval.low, high: g.interval.high }) }]
     }),
-    tables: [{ caption: 'Forks by number of nodes', head: ['Nodes', 'Worlds', 'Main chain', 'Beside it', 'Per block', '95 % interval'], rows: groups.map(g => [count(g.nodes), count(g.worlds), count(g.main), count(g.orphaned), figure(g.rate), g.main === 0 ? '–' : `${figure(g.interval.low)} to ${figure(g.interval.high)}`]) }]
+    tables: [{ caption: 'Forks by number of nodes', head: ['Nodes', 'Worlds', 'Main chain', 'Beside it', 'Per block', '95 % interval'], rows: groups.map(g => [count(g.nodes), count(g.worlds), count(g.main), count(g.orphaned), figure(g.rate), forkInterval(g.orphaned, g.main)]) }]
   })
 }
 
