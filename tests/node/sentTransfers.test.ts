@@ -27,7 +27,7 @@ describe('a transfer whose block is in memory only, for the disk is full', () =>
   }
 
   /** A lone tab with a transfer in its newest block, and no room for that block. */
-  async function fullTab (): Promise<{ readonly r: Rig, readonly pool: Mempool, readonly disk: MemoryDisk }> {
+  async function fullTab (mode: 'own' | 'full' = 'own'): Promise<{ readonly r: Rig, readonly pool: Mempool, readonly disk: MemoryDisk }> {
     const disk = new MemoryDisk()
     const storage = new MemoryStorage(disk)
     const r = rig({ storage })
@@ -37,7 +37,8 @@ describe('a transfer whose block is in memory only, for the disk is full', () =>
     expect(await pool.add(r.kit.transfer(tip, owner, keyPair(9).key, 10n))).toBeUndefined()
     await r.store.idle()
     disk.quota = disk.used
-    expect(await r.chain.submitOwn(r.kit.block(tip, { transactions: pool.select(tip) }))).toMatchObject({ status: 'added', head: true })
+    expect(await r.chain.submitAs(r.kit.block(tip, { transactions: pool.select(tip) }), { mode })).toMatchObject({ status: 'added', head: true })
+    await r.store.idle()
     expect(r.store.state.ok).toBe(false)
     expect(await r.store.written()).toBe(false)
     await pool.idle()
@@ -45,8 +46,9 @@ describe('a transfer whose block is in memory only, for the disk is full', () =>
     return { r, pool, disk }
   }
 
-  it('stays on disk, and waits again if the tab dies before there is room', async () => {
-    const { r, disk } = await fullTab()
+  // An own one is tried before it leads; with another's the disk is found full when the transfer is let go of.
+  it.each(['own', 'full'] as const)('stays on disk, and waits again if the tab dies before there is room (block: %s)', async (mode) => {
+    const { r, disk } = await fullTab(mode)
     disk.quota = undefined
     const storage = new MemoryStorage(disk)
     const again = rig({ kit: r.kit, storage })
