@@ -2,7 +2,7 @@
 import { Show, type JSX } from 'solid-js'
 import type { FieldError, JobCheck } from '../../bridge/api.ts'
 import { useApp } from '../context.tsx'
-import { count, credits, duration, sentence } from '../format.ts'
+import { count, creditUnit, credits, duration, sentence } from '../format.ts'
 import { Field } from '../parts/fields.tsx'
 import { Note, Stat } from '../parts/basics.tsx'
 import { blocksOf, type PriceErrors, type PriceFields } from './wizardDraft.ts'
@@ -33,7 +33,7 @@ export function WizardPrice (props: { price: PriceFields, onPrice: (p: PriceFiel
       <Show when={other().length > 0}><Note tone="warn" title="Not possible right now" role="alert" testid="wizard-price-error">{other().map(e => sentence(e.message)).join(' ')}</Note></Show>
       <dl class="stats">
         <Stat label="Pays for" value={props.checked === undefined ? '–' : count(props.checked.contributionsPaid)} note={props.checked?.contributionsPaid === 1 ? 'contribution' : 'contributions'} testid="wizard-pays" />
-        <Stat label="Costs now" value={known() ? credits(props.total) : '–'} note="credits" testid="wizard-total" />
+        <Stat label="Costs now" value={known() ? credits(props.total) : '–'} note={creditUnit(props.total)} testid="wizard-total" />
         <Stat label="Left to spend" value={<Show when={known()} fallback="–"><Show when={props.total <= props.spendable} fallback="not enough">{credits(props.spendable - props.total)}</Show></Show>} note={`of ${credits(props.spendable)}`} testid="wizard-left" />
       </dl>
     </div>
