@@ -9,8 +9,11 @@ export function credits (grains: bigint): string {
   return `${grains < 0n ? '−' : ''}${grouped}${fraction === undefined ? '' : `.${fraction}`}`
 }
 
-/** The same with its unit: "1 credit", "1,234.5 credits". */
-export const inCredits = (grains: bigint): string => `${credits(grains)} ${grains === GRAINS_PER_CREDIT ? 'credit' : 'credits'}`
+/** The unit of an amount that stands by itself. */
+export const creditUnit = (grains: bigint): string => grains === GRAINS_PER_CREDIT ? 'credit' : 'credits'
+
+/** An amount with its unit: "1 credit", "1,234.5 credits". */
+export const inCredits = (grains: bigint): string => `${credits(grains)} ${creditUnit(grains)}`
 
 /** A change of balance, always with its sign. */
 export function signedCredits (grains: bigint): string {

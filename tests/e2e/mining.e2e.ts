@@ -180,7 +180,7 @@ describe('a job of one\'s own data', () => {
     await a.element('wizard-next').click()
     await a.element('wizard-escrow').fill('10')
     await a.element('wizard-price').fill('0.05')
-    await until('the price worked out', 20_000, async () => (await a.element('wizard-pays').innerText()).includes('200 contributions'))
+    await until('the price worked out', 20_000, async () => (await a.element('wizard-pays').innerText()) === '200')
     await a.element('wizard-next').click()
     await a.element('wizard-post').click()
     const dialog = a.element('wizard-confirm')

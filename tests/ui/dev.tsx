@@ -18,7 +18,7 @@ const SCENES: Record<string, Options> = {
   'library-memory': { library: { store: 'memory', storeProblem: 'This browser gives a private window no file system' } },
   syncing: { phase: { phase: 'syncing', height: 131, target: 212, stage: 'replay' }, mining: false },
   'storage-full': { phase: { phase: 'storage-failed', kind: 'full', detail: 'QuotaExceededError' } satisfies NodePhase },
-  stopped: { phase: { phase: 'stopped', detail: 'it was stopped on request' }, mining: false, peers: 0 },
+  stopped: {},
   'newer-version': { phase: { phase: 'newer-version', version: 2 } }
 }
 
@@ -30,6 +30,7 @@ else if (scene === 'boot-error') renderBootError(root, new Error('The node worke
 else {
   const node = createFakeNode(SCENES[scene] ?? {})
   renderApp(root, { node, version: '0.1.0', licenceUrl: 'LICENSE', persist: async () => true, erase: async () => {}, inviteLink: () => 'https://commonweight.example/#/train' })
+  if (scene === 'stopped') void node.stop()
   if (query.has('live')) run(node)
 }
 

@@ -256,7 +256,7 @@ describe('wizard: price and posting', () => {
     await find('wizard-escrow')
     type('wizard-escrow', '30')
     type('wizard-price', '0.1')
-    await waitFor(() => { expect(text('wizard-pays')).toBe('300 contributions') })
+    await waitFor(() => { expect(text('wizard-pays')).toBe('300') })
     expect(text('wizard-total')).toBe('30.501')
     expect(text('wizard-left')).toBe('69.499')
     click('wizard-next')

@@ -2,7 +2,7 @@
 import { createMemo, createSignal, For, Match, Show, Switch, type JSX } from 'solid-js'
 import type { BlockView } from '../../bridge/api.ts'
 import { useApp } from '../context.tsx'
-import { ago, count, credits, dateTime, duration, inCredits, plural, shortId, si } from '../format.ts'
+import { ago, count, creditUnit, credits, dateTime, duration, inCredits, plural, shortId, si } from '../format.ts'
 import { addressOf } from '../libraryWords.ts'
 import { Badge, Button, Card, Empty, Hash, Note, Skeleton, Stat } from '../parts/basics.tsx'
 import { Segments } from '../parts/fields.tsx'
@@ -58,7 +58,7 @@ function Row (props: { block: BlockView }): JSX.Element {
         <span class="block-height">{count(props.block.height)}</span>
         <span class="block-who"><Identicon id={props.block.miner} size={28} /><span><b>{props.block.mine ? 'you' : shortId(props.block.miner)}</b><small>{ago(props.block.timeMs, app.now())}</small></span></span>
         <span class="block-job"><span>{props.block.jobName}</span><small>round {count(props.block.round)} · slice {count(props.block.slice)}</small></span>
-        <span class="block-reward"><b>{credits(props.block.reward)}</b><small>{props.block.fees > 0n ? `+${credits(props.block.fees)} fees` : 'credits'}</small></span>
+        <span class="block-reward"><b>{credits(props.block.reward)}</b><small>{props.block.fees > 0n ? `+${credits(props.block.fees)} fees` : creditUnit(props.block.reward)}</small></span>
         <span class="block-body"><small>{plural(props.block.seals, 'seal')} · {plural(props.block.contributions, 'contribution')}</small><small>{plural(props.block.transactions, 'transaction')}</small></span>
         <span class="block-check">
           <Show when={!props.block.onMainChain}><Badge tone="warn">fork</Badge></Show>

@@ -23,7 +23,7 @@ function Export (): JSX.Element {
   const [touched, setTouched] = createSignal(false)
   const [busy, setBusy] = createSignal(false)
   const [backup, setBackup] = createSignal<string>()
-  const [kept, setKept] = createSignal(false)
+  const [kept, setKept] = createSignal<'Saved' | 'Copied'>()
   const [refused, setRefused] = createSignal<string>()
   const short = (): string | undefined => touched() && passphrase().length < PASSPHRASE_MIN ? `At least ${PASSPHRASE_MIN} characters.` : undefined
   const differs = (): string | undefined => touched() && passphrase() !== again() ? 'The two are not the same.' : undefined
@@ -38,19 +38,19 @@ function Export (): JSX.Element {
     if (!outcome.ok) { setRefused(outcome.errors.map(x => sentence(x.message)).join(' ')); return }
     setRefused(undefined)
     setBackup(outcome.value)
-    setKept(false)
+    setKept(undefined)
     setPassphrase('')
     setAgain('')
     setTouched(false)
   }
   // A text that is only on the screen is gone with the page: what counts is that it was taken away.
-  const keep = (): void => {
-    setKept(true)
+  const keep = (how: 'Saved' | 'Copied'): void => {
+    setKept(how)
     void app.attempt('Noting the backup', async () => { await app.node.backupSaved() })
   }
   const copiedByHand = (e: ClipboardEvent & { readonly currentTarget: HTMLTextAreaElement }): void => {
     const { selectionStart, selectionEnd, value } = e.currentTarget
-    if (selectionStart === 0 && selectionEnd >= value.trimEnd().length) keep()
+    if (selectionStart === 0 && selectionEnd >= value.trimEnd().length) keep('Copied')
   }
   const edit = (set: (v: string) => void) => (v: string): void => { setRefused(undefined); set(v) }
   const fileName = (): string => `commonweight-key-${app.view.wallet.address.slice(-8)}.txt`
@@ -69,12 +69,12 @@ function Export (): JSX.Element {
       <Show when={backup()}>{text => (
         <div class="backup" data-testid="export-result">
           <Show when={kept()} fallback={<Note tone="warn" title="Now save it" role="status" testid="export-unsaved">This text is your backup. It counts as made once you have saved or copied it to a place that is not this browser.</Note>}>
-            <Note tone="good" title="Saved" role="status" testid="export-saved">It opens with the passphrase that you have just chosen. Check that it is where you meant it to be.</Note>
+            <Note tone="good" title={kept()} role="status" testid="export-saved">It opens with the passphrase that you have just chosen. Check that it is where you meant it to be.</Note>
           </Show>
           <textarea class="mono" readonly rows={4} value={text()} aria-label="Encrypted backup" onCopy={copiedByHand} />
           <div class="row">
-            <Button kind="primary" icon="download" data-testid="export-save" onClick={() => { saveFile(fileName(), text(), 'text/plain'); keep() }}>Save as a file</Button>
-            <CopyButton text={text()} label="Copy the backup" testid="export-copy" onCopied={keep}>Copy</CopyButton>
+            <Button kind="primary" icon="download" data-testid="export-save" onClick={() => { saveFile(fileName(), text(), 'text/plain'); keep('Saved') }}>Save as a file</Button>
+            <CopyButton text={text()} label="Copy the backup" testid="export-copy" onCopied={() => { keep('Copied') }}>Copy</CopyButton>
           </div>
         </div>
       )}</Show>

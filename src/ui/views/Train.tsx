@@ -99,7 +99,7 @@ function Guide (): JSX.Element {
   // Whoever has done them all reads them to the end, and does not find them again.
   createEffect(() => { if (done().every(d => d)) remember('local', 'guide', 'done') })
   return (
-    <Show when={open()}>
+    <Show when={open() && app.view.phase.phase !== 'stopped'}>
       <section class="card guide" aria-label="First steps" data-testid="guide">
         <div class="guide-head">
           <div><h2>Welcome. This tab is a full node now.</h2><p>It trains models with other tabs, checks their work bit for bit, and earns credits for it. Nothing to install, no account.</p></div>

@@ -3,7 +3,7 @@ import { Tabs } from '@kobalte/core/tabs'
 import { createEffect, createMemo, createSignal, For, Show, type JSX } from 'solid-js'
 import type { HistoryEntry, NodePhase, WalletView } from '../../bridge/api.ts'
 import { useApp } from '../context.tsx'
-import { ago, count, credits, dateTime, duration, plural, shortId, signedCredits } from '../format.ts'
+import { ago, count, creditUnit, credits, dateTime, duration, plural, shortId, signedCredits } from '../format.ts'
 import { Badge, Button, Card, CopyButton, Empty, Note, Skeleton } from '../parts/basics.tsx'
 import { Segments } from '../parts/fields.tsx'
 import { Qr } from '../parts/Qr.tsx'
@@ -55,7 +55,7 @@ function Balance (props: { wallet: WalletView }): JSX.Element {
   return (
     <Card class="balance">
       <p class="balance-label">Balance</p>
-      <p class="balance-number"><span data-testid="balance" data-grains={props.wallet.balance.toString()}>{credits(props.wallet.balance)}</span> <small>credits</small></p>
+      <p class="balance-number"><span data-testid="balance" data-grains={props.wallet.balance.toString()}>{credits(props.wallet.balance)}</span> <small>{creditUnit(props.wallet.balance)}</small></p>
       <dl class="balance-more">
         <div><dt>Maturing</dt><dd data-testid="maturing">{credits(props.wallet.maturing)}</dd></div>
         <div><dt>On its way out</dt><dd data-testid="pending">{credits(props.wallet.pendingOut)}</dd></div>

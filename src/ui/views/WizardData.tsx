@@ -62,7 +62,7 @@ export function WizardData (props: { draft: WizardDraft, change: (part: Partial<
               <span class="slot-file" data-testid={`wizard-chosen-${s.slot}`}><Show when={set().chosen[s.slot]} fallback={<em class="quiet">none</em>}>{f => <>{f().name} <small>{bytes(f().size)}</small></>}</Show></span>
               <span class="slot-tools">
                 <label class="button button-quiet button-small"><span>{set().chosen[s.slot] === undefined ? 'Choose' : 'Change'}</span><input ref={el => { inputs[s.slot] = el }} type="file" class="visually-hidden" aria-label={`${set().chosen[s.slot] === undefined ? 'Choose' : 'Change'} ${s.label.toLowerCase()}`} data-testid={`wizard-file-${s.slot}`} onChange={e => { pick(e.currentTarget.files ?? [], s.slot); e.currentTarget.value = '' }} /></label>
-                <Show when={!s.needed && set().chosen[s.slot] !== undefined}><Button kind="quiet" small icon="cross" aria-label={`Remove ${s.label.toLowerCase()}`} title="Remove" data-testid={`wizard-remove-${s.slot}`} onClick={() => { remove(s.slot) }} /></Show>
+                <Show when={!s.needed && set().chosen[s.slot] !== undefined}><Button kind="quiet" small aria-label={`Remove ${s.label.toLowerCase()}`} data-testid={`wizard-remove-${s.slot}`} onClick={() => { remove(s.slot) }}>Remove</Button></Show>
               </span>
               <Show when={errorOf(s.slot)}><p class="field-error" role="alert" data-testid="wizard-file-error">{errorOf(s.slot)}</p></Show>
             </li>

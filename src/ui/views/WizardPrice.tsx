@@ -2,7 +2,7 @@
 import { Show, type JSX } from 'solid-js'
 import type { FieldError, JobCheck } from '../../bridge/api.ts'
 import { useApp } from '../context.tsx'
-import { credits, duration, plural, sentence } from '../format.ts'
+import { count, creditUnit, credits, duration, sentence } from '../format.ts'
 import { Field } from '../parts/fields.tsx'
 import { Note, Stat } from '../parts/basics.tsx'
 import { blocksOf, type PriceErrors, type PriceFields } from './wizardDraft.ts'
@@ -14,6 +14,8 @@ export function WizardPrice (props: { price: PriceFields, onPrice: (p: PriceFiel
   const set = (field: keyof PriceFields) => (value: string): void => { props.onPrice({ ...props.price, [field]: value }) }
   const errorOf = (field: keyof PriceFields, ...names: readonly string[]): string | undefined => props.typed[field] ?? named(props.errors.find(e => names.includes(e.field)))
   const other = (): readonly FieldError[] => props.errors.filter(e => e.field === 'form')
+  /** Amounts that cannot be read add up to nothing that could be told. */
+  const known = (): boolean => Object.keys(props.typed).every(field => field === 'price' || field === 'deadline')
   const deadline = (): string => blocksOf(props.price.deadline) !== undefined ? `About ${duration(blocksOf(props.price.deadline)! * app.view.blockIntervalMs)}. What is left of the escrow then comes back.` : 'In blocks from now.'
   return (
     <div class="stack">
@@ -30,9 +32,9 @@ export function WizardPrice (props: { price: PriceFields, onPrice: (p: PriceFiel
       </div>
       <Show when={other().length > 0}><Note tone="warn" title="Not possible right now" role="alert" testid="wizard-price-error">{other().map(e => sentence(e.message)).join(' ')}</Note></Show>
       <dl class="stats">
-        <Stat label="Pays for" value={props.checked === undefined ? '–' : plural(props.checked.contributionsPaid, 'contribution')} testid="wizard-pays" />
-        <Stat label="Costs now" value={`${credits(props.total)}`} note="credits" testid="wizard-total" />
-        <Stat label="Left to spend" value={<Show when={props.total <= props.spendable} fallback="not enough">{credits(props.spendable - props.total)}</Show>} note={`of ${credits(props.spendable)}`} testid="wizard-left" />
+        <Stat label="Pays for" value={props.checked === undefined ? '–' : count(props.checked.contributionsPaid)} note={props.checked?.contributionsPaid === 1 ? 'contribution' : 'contributions'} testid="wizard-pays" />
+        <Stat label="Costs now" value={known() ? credits(props.total) : '–'} note={creditUnit(props.total)} testid="wizard-total" />
+        <Stat label="Left to spend" value={<Show when={known()} fallback="–"><Show when={props.total <= props.spendable} fallback="not enough">{credits(props.spendable - props.total)}</Show></Show>} note={`of ${credits(props.spendable)}`} testid="wizard-left" />
       </dl>
     </div>
   )
