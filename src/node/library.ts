@@ -16,7 +16,7 @@ import type { Storage } from '../ports/storage.ts'
 import { type InfoHash, type Swarm, SwarmError, type SwarmEvent, type SwarmItem, type SwarmStatus } from '../ports/swarm.ts'
 import { Hosting } from './hosting.ts'
 import type { HostingBlock } from './hostingAnswers.ts'
-import { type Entry, here, whyNot } from './libraryEntry.ts'
+import { type Entry, here, type Obtained, whyNot } from './libraryEntry.ts'
 import { type NewNote, noteView, writeNote } from './libraryNotes.ts'
 import { DEFAULT_SETTINGS, type ItemRecord, LibraryStore, settingsErrors, WHOSE, type Whose } from './libraryStore.ts'
 import { LibraryTable } from './libraryTable.ts'
@@ -65,11 +65,6 @@ export interface LibraryDeps {
   /** Named in magnet links and .torrent files, for other clients. */
   readonly trackers: readonly string[]
 }
-
-export type Obtained =
-  | { readonly ok: true, readonly bytes: Uint8Array, readonly drop: () => Promise<void> }
-  /** 'size': not what those who offer it say; 'withheld': it does not come; 'room' and 'kept': this tab's own affair, and nobody's fault. */
-  | { readonly ok: false, readonly reason: 'size' | 'withheld' | 'room' | 'kept', readonly detail: string }
 
 const refuse = (field: string, message: string): { readonly ok: false, readonly errors: readonly FieldError[] } => ({ ok: false, errors: [{ field, message }] })
 const FULL = `at most ${MAX_ITEMS} sets: remove one`

@@ -19,6 +19,12 @@ export interface Entry {
   quiet?: boolean
 }
 
+/** A set that the node itself asked for. */
+export type Obtained =
+  | { readonly ok: true, readonly bytes: Uint8Array, readonly drop: () => Promise<void> }
+  /** 'size': not what those who offer it say; 'withheld': it does not come; 'room' and 'kept': this tab's own affair, and nobody's fault. */
+  | { readonly ok: false, readonly reason: 'size' | 'withheld' | 'room' | 'kept', readonly detail: string }
+
 /** Bytes of it that are here. */
 export const here = (e: Entry): number => e.live?.haveBytes ?? e.storedBytes
 
