@@ -3,7 +3,7 @@
  * so which database and key, the app gives it is found out from what it shows.
  */
 import { readdirSync, readFileSync } from 'node:fs'
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { BrowserContext, CDPSession, Page } from '@playwright/test'
@@ -188,8 +188,10 @@ export class Profile {
   /** What the browser's own log of its databases says, for a failure that is the browser's. */
   async databaseLog (): Promise<string> {
     const folder = join(this.#dir, 'Default', 'IndexedDB')
-    const logs = (await readdir(folder, { recursive: true }).catch(() => [])).filter(name => /LOG(\.old)?$/.test(name))
-    return (await Promise.all(logs.map(async name => `${name}:\n${(await readFile(join(folder, name), 'utf8')).split('\n').slice(-30).join('\n')}`))).join('\n')
+    const names = await readdir(folder, { recursive: true }).catch(() => [])
+    const sizes = await Promise.all(names.map(async name => `${name} ${await stat(join(folder, name)).then(s => s.size, () => 'unreadable')}`))
+    const logs = names.filter(name => /LOG(\.old)?$/.test(name))
+    return sizes.join(', ') + '\n' + (await Promise.all(logs.map(async name => `${name}:\n${(await readFile(join(folder, name), 'utf8')).split('\n').slice(-30).join('\n')}`))).join('\n')
   }
 
   async pressure (): Promise<void> {

@@ -97,13 +97,21 @@ async function readAll (o: { readonly names: readonly string[], readonly known: 
     }
     return await ask()
   }
-  const open = async (name: string): Promise<IDBDatabase> => await steadily(async () => await answer(indexedDB.open(name)))
   let notYet = 0
+  const open = async (name: string): Promise<IDBDatabase> => await steadily(async () => await answer(indexedDB.open(name)))
   const known = new Set(o.known)
   const nodes: Dump[] = []
   const gone: string[] = []
-  // Opening one that is not there would make it, and hide the loss from the app.
-  const there = new Set((await steadily(async () => await indexedDB.databases())).map(d => d.name))
+  // Opening one that is not there would make it, and hide the loss from the app. A browser that has not opened its
+  // files yet says that there is none at all, so it is asked again: what is lost stays so.
+  const look = async (): Promise<Set<string | undefined>> => new Set((await steadily(async () => await indexedDB.databases())).map(d => d.name))
+  let there = await look()
+  for (const pause of [500, 1_000, 2_000, 4_000]) {
+    if (o.names.every(name => there.has(name))) break
+    notYet++
+    await new Promise(resolve => setTimeout(resolve, pause))
+    there = await look()
+  }
   for (const name of o.names) {
     if (!there.has(name)) { gone.push(name); continue }
     const db = await open(name)
