@@ -51,6 +51,7 @@ async function start (boot: NodeBoot): Promise<void> {
     purse: openPurse(navigator.locks, `${NETWORKS[boot.network].name}/${toHex(publicKey(wallet.seed))}`),
     minerSeed: slotSeed(wallet.seed, boot.slot),
     walletSeed: wallet.seed,
+    walletRestored: wallet.restored,
     slot: boot.slot,
     cores,
     gunzip

@@ -75,6 +75,8 @@ export interface NodeDeps {
   /** Seeds of the tab's own key and of the profile's wallet. */
   readonly minerSeed: Uint8Array
   readonly walletSeed: Uint8Array
+  /** The browser had lost its databases, and the seed is from its second copy. */
+  readonly walletRestored?: boolean
   /** Instead of core's own Ed25519, where there is a faster one. */
   readonly keyOf?: (seed: Uint8Array) => MinerKey
   readonly slot: number
@@ -176,6 +178,7 @@ export class Node {
     this.payee = payee.publicKey
 
     const log = this.log = new RingLog(clock)
+    if (d.walletRestored === true) log.warn('wallet', 'this browser has lost its databases: the key is from its second copy, blocks come again from peers, and what was sent a moment before may have to be sent again')
     const blame = this.refusals = new Refusals({ clock, network, log })
     const first = d.genesis ?? genesis(params, d.benchmark)
     this.genesisHash = first.hash

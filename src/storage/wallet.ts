@@ -1,26 +1,28 @@
 /**
  * The wallet of a profile: one seed for all its tabs, in a database of its own, so that clearing a
  * node's data never takes the key. It is made in one transaction: of tabs that open at once, one
- * writes and the others read what it wrote.
+ * writes and the others read what it wrote. Where the browser has lost that database, it comes from its second copy.
  */
 import type { DBSchema, IDBPDatabase } from 'idb'
+import { equalBytes } from '../core/codec/ssz.ts'
 import { SEED_BYTES } from '../core/crypto/keys.ts'
 import type { Random } from '../ports/clock.ts'
 import { StorageError } from '../ports/storage.ts'
 import { gone, toStorageError } from './failures.ts'
 import { openSteadily } from './steadyOpen.ts'
+import { readCopy, type WalletRecord, writeCopy } from './walletCopy.ts'
 
 export interface Wallet {
   /** Ed25519 seed, 32 bytes, as it was when the wallet was opened. */
   readonly seed: Uint8Array
   /** The user has saved a backup of this seed. */
   readonly backedUp: boolean
+  /** The database had lost it: it is from its second copy. */
+  readonly restored: boolean
   setBackedUp(): Promise<void>
   /** Puts an imported seed in place of this one; tabs use it from their next start. */
   replace(seed: Uint8Array): Promise<void>
 }
-
-interface WalletRecord { readonly seed: Uint8Array, readonly backedUp: boolean }
 
 interface WalletSchema extends DBSchema {
   wallet: { key: 'wallet', value: WalletRecord }
@@ -34,19 +36,16 @@ function checkSeed (seed: Uint8Array): Uint8Array {
   return new Uint8Array(seed)
 }
 
-function checkRecord (record: WalletRecord): WalletRecord {
-  if (!(record.seed instanceof Uint8Array) || record.seed.length !== SEED_BYTES || typeof record.backedUp !== 'boolean') {
-    throw new StorageError('corrupt', 'the wallet of this profile cannot be read')
-  }
-  return record
-}
+const isSound = (record: WalletRecord): boolean => record.seed instanceof Uint8Array && record.seed.length === SEED_BYTES && typeof record.backedUp === 'boolean'
 
-/** Reads the wallet and writes what `change` makes of it (undefined: nothing), in one transaction. */
-async function update (db: IDBPDatabase<WalletSchema>, change: (old: WalletRecord | undefined) => WalletRecord | undefined): Promise<WalletRecord> {
+/** Reads the wallet and writes what `change` makes of it (undefined: nothing), in one transaction. `copy`: what is taken for one that cannot be read. */
+async function update (db: IDBPDatabase<WalletSchema>, change: (old: WalletRecord | undefined) => WalletRecord | undefined, copy?: WalletRecord): Promise<WalletRecord> {
   const tx = db.transaction('wallet', 'readwrite', { durability: 'strict' })
   try {
     const stored = await tx.store.get('wallet')
-    const old = stored === undefined ? undefined : checkRecord(stored)
+    const isBroken = stored !== undefined && !isSound(stored)
+    if (isBroken && copy === undefined) throw new StorageError('corrupt', 'the wallet of this profile cannot be read')
+    const old = isBroken ? undefined : stored
     const next = change(old)
     if (next !== undefined) tx.store.put(next, 'wallet').catch(() => {})
     await tx.done
@@ -76,19 +75,30 @@ export async function openWallet (random: Random): Promise<Wallet> {
       db.close()
     }
   }
-  const candidate = checkSeed(random.bytes(SEED_BYTES))
-  const { seed, backedUp } = await withDatabase(db => update(db, old => old === undefined ? { seed: candidate, backedUp: false } : undefined))
+  const copy = await readCopy()
+  const candidate = copy ?? { seed: checkSeed(random.bytes(SEED_BYTES)), backedUp: false }
+  let restored = false
+  const now = await withDatabase(db => update(db, old => {
+    restored = old === undefined && copy !== undefined
+    return old === undefined ? candidate : undefined
+  }, copy))
+  const { seed, backedUp } = now
+  if (copy === undefined || copy.backedUp !== backedUp || !equalBytes(copy.seed, seed)) await writeCopy(now)
+  const isSame = (record: WalletRecord | undefined): boolean => record !== undefined && equalBytes(record.seed, seed)
   return {
     seed,
     backedUp,
+    restored,
     // A backup of this seed says nothing about another one that a second tab has put in its place.
     setBackedUp: async () => {
-      await withDatabase(db => update(db, old => old !== undefined && old.seed.every((byte, i) => byte === seed[i]) ? { seed, backedUp: true } : undefined))
+      const kept = await withDatabase(db => update(db, old => isSame(old) ? { seed, backedUp: true } : undefined))
+      await writeCopy(kept)
     },
     // Whoever imports a seed has its backup.
     replace: async next => {
       const record = { seed: checkSeed(next), backedUp: true }
       await withDatabase(db => update(db, () => record))
+      await writeCopy(record)
     }
   }
 }

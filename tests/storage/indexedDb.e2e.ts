@@ -297,15 +297,31 @@ describe('wallet', () => {
     await killBrowser()
     context = await openProfile(profile)
     page = await openTab()
-    expect(await page.evaluate(() => window.storageTest.wallet())).toEqual({ seed: before.seed, backedUp: true })
+    expect(await page.evaluate(() => window.storageTest.wallet())).toEqual({ seed: before.seed, backedUp: true, restored: false })
   })
 
   test('an imported seed takes the place of the old one and counts as backed up', async () => {
     await page.evaluate(() => window.storageTest.walletBackedUpLate(7))
-    expect(await page.evaluate(() => window.storageTest.wallet())).toEqual({ seed: new Array(32).fill(7), backedUp: true })
+    expect(await page.evaluate(() => window.storageTest.wallet())).toEqual({ seed: new Array(32).fill(7), backedUp: true, restored: false })
   })
 
-  test('a wallet that cannot be read is corrupt, and never silently replaced', async () => {
+  test('a wallet that the browser has lost comes back from its second copy, with the mark of its backup', async () => {
+    await page.evaluate(() => window.storageTest.loseWallet())
+    expect(await page.evaluate(() => window.storageTest.wallet())).toEqual({ seed: new Array(32).fill(7), backedUp: true, restored: true })
+    expect(await page.evaluate(() => window.storageTest.wallet())).toEqual({ seed: new Array(32).fill(7), backedUp: true, restored: false })
+    await page.evaluate(() => window.storageTest.makeWalletBroken())
+    expect(await page.evaluate(() => window.storageTest.wallet())).toEqual({ seed: new Array(32).fill(7), backedUp: true, restored: true })
+  })
+
+  test('a second copy that was lost is made again, of the wallet there is', async () => {
+    await page.evaluate(() => window.storageTest.loseCopy())
+    await page.evaluate(() => window.storageTest.wallet())
+    await page.evaluate(() => window.storageTest.loseWallet())
+    expect(await page.evaluate(() => window.storageTest.wallet())).toEqual({ seed: new Array(32).fill(7), backedUp: true, restored: true })
+  })
+
+  test('a wallet that cannot be read, and has no copy, is corrupt and never silently replaced', async () => {
+    await page.evaluate(() => window.storageTest.loseCopy())
     await page.evaluate(() => window.storageTest.makeWalletBroken())
     expect(await page.evaluate(() => window.storageTest.openWalletOutcome())).toBe('corrupt')
     expect(await page.evaluate(() => window.storageTest.openWalletOutcome())).toBe('corrupt')

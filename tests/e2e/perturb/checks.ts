@@ -112,7 +112,7 @@ export function checkDisk (oracle: Oracle, who: Identity, dump: Dump, diedAt: nu
   let inFlight = 0
 
   for (const b of own) {
-    if (b.height <= floor) continue
+    if (b.height <= floor || who.lost?.blocks.has(b.hash) === true) continue
     blocks++
     if (!held.has(b.hash)) losses.push({ what: 'block', detail: `${at}: its own block ${short(b)} is not on its disk` })
   }
@@ -143,6 +143,7 @@ function checkSlices (oracle: Oracle, who: Identity, dump: Dump, at: string): { 
   const claims = oracle.claimsOf(who.miner, oracle.top - CLAIM_DEPTH)
   const losses: Loss[] = []
   for (const { template, slice } of claims) {
+    if (who.lost !== undefined && template.height <= who.lost.height + 1) continue
     const name = `${toHex(template.job)}/${template.round}`
     const r = reserved.get(name)
     if (r === undefined ? stored.length >= ROUNDS_KEPT : template.height < r.since || slice < r.count) continue
@@ -163,11 +164,18 @@ export function checkKeys (dump: ProfileDump, profile: number, identities: reado
   })
 }
 
+/** Also where nothing else is left of it. */
+export function checkSameKeys (who: Identity, first: Shown): Loss[] {
+  if (first.miner === who.miner && first.key === who.key) return []
+  return [{ what: 'key', detail: `profile ${who.profile} slot ${who.slot}: it is ${first.miner.slice(0, 8)} paid to ${first.key.slice(0, 8)}, it was ${who.miner.slice(0, 8)} paid to ${who.key.slice(0, 8)}` }]
+}
+
 /** What the tab shows first must follow from its disk; `heard`: it shows a heavier chain already. */
 export function checkReturn (oracle: Oracle, who: Identity, best: BlockMeta, first: Shown): { readonly losses: readonly Loss[], readonly heard: boolean } {
   const at = `profile ${who.profile} slot ${who.slot}`
   if (first.phase === 'storage-failed') return { heard: false, losses: [{ what: 'start', detail: `${at}: ${first.detail}` }] }
-  if (first.miner !== who.miner || first.key !== who.key) return { heard: false, losses: [{ what: 'key', detail: `${at}: it is ${first.miner.slice(0, 8)} paid to ${first.key.slice(0, 8)}, it was ${who.miner.slice(0, 8)} paid to ${who.key.slice(0, 8)}` }] }
+  const others = checkSameKeys(who, first)
+  if (others.length > 0) return { heard: false, losses: others }
   if (first.head !== toHex(best.hash)) {
     if (BigInt(first.work) >= best.work) return { heard: true, losses: [] }
     return { heard: false, losses: [{ what: 'block', detail: `${at}: it goes on from block ${first.height} ${first.head.slice(0, 8)}, its disk has ${best.height} ${toHex(best.hash).slice(0, 8)}` }] }

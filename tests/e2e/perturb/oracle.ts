@@ -40,6 +40,8 @@ export interface Identity {
   readonly acknowledged: Map<string, number>
   /** Where the tab stood still last, ms. */
   still: { readonly from: number, to: number } | undefined
+  /** What was the browser's to keep when it deleted all databases of the profile: own blocks, and how high the chain was. */
+  lost?: { readonly blocks: ReadonlySet<string>, readonly height: number }
 }
 
 export interface Ledger { readonly balance: bigint, readonly maturing: bigint, readonly nonce: number }

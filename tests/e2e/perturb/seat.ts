@@ -185,12 +185,18 @@ export class Profile {
     }
   }
 
+  /** Whether the browser has noted that it found the files of its databases damaged, upon which it deletes them all. */
+  async wiped (): Promise<boolean> {
+    const names = await readdir(join(this.#dir, 'Default', 'IndexedDB'), { recursive: true }).catch(() => [])
+    return names.some(name => name.endsWith('corruption_info.json'))
+  }
+
   /** What the browser's own log of its databases says, for a failure that is the browser's. */
   async databaseLog (): Promise<string> {
     const folder = join(this.#dir, 'Default', 'IndexedDB')
     const names = await readdir(folder, { recursive: true }).catch(() => [])
     const sizes = await Promise.all(names.map(async name => `${name} ${await stat(join(folder, name)).then(s => s.size, () => 'unreadable')}`))
-    const logs = names.filter(name => /LOG(\.old)?$/.test(name))
+    const logs = names.filter(name => /(LOG(\.old)?|corruption_info\.json)$/.test(name))
     return sizes.join(', ') + '\n' + (await Promise.all(logs.map(async name => `${name}:\n${(await readFile(join(folder, name), 'utf8')).split('\n').slice(-30).join('\n')}`))).join('\n')
   }
 

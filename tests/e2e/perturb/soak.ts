@@ -54,6 +54,7 @@ function summary (o: Options, world: World, f: Figures, seconds: number): object
     height: world.oracle.top,
     blocksChecked: f.blocksChecked,
     notYetOpened: f.notYetOpened,
+    wiped: f.wiped,
     blocksInFlight: f.inFlight,
     creditsChecked: f.creditsChecked,
     transfersSent: f.transactionsSent,

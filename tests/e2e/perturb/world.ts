@@ -10,7 +10,7 @@ import { fromHex, toHex } from '../../../src/core/codec/ssz.ts'
 import { isConserved } from '../../../src/core/ledger/state.ts'
 import { TEST } from '../../../src/core/params.ts'
 import { type ServerProcess, startServer } from '../../../src/cli/serverProcess.ts'
-import { checkAccount, checkDisk, checkKeys, checkReturn, type Checked, identityDatabase, type Loss } from './checks.ts'
+import { checkAccount, checkDisk, checkKeys, checkReturn, checkSameKeys, type Checked, identityDatabase, type Loss } from './checks.ts'
 import type { Report, Shown } from './inPage.ts'
 import { type Identity, type KnownBlock, Oracle } from './oracle.ts'
 import { COMMIT_WAIT_MS, describe, type KillKind, type Step } from './plan.ts'
@@ -29,6 +29,8 @@ export interface Figures {
   inFlight: number
   /** Times a browser that had just come back could not open a database yet. */
   notYetOpened: number
+  /** Times it had deleted all databases of a profile, as it does where it finds the files of one damaged. */
+  wiped: number
   /** Accounts compared with the ledger of the chain they follow. */
   creditsChecked: number
   transactionsSent: number
@@ -51,13 +53,18 @@ const SEND_AMOUNT = 1_000n
 /** A sent transaction this deep in the chain is not looked for any more. */
 const SETTLED_BLOCKS = 20
 
+/** Two lanes, for what only two at once can get wrong; little of the time, for all tabs share one machine. */
+async function work (seat: Seat): Promise<void> {
+  await seat.page!.evaluate(async () => { await window.commonweight!.setMining({ on: true, workers: 2, duty: 0.2, backend: 'wasm' }) })
+}
+
 export class World implements Listener {
   readonly oracle = new Oracle()
   readonly failures: Failure[] = []
   readonly figures: Figures = {
     kills: { crash: 0, close: 0, renderers: 0, browser: 0, boot: 0, power: 0 },
     others: { reload: 0, freeze: 0, cut: 0, relay: 0, throttle: 0, stop: 0, pressure: 0 },
-    atCommit: 0, blocksChecked: 0, inFlight: 0, notYetOpened: 0, creditsChecked: 0, transactionsSent: 0, transactionsChecked: 0, slicesChecked: 0, returns: 0, returnsHeard: 0, duplicateSlices: 0, backMs: [], workingMs: []
+    atCommit: 0, blocksChecked: 0, inFlight: 0, notYetOpened: 0, wiped: 0, creditsChecked: 0, transactionsSent: 0, transactionsChecked: 0, slicesChecked: 0, returns: 0, returnsHeard: 0, duplicateSlices: 0, backMs: [], workingMs: []
   }
 
   /** Losses are kept and not said, where they are planted. */
@@ -84,8 +91,7 @@ export class World implements Listener {
     }
     await Promise.all(world.profiles.flatMap(p => p.seats).map(async seat => {
       await world.#open(seat)
-      // Two lanes, for what only two at once can get wrong; little of the time, for all tabs share one machine.
-      await seat.page!.evaluate(async () => { await window.commonweight!.setMining({ on: true, workers: 2, duty: 0.2, backend: 'wasm' }) })
+      await work(seat)
     }))
     return world
   }
@@ -170,7 +176,13 @@ export class World implements Listener {
       throw new Error(`${e instanceof Error ? e.message : String(e)}\n${await profile.databaseLog()}`)
     }
     this.figures.notYetOpened += dump.notYet
-    if (dump.gone.length > 0) process.stderr.write(`${dump.gone.join(', ')} gone; ${await profile.databaseLog()}\n`)
+    if (dump.gone.length > 0) {
+      process.stderr.write(`${dump.gone.join(', ')} gone; ${await profile.databaseLog()}\n`)
+      if (await profile.wiped()) {
+        this.#forgive(profile)
+        return new Map()
+      }
+    }
     const checked = new Map<Identity, Checked>()
     const f = this.figures
     for (const who of dead) {
@@ -192,6 +204,18 @@ export class World implements Listener {
     return checked
   }
 
+  /** The browser found the files of its databases damaged and deleted all of them: the keys must come back all the same (`back`). */
+  #forgive (profile: Profile): void {
+    this.figures.wiped++
+    for (const who of this.identities.values()) {
+      if (who.profile !== profile.index) continue
+      who.lost = { blocks: new Set(this.oracle.minedBy(who.miner).map(b => b.hash)), height: this.oracle.top }
+      who.shown = undefined
+      who.acknowledged.clear()
+      who.shownAt.clear()
+    }
+  }
+
   #forgetSettled (who: Identity, { best }: Checked): void {
     const deep = [...this.oracle.branch(toHex(best.hash), SETTLED_BLOCKS)].at(-1)
     for (const id of who.acknowledged.keys()) if (deep !== undefined && this.oracle.contains(deep.hash, id, 60)) who.acknowledged.delete(id)
@@ -206,7 +230,11 @@ export class World implements Listener {
     const who = this.#seatOf.get(seat)!
     const disk = disks.get(who)
     this.figures.returns++
-    if (disk === undefined) return
+    if (disk === undefined) {
+      this.fail(seat.profile.index, checkSameKeys(who, seat.first!))
+      if (who.lost !== undefined) await work(seat)
+      return
+    }
     const { losses, heard } = checkReturn(this.oracle, who, disk.best, seat.first!)
     this.fail(seat.profile.index, losses)
     if (heard) this.figures.returnsHeard++

@@ -21,6 +21,7 @@ import { SliceCounter } from '../../../src/node/sliceCounter.ts'
 import { Snapshots } from '../../../src/node/snapshots.ts'
 import { Spending } from '../../../src/node/spending.ts'
 import type { Storage } from '../../../src/ports/storage.ts'
+import { COPY_BYTES, decodeCopy, encodeCopy } from '../../../src/storage/walletCopy.ts'
 import { byteList, bytes, container, list, type Schema, serialize, uint } from '../../support/naiveSsz.ts'
 import { WIRE_SCHEMAS } from '../../support/wireSchemas.ts'
 import { keyPair } from '../../core/chainKit.ts'
@@ -372,4 +373,17 @@ const purse: Target = {
   }
 }
 
-export const storedTargets: readonly Target[] = [purse, payloadKeys, header, snapshot, condemned, history, curve, slices, settings, note, snapshotKeys, joined, keptSnapshots, shelf]
+const walletCopy: Target = {
+  name: 'stored/wallet-copy',
+  max: 2 * COPY_BYTES,
+  covers: ['src/storage/walletCopy.ts#decodeCopy'],
+  seeds: rng => [true, false].map(backedUp => encodeCopy({ seed: rng.bytes(32), backedUp })),
+  run: async input => {
+    const record = decodeCopy(input)
+    if (record === undefined) return 'damaged'
+    must(equalBytes(encodeCopy(record), input), 'another copy says the same')
+    return ACCEPTED
+  }
+}
+
+export const storedTargets: readonly Target[] = [purse, walletCopy, payloadKeys, header, snapshot, condemned, history, curve, slices, settings, note, snapshotKeys, joined, keptSnapshots, shelf]

@@ -157,8 +157,11 @@ const api = {
 
   wallet: async () => {
     const wallet = await openWallet({ bytes: n => crypto.getRandomValues(new Uint8Array(n)) })
-    return { seed: [...wallet.seed], backedUp: wallet.backedUp }
+    return { seed: [...wallet.seed], backedUp: wallet.backedUp, restored: wallet.restored }
   },
+  /** As Chromium does with all databases of a site where it finds one damaged. */
+  loseWallet: async () => { await deleteDB('commonweight-wallet') },
+  loseCopy: async () => { await (await navigator.storage.getDirectory()).removeEntry('wallet', { recursive: true }) },
   walletBackedUp: async () => { await (await openWallet({ bytes: n => crypto.getRandomValues(new Uint8Array(n)) })).setBackedUp() },
   /** Opened first, then another seed put in its place, then marked as backed up by the first. */
   walletBackedUpLate: async (byte: number) => {
