@@ -169,7 +169,10 @@ export class Chain implements ChainService {
 
   /** On the chain that is followed, above what lay at the base before it was. */
   headerAt (height: number): HeaderMeta | undefined { return this.metaAt(height) ?? (this.#adopted === undefined ? undefined : headerBelow(this.#adopted, height)) }
-  knownHeader (hash: Uint8Array): HeaderMeta | undefined { return this.meta(hash) ?? this.#adopted?.before.get(toHex(hash))?.meta }
+  knownHeader (hash: Uint8Array): HeaderMeta | undefined { return this.meta(hash) ?? this.#adopted?.before.get(toHex(hash))?.meta ?? this.#adopted?.below.find((h) => equalBytes(h.hash, hash)) }
+  get isAdopted (): boolean { return this.#adopted !== undefined }
+  /** Between which heights others may leave our chain, or have left it: newest first, down to a base. */
+  forkHeights (): ReadonlyArray<readonly [number, number]> { return [[this.head().height, this.baseHeight()], ...this.#adopted === undefined ? [] : [[this.#adopted.fork, this.#adopted.before.base.meta.height] as const]] }
   /** Nothing from this block on is settled as long as it is on the main chain; undefined: nothing is held back. */
   hold (hash: Uint8Array | undefined): void {
     this.#holdFrom = hash
@@ -443,7 +446,7 @@ export class Chain implements ChainService {
    * `below`: the headers from `fork`, the newest block known before, up to it.
    */
   adopt (base: BlockMeta, fork: HeaderMeta, below: readonly HeaderMeta[], joined: Joined): void {
-    if (this.#adopted !== undefined) throw new Error('chain: adopts twice')
+    if (this.isAdopted) throw new Error('chain: adopts twice')
     if (!this.isMain(fork.hash)) throw new Error('chain: adopts above a block of another branch')
     const before = this.#tree
     this.#adopted = { before, base: toHex(base.hash), fork: fork.height, owed: this.owed(fork.hash), below, joined }

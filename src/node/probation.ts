@@ -12,9 +12,9 @@ import type { Told, Trust } from './trust.ts'
 import type { Heavier, Weigher } from './weigh.ts'
 
 export interface ProbationDeps {
-  readonly chain: Pick<Chain, 'head' | 'metaAt'>
+  readonly chain: Pick<Chain, 'head' | 'headerAt' | 'forkHeights' | 'metaAt'>
   readonly store: Pick<ChainStore, 'settledHash'>
-  readonly trust: Pick<Trust, 'first' | 'onProbation'>
+  readonly trust: Pick<Trust, 'proved'>
   readonly weigher: Weigher
   readonly log: Log
   /** Peers whose head is not here. */
@@ -27,16 +27,14 @@ export class Probation {
   readonly #weighed = new Set<PeerId>()
   #weighing = false
   #outweighed: Heavier | undefined
-  /** Whose chain ours was just left for. `left`: its lowest block. */
-  #heavier: Heavier & { readonly left: Uint8Array } | undefined
+  /** Whose chain ours was just left for: who is to be followed, in this order. `left`: our lowest block that had to go. */
+  #heavier: { readonly peers: readonly PeerId[], readonly first: Uint8Array, readonly left: Uint8Array } | undefined
 
   constructor (d: ProbationDeps) { this.#d = d }
 
   /** A chain that weighs more was found, and ours is still followed. */
   get isOutweighed (): boolean { return this.#outweighed !== undefined }
   get isOpen (): boolean { return this.#weighing || this.isOutweighed }
-  /** Who is to be followed before all others. */
-  get heavier (): PeerId | undefined { return this.#heavier?.peer }
 
   /** Another chain was chosen over one that has these blocks. */
   excludes (headers: readonly HeaderMeta[]): boolean { return this.#d.weigher.outweighed(headers) }
@@ -48,13 +46,12 @@ export class Probation {
 
   weigh (): void {
     const { chain, elsewhere, log, onOutweighed, store, trust, weigher } = this.#d
-    if (this.#weighing || !trust.onProbation) return
+    if (this.#weighing || trust.proved === undefined) return
     const others = elsewhere().filter((id) => !this.#weighed.has(id))
     if (others.length === 0) return
-    for (const id of others) this.#weighed.add(id)
     this.#weighing = true
     locatorOf(chain, store, undefined)
-      .then(async locator => { this.#outweighed = await weigher.heavier(others, locator) })
+      .then(async locator => { this.#outweighed = await weigher.heavier(others, locator, (id) => { this.#weighed.add(id) }) })
       .catch((e: unknown) => { log.error('sync', e instanceof Error ? e.message : String(e)) })
       .finally(() => {
         this.#weighing = false
@@ -66,25 +63,36 @@ export class Probation {
   /** The lowest block of ours that has to go, where a chain that weighs more was found. */
   leave (): Pick<Told, 'hash' | 'height'> | undefined {
     const heavier = this.#outweighed
-    const { first, onProbation } = this.#d.trust
+    const { proved } = this.#d.trust
     this.#outweighed = undefined
-    if (heavier === undefined || first === undefined || !onProbation) return undefined
-    const left = this.#d.chain.metaAt(Math.max(first.height, heavier.fork + 1)) ?? first
+    if (heavier === undefined || proved === undefined) return undefined
+    const left = this.#d.chain.metaAt(Math.max(proved.height, heavier.fork + 1)) ?? proved
     this.#d.weigher.outweigh(left.hash)
-    this.#heavier = { ...heavier, left: left.hash }
+    this.#heavier = { peers: heavier.peers, first: heavier.first, left: left.hash }
     return left
   }
 
-  /** A chain was followed to its end, or was not. */
-  followed (peer: PeerId, ok: boolean): void {
-    if (ok) this.#heavier = undefined
-    else if (this.#heavier?.peer === peer) this.notFollowed()
+  /** Who is to be followed before all others. `can`: who may be. */
+  next (can: (peer: PeerId) => boolean): PeerId | undefined {
+    if (this.#heavier === undefined) return undefined
+    const { peers, first, left } = this.#heavier
+    const next = peers.find(can)
+    if (next !== undefined) return next
+    // It is not to be had: ours may come again.
+    for (const peer of peers) this.#d.weigher.withheld(peer, first)
+    this.#d.weigher.forgive(left)
+    this.#heavier = undefined
+    return undefined
   }
 
-  /** The chain that ours was left for is not to be had: ours may come again. */
-  notFollowed (): void {
-    if (this.#heavier === undefined) return
-    this.#d.weigher.withheld(this.#heavier.first, this.#heavier.left)
-    this.#heavier = undefined
+  /** What came of following it. */
+  followed (peer: PeerId, came: 'leads' | 'part' | 'failed'): void {
+    const heavier = this.#heavier
+    if (heavier === undefined || came === 'part') return
+    if (came === 'leads') this.#heavier = undefined
+    else if (heavier.peers.includes(peer)) {
+      this.#d.weigher.withheld(peer, heavier.first)
+      this.#heavier = { ...heavier, peers: heavier.peers.filter((id) => id !== peer) }
+    }
   }
 }

@@ -6,6 +6,10 @@
 import type { JobSpec } from '../core/codec/jobSpec.ts'
 import { equalBytes, toHex } from '../core/codec/ssz.ts'
 import type { Claim, Template } from '../core/codec/wire.ts'
+import { ticketWins } from '../core/consensus/target.ts'
+import { ticket } from '../core/crypto/ids.ts'
+import { sliceCost } from '../core/training/cost.ts'
+import { payloadSize } from '../core/training/payload.ts'
 import { batchIndices, batchKey, noiseKey } from '../core/training/sampling.ts'
 import { lr20At } from '../core/training/schedule.ts'
 import type { ModelState } from '../core/training/modelState.ts'
@@ -72,8 +76,11 @@ export class Replays implements ReplayService {
 
   /** Redoes it though its block is not here. Unavailable where not all of what it takes is known. */
   async redo (claim: Claim, spec: JobSpec | undefined): Promise<'right' | 'wrong' | 'unavailable'> {
-    const r = spec === undefined ? undefined : await this.replay(claim, spec, 'replay')
-    if (r?.kind !== 'done') return 'unavailable'
+    if (spec === undefined) return 'unavailable'
+    // What a header alone shows is held against the dearest slice there is.
+    if (!ticketWins(claim.template.target, sliceCost(spec), ticket(claim)) || claim.payloadBytes !== payloadSize(spec)) return 'wrong'
+    const r = await this.replay(claim, spec, 'replay')
+    if (r.kind !== 'done') return 'unavailable'
     return differs(claim, r) === undefined ? 'right' : 'wrong'
   }
 

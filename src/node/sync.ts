@@ -116,8 +116,8 @@ export class Sync {
     /** Oldest height of which this node keeps payloads and states. */
     readonly historyFrom: () => number
     readonly planHeaders?: number
-    /** How long a chain that was proved is still weighed against those of new peers before it is settled. */
-    readonly probationMs?: number
+    /** Looks at the peers after which a chain that was proved is settled. */
+    readonly probationPolls?: number
   }) {
     this.#params = d.params
     this.#clock = d.clock
@@ -133,7 +133,7 @@ export class Sync {
     this.#redoAhead = d.redoAhead
     this.#planHeaders = d.planHeaders ?? PLAN_HEADERS
     this.#headers = new HeaderWalk(d)
-    this.#trust = new Trust(d.chain, d.clock, d.params.joinReplayBlocks, d.probationMs)
+    this.#trust = new Trust(d.chain, d.clock, d.params.joinReplayBlocks, d.probationPolls)
     this.#probation = new Probation({ chain: d.chain, store: d.store, trust: this.#trust, weigher: new Weigher({ ...d, walk: this.#headers, redo: d.redoAhead, stopped: () => this.#stopped }), log: d.log, elsewhere: () => this.#elsewhere(), onOutweighed: () => { this.#follow() } })
     this.#due = new Due(d.clock, 1)
     this.#server = new SyncServer({ network: d.network, chain: d.chain, store: d.store, historyFrom: d.historyFrom, servedUpTo: () => this.#provedUpTo(), onStatus: (peer, s) => { this.#heard(peer, s) } })
@@ -180,7 +180,7 @@ export class Sync {
 
   /** A block that was not redone here is in the main chain now, wherever it came from. */
   #told ({ hash, height }: BlockMeta): void {
-    if (!this.unproved() && !this.#trust.onProbation) this.#trust.forget()
+    if (!this.unproved()) this.#trust.forget()
     this.#trust.took(hash, height, this.#clock.now())
   }
 
@@ -235,7 +235,9 @@ export class Sync {
     this.#offs.push(this.#clock.after(STATUS_EVERY_MS * (0.75 + jitter / 2), () => {
       this.#offs.pop()
       this.#poll()
-      if (!this.#following && !this.#probation.isOpen && this.#trust.probationOver) this.#settleForGood()
+      this.#trust.poll()
+      this.#probation.weigh()
+      if (!this.#following && !this.unproved() && !this.#probation.isOpen && this.#trust.isDue) this.#settleForGood()
       // Whoever could have shown the end of the trusted chain has left.
       if (!this.#following && this.unproved() && this.#due.over()) this.#dropSlow()
       this.#pollLater()
@@ -295,17 +297,14 @@ export class Sync {
 
   /** Whose chain goes on where ours does not, for all that is known. */
   #elsewhere (): PeerId[] {
-    return [...this.#peers].filter(([, p]) => this.#reachable(p) && !this.#chain.has(p.status!.head) && !this.#chain.judging(p.status!.head)).map(([id]) => id)
+    return [...this.#peers].filter(([, p]) => p.status?.version === PROTOCOL_VERSION && !p.foreign && !this.#chain.has(p.status!.head) && !this.#chain.judging(p.status!.head)).map(([id]) => id)
   }
 
   /** Who has let us down least, and of those who claims the most work. */
   #best (): PeerId | undefined {
-    const { heavier } = this.#probation
-    if (heavier !== undefined) {
-      const peer = this.#peers.get(heavier)
-      if (peer !== undefined && this.#worthFollowing(peer)) return heavier
-      this.#probation.notFollowed()
-    }
+    // Whoever was given up before gets this chance all the same.
+    const next = this.#probation.next((id) => (this.#peers.get(id)?.status?.work ?? 0n) > this.#chain.head().work)
+    if (next !== undefined) return next
     if (this.#most.work <= this.#chain.head().work) return undefined
     let best: readonly [PeerId, Peer] | undefined
     for (const [id, p] of this.#peers) {
@@ -349,7 +348,7 @@ export class Sync {
         const since = this.#clock.now()
         const followed = await this.#followPeer(id)
         if (!followed.ok && followed.wrong) this.#dropTrusted(followed.why)
-        this.#probation.followed(id, followed.ok)
+        this.#probation.followed(id, !followed.ok ? 'failed' : followed.leads === undefined ? 'part' : 'leads')
         const peer = this.#peers.get(id)
         if (peer === undefined) continue
         // What it claimed may have come by gossip meanwhile: no fault of its.
@@ -376,7 +375,7 @@ export class Sync {
 
   #dropTrusted (why: string): void {
     const { first } = this.#trust
-    if (first === undefined || this.#trust.onProbation) return
+    if (first === undefined) return
     this.#drop(first, why)
   }
 
@@ -384,7 +383,7 @@ export class Sync {
     this.#log.warn('sync', `work taken on trust from block ${height} is dropped: ${why}`)
     this.#trust.forget()
     this.#chain.distrust(hash)
-    this.#offer = undefined
+    if (!this.#chain.isAdopted) this.#offer = undefined
   }
 
   /** The trusted chain has had its time. */
@@ -399,11 +398,11 @@ export class Sync {
 
   async #followPeer (id: PeerId): Promise<Followed> {
     if (!this.unproved()) {
-      if (!this.#trust.onProbation) this.#trust.forget()
+      this.#trust.forget()
       this.#due = new Due(this.#clock, 2 ** Math.min(SLOWER_MAX, this.#peers.get(id)!.failures))
     }
     const claimed = this.#peers.get(id)!.status!.height
-    if (this.#snapshots !== undefined && this.#trust.first === undefined && claimed - this.#chain.head().height >= this.#snapshots.leastBlocks) this.#snapshots.ahead(this.#sources(id), claimed, () => this.#due.leftMs())
+    if (this.#snapshots !== undefined && this.#trust.first === undefined && !this.#chain.isAdopted && claimed - this.#chain.head().height >= this.#snapshots.leastBlocks) this.#snapshots.ahead(this.#sources(id), claimed, () => this.#due.leftMs())
     const plan = await this.#plan(id)
     if ('why' in plan) {
       this.#snapshots?.forget()
@@ -435,7 +434,7 @@ export class Sync {
         if (mode === 'ledger') told ??= h
         if (failed === undefined) continue
         // What was taken on trust beside our own chain is of no use to anybody.
-        if (!failed.ok && failed.wrong && told !== undefined && !this.#chain.isMain(told.hash)) this.#chain.distrust(told.hash)
+        if (told !== undefined && !this.#chain.isMain(told.hash)) this.#chain.distrust(told.hash)
         return failed
       }
     } finally {
@@ -455,7 +454,7 @@ export class Sync {
   async #skip (id: PeerId, plan: Plan): Promise<readonly HeaderMeta[]> {
     const { headers, fork } = plan
     const tip = headers[headers.length - 1]
-    if (this.#snapshots === undefined || !plan.whole || headers.length < this.#snapshots.leastBlocks || this.#trust.first !== undefined || this.#trust.resting) {
+    if (this.#snapshots === undefined || !plan.whole || headers.length < this.#snapshots.leastBlocks || this.#trust.first !== undefined || this.#chain.isAdopted || this.#trust.resting) {
       this.#snapshots?.forget()
       return headers
     }
@@ -525,7 +524,7 @@ export class Sync {
       const failed = await this.#redo(meta)
       if (failed !== undefined) return failed
     }
-    this.#settle()
+    if (this.#chain.isMain(tip.hash)) this.#settle()
     return { ok: true }
   }
 
@@ -533,13 +532,13 @@ export class Sync {
 
   /** Its newest blocks are redone: it is this node's chain now, and settled after a while, unless somebody shows one that weighs more. */
   #settle (): void {
-    this.#trust.proved()
-    if (!this.#trust.onProbation || this.#trust.probationOver) this.#settleForGood()
+    this.#trust.prove()
+    if (this.#trust.proved === undefined || this.#trust.isDue) this.#settleForGood()
     else this.#probation.begin()
   }
 
   #settleForGood (): void {
-    this.#trust.forget()
+    this.#trust.settle()
     this.#chain.settleAdopted()
     if (this.#offer !== undefined) this.#onJoined(this.#offer)
     this.#offer = undefined
@@ -547,7 +546,11 @@ export class Sync {
 
   #leaveIfOutweighed (): void {
     const left = this.#probation.leave()
-    if (left !== undefined) this.#drop(left, 'another chain weighs more')
+    if (left === undefined) return
+    this.#drop(left, 'another chain weighs more')
+    // What stays below it was proved by what has gone.
+    this.#trust.doubt()
+    this.#due = new Due(this.#clock, 1)
   }
 
   /** Peers that may have the bodies of a plan, its own first. */

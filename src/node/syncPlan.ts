@@ -44,17 +44,31 @@ export function trustedUpTo (params: Pick<ChainParams, 'joinReplayBlocks'>, owed
   return i < 0 ? 0 : headers[i].height
 }
 
+/** Hashes for those blocks, at most. */
+const NEAR_MOST = 24
+/** Blocks between two hashes of a locator where another chain may leave ours. */
+const NEAR_GAP = 10
+
 /**
- * Where the last plan ended, and our main chain, newest first, with growing gaps, down to genesis. There is room for one
- * more before it: the last header that was shown.
+ * Where the last plan ended, and our main chain, newest first: the newest eight, every tenth down to where others can
+ * still be followed, and from there on with growing gaps, to genesis. There is room for one more before it: the last header that was shown.
  */
-export async function locatorOf (chain: Pick<Chain, 'head' | 'metaAt'>, store: Pick<ChainStore, 'settledHash'>, reached: Uint8Array | undefined): Promise<Uint8Array[]> {
+export async function locatorOf (chain: Pick<Chain, 'head' | 'headerAt' | 'forkHeights'>, store: Pick<ChainStore, 'settledHash'>, reached: Uint8Array | undefined): Promise<Uint8Array[]> {
+  const { height: head } = chain.head()
+  const near = new Set<number>()
+  for (let h = head; h > head - 8; h--) near.add(h)
+  const ranges = chain.forkHeights()
+  for (const [newest, base] of ranges) {
+    // As many as there is room for, whatever is kept.
+    const gap = Math.max(NEAR_GAP, Math.ceil((newest - base) / (NEAR_MOST / ranges.length)))
+    for (let h = newest; h > base; h -= gap) near.add(h)
+    near.add(base)
+  }
+  for (let h = head, gap = 8; h > 0; h -= gap, gap *= 2) near.add(h)
   const hashes: Uint8Array[] = []
-  let gap = 1
-  for (let h = chain.head().height; h > 0 && hashes.length < MAX_LOCATOR - 3; h -= gap) {
-    const hash = chain.metaAt(h)?.hash ?? await store.settledHash(h)
-    if (hash !== undefined) hashes.push(hash)
-    if (hashes.length >= 8) gap *= 2
+  for (const h of [...near].filter((x) => x > 0).sort((a, b) => b - a)) {
+    const hash = chain.headerAt(h)?.hash ?? await store.settledHash(h)
+    if (hash !== undefined && hashes.length < MAX_LOCATOR - 3) hashes.push(hash)
   }
   return [...reached === undefined ? [] : [reached], ...hashes, chainId(chain.head())]
 }

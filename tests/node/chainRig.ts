@@ -5,7 +5,8 @@
 import { toHex } from '../../src/core/codec/ssz.ts'
 import type { Claim, SignedSeal } from '../../src/core/codec/wire.ts'
 import { hash } from '../../src/core/crypto/hash.ts'
-import { claimId } from '../../src/core/crypto/ids.ts'
+import { ticketWins } from '../../src/core/consensus/target.ts'
+import { claimId, ticket } from '../../src/core/crypto/ids.ts'
 import { verifyZip215 } from '../../src/core/crypto/keys.ts'
 import { Chain, type ChainLimits, ledgerLookBack } from '../../src/node/chain.ts'
 import { RingLog } from '../../src/node/log.ts'
@@ -17,7 +18,8 @@ import type { Clock } from '../../src/ports/clock.ts'
 import type { SignatureItem, Signatures } from '../../src/ports/signatures.ts'
 import type { Storage, StorageOp } from '../../src/ports/storage.ts'
 import { MemoryDisk, MemoryStorage } from '../../src/storage/memory.ts'
-import { ChainKit } from '../core/chainKit.ts'
+import { sliceCost } from '../../src/core/training/cost.ts'
+import { ChainKit, tinySpec } from '../core/chainKit.ts'
 
 /** Lets everything that is not a timer run. */
 export async function settle (): Promise<void> { for (let i = 0; i < 6; i++) await new Promise((resolve) => { setImmediate(resolve) }) }
@@ -131,6 +133,7 @@ export interface RigOptions {
 
 /** Whether a slice whose block is not here is as claimed. */
 export async function redo ({ replay }: Rig, claim: Claim): Promise<'right' | 'wrong' | 'unavailable'> {
+  if (!ticketWins(claim.template.target, sliceCost(tinySpec), ticket(claim))) return 'wrong'
   const redone = await replay.replay(claim)
   if (redone.kind !== 'done') return 'unavailable'
   return toHex(redone.resultHash) === toHex(claim.resultHash) ? 'right' : 'wrong'

@@ -235,11 +235,13 @@ describe('who joins by a liar', () => {
 })
 
 describe('the weight of a chain of which only the newest blocks were redone', () => {
-  it('is that of as many blocks like those', () => {
-    expect(weightOf(200, 24n * 50n, 24)).toBe(200n * 50n)
-    expect(weightOf(24, 24n * 50n, 24)).toBe(24n * 50n)
-    expect(weightOf(3, 90n, 24)).toBe(90n)
-    expect(weightOf(200, 0n, 24)).toBe(0n)
-    expect(weightOf(0, 0n, 24)).toBe(0n)
+  it('is what all its time would weigh if it had been like those, and faster than the network counts as in time', () => {
+    const interval = 10_000
+    expect(weightOf(2_000_000, 24n * 50n, 240_000, 24, interval)).toBe(200n * 50n)
+    // In half the time, and in twice.
+    expect(weightOf(2_000_000, 24n * 50n, 120_000, 24, interval)).toBe(200n * 50n)
+    expect(weightOf(2_000_000, 24n * 50n, 480_000, 24, interval)).toBe(100n * 50n)
+    expect(weightOf(2_000_000, 0n, 240_000, 24, interval)).toBe(0n)
+    expect(weightOf(0, 90n, 0, 3, interval)).toBe(0n)
   })
 })

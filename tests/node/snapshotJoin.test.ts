@@ -60,7 +60,7 @@ function world (): World {
 const open = (): void => { w = world() }
 afterEach(async () => { for (const stop of w.stops.splice(0)) await stop() })
 
-async function node (id: string, o: { readonly disk?: MemoryDisk, readonly storage?: Storage, readonly held?: readonly Mined[], readonly snapshots?: boolean, readonly pieces?: PieceDisk, readonly probationMs?: number } = {}): Promise<SnapNode> {
+async function node (id: string, o: { readonly disk?: MemoryDisk, readonly storage?: Storage, readonly held?: readonly Mined[], readonly snapshots?: boolean, readonly pieces?: PieceDisk, readonly probationPolls?: number } = {}): Promise<SnapNode> {
   const network = w.hub.join(id)
   const { clock } = w
   const disk = o.disk ?? new MemoryDisk()
@@ -79,7 +79,7 @@ async function node (id: string, o: { readonly disk?: MemoryDisk, readonly stora
   const sync: Sync = new Sync({
     params, clock, random, network, chain: r.chain, store: r.store, blame, log: r.log, historyFrom: () => 0,
     backfill: new Backfill({ chain: r.chain, verifier: r.verifier, log: r.log }), snapshots: o.snapshots === false ? undefined : snapshots, onJoined: offer => { void torrents.keep(offer) },
-    probationMs: o.probationMs ?? 0, redoAhead: async claim => await redo(r, claim)
+    probationPolls: o.probationPolls ?? 0, redoAhead: async claim => await redo(r, claim)
   })
   for (const { block } of o.held ?? []) {
     const added = await r.chain.submitAs(block, { mode: 'own' })

@@ -29,7 +29,7 @@ export function world (): World {
   return { kit, clock, hub: createMemoryHub({ clock, latencyMs: 5 }) }
 }
 
-export async function node (w: World, id: string, disk = new MemoryDisk(), o: Pick<ConstructorParameters<typeof Sync>[0], 'planHeaders' | 'probationMs' | 'snapshots'> = {}): Promise<TestNode> {
+export async function node (w: World, id: string, disk = new MemoryDisk(), o: Pick<ConstructorParameters<typeof Sync>[0], 'planHeaders' | 'probationPolls' | 'snapshots'> = {}): Promise<TestNode> {
   const network = w.hub.join(id)
   // Blame reaches the network of this node only once it exists, so the rig's is replaced by a real one.
   const r = rig({ kit: w.kit, clock: w.clock, storage: new MemoryStorage(disk), blame: (log) => new Refusals({ clock: w.clock, network, log }) })
