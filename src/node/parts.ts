@@ -75,7 +75,7 @@ export interface JobTip {
 
 export interface StatesService {
   /** The model state with this hash, recomputed from a snapshot and payloads if need be. */
-  state(job: Uint8Array, round: number, stateHash: Uint8Array): Promise<ModelState | undefined>
+  state(job: Uint8Array, round: number, stateHash: Uint8Array, from?: PeerId): Promise<ModelState | undefined>
   /** Recomputes S_r from S_{r-1} and the payloads of the seal. Fetches what is missing. */
   sealState(spec: JobSpec, signed: SignedSeal, via?: PeerId): Promise<
     | { readonly kind: 'done', readonly stateHash: Uint8Array }

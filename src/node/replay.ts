@@ -15,6 +15,7 @@ import { lr20At } from '../core/training/schedule.ts'
 import type { ModelState } from '../core/training/modelState.ts'
 import type { Dataset } from '../core/training/dataset.ts'
 import type { Compute, SliceResult, SliceTask } from '../ports/compute.ts'
+import type { PeerId } from '../ports/network.ts'
 import { dataFor } from './datasets.ts'
 import { Lru } from './lru.ts'
 import { eachTime, type Once } from './once.ts'
@@ -61,7 +62,7 @@ export class Replays implements ReplayService {
   /** Slices redone by this node, each counted once. */
   get count (): number { return this.#count }
 
-  async replay (claim: Claim, spec: JobSpec, priority: 'replay' | 'background'): Promise<Replayed> {
+  async replay (claim: Claim, spec: JobSpec, priority: 'replay' | 'background', from?: PeerId): Promise<Replayed> {
     const name = toHex(noiseKey(claim.template, claim.slice))
     const known = this.#done.get(name)
     if (known !== undefined) return known
@@ -69,17 +70,17 @@ export class Replays implements ReplayService {
     const runName = `${priority}/${name}`
     const running = this.#running.get(runName) ?? this.#running.get(`replay/${name}`)
     if (running !== undefined) return await running
-    const run = this.#runAndKeep(claim, spec, priority, name).finally(() => this.#running.delete(runName))
+    const run = this.#runAndKeep(claim, spec, priority, name, from).finally(() => this.#running.delete(runName))
     this.#running.set(runName, run)
     return await run
   }
 
-  /** Redoes it though its block is not here. Unavailable where not all of what it takes is known. */
-  async redo (claim: Claim, spec: JobSpec | undefined): Promise<'right' | 'wrong' | 'unavailable'> {
+  /** Redoes it though its block is not here, `from` shows it. Unavailable where not all of what it takes is known. */
+  async redo (claim: Claim, spec: JobSpec | undefined, from?: PeerId): Promise<'right' | 'wrong' | 'unavailable'> {
     if (spec === undefined) return 'unavailable'
     // What a header alone shows is held against the dearest slice there is.
     if (!ticketWins(claim.template.target, sliceCost(spec), ticket(claim)) || claim.payloadBytes !== payloadSize(spec)) return 'wrong'
-    const r = await this.replay(claim, spec, 'replay')
+    const r = await this.replay(claim, spec, 'replay', from)
     if (r.kind !== 'done') return 'unavailable'
     return differs(claim, r) === undefined ? 'right' : 'wrong'
   }
@@ -92,20 +93,20 @@ export class Replays implements ReplayService {
   /** Computes again whatever is remembered: for a person who wants to see it done. */
   async replayAfresh (claim: Claim, spec: JobSpec): Promise<Replayed> { return await this.#run(claim, spec, 'replay') }
 
-  async #runAndKeep (claim: Claim, spec: JobSpec, priority: 'replay' | 'background', name: Hex): Promise<Replayed> {
-    const r = await this.#run(claim, spec, priority)
+  async #runAndKeep (claim: Claim, spec: JobSpec, priority: 'replay' | 'background', name: Hex, from: PeerId | undefined): Promise<Replayed> {
+    const r = await this.#run(claim, spec, priority, from)
     if (r.kind === 'done') this.#done.set(name, r)
     return r
   }
 
-  async #run (claim: Claim, spec: JobSpec, priority: 'replay' | 'background'): Promise<Replayed> {
+  async #run (claim: Claim, spec: JobSpec, priority: 'replay' | 'background', from?: PeerId): Promise<Replayed> {
     const { template, slice } = claim
     const data = dataFor(this.#d.data, spec)
     if (data === undefined) {
       this.#d.data.want(spec)
       return { kind: 'unavailable', detail: `data set ${toHex(spec.data.root).slice(0, 16)} is not held whole yet` }
     }
-    const state = await this.#d.states.state(template.job, template.round, template.stateHash)
+    const state = await this.#d.states.state(template.job, template.round, template.stateHash, from)
     if (state === undefined) return { kind: 'unavailable', detail: `state of round ${template.round} of job ${toHex(template.job).slice(0, 16)} is not to be had` }
     let result: SliceResult
     try {

@@ -154,14 +154,15 @@ export class States implements StatesService {
     }
   }
 
-  async state (job: Uint8Array, round: number, stateHash: Uint8Array): Promise<ModelState | undefined> {
+  /** `from`: who is asked for it before all others. */
+  async state (job: Uint8Array, round: number, stateHash: Uint8Array, from?: PeerId): Promise<ModelState | undefined> {
     const held = this.#inMemory(this.#specOf(job), stateHash)
     if (held !== undefined) return held
     // By the job as well: who names a state with a job that it is not of shall not hold up those who ask for it rightly.
     const name = stateOf(job, stateHash)
     const running = this.#finding.get(name)
     if (running !== undefined) return await running
-    const finding = this.#find(job, round, stateHash).finally(() => this.#finding.delete(name))
+    const finding = this.#find(job, round, stateHash, from).finally(() => this.#finding.delete(name))
     this.#finding.set(name, finding)
     return await finding
   }
@@ -273,7 +274,7 @@ export class States implements StatesService {
     return findJob(this.#d.chain.head().ledger, job)?.spec ?? this.#specs.get(toHex(job))
   }
 
-  async #find (job: Uint8Array, round: number, stateHash: Uint8Array): Promise<ModelState | undefined> {
+  async #find (job: Uint8Array, round: number, stateHash: Uint8Array, from: PeerId | undefined): Promise<ModelState | undefined> {
     const spec = this.#specOf(job)
     if (spec === undefined) return undefined
     const held = await this.#own(spec, job, stateHash)
@@ -282,7 +283,7 @@ export class States implements StatesService {
     const path = this.#pathTo(job, round, stateHash)
     return await this.#recompute(spec, path, false) ??
       await this.#fromTorrent(spec, job, round, path, stateHash) ??
-      await this.#fetchState(spec, job, stateHash) ??
+      await this.#fetchState(spec, job, stateHash, { first: from }) ??
       await this.#recompute(spec, path, true) ??
       await this.#recomputeFromPeer(spec, job, path)
   }
@@ -384,7 +385,7 @@ export class States implements StatesService {
       const rounds = new Set(list.value.rounds)
       const i = path.findIndex(seal => rounds.has(seal.round))
       if (i < 1) continue
-      const base = await this.#fromTorrent(spec, job, path[i].round, path.slice(i), path[i].stateHash) ?? await this.#fetchState(spec, job, path[i].stateHash, peer)
+      const base = await this.#fromTorrent(spec, job, path[i].round, path.slice(i), path[i].stateHash) ?? await this.#fetchState(spec, job, path[i].stateHash, { only: peer })
       const state = base === undefined ? undefined : await this.#forward(spec, base, path.slice(0, i).reverse(), true)
       if (state !== undefined) return state
     }
@@ -429,8 +430,8 @@ export class States implements StatesService {
    * several peers that do not fit together are read again from one peer at a time, so that the one
    * who lies is the one who is named, if the job is known to have such a state.
    */
-  async #fetchState (spec: JobSpec, job: Uint8Array, stateHash: Uint8Array, only?: PeerId): Promise<ModelState | undefined> {
-    const peers = only === undefined ? (await candidates(this.#d.network, this.#d.random)).slice(0, PEERS_ASKED) : [only]
+  async #fetchState (spec: JobSpec, job: Uint8Array, stateHash: Uint8Array, { only, first }: { readonly only?: PeerId, readonly first?: PeerId }): Promise<ModelState | undefined> {
+    const peers = only === undefined ? (await candidates(this.#d.network, this.#d.random, first)).slice(0, PEERS_ASKED) : [only]
     const size = stateSize(spec)
     const bytes = new Uint8Array(size)
     const sources = new Set<PeerId>()
@@ -446,7 +447,7 @@ export class States implements StatesService {
         if (this.#isProven(job, stateHash)) this.#d.blame.refuse({ what: 'state', reason: 'state does not have its hash', detail: `state ${short(stateHash)} of job ${short(job)}`, peer, fatal: true })
       } else {
         for (const source of sources) {
-          const alone = await this.#fetchState(spec, job, stateHash, source)
+          const alone = await this.#fetchState(spec, job, stateHash, { only: source })
           if (alone !== undefined) return alone
         }
       }
