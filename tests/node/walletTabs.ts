@@ -36,6 +36,8 @@ export class Tab {
   tip: BlockMeta
   inStep: boolean
   foreign = 0
+  /** Its network takes nothing. */
+  unheard = false
   readonly clock = new ManualClock(kitTime(kit, 100))
   readonly log: RingLog
   readonly pool: Mempool
@@ -60,7 +62,7 @@ export class Tab {
     }
     const pool = this.pool = new Mempool({ params: kit.params, clock, signatures: new TestSignatures(), chain, blocks: { written: async () => true }, storage: new MemoryStorage(disk), log, own: [owner.key], publish: () => {} })
     const spending = this.spending = new Spending({ purse, account: owner.key, params: kit.params, chain, pool, inStep: () => this.inStep, clock, log, onForeign: () => { this.foreign++ } })
-    this.wallet = new WalletDesk({ params: kit.params, chain, pool, spending, key: { publicKey: owner.key, sign: m => sign(owner.seed, m) }, publish: async t => { this.published.push(t) } })
+    this.wallet = new WalletDesk({ params: kit.params, chain, pool, spending, key: { publicKey: owner.key, sign: m => sign(owner.seed, m) }, publish: async t => { if (this.unheard) throw new Error('no network'); this.published.push(t) } })
   }
 
   static async open (profile: MemoryProfile, o: TabOptions = {}): Promise<Tab> {
