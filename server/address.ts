@@ -19,6 +19,9 @@ export function webSocketMultiaddr (origin: URL, peer: string): string {
 
 const withoutMapping = (address: string): string => address.replace(/^::ffff:(?=\d+\.)/i, '')
 
+/** Some proxies name the port, too (Azure Application Gateway, IIS), and put brackets around an address of IPv6. */
+const withoutPort = (said: string): string => /^(\d+(?:\.\d+){3}):\d{1,5}$/.exec(said)?.[1] ?? /^\[([^\]]*)\](?::\d{1,5})?$/.exec(said)?.[1] ?? said
+
 /**
  * The address of whoever asks; undefined where it is not known. A proxy adds whom it hears to the end of a list,
  * and what stands before that is the asker's own word.
@@ -26,7 +29,7 @@ const withoutMapping = (address: string): string => address.replace(/^::ffff:(?=
 export function addressOf (request: IncomingMessage, behindProxy: boolean): string | undefined {
   const forwarded = request.headers['x-forwarded-for']
   const said = !behindProxy ? request.socket.remoteAddress : typeof forwarded === 'string' ? forwarded.split(',').at(-1)?.trim() : undefined
-  const address = withoutMapping(said ?? '')
+  const address = withoutMapping(behindProxy ? withoutPort(said ?? '') : said ?? '')
   return isIP(address) === 0 ? undefined : address
 }
 

@@ -12,7 +12,7 @@ import type { WebSocket } from 'ws'
 import { PeerBuckets } from '../src/net/peerBook.ts'
 import { addressOf, networkOf, PlacesPerNetwork } from './address.ts'
 import type { Hybrid } from './hybrid.ts'
-import { bindSocket } from './trackerSocket.ts'
+import { bindSocket, followLeaving } from './trackerSocket.ts'
 import { type SocketBounds, Upgrades } from './upgrades.ts'
 
 export const TRACKER_PATH = '/announce'
@@ -79,6 +79,7 @@ export function startTracker ({ cleanMs = CLEAN_MS, pingMs = PING_MS, ...bounds 
   // What strangers send is no failure of ours.
   tracker.on('warning', () => {})
   tracker.on('error', () => {})
+  followLeaving(tracker)
   /** The bridge's own places in the torrents. */
   const bridges = new WeakSet<TrackedPeer>()
   const cleaning = setInterval(() => {
@@ -121,7 +122,7 @@ export function startTracker ({ cleanMs = CLEAN_MS, pingMs = PING_MS, ...bounds 
     upgrade: (request, socket, head) => {
       upgrades.upgrade(request, socket, head, (ws, network) => {
         networks.set(ws, network)
-        bindSocket(tracker, Object.assign(ws, { upgradeReq: request, onMessageBound: null, peerId: null }))
+        bindSocket(tracker, Object.assign(ws, { upgradeReq: request, onMessageBound: null, peerId: null, infoHashes: null }))
       })
     },
     counts: () => ({ trackerSockets: upgrades.sockets.size, torrents: openers.size }),

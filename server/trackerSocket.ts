@@ -5,7 +5,7 @@
 import type TrackerServer from 'bittorrent-tracker/server'
 import type { TrackerSocket } from 'bittorrent-tracker/server'
 
-/** Torrents that one socket may name. */
+/** Torrents that one socket may be in. */
 export const MAX_TORRENTS_PER_SOCKET = 128
 /** Names that one socket may go by: clients of one page may share it. */
 export const MAX_PEERS_PER_SOCKET = 4
@@ -29,6 +29,7 @@ export function bindSocket (tracker: TrackerServer, ws: TrackerSocket): void {
   boundSaying(ws)
   const names: Names = { torrents: new Set(), peers: new Set() }
   boundHearing(ws, names)
+  namesOf.set(ws, names)
   const leave = (): void => { takeOut(tracker, ws, names) }
   ws.prependListener('error', leave)
   ws.prependListener('close', leave)
@@ -36,6 +37,25 @@ export function bindSocket (tracker: TrackerServer, ws: TrackerSocket): void {
 
 /** As the tracker keeps them, in hex. */
 interface Names { readonly torrents: Set<string>, readonly peers: Set<string> }
+const namesOf = new WeakMap<TrackerSocket, Names>()
+
+/** Gives a socket the place of a torrent back when it has left it: what a tab follows changes all day. */
+export function followLeaving (tracker: TrackerServer): void {
+  tracker.on('stop', (_, { info_hash: infoHash, socket }) => {
+    const names = socket === undefined ? undefined : namesOf.get(socket)
+    if (socket === undefined || names === undefined || isIn(tracker, socket, names, infoHash)) return
+    names.torrents.delete(infoHash)
+    // The tracker notes what was announced last, also where that was the end.
+    if (socket.infoHashes !== null) socket.infoHashes = socket.infoHashes.filter(h => h !== infoHash)
+  })
+  // The tracker does what it is told a moment later: it may have come back into one before it had left it.
+  for (const event of ['start', 'update', 'complete'] as const) tracker.on(event, (_, { info_hash: infoHash, socket }) => { if (socket !== undefined) namesOf.get(socket)?.torrents.add(infoHash) })
+}
+
+function isIn (tracker: TrackerServer, ws: TrackerSocket, { peers }: Names, infoHash: string): boolean {
+  for (const peer of peers) if (tracker.torrents[infoHash]?.peers.peek(peer)?.socket === ws) return true
+  return false
+}
 
 /** Who does not listen is sent nothing more. */
 function boundSaying (ws: TrackerSocket): void {

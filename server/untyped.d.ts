@@ -6,6 +6,8 @@ declare module 'bittorrent-tracker/server' {
     onMessageBound: ((data: Buffer) => void) | null
     /** The first name it used, which is taken out when it ends. */
     peerId: string | null
+    /** Torrents that it is in, in hex; null once it has ended. */
+    infoHashes: string[] | null
   }
   interface TrackerOptions {
     readonly udp: false
@@ -44,6 +46,8 @@ declare module 'bittorrent-tracker/server' {
     readonly torrents: Record<string, TrackedSwarm>
     onHttpRequest (request: import('node:http').IncomingMessage, response: import('node:http').ServerResponse, options: { readonly trustProxy: boolean }): void
     on (event: 'warning' | 'error', listener: (e: Error) => void): void
+    /** What was announced, once it is done; `socket` where it came over one. */
+    on (event: 'start' | 'update' | 'complete' | 'pause' | 'stop', listener: (peer: string, params: { readonly info_hash: string, readonly socket?: TrackerSocket }) => void): void
     onWebSocketConnection (socket: TrackerSocket): void
     close (done: () => void): void
   }

@@ -10,12 +10,20 @@ export interface SocketBounds {
   readonly maxPerAddress: number
   /** A proxy stands before us and says last who asks. */
   readonly behindProxy: boolean
+  /** Instead of SILENT_MS. */
+  readonly silentMs?: number
 }
+
+/** Where a network is full, whoever of it does not answer for so long makes room: a line that was cut leaves dead sockets behind. */
+const SILENT_MS = 5_000
 
 export class Upgrades {
   readonly #server: WebSocketServer
   readonly #bounds: SocketBounds
   readonly #places: PlacesPerNetwork
+  readonly #networks = new WeakMap<WebSocket, string | undefined>()
+  /** Networks whose sockets are being asked whether they are alive. */
+  readonly #asked = new Map<string | undefined, ReturnType<typeof setTimeout>>()
 
   constructor (bounds: SocketBounds, maxFrameBytes: number) {
     this.#server = new WebSocketServer({ noServer: true, maxPayload: maxFrameBytes, perMessageDeflate: false, clientTracking: true })
@@ -34,17 +42,45 @@ export class Upgrades {
     }
     const network = countedNetworkOf(request, this.#bounds.behindProxy)
     if (!this.#places.hasRoom(network)) {
+      this.#endSilent(network)
       refuse(socket, '429 Too Many Requests', 'your address has as many sockets as it may have')
       return
     }
     this.#server.handleUpgrade(request, socket, head, ws => {
       this.#places.take(network)
+      this.#networks.set(ws, network)
       ws.once('close', () => { this.#places.giveBack(network) })
       accept(ws, network)
     })
   }
 
+  #endSilent (network: string | undefined): void {
+    if (this.#asked.has(network)) return
+    const silent = new Set<WebSocket>()
+    for (const ws of this.sockets) {
+      // One that we do not read ourselves could say nothing.
+      if (this.#networks.get(ws) !== network || ws.isPaused) continue
+      silent.add(ws)
+      const lives = (): void => {
+        silent.delete(ws)
+        ws.off('pong', lives)
+        ws.off('message', lives)
+      }
+      ws.on('pong', lives)
+      ws.on('message', lives)
+      ws.ping()
+    }
+    const timer = setTimeout(() => {
+      this.#asked.delete(network)
+      for (const ws of silent) if (!ws.isPaused) ws.terminate()
+    }, this.#bounds.silentMs ?? SILENT_MS)
+    timer.unref()
+    this.#asked.set(network, timer)
+  }
+
   close (): void {
+    for (const timer of this.#asked.values()) clearTimeout(timer)
+    this.#asked.clear()
     for (const c of this.#server.clients) c.terminate()
     this.#server.close()
   }

@@ -154,8 +154,14 @@ export interface HistoryEntry {
 export interface UnsentView {
   readonly id: Hex
   readonly kind: 'transfer' | 'job' | 'cancellation'
-  /** taken: another transaction of this wallet has its place. unseen: its place was used where this tab cannot look. void: the rules do not let it happen any more. */
-  readonly why: 'taken' | 'unseen' | 'void'
+  /**
+   * Not sent: taken (another transaction of this wallet has its place), same (that one does the same), void (the rules do
+   * not let it happen). Whether it will be is open: ahead (another one has its place, in a block that may be lost), stuck (the
+   * rules do not let it happen now). unseen: its place was used where this tab cannot look.
+   */
+  readonly why: 'taken' | 'same' | 'void' | 'ahead' | 'stuck' | 'unseen'
+  /** Of ahead and stuck: until it is known. */
+  readonly blocks?: number
   /** Address. */
   readonly to?: string
   /** Without the fee. */
@@ -455,7 +461,7 @@ export interface NodeApi {
 
   history(limit: number): Promise<HistoryEntry[]>
   send(to: string, amount: bigint, fee: bigint): Promise<Outcome<{ readonly id: Hex }>>
-  /** What stands under `unsent`, with a new place; once. */
+  /** What stands under `unsent` as taken or void; once. */
   sendAgain(id: Hex): Promise<Outcome<{ readonly id: Hex }>>
   forgetUnsent(id: Hex): Promise<void>
   /** Passphrase-encrypted backup of the wallet key, as text. The wallet counts as backed up once the caller has kept it and says so. */

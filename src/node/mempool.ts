@@ -140,6 +140,22 @@ export class Mempool implements PoolService {
     return undefined
   }
 
+  /** Why this one would not be taken now; its signature and the room for it are not looked at. */
+  check (tx: SignedTransaction): Refusal | undefined {
+    const bytes = SignedTransaction.serialize(tx).length
+    return bytes > MAX_TRANSACTION_BYTES ? invalid('transaction-action', `${bytes} bytes, at most ${MAX_TRANSACTION_BYTES}`) : this.#refusal(this.#entry(tx, bytes))
+  }
+
+  /** Lets go of those that are not to happen any more. */
+  withdraw (ids: Iterable<Hex>): void {
+    const before = this.#byId.size
+    for (const id of ids) {
+      const e = this.#byId.get(id)
+      if (e !== undefined) this.#remove(e)
+    }
+    if (this.#byId.size !== before) this.#changed()
+  }
+
   /** When every write so far is done, or could not be. */
   async idle (): Promise<void> { await this.#writes }
 

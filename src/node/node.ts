@@ -231,7 +231,7 @@ export class Node {
       gate: () => this.presence.mayWork()
     })
     this.#mining = new MiningControl({ trainer: this.#trainer, compute, storage, log, cores: d.cores })
-    this.spending = new Spending({ purse: d.purse, account: payee.publicKey, chain, pool, clock, log, onForeign: () => { keyWatch.noticed('transaction') } })
+    this.spending = new Spending({ purse: d.purse, account: payee.publicKey, params, chain, pool, inStep: () => this.presence.inStep(), clock, log, onForeign: () => { keyWatch.noticed('transaction') } })
     this.wallet = new WalletDesk({ params, chain, pool, key: payee, spending: this.spending, publish: async (tx) => { await gossip.announceTransaction(tx) } })
     this.jobDesk = new JobDesk({ params, chain, data, wallet: this.wallet, owner: payee.publicKey, gunzip: d.gunzip })
     this.models = new Models({ compute, states, data })

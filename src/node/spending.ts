@@ -3,73 +3,84 @@
  * one record of it, each in its turn (ports/purse.ts), so that no two of them sign with one nonce, and so
  * that what a tab has called sent and no block will have is shown by all, to be sent again once.
  *
- *   waiting -> mined, and back where a reorganisation takes its block away
- *   waiting, mined -> taken   another transaction has its nonce
+ * Who signs writes it down before anybody hears of it. What became of it is judged by the chain alone,
+ * and only by a tab that is in step with the network and no lower than whoever judged before it: the
+ * ledger of a tab that has to catch up says nothing about the network's.
+ *
+ *   waiting, mined -> mined where the chain has it, waiting where it does not and the nonce is free
+ *                  -> ahead   another transaction has its nonce, in a block that may still be lost
+ *                  -> stuck   the nonce is free, and the rules do not let it happen now
  *                  -> unseen  its nonce was used in a block that is not here
- *                  -> void    the rules do not let it happen any more
- *   taken, unseen  -> waiting where a reorganisation frees the nonce; taken, unseen, void -> mined where it comes in after all
- *   taken, unseen, void -> closed when the user has sent it again or let it go, or where it is no matter of his
+ *   ahead, stuck   -> taken, same, void   when they were that for `maturity` blocks; no tab hands these on any more.
+ *                     same: what has its nonce does the same
+ *   taken, void    -> closed when the user has sent it again; all failed ones when he has let them go, or where they are no matter of his
  */
-import { ContainerType, ListCompositeType } from '@chainsafe/ssz'
 import type { Outcome, UnsentView } from '../bridge/api.ts'
 import { formatAddress } from '../core/codec/address.ts'
-import { decode, equalBytes, toHex, U8 } from '../core/codec/ssz.ts'
-import { ACTION_CANCEL_JOB, ACTION_POST_JOB, ACTION_TRANSFER, SignedTransaction } from '../core/codec/wire.ts'
+import { equalBytes, toHex } from '../core/codec/ssz.ts'
+import { ACTION_CANCEL_JOB, ACTION_POST_JOB, ACTION_TRANSFER, type SignedTransaction, Transaction } from '../core/codec/wire.ts'
 import { chainId } from '../core/consensus/chain.ts'
 import { transactionId } from '../core/crypto/ids.ts'
 import { account } from '../core/ledger/state.ts'
+import type { ChainParams } from '../core/params.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Purse } from '../ports/purse.ts'
 import { StorageError } from '../ports/storage.ts'
-import { MAX_TRANSACTION_BYTES, type Mempool } from './mempool.ts'
-import type { ChainService, Hex, Log } from './parts.ts'
+import type { Mempool } from './mempool.ts'
+import type { BlockRecord, ChainService, Hex, Log } from './parts.ts'
+import { type Book, copyOf, decodeBook, emptyBook, encodeBook, type Entry, fingerprint, idOf, type State } from './purseRecord.ts'
 import { spending } from './views.ts'
 
-/** Transactions remembered; those that are settled go first. */
-export const SIGNED_KEPT = 64
 /** What other tabs have written is looked at with the next block, but not with every one of thousands. */
 export const LOOK_MS = 2_000
-
-const STATES = ['waiting', 'mined', 'closed', 'taken', 'unseen', 'void'] as const
-type State = typeof STATES[number]
-
-const PurseRecord = new ListCompositeType(new ContainerType({ state: U8, signed: SignedTransaction }), SIGNED_KEPT)
-const PURSE_RECORD_BYTES = SIGNED_KEPT * (MAX_TRANSACTION_BYTES + 64)
+/** A judge was higher than this tab is: so long after, the network is where this tab is, and its chain was given up. */
+export const JUDGED_MS = 60 * 60_000
 
 /** What a person did. The rest this node does by itself, and will do again. */
 const BY_HAND: ReadonlyMap<number, UnsentView['kind']> = new Map([[ACTION_TRANSFER, 'transfer'], [ACTION_POST_JOB, 'job'], [ACTION_CANCEL_JOB, 'cancellation']])
-const FAILED: ReadonlySet<State> = new Set<State>(['taken', 'unseen', 'void'])
-const WORDS: Readonly<Record<UnsentView['why'], string>> = {
-  taken: 'another transaction of this wallet has its place',
-  unseen: 'its place was used in a block that this tab does not have; it may have been this one',
-  void: 'the rules do not let it happen any more'
+/** No tab hands these on any more. */
+const GIVEN_UP: ReadonlySet<State> = new Set<State>(['closed', 'taken', 'same', 'void'])
+/** Why the log says that one was not sent, or that it is not known. */
+const WORDS: Partial<Readonly<Record<State, string>>> = {
+  taken: 'was called sent and is not: another transaction of this wallet has its place',
+  same: 'was called sent and is not: another transaction of this wallet, which does the same, has its place',
+  void: 'was called sent and is not: the rules do not let it happen any more',
+  unseen: 'was called sent, and its place was used in a block that this tab does not have: whether it was this one is not known'
 }
 
-interface Entry { state: State, readonly signed: SignedTransaction }
-type Book = Map<Hex, Entry>
-
-/** Makes one with this nonce, and hands it to the pool. */
+/** Makes one with this nonce, which the pool will take. */
 export type Make = (nonce: number, again?: SignedTransaction) => Promise<Outcome<SignedTransaction>>
 
 export interface SpendingDeps {
   readonly purse: Purse
   readonly account: Uint8Array
+  readonly params: Pick<ChainParams, 'maturity'>
   readonly chain: Pick<ChainService, 'head' | 'at' | 'on'>
-  readonly pool: Pick<Mempool, 'pending' | 'resume' | 'onVoid'>
+  readonly pool: Pick<Mempool, 'pending' | 'add' | 'resume' | 'withdraw' | 'onVoid'>
+  /** Whether the height here is the network's, as far as this node knows. */
+  readonly inStep: () => boolean
   readonly clock: Pick<Clock, 'now'>
   readonly log: Log
-  /** One of this wallet that no tab of this profile has signed is in a block instead of one that was. */
+  /** One of this wallet that no tab of this profile has signed is in a block instead of one that was; once for each. */
   readonly onForeign?: () => void
 }
 
 const refuse = (message: string): Outcome<never> => ({ ok: false, errors: [{ field: 'form', message }] })
-const idOf = (signed: SignedTransaction): Hex => toHex(transactionId(signed.transaction))
+const nonceOf = ({ signed }: Entry): number => signed.transaction.nonce
+const doSame = (a: SignedTransaction, b: SignedTransaction): boolean => {
+  const bytes = ({ transaction: t }: SignedTransaction): Uint8Array => Transaction.serialize({ ...t, nonce: 0, fee: 0n })
+  return equalBytes(bytes(a), bytes(b))
+}
+
+/** What is to be said of a judgement once it is written down. */
+interface Said { readonly lines: string[], foreign: boolean }
 
 export class Spending {
   readonly #d: SpendingDeps
   /** As it was read last. */
-  #book: Book = new Map()
-  #news = new Map<Hex, 'mined' | 'unmined' | 'void'>()
+  #book: Book = emptyBook()
+  /** Dropped by the pool since the last look. */
+  readonly #voided = new Set<Hex>()
   #looking: Promise<void> | undefined
   /** Turns begun and ended: what was read outside of them may be older than what they left. */
   #turns = 0
@@ -82,11 +93,10 @@ export class Spending {
   start (): () => void {
     const { chain, pool } = this.#d
     const offs = [
-      pool.onVoid(signed => { this.#news.set(idOf(signed), 'void'); this.#look() }),
+      pool.onVoid(signed => { this.#voided.add(idOf(signed)); this.#look() }),
       chain.on('head', ({ removed, added }) => {
-        for (const id of this.#ownIn(removed)) this.#news.set(id, 'unmined')
-        for (const id of this.#ownIn(added)) this.#news.set(id, 'mined')
-        if (this.#news.size > 0 || this.#d.clock.now() - this.#lookedAt >= LOOK_MS) this.#look()
+        const isOurs = [...removed, ...added].some(b => b.body.transactions.some(t => equalBytes(t.transaction.from, this.#d.account)))
+        if (isOurs || this.#d.clock.now() - this.#lookedAt >= LOOK_MS) this.#look()
       })
     ]
     this.#look()
@@ -96,55 +106,98 @@ export class Spending {
   /** When what is known so far is settled. */
   async idle (): Promise<void> { while (this.#looking !== undefined) await this.#looking }
 
-  /** The first free one: where an earlier one was dropped, what waits behind it waits for this. */
-  nextNonce (book: ReadonlyMap<Hex, Entry> = this.#book): number {
+  /**
+   * The first free one: where an earlier one was dropped, what waits behind it waits for this. Which are
+   * free a tab that has to catch up cannot know: it takes the one above all that the profile has used.
+   */
+  nextNonce (book: Book = this.#book): number {
     const { chain, pool, account: key } = this.#d
-    const taken = new Set(pool.pending(key).map(tx => tx.transaction.nonce))
-    for (const [id, { state, signed }] of book) {
-      // A tab that has to catch up does not have all the blocks that others have seen.
-      if (state === 'mined' || (state === 'waiting' && this.#news.get(id) !== 'void')) taken.add(signed.transaction.nonce)
-    }
+    const used = new Set(pool.pending(key).map(tx => tx.transaction.nonce))
     let { nonce } = account(chain.head().ledger, key)
-    while (taken.has(nonce)) nonce++
+    if (!this.#mayJudge(book)) nonce = Math.max(nonce, book.next)
+    else for (const [id, e] of book.entries) if ((e.state === 'waiting' && !this.#voided.has(id)) || e.state === 'mined') used.add(nonceOf(e))
+    while (used.has(nonce)) nonce++
     return nonce
   }
 
-  /** Oldest first. */
+  /** What was not sent, and what waits to be known. Oldest first. */
   unsent (): UnsentView[] {
-    return [...this.#book].flatMap(([id, { state, signed }]) => {
+    const { chain, params: { maturity } } = this.#d
+    return [...this.#book.entries].flatMap(([id, { state, at, signed }]): UnsentView[] => {
       const { action, fee } = signed.transaction
       const kind = BY_HAND.get(action.selector)
-      if (kind === undefined || !isFailed(state)) return []
+      if (kind === undefined || state === 'waiting' || state === 'mined' || state === 'closed') return []
       const to = action.value !== null && 'to' in action.value ? formatAddress(action.value.to) : undefined
-      return [{ id, kind, why: state, to, amount: spending(signed) - fee, fee }]
+      const blocks = state === 'ahead' || state === 'stuck' ? Math.min(maturity, Math.max(1, at + maturity - chain.head().height)) : undefined
+      return [{ id, kind, why: state, blocks, to, amount: spending(signed) - fee, fee }]
     })
   }
 
-  /** Signs in a turn. `again`: in place of this one, which was not sent; once, whichever tab is asked. */
+  /** Signs in a turn. `again`: in place of this one, which was not sent; once, whichever tab is asked. Once it is written down, it is sent. */
   async sign (make: Make, again?: Hex): Promise<Outcome<SignedTransaction>> {
-    const turn = await this.#turn(async book => {
-      await this.#resume(book)
-      const old = again === undefined ? undefined : book.get(again)
-      if (again !== undefined && (old === undefined || !isFailed(old.state))) return refuse('it is not among what was not sent any more')
-      const made = await make(this.nextNonce(book), old?.signed)
-      if (!made.ok) return made
-      if (old !== undefined) old.state = 'closed'
-      book.set(idOf(made.value), { state: 'waiting', signed: made.value })
-      return made
-    })
-    return turn?.value ?? refuse('another tab of this browser is sending and does not come to an end; try again, or close it')
+    const { log, pool } = this.#d
+    try {
+      const turn = await this.#turn(async book => {
+        const old = again === undefined ? undefined : book.entries.get(again)
+        const nonce = this.nextNonce(book)
+        const why = again === undefined ? undefined : this.#notAgain(book, old, nonce)
+        if (why !== undefined) return refuse(why)
+        const made = await make(nonce, old?.signed)
+        if (!made.ok) return made
+        const mayJudge = this.#mayJudge(book)
+        if (old !== undefined) old.state = 'closed'
+        book.entries.set(idOf(made.value), { state: 'waiting', at: 0, signed: made.value })
+        book.next = Math.max(book.next, made.value.transaction.nonce + 1)
+        // A tab that is lower than this would find fault with what stands on this ledger.
+        if (mayJudge) this.#judgedNow(book)
+        return made
+      }, async made => {
+        if (!made.ok) return
+        try {
+          const refused = await pool.add(made.value)
+          if (refused !== undefined) log.warn('wallet', `${idOf(made.value).slice(0, 8)} is to wait: ${refused.reason}, ${refused.detail}`)
+        } catch (e) {
+          // It is signed and written down: from here on all tabs see to it.
+          log.error('wallet', e instanceof Error ? e.stack ?? e.message : String(e))
+        }
+      })
+      return turn?.value ?? refuse('another tab of this browser is sending and does not come to an end; try again, or close it')
+    } catch (e) {
+      if (!(e instanceof StorageError)) throw e
+      log.warn('wallet', `nothing is sent: what the tabs of this browser have signed cannot be read or written: ${e.message}`)
+      return refuse(`nothing was sent, for this browser cannot keep what is sent: ${e.message}`)
+    }
   }
 
-  /** The user has seen that it was not sent. */
+  /** The user has seen that it was not sent. Throws StorageError. */
   async forget (id: Hex): Promise<void> {
     await this.#turn(async book => {
-      const entry = book.get(id)
-      if (entry !== undefined && isFailed(entry.state)) entry.state = 'closed'
+      const entry = book.entries.get(id)
+      if (entry !== undefined && (GIVEN_UP.has(entry.state) || entry.state === 'unseen')) entry.state = 'closed'
     })
   }
 
-  * #ownIn (blocks: ReadonlyArray<{ readonly body: { readonly transactions: readonly SignedTransaction[] } }>): Iterable<Hex> {
-    for (const { body } of blocks) for (const t of body.transactions) if (equalBytes(t.transaction.from, this.#d.account)) yield idOf(t)
+  /** Why this one cannot be sent again. */
+  #notAgain (book: Book, old: Entry | undefined, next: number): string | undefined {
+    const { chain, account: key, params: { maturity } } = this.#d
+    if (old === undefined || (old.state !== 'taken' && old.state !== 'void')) return 'it is not among what was not sent any more'
+    if (!this.#mayJudge(book)) return 'this tab is not in step with the network: try again when it is'
+    const { nonce } = account(chain.head().ledger, key)
+    // With the same nonce only one of the two can ever happen. With another one both could, unless the first one's is used for good.
+    if (nonceOf(old) >= nonce) return nonceOf(old) === next ? undefined : 'another transaction of this wallet is on its way and has to be in a block first'
+    const by = this.#userOf(nonceOf(old))
+    if (by !== undefined && chain.head().height - by.at < maturity) return `another transaction of this wallet took its place just now: try again in ${by.at + maturity - chain.head().height} blocks`
+    return undefined
+  }
+
+  #mayJudge ({ judged, judgedAt }: Book): boolean {
+    const { chain, clock, inStep } = this.#d
+    return inStep() && (chain.head().height >= judged || Math.abs(clock.now() - judgedAt) >= JUDGED_MS)
+  }
+
+  #judgedNow (book: Book): void {
+    book.judged = this.#d.chain.head().height
+    book.judgedAt = this.#d.clock.now()
   }
 
   #look (): void {
@@ -153,126 +206,134 @@ export class Spending {
   }
 
   async #lookAll (): Promise<void> {
+    const { clock, log } = this.#d
     while (this.#again) {
       this.#again = false
-      this.#lookedAt = this.#d.clock.now()
+      this.#lookedAt = clock.now()
       try {
         const turns = this.#turns
         const read = await this.#read()
         if (turns === this.#turns) this.#book = read
-        await this.#resume(this.#book)
+        const draft = copyOf(this.#book)
+        await this.#resume(draft)
         // A turn is asked for where there is something to write, which is rare.
-        if (this.#settle(copyOf(this.#book), this.#news).length === 0) { this.#news.clear(); continue }
-        await this.#turn(async book => {
-          const news = this.#news
-          this.#news = new Map()
-          for (const said of this.#settle(book, news)) if (said !== '') this.#d.log.warn('wallet', said)
-        })
+        await this.#judge(draft)
+        if (fingerprint(draft) !== fingerprint(this.#book)) await this.#turn(async () => {})
+        this.#voided.clear()
       } catch (e) {
-        this.#d.log.error('wallet', e instanceof Error ? e.stack ?? e.message : String(e))
+        if (e instanceof StorageError) log.warn('wallet', `what the tabs of this browser have signed cannot be read or written: ${e.message}`)
+        else log.error('wallet', e instanceof Error ? e.stack ?? e.message : String(e))
       }
     }
   }
 
-  /** What others have signed waits here, too, as long as no block that is here has it: their tabs may be closed, and their blocks lost. */
-  async #resume (book: Book): Promise<void> {
+  /** What others have signed waits here, too: their tabs may be closed. What was given up, or sent again, waits nowhere. */
+  async #resume ({ entries }: Book): Promise<void> {
     const { chain, pool, account: key } = this.#d
+    pool.withdraw([...entries].flatMap(([id, { state }]) => GIVEN_UP.has(state) ? [id] : []))
     const here = new Set(pool.pending(key).map(idOf))
     const { nonce } = account(chain.head().ledger, key)
-    for (const [id, { state, signed }] of book) {
-      if ((state !== 'waiting' && state !== 'mined') || here.has(id) || signed.transaction.nonce < nonce) continue
-      const refused = await pool.resume(signed)
-      if (refused?.verdict === 'invalid') this.#news.set(id, 'void')
+    for (const [id, e] of byNonce(entries)) if (e.state === 'waiting' && nonceOf(e) >= nonce && !here.has(id)) await pool.resume(e.signed)
+  }
+
+  /** Brings the book to what the chain here says, if that is the network's. */
+  async #judge (book: Book, said: Said = { lines: [], foreign: false }): Promise<void> {
+    if (!this.#mayJudge(book)) return
+    const before = copyOf(book)
+    const { nonce } = account(this.#d.chain.head().ledger, this.#d.account)
+    const open = byNonce(book.entries).filter(([, e]) => e.state !== 'closed')
+    for (const [id, e] of open) if (nonceOf(e) < nonce) this.#judgeUsed(book, id, e, said)
+    for (const [id, e] of open) if (nonceOf(e) >= nonce && !GIVEN_UP.has(e.state)) await this.#judgeFree(book, id, e)
+    for (const [id, e] of open) {
+      const name = BY_HAND.get(e.signed.transaction.action.selector)
+      const words = e.state === before.entries.get(id)!.state ? undefined : WORDS[e.state]
+      if (words !== undefined && name !== undefined) said.lines.push(`${name} ${id.slice(0, 8)} ${words}`)
+      if (name === undefined && (GIVEN_UP.has(e.state) || e.state === 'unseen')) e.state = 'closed'
+    }
+    if (fingerprint(before) !== fingerprint(book)) this.#judgedNow(book)
+  }
+
+  /** What became of one whose nonce is used: the chain says it, also where no tab was there when it came about. */
+  #judgeUsed (book: Book, id: Hex, e: Entry, said: Said): void {
+    const { chain, params: { maturity } } = this.#d
+    const { height } = chain.head()
+    if (e.state === 'mined' && e.at <= height) {
+      const block = chain.at(e.at)
+      if (block === undefined || this.#ownIn(block).some(t => idOf(t) === id)) return
+    }
+    const by = this.#userOf(nonceOf(e))
+    const become = (state: State, at: number): void => { e.state = state; e.at = at }
+    if (by !== undefined && idOf(by.signed) === id) become('mined', by.at)
+    else if (GIVEN_UP.has(e.state)) return
+    else if (by === undefined) {
+      // Whoever has seen the block that is ahead of it will say more, if it is open.
+      if (e.state !== 'unseen' && !(e.state === 'ahead' && height - e.at < maturity)) become('unseen', height)
+    } else {
+      become(height - by.at < maturity ? 'ahead' : doSame(by.signed, e.signed) ? 'same' : 'taken', by.at)
+      const other = transactionId(by.signed.transaction)
+      if (book.entries.has(toHex(other)) || book.foreign.some(f => equalBytes(f, other))) return
+      book.foreign.push(other)
+      said.foreign = true
     }
   }
 
-  /** Brings the book to what is known; gives a line for each change, empty where it is none to speak of. */
-  #settle (book: Book, news: ReadonlyMap<Hex, 'mined' | 'unmined' | 'void'>): string[] {
-    const { chain, account: key } = this.#d
-    const { nonce } = account(chain.head().ledger, key)
-    const changes: string[] = []
-    for (const [id, entry] of book) {
-      const before = entry.state
-      const what = news.get(id)
-      if (what === 'mined' && before !== 'closed') entry.state = 'mined'
-      if (what === 'unmined' && before === 'mined') entry.state = 'waiting'
-      if (what === 'void' && before === 'waiting') entry.state = 'void'
-      const isUsed = entry.signed.transaction.nonce < nonce
-      if (entry.state === 'waiting' && isUsed) entry.state = this.#usedBy(id, entry.signed, book)
-      if ((entry.state === 'taken' || entry.state === 'unseen') && !isUsed) entry.state = 'waiting'
-      const name = BY_HAND.get(entry.signed.transaction.action.selector)
-      if (isFailed(entry.state) && name === undefined) entry.state = 'closed'
-      if (entry.state !== before) changes.push(isFailed(entry.state) ? `${name} ${id.slice(0, 8)} was called sent and is not: ${WORDS[entry.state]}` : '')
+  /** One whose nonce is free waits, unless the rules are against it. */
+  async #judgeFree ({ entries }: Book, id: Hex, e: Entry): Promise<void> {
+    const { chain, pool, account: key, params: { maturity } } = this.#d
+    const isReplaced = [...entries].some(([other, o]) => other !== id && nonceOf(o) === nonceOf(e) && (o.state === 'waiting' || o.state === 'mined'))
+    const isHere = pool.pending(key).some(t => idOf(t) === id)
+    if (isHere || (!isReplaced && (await pool.resume(e.signed))?.verdict !== 'invalid')) {
+      e.state = 'waiting'
+      e.at = 0
+      return
     }
-    return changes
+    const { height } = chain.head()
+    if (e.state !== 'stuck') e.at = height
+    e.state = height - e.at < maturity ? 'stuck' : 'void'
   }
 
-  /** What became of one whose nonce is used. */
-  #usedBy (id: Hex, { transaction: { nonce } }: SignedTransaction, book: Book): State {
-    const { chain, account: key, onForeign } = this.#d
-    for (let h = chain.head().height, r = chain.at(h); r !== undefined; r = chain.at(--h)) {
-      const by = r.body.transactions.find(t => t.transaction.nonce === nonce && equalBytes(t.transaction.from, key))
-      if (by === undefined) continue
-      if (idOf(by) === id) return 'mined'
-      if (!book.has(idOf(by))) onForeign?.()
-      return 'taken'
+  #ownIn ({ body }: BlockRecord): SignedTransaction[] { return body.transactions.filter(t => equalBytes(t.transaction.from, this.#d.account)) }
+
+  /** The one that has used this nonce, and the height of its block, if that is here. */
+  #userOf (nonce: number): { readonly signed: SignedTransaction, readonly at: number } | undefined {
+    const { chain } = this.#d
+    for (let at = chain.head().height, r = chain.at(at); r !== undefined; r = chain.at(--at)) {
+      const signed = this.#ownIn(r).find(t => t.transaction.nonce === nonce)
+      if (signed !== undefined) return { signed, at }
     }
-    return 'unseen'
+    return undefined
   }
 
-  async #turn<T> (work: (book: Book) => Promise<T>): Promise<{ readonly value: T } | undefined> {
-    return await this.#d.purse.inTurn(async () => {
+  /** What it leaves is on disk before `written` is called. Throws StorageError where it cannot be read or written; nothing has changed then. */
+  async #turn<T> (work: (book: Book) => Promise<T>, written: (value: T) => Promise<void> = async () => {}): Promise<{ readonly value: T } | undefined> {
+    const { chain, log, onForeign, purse } = this.#d
+    return await purse.inTurn(async () => {
       this.#turns++
-      const book = await this.#read()
-      const before = fingerprint(book)
       try {
-        return await work(book)
-      } finally {
-        trim(book)
-        if (fingerprint(book) !== before) await this.#write(book)
+        const book = await this.#read()
+        const before = fingerprint(book)
+        const said: Said = { lines: [], foreign: false }
+        await this.#resume(book)
+        await this.#judge(book, said)
+        const value = await work(book)
+        if (fingerprint(book) !== before) await purse.write(encodeBook(book, chainId(chain.head())))
         this.#book = book
+        for (const line of said.lines) log.warn('wallet', line)
+        if (said.foreign) onForeign?.()
+        await written(value)
+        return value
+      } finally {
         this.#turns++
       }
     })
   }
 
-  /** Where it cannot be read, this tab goes on with what it knew. */
   async #read (): Promise<Book> {
     const { purse, log, chain, account: key } = this.#d
-    let bytes: Uint8Array | undefined
-    try {
-      bytes = await purse.read()
-    } catch (e) {
-      if (!(e instanceof StorageError)) throw e
-      log.warn('wallet', `what other tabs have signed cannot be read: ${e.message}`)
-      return this.#book
-    }
-    const d = bytes === undefined ? undefined : decode(PurseRecord, bytes, PURSE_RECORD_BYTES)
-    if (d?.ok === false) log.warn('wallet', `what other tabs have signed is damaged: ${d.error.detail}`)
-    const mine = d?.ok === true ? d.value.filter(({ state, signed: { transaction: t } }) => state < STATES.length && equalBytes(t.from, key) && equalBytes(t.chain, chainId(chain.head()))) : []
-    return new Map(mine.map(({ state, signed }) => [idOf(signed), { state: STATES[state], signed }]))
-  }
-
-  async #write (book: Book): Promise<void> {
-    try {
-      await this.#d.purse.write(PurseRecord.serialize([...book.values()].map(({ state, signed }) => ({ state: STATES.indexOf(state), signed }))))
-    } catch (e) {
-      if (!(e instanceof StorageError)) throw e
-      this.#d.log.warn('wallet', `other tabs are not told what this one has signed: ${e.message}`)
-    }
+    const { book, damaged } = decodeBook(await purse.read(), chainId(chain.head()), key)
+    if (damaged !== undefined) log.warn('wallet', `what other tabs have signed is damaged: ${damaged}`)
+    return book
   }
 }
 
-const isFailed = (state: State): state is UnsentView['why'] => FAILED.has(state)
-const copyOf = (book: Book): Book => new Map([...book].map(([id, e]) => [id, { ...e }]))
-const fingerprint = (book: Book): string => [...book].map(([id, { state }]) => `${id} ${state}`).join()
-
-/** The oldest that is settled goes first, then the oldest that failed. */
-function trim (book: Book): void {
-  for (const goes of [(s: State) => s === 'mined' || s === 'closed', isFailed, () => true]) {
-    for (const [id, { state }] of book) {
-      if (book.size <= SIGNED_KEPT) return
-      if (goes(state)) book.delete(id)
-    }
-  }
-}
+const byNonce = (entries: ReadonlyMap<Hex, Entry>): Array<[Hex, Entry]> => [...entries].sort((a, b) => nonceOf(a[1]) - nonceOf(b[1]))

@@ -1,4 +1,4 @@
-/** Spending from the wallet: builds, signs and hands transactions to the pool. */
+/** Spending from the wallet: builds and signs transactions that the pool will take. */
 import type { FieldError, Outcome } from '../bridge/api.ts'
 import { parseAddress } from '../core/codec/address.ts'
 import { formatCredits } from '../core/codec/amount.ts'
@@ -10,7 +10,8 @@ import { transactionId } from '../core/crypto/ids.ts'
 import { account } from '../core/ledger/state.ts'
 import type { ChainParams } from '../core/params.ts'
 import type { MinerKey } from './minerKey.ts'
-import type { ChainService, Hex, PoolService } from './parts.ts'
+import type { Mempool } from './mempool.ts'
+import type { ChainService, Hex } from './parts.ts'
 import type { Make, Spending } from './spending.ts'
 import { spending } from './views.ts'
 
@@ -23,7 +24,7 @@ const FIELD: Readonly<Record<string, string>> = {
 const WORDS: Partial<Readonly<Record<ReasonCode, string>>> = {
   'transaction-fee': 'the fee is too low for what waits to enter a block now: raise it',
   'transaction-balance': 'the wallet cannot pay for this and for what is on its way already',
-  'transaction-nonce-gap': 'too many transactions of this wallet wait for a block: try again after the next one',
+  'transaction-nonce-gap': 'too many transactions of this wallet wait for a block, or this tab has to catch up: try again after the next one',
   'transaction-nonce-reused': 'another tab of this wallet sent something at the same time: try again',
   'transfer-self': 'this is your own address',
   'post-table-full': 'as many paid jobs are open as every tab follows at once: wait until one ends',
@@ -35,7 +36,7 @@ const WORDS: Partial<Readonly<Record<ReasonCode, string>>> = {
 export interface WalletDeskDeps {
   readonly params: ChainParams
   readonly chain: Pick<ChainService, 'head'>
-  readonly pool: PoolService
+  readonly pool: Pick<Mempool, 'pending' | 'check'>
   readonly key: MinerKey
   readonly spending: Pick<Spending, 'sign' | 'nextNonce' | 'forget'>
   /** Sends an accepted transaction to the others. */
@@ -76,8 +77,8 @@ export class WalletDesk {
   async #submit (make: Make, again?: Hex): Promise<Outcome<{ readonly id: Hex, readonly nonce: number }>> {
     const signed = await this.#d.spending.sign(make, again)
     if (!signed.ok) return signed
-    // Only now: the other tabs know it before anybody else does.
-    await this.#d.publish(signed.value)
+    // Only now: the other tabs know it before anybody else does. What fails here is done again: the pool announces it until a block has it.
+    await this.#d.publish(signed.value).catch(() => {})
     const { transaction } = signed.value
     return { ok: true, value: { id: toHex(transactionId(transaction)), nonce: transaction.nonce } }
   }
@@ -97,7 +98,7 @@ export class WalletDesk {
     if (balance - pending < spending(signed)) {
       return { ok: false, errors: [{ field: amount === undefined ? 'escrow' : 'amount', message: `it takes ${formatCredits(spending(signed))} with the fee, and you can spend ${formatCredits(balance - pending)}` }] }
     }
-    const refused = await pool.add(signed)
+    const refused = pool.check(signed)
     if (refused !== undefined) {
       const field = FIELD[refused.reason] ?? 'form'
       // What is sent has an amount; what a job sets aside is its escrow.

@@ -22,7 +22,8 @@ export function toStorageError (error: unknown): unknown {
     case 'DataError':
       return new StorageError('corrupt', `the database cannot be read (${error.name}: ${error.message})`)
     default:
-      return error
+      // Browsers have more words for it than the standard: whoever asked must know that nothing was done.
+      return error instanceof DOMException ? new StorageError('gone', `the database did not answer (${error.name}: ${error.message})`) : error
   }
 }
 

@@ -89,6 +89,8 @@ describe('where a request comes from', () => {
   test('the socket says, or the last word of the proxy', () => {
     const cases: ReadonlyArray<readonly [IncomingMessage, boolean, string | undefined]> = [
       [request('198.51.100.7', '10.0.0.1'), false, '198.51.100.7'], [request('::ffff:198.51.100.7'), false, '198.51.100.7'], [request(undefined), false, undefined],
+      [request('127.0.0.1', '198.51.100.7:51234'), true, '198.51.100.7'], [request('127.0.0.1', '10.0.0.1, [2001:db8::1]:443'), true, '2001:db8::1'], [request('127.0.0.1', '[2001:db8::1]'), true, '2001:db8::1'],
+      [request('127.0.0.1', '198.51.100.7:x'), true, undefined], [request('127.0.0.1', '[198.51.100.7'), true, undefined],
       [request('127.0.0.1', '10.0.0.1, 198.51.100.7'), true, '198.51.100.7'], [request('127.0.0.1', '198.51.100.7, unknown'), true, undefined], [request('127.0.0.1'), true, undefined]
     ]
     for (const [r, behindProxy, address] of cases) expect(addressOf(r, behindProxy)).toBe(address)

@@ -189,3 +189,44 @@ test('a torrent that its last classic client has left is left, though the bridge
   await ask(tracker, '198.51.100.7', 'goes', 'stopped')
   await vi.waitFor(() => { expect(tracker.counts().torrents).toBe(0) }, 5_000)
 })
+
+test('a tab that leaves torrents as it enters others keeps its socket; one that is in too many does not', async () => {
+  // Fast enough for all of them, slow enough for nobody: the tracker's own clock stands in for the time between.
+  let now = 0
+  vi.spyOn(performance, 'now').mockImplementation(() => now += 1_000)
+  const { tracker, client } = await serve({ cleanMs: 60_000 })
+  const tab = await client()
+  const set = (i: number): string => hash(`set ${i}`)
+  const leave = (i: number, who = 'tab'): string => announce(name(who), set(i), { event: 'stopped', offers: undefined })
+  const some = Array.from({ length: 32 }, (_, i) => i)
+  for (let from = 0; from < 2 * MAX_TORRENTS_PER_SOCKET; from += some.length) {
+    await say(tab, some.flatMap(i => [announce(name('tab'), set(from + i)), ...from === 0 ? [] : [leave(from + i - some.length)]]))
+  }
+  // Left and entered again in one breath: it is in it, and is taken out when it ends.
+  const at = 2 * MAX_TORRENTS_PER_SOCKET - 1
+  await say(tab, [leave(at), announce(name('tab'), set(at))])
+  // Another name of the same socket has left it: the first one has not.
+  await say(tab, [announce(name('tab 2'), set(at))])
+  await say(tab, [leave(at, 'tab 2')])
+  expect(tab.readyState).toBe(WebSocket.OPEN)
+  const other = await client()
+  const inIt = async (): Promise<unknown> => (JSON.parse((await say(other, [JSON.stringify({ action: 'scrape', info_hash: set(at) })]))[0]) as { files: Record<string, { incomplete: number }> }).files[set(at)].incomplete
+  expect(await inIt()).toBe(1)
+  for (let i = 0; i < MAX_TORRENTS_PER_SOCKET; i++) tab.send(announce(name('tab'), hash(`more ${i}`)))
+  await once(tab, 'close')
+  await vi.waitFor(async () => { expect(await inIt()).toBe(0) })
+  expect(tracker.counts().trackerSockets).toBe(1)
+}, 30_000)
+
+test('where a network is full, the sockets of it whose line is dead make room at once; those that answer stay', async () => {
+  const { client } = await serve({ maxPerAddress: 8, silentMs: 100 })
+  const tabs: WebSocket[] = []
+  for (let i = 0; i < 8; i++) tabs.push(await client('192.0.2.1'))
+  // The line of six is cut: nothing of them is heard any more, their end neither.
+  for (const tab of tabs.slice(2)) tab.pause()
+  await expect(client('192.0.2.1')).rejects.toThrow('429')
+  await vi.waitFor(async () => { await client('192.0.2.1') }, 5_000)
+  for (let i = 0; i < 5; i++) await client('192.0.2.1')
+  await expect(client('192.0.2.1')).rejects.toThrow('429')
+  expect(tabs.slice(0, 2).map(t => t.readyState)).toEqual([WebSocket.OPEN, WebSocket.OPEN])
+})

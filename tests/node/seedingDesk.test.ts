@@ -43,7 +43,7 @@ class World {
     const log = new RingLog(clock)
     const signatures = new TestSignatures()
     this.pool = new Mempool({ params: kit.params, clock, signatures, chain, blocks: { written: async () => true }, storage: new MemoryStorage(new MemoryDisk()), log, own: [me.key], publish: () => {} })
-    const spending = this.spending = new Spending({ purse: new MemoryPurse(), account: me.key, chain, pool: this.pool, clock, log })
+    const spending = this.spending = new Spending({ purse: new MemoryPurse(), account: me.key, params: kit.params, chain, pool: this.pool, inStep: () => true, clock, log })
     const wallet = new WalletDesk({ params: kit.params, chain, pool: this.pool, spending, key: { publicKey: me.key, sign: m => sign(me.seed, m) }, publish: async () => {} })
     this.desk = new SeedingDesk({
       params: kit.params, chain, pool: this.pool, wallet, account: me.key, ready: () => true, log,

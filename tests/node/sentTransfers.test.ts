@@ -1,23 +1,15 @@
 /** What a wallet has called sent is not lost: on a full disk, beside other tabs of the profile, beside another device. */
 import { describe, expect, it } from 'vitest'
-import { formatAddress } from '../../src/core/codec/address.ts'
-import { toHex } from '../../src/core/codec/ssz.ts'
-import type { SignedTransaction } from '../../src/core/codec/wire.ts'
-import type { BlockMeta } from '../../src/core/consensus/chain.ts'
-import { transactionId } from '../../src/core/crypto/ids.ts'
-import { sign } from '../../src/core/crypto/keys.ts'
-import { RingLog } from '../../src/node/log.ts'
 import { Mempool, REBROADCAST_MS } from '../../src/node/mempool.ts'
-import type { BlockRecord, ChainEvents } from '../../src/node/parts.ts'
 import { WRITE_RETRY_MS } from '../../src/node/persist.ts'
-import { LOOK_MS, Spending } from '../../src/node/spending.ts'
-import { WalletDesk } from '../../src/node/walletDesk.ts'
+import { idOf } from '../../src/node/purseRecord.ts'
+import { Spending } from '../../src/node/spending.ts'
+import type { WalletDesk } from '../../src/node/walletDesk.ts'
 import { MemoryDisk, MemoryStorage } from '../../src/storage/memory.ts'
-import { MemoryProfile, MemoryPurse } from '../../src/storage/memoryPurse.ts'
-import { ChainKit, keyPair, type Mined, type MineOptions } from '../core/chainKit.ts'
-import { kitTime, ManualClock, rig, type Rig, settle, TestSignatures } from './chainRig.ts'
-
-const owner = keyPair(1)
+import { MemoryProfile } from '../../src/storage/memoryPurse.ts'
+import { keyPair, type Mined } from '../core/chainKit.ts'
+import { rig, type Rig } from './chainRig.ts'
+import { ann, bob, elsewhere, emptyOnes, kit, maturity, mine, minFee, owner, start, Tab } from './walletTabs.ts'
 
 describe('a transfer whose block is in memory only, for the disk is full', () => {
   async function poolOf (r: Rig, storage: MemoryStorage): Promise<Mempool> {
@@ -69,75 +61,6 @@ describe('a transfer whose block is in memory only, for the disk is full', () =>
   })
 })
 
-const kit = new ChainKit()
-const start = kit.grown()
-const [ann, bob] = [8, 9].map(n => formatAddress(keyPair(n).key))
-const { minFee } = kit.params
-
-const record = (m: Mined): BlockRecord => ({ meta: m.meta, body: m.block.body, events: m.events, checked: 'replayed' })
-const idOf = (t: SignedTransaction): string => toHex(transactionId(t.transaction))
-
-/** A tab of a profile, on a chain that is wherever the test says. */
-class Tab {
-  tip: BlockMeta = start
-  foreign = 0
-  readonly clock = new ManualClock(kitTime(kit, 100))
-  readonly log: RingLog
-  readonly pool: Mempool
-  readonly spending: Spending
-  readonly wallet: WalletDesk
-  /** Told to the world, which hears nothing in these tests unless it is handed on. */
-  readonly published: SignedTransaction[] = []
-  readonly #blocks = new Map<number, BlockRecord>()
-  readonly #listeners = new Set<ChainEvents['head']>()
-
-  private constructor (profile: MemoryProfile, disk: MemoryDisk) {
-    const clock = this.clock
-    const log = this.log = new RingLog(clock)
-    const chain = {
-      head: (): BlockMeta => this.tip,
-      at: (height: number): BlockRecord | undefined => this.#blocks.get(height),
-      offMain: (): BlockRecord[] => [],
-      on: <K extends keyof ChainEvents>(_: K, l: ChainEvents[K]): (() => void) => { this.#listeners.add(l); return () => { this.#listeners.delete(l) } }
-    }
-    const pool = this.pool = new Mempool({ params: kit.params, clock, signatures: new TestSignatures(), chain, blocks: { written: async () => true }, storage: new MemoryStorage(disk), log, own: [owner.key], publish: () => {} })
-    const spending = this.spending = new Spending({ purse: new MemoryPurse(profile), account: owner.key, chain, pool, clock, log, onForeign: () => { this.foreign++ } })
-    this.wallet = new WalletDesk({ params: kit.params, chain, pool, spending, key: { publicKey: owner.key, sign: m => sign(owner.seed, m) }, publish: async t => { this.published.push(t) } })
-  }
-
-  static async open (profile: MemoryProfile, o: { readonly disk?: MemoryDisk, readonly tip?: BlockMeta } = {}): Promise<Tab> {
-    const tab = new Tab(profile, o.disk ?? new MemoryDisk())
-    tab.tip = o.tip ?? start
-    await tab.pool.start()
-    tab.spending.start()
-    await tab.spending.idle()
-    return tab
-  }
-
-  async send (to: string, amount: bigint): Promise<string> {
-    const sent = await this.wallet.send(to, amount, minFee)
-    if (!sent.ok) throw new Error(sent.errors.map(e => e.message).join())
-    return sent.value.id
-  }
-
-  async move (removed: readonly Mined[], added: readonly Mined[], tip = added[added.length - 1].meta): Promise<void> {
-    for (const { meta } of removed) this.#blocks.delete(meta.height)
-    for (const m of added) this.#blocks.set(m.meta.height, record(m))
-    this.tip = tip
-    await this.clock.advance(LOOK_MS)
-    for (const l of this.#listeners) l({ head: tip, removed: removed.map(record), added: added.map(record) })
-    await settle()
-    await this.spending.idle()
-  }
-
-  get unsent (): Array<readonly [string, string]> { return this.spending.unsent().map(u => [u.id, u.why]) }
-  get warnings (): string[] { return this.log.entries(50).filter(e => e.level === 'warn' && e.area === 'wallet').map(e => e.text) }
-}
-
-const mine = (on: BlockMeta, transactions: readonly SignedTransaction[], o: MineOptions = {}): Mined => kit.mine(on, { miner: keyPair(2), transactions: [...transactions], ...o })
-/** Another device with this wallet signs it. */
-const elsewhere = (nonce: number, amount: bigint): SignedTransaction => kit.transfer(start, owner, keyPair(7).key, amount, { nonce })
-
 describe('two tabs of a profile', () => {
   it('take one nonce each, before either has heard of the other, and both transfers are paid', async () => {
     const profile = new MemoryProfile()
@@ -173,8 +96,8 @@ describe('two tabs of a profile', () => {
     const behind = await Tab.open(profile)
     const id = await behind.send(bob, 20n)
     expect(behind.published[0].transaction.nonce).toBe(1)
-    // If that block is lost, what it had is not.
-    expect(behind.pool.select(start).map(idOf)).toEqual([...ahead.published.map(idOf), id])
+    // What is paid is not shown as on its way out.
+    expect(behind.pool.pending(owner.key).map(idOf)).toEqual([id])
     await behind.move([], [block])
     expect(behind.pool.select(block.meta).map(idOf)).toEqual([id])
     expect([ahead.unsent, behind.unsent]).toEqual([[], []])
@@ -183,7 +106,7 @@ describe('two tabs of a profile', () => {
   it('are told of a tab that does not give up its turn, and send nothing meanwhile', async () => {
     const profile = new MemoryProfile()
     const a = await Tab.open(profile)
-    const busy = new Spending({ purse: { inTurn: async () => undefined, read: async () => undefined, write: async () => {} }, account: owner.key, chain: { head: () => start, at: () => undefined, on: () => () => {} }, pool: a.pool, clock: a.clock, log: a.log })
+    const busy = new Spending({ purse: { inTurn: async () => undefined, read: async () => undefined, write: async () => {} }, account: owner.key, params: kit.params, inStep: () => true, chain: { head: () => start, at: () => undefined, on: () => () => {} }, pool: a.pool, clock: a.clock, log: a.log })
     expect(await busy.sign(async () => { throw new Error('it was not its turn') })).toMatchObject({ ok: false, errors: [{ field: 'form', message: expect.stringContaining('another tab') }] })
   })
 
@@ -198,39 +121,45 @@ describe('two tabs of a profile', () => {
 })
 
 describe('a transfer whose nonce another transaction has used', () => {
-  /** Sent here, while another device's with the same nonce is in a block. */
-  async function displaced (profile: MemoryProfile): Promise<{ readonly tab: Tab, readonly id: string, readonly block: Mined }> {
+  /** Sent here, while another device's with the same nonce is in a block; `deep` more are on top of that. */
+  async function displaced (profile: MemoryProfile, deep = maturity): Promise<{ readonly tab: Tab, readonly id: string, readonly blocks: Mined[] }> {
     const tab = await Tab.open(profile)
     const id = await tab.send(ann, 10n)
     const block = mine(start, [elsewhere(0, 77n)])
-    await tab.move([], [block])
-    return { tab, id, block }
+    const blocks = [block, ...emptyOnes(block.meta, deep)]
+    for (const b of blocks) await tab.move([], [b])
+    return { tab, id, blocks }
   }
+  const last = (blocks: readonly Mined[]): Mined => blocks[blocks.length - 1]
 
-  it('is warned of and shown as not sent, by every tab and after a reload', async () => {
+  it('waits while that block may be lost, is warned of then and shown as not sent, by every tab and after a reload', async () => {
     const profile = new MemoryProfile()
     const other = await Tab.open(profile)
-    const { tab, id, block } = await displaced(profile)
+    const { tab, id, blocks } = await displaced(profile, maturity - 1)
     expect(tab.pool.size).toBe(0)
-    expect(tab.spending.unsent()).toEqual([{ id, kind: 'transfer', why: 'taken', to: ann, amount: 10n, fee: minFee }])
+    expect(tab.spending.unsent()).toEqual([{ id, kind: 'transfer', why: 'ahead', blocks: 1, to: ann, amount: 10n, fee: minFee }])
+    expect(tab.warnings).toEqual([])
+    expect(await tab.wallet.sendAgain(id)).toMatchObject({ ok: false })
+    const [next] = emptyOnes(last(blocks).meta, 1)
+    await tab.move([], [next])
+    expect(tab.spending.unsent()).toEqual([{ id, kind: 'transfer', why: 'taken', blocks: undefined, to: ann, amount: 10n, fee: minFee }])
     expect(tab.warnings).toEqual([expect.stringMatching(/^transfer .* was called sent and is not: another transaction of this wallet/)])
     expect(tab.log.entries(50).filter(e => e.area === 'pool' && e.level === 'warn')).toHaveLength(1)
-    await other.move([], [block])
+    await other.move([], [...blocks, next])
     expect(other.unsent).toEqual([[id, 'taken']])
-    expect((await Tab.open(profile, { tip: block.meta })).unsent).toEqual([[id, 'taken']])
-    expect(tab.foreign).toBeGreaterThan(0)
+    expect((await Tab.open(profile, { tip: next.meta })).unsent).toEqual([[id, 'taken']])
+    expect([tab.foreign, other.foreign]).toEqual([1, 0])
   })
 
   it('is sent again once, with the next nonce, whichever tab is asked', async () => {
     const profile = new MemoryProfile()
-    const { tab, id, block } = await displaced(profile)
-    const other = await Tab.open(profile, { tip: block.meta })
+    const { tab, id, blocks } = await displaced(profile)
+    const other = await Tab.open(profile, { tip: last(blocks).meta, blocks })
     const [one, two] = await Promise.all([tab.wallet.sendAgain(id), other.wallet.sendAgain(id)])
     expect([one.ok, two.ok]).toEqual([true, false])
     const again = tab.published[1]
     expect(again.transaction).toMatchObject({ nonce: 1, action: { value: { amount: 10n } } })
-    expect([tab.unsent, other.unsent]).toEqual([[], []])
-    const next = mine(block.meta, [again])
+    const next = mine(last(blocks).meta, [again])
     for (const t of [tab, other]) {
       await t.move([], [next])
       expect(t.unsent).toEqual([])
@@ -245,9 +174,9 @@ describe('a transfer whose nonce another transaction has used', () => {
   })
 
   it('waits again when a reorganisation takes the other one out, and is no failure once it is in a block', async () => {
-    const { tab, id, block } = await displaced(new MemoryProfile())
+    const { tab, id, blocks } = await displaced(new MemoryProfile(), 0)
     const without = mine(start, [], { miner: keyPair(3) })
-    await tab.move([block], [without])
+    await tab.move(blocks, [without])
     expect(tab.unsent).toEqual([])
     const mined = mine(without.meta, [tab.published[0]])
     await tab.move([], [mined])
@@ -262,6 +191,7 @@ describe('a transfer whose nonce another transaction has used', () => {
     // As after a join by a snapshot: the ledger is there, the blocks are not.
     await tab.move([], [], mine(start, [tab.published[0]]).meta)
     expect(tab.unsent).toEqual([[id, 'unseen']])
+    expect(await tab.wallet.sendAgain(id)).toMatchObject({ ok: false })
   })
 
   it('is not shown where this profile did not sign it: the device that did shows it', async () => {
@@ -272,16 +202,17 @@ describe('a transfer whose nonce another transaction has used', () => {
   })
 })
 
-it('what the rules do not let happen any more is shown as not sent', async () => {
+it('what the rules do not let happen any more waits a while for them to, and is shown as not sent then', async () => {
   const tab = await Tab.open(new MemoryProfile())
   const job = kit.post(start, owner)
   const { value } = job.transaction.action
   const posted = await tab.wallet.postJob(value as Parameters<WalletDesk['postJob']>[0], minFee)
   expect(posted).toMatchObject({ ok: true, value: { nonce: 0 } })
   const { deadline } = value as { readonly deadline: number }
-  let tip = start
-  const blocks: Mined[] = []
-  while (tip.height < deadline) { blocks.push(mine(tip, [])); tip = blocks[blocks.length - 1].meta }
+  const blocks = emptyOnes(start, deadline - start.height)
   await tab.move([], blocks)
+  expect(tab.spending.unsent()).toMatchObject([{ kind: 'job', why: 'stuck', blocks: maturity }])
+  expect(tab.spending.nextNonce()).toBe(0)
+  await tab.move([], emptyOnes(blocks[blocks.length - 1].meta, maturity))
   expect(tab.spending.unsent()).toMatchObject([{ kind: 'job', why: 'void' }])
 })

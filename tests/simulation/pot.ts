@@ -61,7 +61,7 @@ function wallet (world: World, node: Node, publish: (topic: string, bytes: Uint8
   const key = publicKey(seed)
   const desk = new WalletDesk({
     params: node.params, chain: node.chain, pool: node.pool,
-    spending: new Spending({ purse: new MemoryPurse(), account: key, chain: node.chain, pool: node.pool, clock: node.clock, log: node.log }),
+    spending: new Spending({ purse: new MemoryPurse(), account: key, params: node.params, inStep: () => node.presence.inStep(), chain: node.chain, pool: node.pool, clock: node.clock, log: node.log }),
     key: { publicKey: key, sign: message => sign(seed, message) },
     publish: async tx => { await publish(transactionsTopic(node.genesisHash), SignedTransaction.serialize(tx)) }
   })

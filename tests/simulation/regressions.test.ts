@@ -42,8 +42,8 @@ describe('found in drawn worlds', () => {
     const me = hash('test', ascii('wallet'))
     const waiting = [1, 2].map(nonce => ({ transaction: { chain: world.genesis.hash, from: me, nonce, fee: 1n, action: { selector: 1, value: { to: hash('test'), amount: 1n } } }, signature: new Uint8Array(64) }))
     const wallet = (pending: typeof waiting): Spending => new Spending({
-      purse: new MemoryPurse(), account: me, clock: { now: () => 0 }, log: new RingLog({ now: () => 0 }), chain: { head: () => world.genesis, at: () => undefined, on: () => () => {} },
-      pool: { pending: () => pending, resume: async () => undefined, onVoid: () => () => {} }
+      purse: new MemoryPurse(), account: me, params: { maturity: 6 }, inStep: () => true, clock: { now: () => 0 }, log: new RingLog({ now: () => 0 }), chain: { head: () => world.genesis, at: () => undefined, on: () => () => {} },
+      pool: { pending: () => pending, add: async () => undefined, resume: async () => undefined, withdraw: () => {}, onVoid: () => () => {} }
     })
     expect(wallet(waiting).nextNonce()).toBe(0)
     expect(wallet([]).nextNonce()).toBe(0)

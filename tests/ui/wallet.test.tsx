@@ -313,6 +313,24 @@ describe('what was called sent and is not', () => {
     expect(all('unsent-again')).toHaveLength(0)
     expect(all('unsent-forget')).toHaveLength(1)
   })
+
+  test('is said to wait, with nothing to press, while the block that took its place may still be lost', async () => {
+    const { node } = await wallet()
+    node.show({ wallet: { ...node.current().wallet, unsent: [{ ...taken, why: 'ahead', blocks: 3 }] } })
+    expect((await find('unsent')).textContent).toMatch(/Waits: the transfer of 7 credits.*ahead of it.*after 3 more blocks.*both could be paid/)
+    expect([...all('unsent-again'), ...all('unsent-forget')]).toHaveLength(0)
+    node.show({ wallet: { ...node.current().wallet, unsent: [{ ...taken, why: 'stuck', blocks: 1 }] } })
+    await waitFor(() => { expect(text('unsent')).toMatch(/Waits: the transfer of 7 credits.*rules.*after one more block/) })
+    expect([...all('unsent-again'), ...all('unsent-forget')]).toHaveLength(0)
+  })
+
+  test('is not offered again where another one has paid the same', async () => {
+    const { node } = await wallet()
+    node.show({ wallet: { ...node.current().wallet, unsent: [{ ...taken, why: 'same' }] } })
+    expect((await find('unsent')).textContent).toMatch(/Not sent: the transfer of 7 credits.*nothing to send again/)
+    expect(all('unsent-again')).toHaveLength(0)
+    expect(all('unsent-forget')).toHaveLength(1)
+  })
 })
 
 describe('one key on two devices', () => {

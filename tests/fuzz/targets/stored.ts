@@ -346,7 +346,7 @@ const payloadKeys: Target = {
   }
 }
 
-const purseRecord = list(container({ state: uint(1), signed: WIRE_SCHEMAS.SignedTransaction }), 64)
+const purseRecord = container({ chain: bytes(32), next: uint(4), judged: uint(4), judgedAt: uint(8), foreign: list(bytes(32), 64), signed: list(container({ state: uint(1), at: uint(4), signed: WIRE_SCHEMAS.SignedTransaction }), 64) })
 
 const purse: Target = {
   name: 'stored/purse',
@@ -355,19 +355,20 @@ const purse: Target = {
   seeds: () => {
     const { kit } = sampleChain()
     const signed = [0, 1].map(nonce => kit.transfer(kit.genesis, keyPair(1), keyPair(9).key, 5n, { nonce }))
-    return [serialize(purseRecord, signed.map((s, state) => ({ state: 3 * state, signed: s }))), serialize(purseRecord, [])]
+    const record = { chain: kit.genesis.hash, next: 2, judged: 0, judgedAt: 9, foreign: [new Uint8Array(32)], signed: signed.map((s, state) => ({ state: 3 * state, at: 0, signed: s })) }
+    return [serialize(purseRecord, record), serialize(purseRecord, { ...record, foreign: [], signed: [] })]
   },
   run: async input => {
     const { kit } = sampleChain()
     const log = new Said()
     let resumed = 0
     const spending = new Spending({
-      purse: { inTurn: async work => ({ value: await work() }), read: async () => input, write: async () => {} }, account: keyPair(1).key, clock: new ManualClock(0), log,
-      chain: { head: () => kit.genesis, at: () => undefined, on: () => () => {} }, pool: { pending: () => [], resume: async () => { resumed++; return undefined }, onVoid: () => () => {} }
+      purse: { inTurn: async work => ({ value: await work() }), read: async () => input, write: async () => {} }, account: keyPair(1).key, params: kit.params, inStep: () => true, clock: new ManualClock(0), log,
+      chain: { head: () => kit.genesis, at: () => undefined, on: () => () => {} }, pool: { pending: () => [], add: async () => undefined, resume: async () => { resumed++; return undefined }, withdraw: () => {}, onVoid: () => () => {} }
     })
     spending.start()
     await spending.idle()
-    must(resumed <= 64 && spending.unsent().every(u => u.amount >= 0n && u.id.length === 64), 'a transaction that is none')
+    must(resumed <= 4 * 64 && spending.unsent().every(u => u.amount >= 0n && u.id.length === 64), 'a transaction that is none')
     must(Number.isInteger(spending.nextNonce()), 'a nonce that is none')
     return log.warned ? 'damaged' : ACCEPTED
   }
