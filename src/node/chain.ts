@@ -174,10 +174,7 @@ export class Chain implements ChainService {
   /** Between which heights others may leave our chain, or have left it: newest first, down to a base. */
   forkHeights (): ReadonlyArray<readonly [number, number]> { return [[this.head().height, this.baseHeight()], ...this.#adopted === undefined ? [] : [[this.#adopted.fork, this.#adopted.before.base.meta.height] as const]] }
   /** Nothing from this block on is settled as long as it is on the main chain; undefined: nothing is held back. */
-  hold (hash: Uint8Array | undefined): void {
-    this.#holdFrom = hash
-    if (hash === undefined) this.#follow()
-  }
+  hold (hash: Uint8Array | undefined): void { this.#holdFrom = hash }
 
   #held (): TreeNode | undefined {
     const n = this.#holdFrom === undefined ? undefined : this.#tree.get(toHex(this.#holdFrom))
@@ -308,7 +305,7 @@ export class Chain implements ChainService {
 
   /** A restart goes on from what is proved: from a chain on trust, or one that is not settled, it goes back to the one before. */
   #follow (): void {
-    if (this.#adopted === undefined && this.#held() === undefined && this.#tree.proven() === this.#tree.head) this.#store.follow(this.head())
+    if (this.#adopted === undefined && this.#tree.proven() === this.#tree.head) this.#store.follow(this.head())
   }
 
   // --- what is not taken
