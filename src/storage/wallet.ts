@@ -18,6 +18,8 @@ export interface Wallet {
   setBackedUp(): Promise<void>
   /** Puts an imported seed in place of this one; tabs use it from their next start. */
   replace(seed: Uint8Array): Promise<void>
+  /** Another seed is in its place now. Throws StorageError. */
+  replaced(): Promise<boolean>
 }
 
 interface WalletRecord { readonly seed: Uint8Array, readonly backedUp: boolean }
@@ -40,6 +42,8 @@ function checkRecord (record: WalletRecord): WalletRecord {
   }
   return record
 }
+
+const hasSeed = (record: WalletRecord, seed: Uint8Array): boolean => record.seed.every((byte, i) => byte === seed[i])
 
 /** Reads the wallet and writes what `change` makes of it (undefined: nothing), in one transaction. */
 async function update (db: IDBPDatabase<WalletSchema>, change: (old: WalletRecord | undefined) => WalletRecord | undefined): Promise<WalletRecord> {
@@ -83,12 +87,20 @@ export async function openWallet (random: Random): Promise<Wallet> {
     backedUp,
     // A backup of this seed says nothing about another one that a second tab has put in its place.
     setBackedUp: async () => {
-      await withDatabase(db => update(db, old => old !== undefined && old.seed.every((byte, i) => byte === seed[i]) ? { seed, backedUp: true } : undefined))
+      await withDatabase(db => update(db, old => old !== undefined && hasSeed(old, seed) ? { seed, backedUp: true } : undefined))
     },
     // Whoever imports a seed has its backup.
     replace: async next => {
       const record = { seed: checkSeed(next), backedUp: true }
       await withDatabase(db => update(db, () => record))
-    }
+    },
+    replaced: async () => await withDatabase(async db => {
+      try {
+        const stored = await db.get('wallet', 'wallet')
+        return stored !== undefined && !hasSeed(checkRecord(stored), seed)
+      } catch (error) {
+        throw toStorageError(error)
+      }
+    })
   }
 }
