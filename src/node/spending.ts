@@ -85,6 +85,8 @@ export class Spending {
   /** Turns begun and ended: what was read outside of them may be older than what they left. */
   #turns = 0
   #again = false
+  /** What was wrong with the record when it was read last. */
+  #damaged: string | undefined
   #lookedAt = -Infinity
 
   constructor (d: SpendingDeps) { this.#d = d }
@@ -331,7 +333,9 @@ export class Spending {
   async #read (): Promise<Book> {
     const { purse, log, chain, account: key } = this.#d
     const { book, damaged } = decodeBook(await purse.read(), chainId(chain.head()), key)
-    if (damaged !== undefined) log.warn('wallet', `what other tabs have signed is damaged: ${damaged}`)
+    // It stays so until there is something to write.
+    if (damaged !== undefined && damaged !== this.#damaged) log.warn('wallet', `what other tabs have signed is damaged: ${damaged}`)
+    this.#damaged = damaged
     return book
   }
 }

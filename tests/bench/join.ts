@@ -30,7 +30,8 @@ const GIVEN_UP_MS = 15 * 60_000
 const noKeystore = {
   backedUp: false,
   export: async () => ({ ok: false as const, message: 'there is nobody to take it' }),
-  saved: async () => {}, replaced: async () => false,
+  saved: async () => {},
+  replaced: async () => false,
   import: async () => ({ ok: false as const, field: 'backup' as const, message: 'there is nobody to give it' })
 }
 
