@@ -44,6 +44,7 @@ export class NodeService implements NodeApi {
       node.log.onEntry((entry) => { this.#emit({ type: 'log', entry }) }),
       node.curve.onPoint((point) => { this.#emit({ type: 'curve', point }) }),
       node.keyWatch.onElsewhere(() => { this.#notice('warn', 'This wallet is also in use elsewhere: use a key on one device at a time.'); this.#soon() }),
+      node.walletWatch.onReplaced(() => { this.#stop('the wallet of this browser was replaced by another one').catch((e: unknown) => { node.log.error('wallet', e instanceof Error ? e.stack ?? e.message : String(e)) }) }),
       node.refusals.onRefusal((r) => { if (r.peer !== undefined && node.net.banned.some((b) => b.id === r.peer)) this.#notice('warn', `A peer was sent away: ${r.reason}.`) })
     ]
     this.#schedule()
@@ -202,11 +203,13 @@ export class NodeService implements NodeApi {
   async torrentFile (infoHash: Hex): Promise<Outcome<Uint8Array>> { return this.#n.library.torrentFile(infoHash) }
   async setLibrary (settings: Partial<LibrarySettings>): Promise<Outcome<LibrarySettings>> { return await this.#n.library.set(settings) }
 
-  async stop (): Promise<void> {
+  async stop (): Promise<void> { await this.#stop() }
+
+  async #stop (why?: string): Promise<void> {
     this.#scheduled?.()
     for (const off of this.#off.splice(0)) off()
     // From its first line on the node's phase is "stopped": the page hears that before the store closes.
-    const stopped = this.#n.stop()
+    const stopped = this.#n.stop(why)
     this.#emit({ type: 'view', view: await this.#view() })
     await stopped
     this.#listeners.clear()

@@ -55,6 +55,7 @@ import { Trainer } from './trainer.ts'
 import { Verifier } from './verify.ts'
 import { SeedingDesk } from './seedingDesk.ts'
 import { WalletDesk } from './walletDesk.ts'
+import { WalletWatch } from './walletWatch.ts'
 import { workHandlers } from './workHandlers.ts'
 import { WorkTopics } from './workTopics.ts'
 
@@ -132,6 +133,7 @@ export class Node {
   readonly ledgers: LedgerTorrents
   readonly presence: Presence
   readonly keyWatch: KeyWatch
+  readonly walletWatch: WalletWatch
   computeStatus: ComputeStatus
   net: NetworkStatus
   readonly #d: NodeDeps
@@ -185,6 +187,7 @@ export class Node {
     const store = new ChainStore({ storage, clock, log, lookBack: ledgerLookBack(params), empty: first.ledger, once })
     const chain = this.chain = new Chain({ params, genesis: first, clock, store, blame, log, rules })
     const keyWatch = this.keyWatch = new KeyWatch({ params, key: minerKey, chain, inStep: () => this.presence.inStep(), clock, log })
+    this.walletWatch = new WalletWatch({ keystore: d.keystore, chain, clock, log })
     const miner = keyWatch.key
     const historyBlocks = params.historyBlocks
     const payloads = this.#payloads = new Payloads({ storage, network, clock, random, blame, log, height: () => chain.head().height, historyBlocks, once })
@@ -261,6 +264,7 @@ export class Node {
       await this.pool.start(),
       this.spending.start(),
       this.keyWatch.start(),
+      this.walletWatch.start(),
       await this.#gossip.start(),
       this.refusals.onRefusal((r) => { if (REPLAY_FAILURES.has(r.reason)) this.#replayFailures++ }),
       await this.#d.network.onStatus((s) => { this.net = s })
@@ -299,10 +303,10 @@ export class Node {
     if (e.hidden) await this.#states.flush()
   }
 
-  /** Leaves everything written and nothing running. */
-  async stop (): Promise<void> {
+  /** Leaves everything written and nothing running. `why` is told to the page. */
+  async stop (why?: string): Promise<void> {
     this.#cancelTimer?.()
-    this.presence.stop()
+    this.presence.stop(why)
     this.#trainer.stop()
     this.#supervisor.stop()
     this.#sealing.stop()

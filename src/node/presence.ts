@@ -41,7 +41,8 @@ export class Presence {
   /** Blocks redone while catching up, as of the last tick. */
   #redone = 0
   #storage: StoreState = { ok: true }
-  #stopped = false
+  /** Why it was stopped. */
+  #stopped: string | undefined
   #cancel: (() => void) | undefined
 
   constructor (d: PresenceDeps) {
@@ -65,11 +66,11 @@ export class Presence {
     this.#tickAt = this.#d.clock.now()
     this.#cancel = this.#d.clock.after(TICK_MS, tick)
     const cancelTick = this.stop.bind(this)
-    this.stop = () => { off(); cancelTick() }
+    this.stop = why => { off(); cancelTick(why) }
   }
 
-  stop (): void {
-    this.#stopped = true
+  stop (why = 'it was stopped on request'): void {
+    this.#stopped = why
     this.#cancel?.()
   }
 
@@ -82,7 +83,7 @@ export class Presence {
   #apart (): NodePhase | undefined {
     const { chain, clock, sync } = this.#d
     const now = clock.now()
-    if (this.#stopped) return { phase: 'stopped', detail: 'it was stopped on request' }
+    if (this.#stopped !== undefined) return { phase: 'stopped', detail: this.#stopped }
     if (!this.#storage.ok) return { phase: 'storage-failed', kind: this.#storage.kind, detail: this.#storage.detail }
     if (this.#asleep !== undefined && now < this.#asleep.until) return { phase: 'asleep', forMs: this.#asleep.forMs }
     const { height } = chain.head()

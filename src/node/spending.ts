@@ -13,6 +13,7 @@
  *                  -> unseen  its nonce was used in a block that is not here
  *   ahead, stuck   -> taken, same, void   when they were that for `maturity` blocks; no tab hands these on any more.
  *                     same: what has its nonce does the same
+ *   void           -> taken, same, unseen where its nonce is used in the end
  *   taken, void    -> closed when the user has sent it again; all failed ones when he has let them go, or where they are no matter of his
  */
 import type { Outcome, UnsentView } from '../bridge/api.ts'
@@ -85,6 +86,8 @@ export class Spending {
   /** Turns begun and ended: what was read outside of them may be older than what they left. */
   #turns = 0
   #again = false
+  /** What was wrong with the record when it was read last. */
+  #damaged: string | undefined
   #lookedAt = -Infinity
 
   constructor (d: SpendingDeps) { this.#d = d }
@@ -264,12 +267,15 @@ export class Spending {
     const by = this.#userOf(nonceOf(e))
     const become = (state: State, at: number): void => { e.state = state; e.at = at }
     if (by !== undefined && idOf(by.signed) === id) become('mined', by.at)
-    else if (GIVEN_UP.has(e.state)) return
+    // What was void may be mined after all where the rules have come to let it: that its nonce is used does not say by whom.
+    else if (GIVEN_UP.has(e.state) && e.state !== 'void') return
     else if (by === undefined) {
       // Whoever has seen the block that is ahead of it will say more, if it is open.
       if (e.state !== 'unseen' && !(e.state === 'ahead' && height - e.at < maturity)) become('unseen', height)
     } else {
-      become(height - by.at < maturity ? 'ahead' : doSame(by.signed, e.signed) ? 'same' : 'taken', by.at)
+      const isDeep = height - by.at >= maturity
+      if (isDeep) become(doSame(by.signed, e.signed) ? 'same' : 'taken', by.at)
+      else if (e.state !== 'void') become('ahead', by.at)
       const other = transactionId(by.signed.transaction)
       if (book.entries.has(toHex(other)) || book.foreign.some(f => equalBytes(f, other))) return
       book.foreign.push(other)
@@ -331,7 +337,9 @@ export class Spending {
   async #read (): Promise<Book> {
     const { purse, log, chain, account: key } = this.#d
     const { book, damaged } = decodeBook(await purse.read(), chainId(chain.head()), key)
-    if (damaged !== undefined) log.warn('wallet', `what other tabs have signed is damaged: ${damaged}`)
+    // It stays so until there is something to write.
+    if (damaged !== undefined && damaged !== this.#damaged) log.warn('wallet', `what other tabs have signed is damaged: ${damaged}`)
+    this.#damaged = damaged
     return book
   }
 }

@@ -5,6 +5,8 @@ export interface Keystore {
   export(passphrase: string): Promise<{ readonly ok: true, readonly text: string } | { readonly ok: false, readonly message: string }>
   /** The text of an export has left this page: from here on the key counts as backed up. */
   saved(): Promise<void>
+  /** Another key is in its place now, put there by this tab or another one. Throws StorageError. */
+  replaced(): Promise<boolean>
   /** Replaces the key; it takes effect at the next start. */
   import(backup: string, passphrase: string): Promise<{ readonly ok: true, readonly key: Uint8Array } | { readonly ok: false, readonly field: 'backup' | 'passphrase', readonly message: string }>
 }

@@ -17,6 +17,7 @@ export function createKeystore (wallet: Wallet, random: Random): Keystore {
       await wallet.setBackedUp()
       backedUp = true
     },
+    async replaced () { return await wallet.replaced() },
     async import (backup, passphrase) {
       const opened = await openKey(backup, passphrase)
       if (!opened.ok) return { ok: false, field: opened.reason === 'wrong-passphrase' ? 'passphrase' : 'backup', message: opened.message }

@@ -22,6 +22,8 @@ export interface Wallet {
   setBackedUp(): Promise<void>
   /** Puts an imported seed in place of this one; tabs use it from their next start. */
   replace(seed: Uint8Array): Promise<void>
+  /** Another seed is in its place now. Throws StorageError. */
+  replaced(): Promise<boolean>
 }
 
 interface WalletSchema extends DBSchema {
@@ -99,6 +101,14 @@ export async function openWallet (random: Random): Promise<Wallet> {
       const record = { seed: checkSeed(next), backedUp: true }
       await withDatabase(db => update(db, () => record))
       await writeCopy(record)
-    }
+    },
+    replaced: async () => await withDatabase(async db => {
+      try {
+        const stored = await db.get('wallet', 'wallet')
+        return stored !== undefined && isSound(stored) && !isSame(stored)
+      } catch (error) {
+        throw toStorageError(error)
+      }
+    })
   }
 }

@@ -31,6 +31,7 @@ const noKeystore = {
   backedUp: false,
   export: async () => ({ ok: false as const, message: 'there is nobody to take it' }),
   saved: async () => {},
+  replaced: async () => false,
   import: async () => ({ ok: false as const, field: 'backup' as const, message: 'there is nobody to give it' })
 }
 

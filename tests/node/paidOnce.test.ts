@@ -88,6 +88,18 @@ describe('what was mined, where the block that wins makes it void', () => {
     const paid = mine(tab.tip, tab.published.slice(1))
     await tab.move([], [paid])
     expect(await tab.wallet.sendAgain(id)).toMatchObject({ ok: false, errors: [{ message: expect.stringContaining(`in ${maturity} blocks`) }] })
+    await tab.move([], emptyOnes(paid.meta, maturity))
+    expect(tab.unsent).toEqual([[id, 'taken']])
+  })
+
+  it('is not sent again where its nonce was used in a block that is not here: it may have been this one', async () => {
+    const { tab, rival, id } = await voided(new MemoryProfile())
+    const blocks = emptyOnes(rival.meta, maturity)
+    await tab.move([], blocks)
+    expect(tab.unsent).toEqual([[id, 'void']])
+    await tab.move([rival, ...blocks], [], mine(tab.tip, [kit.transfer(tab.tip, owner, keyPair(7).key, 5n, { nonce: 0 })]).meta)
+    expect(tab.unsent).toEqual([[id, 'unseen']])
+    expect((await tab.wallet.sendAgain(id)).ok).toBe(false)
   })
 
   it('is no hindrance either where it was a redemption that the tab handed in by itself', async () => {

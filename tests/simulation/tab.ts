@@ -30,6 +30,7 @@ const noKeystore: NodeDeps['keystore'] = {
   backedUp: false,
   export: async () => ({ ok: false, message: 'there is nobody to take it' }),
   saved: async () => {},
+  replaced: async () => false,
   import: async () => ({ ok: false, field: 'backup', message: 'there is nobody to give it' })
 }
 

@@ -300,8 +300,8 @@ describe('wallet', () => {
     expect(await page.evaluate(() => window.storageTest.wallet())).toEqual({ seed: before.seed, backedUp: true, restored: false })
   })
 
-  test('an imported seed takes the place of the old one and counts as backed up', async () => {
-    await page.evaluate(() => window.storageTest.walletBackedUpLate(7))
+  test('an imported seed takes the place of the old one and counts as backed up, and whoever has the old one open can know', async () => {
+    expect(await page.evaluate(() => window.storageTest.walletBackedUpLate(7))).toEqual([false, true])
     expect(await page.evaluate(() => window.storageTest.wallet())).toEqual({ seed: new Array(32).fill(7), backedUp: true, restored: false })
   })
 

@@ -114,7 +114,7 @@ function Import (): JSX.Element {
   return (
     <section aria-labelledby="import-title">
       <h3 id="import-title">Use a key from a backup</h3>
-      <p class="quiet">It replaces the key on this device, for every tab of this browser profile. <strong>A key must be used on one device at a time</strong>: where two work with it, they do the same work, which counts once, and transfers may be lost.</p>
+      <p class="quiet">It replaces the key on this device, for every tab of this browser profile: those that are open stop within some blocks, until they are reloaded. <strong>A key must be used on one device at a time</strong>: where two work with it, they do the same work, which counts once, and transfers may be lost.</p>
       <form class="form" onSubmit={e => { e.preventDefault(); if (backup().trim() !== '' && passphrase() !== '') setAsking(true) }} novalidate>
         <Field label="Backup" value={backup()} onInput={edit(setBackup)} rows={3} mono error={errorOf(false)} placeholder="Paste the text of the backup, or choose the file" testid="import-backup" />
         <label class="button button-plain button-small"><span>Choose the file</span><input type="file" class="visually-hidden" accept=".txt,.json,text/plain" data-testid="import-file" onChange={e => { void readFile(e.currentTarget.files?.[0]); e.currentTarget.value = '' }} /></label>

@@ -163,12 +163,14 @@ const api = {
   loseWallet: async () => { await deleteDB('commonweight-wallet') },
   loseCopy: async () => { await (await navigator.storage.getDirectory()).removeEntry('wallet', { recursive: true }) },
   walletBackedUp: async () => { await (await openWallet({ bytes: n => crypto.getRandomValues(new Uint8Array(n)) })).setBackedUp() },
-  /** Opened first, then another seed put in its place, then marked as backed up by the first. */
+  /** Opened first, then another seed put in its place, then marked as backed up by the first. Whether the first knew of the other seed, before and after. */
   walletBackedUpLate: async (byte: number) => {
     const random = { bytes: (n: number) => crypto.getRandomValues(new Uint8Array(n)) }
     const early = await openWallet(random)
+    const before = await early.replaced()
     await (await openWallet(random)).replace(new Uint8Array(32).fill(byte))
     await early.setBackedUp()
+    return [before, await early.replaced()]
   },
   makeWalletBroken: async () => {
     const db = await openDB('commonweight-wallet', 1)

@@ -1,0 +1,79 @@
+/** A tab whose wallet was replaced, by itself or another tab, stops and says why. */
+import { expect, test } from 'vitest'
+import type { NodePhase } from '../../src/bridge/api.ts'
+import { hash, u32le } from '../../src/core/crypto/hash.ts'
+import { createMemoryHub } from '../../src/net/memory.ts'
+import { MemorySwarmHub } from '../../src/net/swarm/memory.ts'
+import { NodeService } from '../../src/node/api.ts'
+import { RingLog } from '../../src/node/log.ts'
+import { Node } from '../../src/node/node.ts'
+import type { ChainEvents } from '../../src/node/parts.ts'
+import { WalletWatch, WATCH_MS } from '../../src/node/walletWatch.ts'
+import type { ComputeStatus } from '../../src/ports/compute.ts'
+import { StorageError } from '../../src/ports/storage.ts'
+import { MemoryDisk, MemoryStorage } from '../../src/storage/memory.ts'
+import { MemoryPurse } from '../../src/storage/memoryPurse.ts'
+import { ChainKit } from '../core/chainKit.ts'
+import { kitTime, ManualClock, settle, TestSignatures } from './chainRig.ts'
+import { SeededRandom, TestCompute } from './workRig.ts'
+
+const kit = new ChainKit()
+
+test('the wallet is looked at with new blocks, not with every one of many, and a failure to read it is no replacement', async () => {
+  const clock = new ManualClock(1)
+  const log = new RingLog(clock)
+  let onHead = (): void => {}
+  let [looks, replaced, broken, told] = [0, false, false, 0]
+  const watch = new WalletWatch({
+    clock, log,
+    chain: { on: <K extends keyof ChainEvents>(_: K, l: ChainEvents[K]) => { onHead = l as unknown as () => void; return () => {} } },
+    keystore: { replaced: async () => { looks++; if (broken) throw new StorageError('gone', 'it was closed'); return replaced } }
+  })
+  watch.onReplaced(() => { told++ })
+  watch.start()
+  const head = async (): Promise<void> => { onHead(); await settle() }
+  await head()
+  await head()
+  expect([looks, told]).toEqual([1, 0])
+  broken = true
+  await clock.advance(WATCH_MS)
+  await head()
+  expect([looks, told, log.entries(9).filter(e => e.level === 'warn').length]).toEqual([2, 0, 1])
+  broken = false
+  replaced = true
+  for (let i = 0; i < 2; i++) {
+    await clock.advance(WATCH_MS)
+    await head()
+  }
+  expect([looks, told]).toEqual([3, 1])
+})
+
+class Device extends TestCompute {
+  override async status (): Promise<ComputeStatus> {
+    return { backend: 'reference', workers: 1, workersMax: 1, busy: 0, stepsPerSecond: 0, macsPerSecond: 0, selfTest: 'passed', choice: 'auto', reports: [] }
+  }
+}
+
+test('the node stops, and its page is told to reload because the wallet was replaced', async () => {
+  const clock = new ManualClock(kitTime(kit, 100))
+  let replaced = false
+  const node = await Node.start({
+    network: createMemoryHub({ clock }).join('me'), swarm: new MemorySwarmHub({ clock }).join('me'), networkName: 'test', storage: new MemoryStorage(new MemoryDisk()), compute: new Device(clock), signatures: new TestSignatures(), clock, random: new SeededRandom(1),
+    keystore: { backedUp: true, export: async () => ({ ok: false, message: 'none' }), saved: async () => {}, replaced: async () => replaced, import: async () => ({ ok: false, field: 'backup', message: 'none' }) },
+    purse: new MemoryPurse(), minerSeed: hash('test-key', u32le(1)), walletSeed: hash('test-key', u32le(2)), slot: 0, cores: 1, gunzip: async b => b, params: kit.params, genesis: kit.genesis
+  })
+  const service = new NodeService(node)
+  const phases: NodePhase[] = []
+  await service.listen(e => { if (e.type === 'view') phases.push(e.view.phase) })
+  const grow = async (): Promise<void> => {
+    expect(await node.chain.submitOwn(kit.block(node.chain.head()))).toMatchObject({ status: 'added' })
+    await settle()
+  }
+  await grow()
+  expect(phases.some(p => p.phase === 'stopped')).toBe(false)
+  replaced = true
+  await clock.advance(WATCH_MS)
+  await grow()
+  expect(phases.at(-1)).toEqual({ phase: 'stopped', detail: 'the wallet of this browser was replaced by another one' })
+  expect(node.presence.mayWork()).toBe('the node was stopped')
+})
