@@ -5,6 +5,7 @@ import { BodiesRequest, BodiesResponse, Body, HeadersRequest, HeadersResponse, S
 import { sleep } from '../../src/node/askPeers.ts'
 import { Presence } from '../../src/node/presence.ts'
 import { BODIES_PROTOCOL, HEADERS_PROTOCOL, STATUS_PROTOCOL } from '../../src/node/syncServer.ts'
+import { Trust } from '../../src/node/trust.ts'
 import { MemoryDisk } from '../../src/storage/memory.ts'
 import { keyPair, type Mined } from '../core/chainKit.ts'
 import { branch, feed, hex, node, run, type TestNode, type World, world } from './syncRig.ts'
@@ -255,4 +256,27 @@ test('a chain longer than one plan, beside a block of its own that lost, is foll
   await w.clock.advance(60_000)
   expect(hex(late.chain.head())).toBe(hex(honest[139].meta))
   expect(late.chain.at(140)!.checked).toBe('replayed')
+})
+
+test('what was proved is settled after so many looks at the peers, whatever the clock says', () => {
+  let now = 1_000_000_000_000
+  const held: boolean[] = []
+  const chain = { head: () => ({ height: 30 }), at: () => ({ checked: 'replayed' }), isMain: () => true, hold: (from: Uint8Array | undefined) => { held.push(from !== undefined) } } as unknown as ConstructorParameters<typeof Trust>[0]
+  const trust = new Trust(chain, { now: () => now }, 8, 3)
+  trust.took(new Uint8Array(32), 1, now)
+  expect(trust.ripe).toBe(true)
+  trust.prove()
+  expect(trust.first).toBeUndefined()
+  expect(trust.proved?.height).toBe(1)
+  now += 86_400_000
+  for (const due of [false, false, true]) {
+    expect(trust.isDue).toBe(false)
+    trust.poll()
+    expect(trust.isDue).toBe(due)
+    now -= 86_400_000
+  }
+  expect(held.at(-1)).toBe(true)
+  trust.settle()
+  expect(trust.proved).toBeUndefined()
+  expect(held.at(-1)).toBe(false)
 })
