@@ -351,7 +351,7 @@ const purseRecord = container({ chain: bytes(32), next: uint(4), judged: uint(4)
 const purse: Target = {
   name: 'stored/purse',
   max: 2048,
-  covers: ['src/core/codec/ssz.ts#decode PurseRecord'],
+  covers: ['src/node/purseRecord.ts#decodeBook', 'src/core/codec/ssz.ts#decode PurseRecord'],
   seeds: () => {
     const { kit } = sampleChain()
     const signed = [0, 1].map(nonce => kit.transfer(kit.genesis, keyPair(1), keyPair(9).key, 5n, { nonce }))
