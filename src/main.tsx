@@ -11,6 +11,7 @@ import { exposeNetwork } from './net/portNetwork.ts'
 import { lazySwarm } from './net/swarm/lazySwarm.ts'
 import { exposeSwarm } from './net/swarm/portSwarm.ts'
 import { databaseName, MAX_SLOTS, takeSlot } from './storage/slots.ts'
+import { removeCopy } from './storage/walletCopy.ts'
 import { renderApp } from './ui/app.tsx'
 import { renderBootError, renderUnsupported, type UnsupportedReason } from './ui/boot.tsx'
 import type { NodeBoot } from '../workers/nodeBoot.ts'
@@ -63,6 +64,7 @@ async function erase (node: NodeApi, network: 'main' | 'test'): Promise<void> {
     const request = indexedDB.deleteDatabase(name)
     request.onsuccess = request.onerror = request.onblocked = () => { resolve() }
   })))
+  if (!await removeCopy()) throw new Error('the second copy of the key could not be removed: clear the data of this site in the settings of the browser')
   const files = await navigator.storage?.getDirectory?.().catch(() => undefined)
   await files?.removeEntry('swarm', { recursive: true }).catch(() => { /* There was none. */ })
   localStorage.clear()

@@ -10,7 +10,7 @@ import type { Random } from '../ports/clock.ts'
 import { StorageError } from '../ports/storage.ts'
 import { gone, toStorageError } from './failures.ts'
 import { openSteadily } from './steadyOpen.ts'
-import { readCopy, type WalletRecord, writeCopy } from './walletCopy.ts'
+import { readCopy, removeCopy, type WalletRecord, writeCopy } from './walletCopy.ts'
 
 export interface Wallet {
   /** Ed25519 seed, 32 bytes, as it was when the wallet was opened. */
@@ -77,15 +77,17 @@ export async function openWallet (random: Random): Promise<Wallet> {
       db.close()
     }
   }
-  const copy = await readCopy()
+  const found = await readCopy()
+  const copy = found.kind === 'copy' ? found.record : undefined
   const candidate = copy ?? { seed: checkSeed(random.bytes(SEED_BYTES)), backedUp: false }
   let restored = false
   const now = await withDatabase(db => update(db, old => {
+    if (old === undefined && found.kind === 'unreadable') throw new StorageError('corrupt', `the wallet is not in its database, and its second copy cannot be read now (${found.why}): close all tabs of this page and open it again, and do not clear its data`)
     restored = old === undefined && copy !== undefined
     return old === undefined ? candidate : undefined
   }, copy))
   const { seed, backedUp } = now
-  if (copy === undefined || copy.backedUp !== backedUp || !equalBytes(copy.seed, seed)) await writeCopy(now)
+  if (found.kind === 'none' || (copy !== undefined && (copy.backedUp !== backedUp || !equalBytes(copy.seed, seed)))) await writeCopy(now)
   const isSame = (record: WalletRecord | undefined): boolean => record !== undefined && equalBytes(record.seed, seed)
   return {
     seed,
@@ -100,7 +102,8 @@ export async function openWallet (random: Random): Promise<Wallet> {
     replace: async next => {
       const record = { seed: checkSeed(next), backedUp: true }
       await withDatabase(db => update(db, () => record))
-      await writeCopy(record)
+      // The old one must not come back in its place.
+      if (!await writeCopy(record)) await removeCopy()
     },
     replaced: async () => await withDatabase(async db => {
       try {

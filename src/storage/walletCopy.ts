@@ -39,12 +39,36 @@ async function copyFile (create: boolean): Promise<FileSystemFileHandle> {
   return await (await root.getDirectoryHandle(FOLDER, { create })).getFileHandle(FILE, { create })
 }
 
-/** Undefined where there is none, or no private file system: it is a second copy, and nothing depends on it. */
-export async function readCopy (): Promise<WalletRecord | undefined> {
+/** 'none': nothing is there, or nothing whole. 'unreadable': something is, which may be read another time, or by a later version: nothing may take its place. */
+export type Copy = { readonly kind: 'copy', readonly record: WalletRecord } | { readonly kind: 'none' } | { readonly kind: 'unreadable', readonly why: string }
+
+/** Pauses before it is asked again, ms: what was left of a killed browser may hold the file for a moment. */
+const PAUSES_MS = [200, 500, 1_000, 2_000]
+
+export async function readCopy (): Promise<Copy> {
+  if (typeof navigator === 'undefined' || typeof navigator.storage?.getDirectory !== 'function') return { kind: 'none' }
+  for (let i = 0; ; i++) {
+    try {
+      const bytes = new Uint8Array(await (await (await copyFile(false)).getFile()).arrayBuffer())
+      const record = decodeCopy(bytes)
+      if (record !== undefined) return { kind: 'copy', record }
+      return bytes.length > 0 && bytes[0] > VERSION ? { kind: 'unreadable', why: 'it was written by a later version of the app' } : { kind: 'none' }
+    } catch (e) {
+      // A private window may refuse its file system, and has none to keep.
+      if (e instanceof DOMException && (e.name === 'NotFoundError' || e.name === 'SecurityError')) return { kind: 'none' }
+      if (i === PAUSES_MS.length) return { kind: 'unreadable', why: e instanceof Error ? e.message : String(e) }
+      await new Promise(resolve => setTimeout(resolve, PAUSES_MS[i]))
+    }
+  }
+}
+
+/** False: it could not be removed. */
+export async function removeCopy (): Promise<boolean> {
   try {
-    return decodeCopy(new Uint8Array(await (await (await copyFile(false)).getFile()).arrayBuffer()))
-  } catch {
-    return undefined
+    if (typeof navigator.storage?.getDirectory === 'function') await (await navigator.storage.getDirectory()).removeEntry(FOLDER, { recursive: true })
+    return true
+  } catch (e) {
+    return e instanceof DOMException && (e.name === 'NotFoundError' || e.name === 'SecurityError')
   }
 }
 

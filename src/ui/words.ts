@@ -45,7 +45,7 @@ function storageWords (kind: 'full' | 'gone' | 'newer' | 'corrupt', detail: stri
   const why = detail === '' ? '' : ` (${detail})`
   switch (kind) {
     case 'full': return { ...base, title: 'This device is out of space', text: `The chain can no longer be saved${why}. Free some space or clear data of other sites, then reload. Nothing saved so far is lost; export your wallet key to be safe.`, action: 'backup' }
-    case 'gone': return { ...base, title: 'The browser removed the saved data', text: `The storage of this page was closed or cleared${why}. Reload to start it again. In a private window data is never kept: use an ordinary one.`, action: 'reload' }
+    case 'gone': return { ...base, title: 'The browser removed the saved data', text: `The storage of this page was closed or cleared${why}. If that was not meant, save a backup of the key first: this tab may have the last copy. Then reload to start again. In a private window data is never kept: use an ordinary one.`, action: 'backup' }
     case 'newer': return { ...base, title: 'Saved by a newer version', text: `The data on this device was written by a newer version of this page${why}. Close other tabs of Commonweight and reload.`, action: 'reload' }
     case 'corrupt': return { ...base, title: 'The saved data is damaged', text: `Parts of the chain on this device cannot be read${why}. Export your wallet key if you can, then erase the data in Settings; the chain is fetched again from peers.`, action: 'settings' }
   }
