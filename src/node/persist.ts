@@ -410,7 +410,10 @@ export class ChainStore {
     const followed = await this.#followed()
     if (followed !== undefined && await this.header(followed.height, followed.key) !== undefined) return followed.height
     const [last] = await this.#storage.keys('headers', { from: 'n/', to: 'n0', reverse: true, limit: 1 })
-    return last === undefined ? undefined : parseInt(last.slice(2, 10), 16)
+    if (last === undefined) return undefined
+    // What goes on from a ledger that was not settled stands on nothing that is here.
+    const [first] = await this.#storage.keys('headers', { from: `n/${heightKey(1)}`, to: `n/${heightKey(2)}`, limit: 1 })
+    return first === undefined ? 0 : parseInt(last.slice(2, 10), 16)
   }
 
   /**

@@ -83,7 +83,6 @@ export class Trust {
     if (told === undefined) return
     this.took(told.meta.hash, told.meta.height, this.#clock.now())
     if (this.ripe) this.prove()
-    else if (this.#redone(this.#chain.head().height)) this.forget()
   }
 
   /** What may turn out to be wrong can be left again: nothing of it is settled. */
