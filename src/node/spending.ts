@@ -99,7 +99,9 @@ export class Spending {
       pool.onVoid(signed => { this.#voided.add(idOf(signed)); this.#look() }),
       chain.on('head', ({ removed, added }) => {
         const isOurs = [...removed, ...added].some(b => b.body.transactions.some(t => equalBytes(t.transaction.from, this.#d.account)))
-        if (isOurs || this.#d.clock.now() - this.#lookedAt >= LOOK_MS) this.#look()
+        const since = this.#d.clock.now() - this.#lookedAt
+        // A clock may be set back.
+        if (isOurs || since < 0 || since >= LOOK_MS) this.#look()
       })
     ]
     this.#look()
