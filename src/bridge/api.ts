@@ -157,9 +157,9 @@ export interface UnsentView {
   /**
    * Not sent: taken (another transaction of this wallet has its place), same (that one does the same), void (the rules do
    * not let it happen). Whether it will be is open: ahead (another one has its place, in a block that may be lost), stuck (the
-   * rules do not let it happen now). unseen: its place was used where this tab cannot look.
+   * rules do not let it happen now, or the credits are missing), gap (an earlier one of this wallet is missing). unseen: its place was used where this tab cannot look.
    */
-  readonly why: 'taken' | 'same' | 'void' | 'ahead' | 'stuck' | 'unseen'
+  readonly why: 'taken' | 'same' | 'void' | 'ahead' | 'stuck' | 'gap' | 'unseen'
   /** Of ahead and stuck: until it is known. */
   readonly blocks?: number
   /** Address. */

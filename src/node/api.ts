@@ -10,6 +10,7 @@ import { ticket } from '../core/crypto/ids.ts'
 import { findJob, type JobRecord } from '../core/ledger/state.ts'
 import { HASH_BYTES } from '../core/params.ts'
 import type { EvaluationResult } from '../ports/compute.ts'
+import { StorageError } from '../ports/storage.ts'
 import type { Node } from './node.ts'
 import { Paced } from './paced.ts'
 import type { BlockRecord, Hex, JobTip } from './parts.ts'
@@ -115,10 +116,10 @@ export class NodeService implements NodeApi {
   async logs (limit: number): Promise<LogEntry[]> { return this.#n.log.entries(page(limit)) }
   async history (limit: number): Promise<HistoryEntry[]> { return this.#n.history.list(page(limit)) }
 
-  async send (to: string, amount: bigint, fee: bigint): Promise<Outcome<{ readonly id: Hex }>> { return await this.#n.wallet.send(to, amount, fee) }
+  async send (to: string, amount: bigint, fee: bigint): Promise<Outcome<{ readonly id: Hex }>> { return await this.#spend(async () => await this.#n.wallet.send(to, amount, fee)) }
 
   async sendAgain (id: Hex): Promise<Outcome<{ readonly id: Hex }>> {
-    const r = await this.#n.wallet.sendAgain(id)
+    const r = await this.#spend(async () => await this.#n.wallet.sendAgain(id))
     this.#soon()
     return r
   }
@@ -145,12 +146,12 @@ export class NodeService implements NodeApi {
 
   async previewData (files: JobFiles): Promise<Outcome<DatasetPreview>> { return await this.#n.jobDesk.previewData(files) }
   async checkJob (draft: JobDraft): Promise<Outcome<JobCheck>> { return this.#n.jobDesk.checkJob(draft) }
-  async postJob (draft: JobDraft): Promise<Outcome<{ readonly id: Hex }>> { return await this.#n.jobDesk.postJob(draft) }
+  async postJob (draft: JobDraft): Promise<Outcome<{ readonly id: Hex }>> { return await this.#spend(async () => await this.#n.jobDesk.postJob(draft)) }
 
   async cancelJob (id: Hex): Promise<Outcome<{ readonly id: Hex }>> {
     const job = this.#job(id)
     if (job === undefined) return refuse('job', 'there is no such job')
-    return await this.#n.wallet.cancelJob(job.id)
+    return await this.#spend(async () => await this.#n.wallet.cancelJob(job.id))
   }
 
   async predict (job: Hex, features: Uint8Array): Promise<Outcome<Prediction>> {
@@ -213,6 +214,22 @@ export class NodeService implements NodeApi {
     this.#emit({ type: 'view', view: await this.#view() })
     await stopped
     this.#listeners.clear()
+  }
+
+  /** From a tab that has stopped it would go nowhere, and a wallet that was replaced is not the one the user sees elsewhere. */
+  async #spend<T> (work: () => Promise<Outcome<T>>): Promise<Outcome<T>> {
+    if (this.#n.phase().phase === 'stopped' || await this.#replaced()) return refuse('form', 'this tab has stopped: reload the page')
+    return await work()
+  }
+
+  async #replaced (): Promise<boolean> {
+    try {
+      return await this.#n.keystore.replaced()
+    } catch (e) {
+      if (!(e instanceof StorageError)) throw e
+      // Whether anything can be sent is the purse's to say.
+      return false
+    }
   }
 
   #record (hash: Hex): BlockRecord | undefined {
@@ -312,7 +329,9 @@ export class NodeService implements NodeApi {
 
   async #readStorage (): Promise<void> {
     const now = this.#n.clock.now()
-    if (now - this.#storageAt < 5_000) return
+    const since = now - this.#storageAt
+    // A clock may be set back.
+    if (since >= 0 && since < 5_000) return
     this.#storageAt = now
     try { this.#storage = await this.#n.storage.usage() } catch { /* The phase says that storage failed. */ }
   }

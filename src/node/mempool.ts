@@ -146,6 +146,14 @@ export class Mempool implements PoolService {
     return bytes > MAX_TRANSACTION_BYTES ? invalid('transaction-action', `${bytes} bytes, at most ${MAX_TRANSACTION_BYTES}`) : this.#refusal(this.#entry(tx, bytes))
   }
 
+  /** Whether it waits for credits that its account does not have; not so of what waits for an earlier one. */
+  lacks (tx: SignedTransaction): boolean {
+    const e = this.#byId.get(toHex(transactionId(tx.transaction)))
+    const tip = this.#chain.head()
+    const ledger = e === undefined ? undefined : this.#ledgerBefore(e, tip)
+    return ledger !== undefined && refusalOf(stepTransaction(this.#params, chainId(tip), ledger, tx.transaction))?.reason === 'transaction-balance'
+  }
+
   /** Lets go of those that are not to happen any more. */
   withdraw (ids: Iterable<Hex>): void {
     const before = this.#byId.size

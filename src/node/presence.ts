@@ -31,11 +31,14 @@ export interface PresenceDeps {
   readonly params: Pick<ChainParams, 'joinReplayBlocks'>
 }
 
+/** A clock that was set back since says nothing of how long it was. */
+const isWithin = (since: number, ms: number): boolean => since >= 0 && since < ms
+
 export class Presence {
   readonly #d: PresenceDeps
   readonly #startedAt: number
   #tickAt: number
-  #asleep: { readonly until: number, readonly forMs: number } | undefined
+  #asleep: { readonly wokeAt: number, readonly forMs: number } | undefined
   #metPeers = false
   readonly #patience = new Patience()
   /** Blocks redone while catching up, as of the last tick. */
@@ -55,7 +58,7 @@ export class Presence {
     const tick = (): void => {
       const now = this.#d.clock.now()
       const late = now - this.#tickAt - TICK_MS
-      if (late > ASLEEP_MS) this.#asleep = { until: now + WAKE_MS, forMs: late }
+      if (late > ASLEEP_MS) this.#asleep = { wokeAt: now, forMs: late }
       // Time asleep is not time waited.
       this.#meet()
       this.#patience.pass(TICK_MS, this.#waits(), this.#d.sync.redone() - this.#redone)
@@ -85,14 +88,14 @@ export class Presence {
     const now = clock.now()
     if (this.#stopped !== undefined) return { phase: 'stopped', detail: this.#stopped }
     if (!this.#storage.ok) return { phase: 'storage-failed', kind: this.#storage.kind, detail: this.#storage.detail }
-    if (this.#asleep !== undefined && now < this.#asleep.until) return { phase: 'asleep', forMs: this.#asleep.forMs }
+    if (this.#asleep !== undefined && isWithin(now - this.#asleep.wokeAt, WAKE_MS)) return { phase: 'asleep', forMs: this.#asleep.forMs }
     const { height } = chain.head()
     const progress = sync.progress()
     // A block or two that came by another way than gossip is no reason to stop working.
     if (progress !== undefined && (progress.target - height >= BEHIND_BLOCKS || sync.unproved())) return { phase: 'syncing', ...progress }
     const peers = this.#meet()
-    if (peers === 0) return now - this.#startedAt < JOIN_MS && !this.#metPeers ? { phase: 'joining' } : { phase: 'alone' }
-    if (now - this.#startedAt < JOIN_MS && sync.statuses().size === 0) return { phase: 'joining' }
+    if (peers === 0) return isWithin(now - this.#startedAt, JOIN_MS) && !this.#metPeers ? { phase: 'joining' } : { phase: 'alone' }
+    if (isWithin(now - this.#startedAt, JOIN_MS) && sync.statuses().size === 0) return { phase: 'joining' }
     const target = sync.targetHeight()
     if (target >= height + BEHIND_BLOCKS) return { phase: 'behind', height, target }
     return undefined

@@ -5,11 +5,12 @@
  *
  * Who signs writes it down before anybody hears of it. What became of it is judged by the chain alone,
  * and only by a tab that is in step with the network and no lower than whoever judged before it: the
- * ledger of a tab that has to catch up says nothing about the network's.
+ * ledger of a tab that has to catch up says nothing about the network's. But what waits or is unseen, and is
+ * in a block of its chain, any tab notes as mined: later that block may be older than what it keeps.
  *
  *   waiting, mined -> mined where the chain has it, waiting where it does not and the nonce is free
  *                  -> ahead   another transaction has its nonce, in a block that may still be lost
- *                  -> stuck   the nonce is free, and the rules do not let it happen now
+ *                  -> stuck   the nonce is free, and the rules do not let it happen now, or the credits are missing
  *                  -> unseen  its nonce was used in a block that is not here
  *   ahead, stuck   -> taken, same, void   when they were that for `maturity` blocks; no tab hands these on any more.
  *                     same: what has its nonce does the same
@@ -57,7 +58,7 @@ export interface SpendingDeps {
   readonly account: Uint8Array
   readonly params: Pick<ChainParams, 'maturity'>
   readonly chain: Pick<ChainService, 'head' | 'at' | 'on'>
-  readonly pool: Pick<Mempool, 'pending' | 'add' | 'resume' | 'withdraw' | 'onVoid'>
+  readonly pool: Pick<Mempool, 'pending' | 'add' | 'resume' | 'withdraw' | 'lacks' | 'onVoid'>
   /** Whether the height here is the network's, as far as this node knows. */
   readonly inStep: () => boolean
   readonly clock: Pick<Clock, 'now'>
@@ -82,6 +83,8 @@ export class Spending {
   #book: Book = emptyBook()
   /** Dropped by the pool since the last look. */
   readonly #voided = new Set<Hex>()
+  /** Found in blocks since the last look, and the heights of those. */
+  readonly #seen = new Map<Hex, number>()
   #looking: Promise<void> | undefined
   /** Turns begun and ended: what was read outside of them may be older than what they left. */
   #turns = 0
@@ -98,8 +101,12 @@ export class Spending {
     const offs = [
       pool.onVoid(signed => { this.#voided.add(idOf(signed)); this.#look() }),
       chain.on('head', ({ removed, added }) => {
-        const isOurs = [...removed, ...added].some(b => b.body.transactions.some(t => equalBytes(t.transaction.from, this.#d.account)))
-        if (isOurs || this.#d.clock.now() - this.#lookedAt >= LOOK_MS) this.#look()
+        const [lost, found] = [removed, added].map(blocks => blocks.flatMap(b => this.#ownIn(b).map(t => [idOf(t), b.meta.height] as const)))
+        for (const [id] of lost) this.#seen.delete(id)
+        for (const [id, at] of found) this.#seen.set(id, at)
+        const since = this.#d.clock.now() - this.#lookedAt
+        // A clock may be set back.
+        if (lost.length + found.length > 0 || since < 0 || since >= LOOK_MS) this.#look()
       })
     ]
     this.#look()
@@ -126,14 +133,28 @@ export class Spending {
   /** What was not sent, and what waits to be known. Oldest first. */
   unsent (): UnsentView[] {
     const { chain, params: { maturity } } = this.#d
+    const missing = this.#missing()
     return [...this.#book.entries].flatMap(([id, { state, at, signed }]): UnsentView[] => {
-      const { action, fee } = signed.transaction
+      const { action, fee, nonce } = signed.transaction
       const kind = BY_HAND.get(action.selector)
-      if (kind === undefined || state === 'waiting' || state === 'mined' || state === 'closed') return []
+      const why = state === 'waiting' && nonce > missing ? 'gap' : state
+      if (kind === undefined || why === 'waiting' || why === 'mined' || why === 'closed') return []
       const to = action.value !== null && 'to' in action.value ? formatAddress(action.value.to) : undefined
       const blocks = state === 'ahead' || state === 'stuck' ? Math.min(maturity, Math.max(1, at + maturity - chain.head().height)) : undefined
-      return [{ id, kind, why: state, blocks, to, amount: spending(signed) - fee, fee }]
+      return [{ id, kind, why, blocks, to, amount: spending(signed) - fee, fee }]
     })
+  }
+
+  /** The first nonce that nothing which can happen now has: no block can have what waits behind it. A tab that has to catch up cannot know. */
+  #missing (): number {
+    const { chain, pool, account: key } = this.#d
+    const { entries } = this.#book
+    if (!this.#mayJudge(this.#book)) return Infinity
+    const there = new Set(pool.pending(key).filter(t => entries.get(idOf(t))?.state !== 'stuck').map(t => t.transaction.nonce))
+    for (const e of entries.values()) if (e.state === 'waiting' || e.state === 'mined') there.add(nonceOf(e))
+    let { nonce } = account(chain.head().ledger, key)
+    while (there.has(nonce)) nonce++
+    return nonce
   }
 
   /** Signs in a turn. `again`: in place of this one, which was not sent; once, whichever tab is asked. Once it is written down, it is sent. */
@@ -215,14 +236,16 @@ export class Spending {
       this.#lookedAt = clock.now()
       try {
         const turns = this.#turns
+        const seen = [...this.#seen]
         const read = await this.#read()
         if (turns === this.#turns) this.#book = read
         const draft = copyOf(this.#book)
         await this.#resume(draft)
         // A turn is asked for where there is something to write, which is rare.
         await this.#judge(draft)
-        if (fingerprint(draft) !== fingerprint(this.#book)) await this.#turn(async () => {})
+        const isKept = fingerprint(draft) === fingerprint(this.#book) || await this.#turn(async () => {}) !== undefined
         this.#voided.clear()
+        if (isKept) for (const [id, at] of seen) if (this.#seen.get(id) === at) this.#seen.delete(id)
       } catch (e) {
         if (e instanceof StorageError) log.warn('wallet', `what the tabs of this browser have signed cannot be read or written: ${e.message}`)
         else log.error('wallet', e instanceof Error ? e.stack ?? e.message : String(e))
@@ -231,20 +254,24 @@ export class Spending {
   }
 
   /** What others have signed waits here, too: their tabs may be closed. What was given up, or sent again, waits nowhere. */
-  async #resume ({ entries }: Book): Promise<void> {
+  async #resume (book: Book): Promise<void> {
     const { chain, pool, account: key } = this.#d
-    pool.withdraw([...entries].flatMap(([id, { state }]) => GIVEN_UP.has(state) ? [id] : []))
+    const { entries } = book
+    this.#withdraw(book)
     const here = new Set(pool.pending(key).map(idOf))
     const { nonce } = account(chain.head().ledger, key)
     for (const [id, e] of byNonce(entries)) if (e.state === 'waiting' && nonceOf(e) >= nonce && !here.has(id)) await pool.resume(e.signed)
   }
 
+  #withdraw ({ entries }: Book): void { this.#d.pool.withdraw([...entries].flatMap(([id, { state }]) => GIVEN_UP.has(state) ? [id] : [])) }
+
   /** Brings the book to what the chain here says, if that is the network's. */
   async #judge (book: Book, said: Said = { lines: [], foreign: false }): Promise<void> {
-    if (!this.#mayJudge(book)) return
     const before = copyOf(book)
     const { nonce } = account(this.#d.chain.head().ledger, this.#d.account)
     const open = byNonce(book.entries).filter(([, e]) => e.state !== 'closed')
+    for (const [id, e] of open) if (nonceOf(e) < nonce && (e.state === 'waiting' || e.state === 'unseen')) this.#noteMined(id, e)
+    if (!this.#mayJudge(book)) return
     for (const [id, e] of open) if (nonceOf(e) < nonce) this.#judgeUsed(book, id, e, said)
     for (const [id, e] of open) if (nonceOf(e) >= nonce && !GIVEN_UP.has(e.state)) await this.#judgeFree(book, id, e)
     for (const [id, e] of open) {
@@ -254,6 +281,18 @@ export class Spending {
       if (name === undefined && (GIVEN_UP.has(e.state) || e.state === 'unseen')) e.state = 'closed'
     }
     if (fingerprint(before) !== fingerprint(book)) this.#judgedNow(book)
+  }
+
+  /** That it is in a block here is known without a judge. Should that block be lost, a judge finds out. */
+  #noteMined (id: Hex, e: Entry): void {
+    let at = this.#seen.get(id)
+    if (at === undefined) {
+      const by = this.#userOf(nonceOf(e))
+      if (by !== undefined && idOf(by.signed) === id) at = by.at
+    }
+    if (at === undefined) return
+    e.state = 'mined'
+    e.at = at
   }
 
   /** What became of one whose nonce is used: the chain says it, also where no tab was there when it came about. */
@@ -283,12 +322,13 @@ export class Spending {
     }
   }
 
-  /** One whose nonce is free waits, unless the rules are against it. */
+  /** One whose nonce is free waits, unless the rules are against it, or it cannot be paid. */
   async #judgeFree ({ entries }: Book, id: Hex, e: Entry): Promise<void> {
     const { chain, pool, account: key, params: { maturity } } = this.#d
     const isReplaced = [...entries].some(([other, o]) => other !== id && nonceOf(o) === nonceOf(e) && (o.state === 'waiting' || o.state === 'mined'))
     const isHere = pool.pending(key).some(t => idOf(t) === id)
-    if (isHere || (!isReplaced && (await pool.resume(e.signed))?.verdict !== 'invalid')) {
+    const isTaken = isHere || (!isReplaced && (await pool.resume(e.signed))?.verdict !== 'invalid')
+    if (isTaken && !pool.lacks(e.signed)) {
       e.state = 'waiting'
       e.at = 0
       return
@@ -321,6 +361,8 @@ export class Spending {
         const said: Said = { lines: [], foreign: false }
         await this.#resume(book)
         await this.#judge(book, said)
+        // What was given up just now keeps no nonce.
+        this.#withdraw(book)
         const value = await work(book)
         if (fingerprint(book) !== before) await purse.write(encodeBook(book, chainId(chain.head())))
         this.#book = book

@@ -96,7 +96,7 @@ export class WalletDesk {
     const pending = pool.pending(key.publicKey).reduce((n, tx) => n + spending(tx), 0n)
     const { balance } = account(head.ledger, key.publicKey)
     if (balance - pending < spending(signed)) {
-      return { ok: false, errors: [{ field: amount === undefined ? 'escrow' : 'amount', message: `it takes ${formatCredits(spending(signed))} with the fee, and you can spend ${formatCredits(balance - pending)}` }] }
+      return { ok: false, errors: [{ field: amount === undefined ? 'escrow' : 'amount', message: `it takes ${formatCredits(spending(signed))} with the fee, and you can spend ${formatCredits(balance > pending ? balance - pending : 0n)}` }] }
     }
     const refused = pool.check(signed)
     if (refused !== undefined) {

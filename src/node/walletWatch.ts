@@ -28,7 +28,9 @@ export class WalletWatch {
   start (): () => void {
     return this.#d.chain.on('head', () => {
       const now = this.#d.clock.now()
-      if (this.#replaced || now - this.#lookedAt < WATCH_MS) return
+      const since = now - this.#lookedAt
+      // A clock may be set back.
+      if (this.#replaced || (since >= 0 && since < WATCH_MS)) return
       this.#lookedAt = now
       void this.#look()
     })

@@ -27,6 +27,17 @@ function crowded (on: BlockMeta): BlockMeta {
   return mine(on, [0, 1, 2].map(i => kit.post(on, other, { nonce: nonce + i }))).meta
 }
 
+/** A tab has handed in receipts by itself; the rival's block has others, and the pot is empty then. */
+async function redeeming (profile: MemoryProfile): Promise<{ readonly tab: Tab, readonly on: BlockMeta, readonly rival: Mined }> {
+  const [payer, friend, GIB] = [keyPair(2), keyPair(3), 1024 ** 3]
+  const pot = mine(start, [kit.setAside(start, payer, 2n * minFee)]).meta
+  const epoch = Math.floor(pot.height / kit.params.epochBlocks)
+  const on = kit.extend(kit.endOfEpoch(pot), 1)
+  const tab = await Tab.open(profile, { tip: on })
+  expect(await tab.wallet.submit({ selector: ACTION_REDEEM, value: { epoch, receipts: [kit.receipt(payer, owner.key, epoch, GIB)] } }, minFee)).toMatchObject({ ok: true })
+  return { tab, on, rival: mine(on, [kit.redeem(on, friend, epoch, [kit.receipt(payer, friend.key, epoch, GIB)])], { miner: friend }) }
+}
+
 /** As a profile's purse is, but for what is said here. */
 const purseOf = (profile: MemoryProfile, o: Partial<Purse>): Purse => {
   const memory = new MemoryPurse(profile)
@@ -103,20 +114,71 @@ describe('what was mined, where the block that wins makes it void', () => {
   })
 
   it('is no hindrance either where it was a redemption that the tab handed in by itself', async () => {
-    const [payer, friend] = [keyPair(2), keyPair(3)]
-    const pot = mine(start, [kit.setAside(start, payer, 2n * minFee)]).meta
-    const epoch = Math.floor(pot.height / kit.params.epochBlocks)
-    const on = kit.extend(kit.endOfEpoch(pot), 1)
-    const tab = await Tab.open(new MemoryProfile(), { tip: on })
-    const GIB = 1024 ** 3
-    expect(await tab.wallet.submit({ selector: ACTION_REDEEM, value: { epoch, receipts: [kit.receipt(payer, owner.key, epoch, GIB)] } }, minFee)).toMatchObject({ ok: true })
+    const { tab, on, rival } = await redeeming(new MemoryProfile())
     const block = mine(on, tab.published)
     await tab.move([], [block])
-    const rival = mine(on, [kit.redeem(on, friend, epoch, [kit.receipt(payer, friend.key, epoch, GIB)])], { miner: friend })
     await tab.move([block], [rival])
     for (let i = 0; i < 3; i++) await tab.send(ann, 10n)
     const { nonce } = account(rival.meta.ledger, owner.key)
     expect({ signed: tab.published.slice(1).map(t => t.transaction.nonce - nonce), mineable: tab.pool.select(rival.meta).length, unsent: tab.unsent }).toEqual({ signed: [0, 1, 2], mineable: 3, unsent: [] })
+  })
+})
+
+describe('a transfer behind a redemption that another one made void', () => {
+  it('is shown to wait until what is sent next has taken the place before it, in every tab, and then follows', async () => {
+    const profile = new MemoryProfile()
+    const { tab, rival } = await redeeming(profile)
+    const id = await tab.send(ann, 10n)
+    expect(tab.unsent).toEqual([])
+    await tab.move([], [rival])
+    expect(tab.unsent).toEqual([[id, 'gap']])
+    await tab.move([], emptyOnes(rival.meta, 2 * maturity))
+    const later = await Tab.open(profile, { tip: tab.tip })
+    const behind = await Tab.open(profile, { tip: start })
+    expect([tab, later, behind].map(t => t.unsent)).toEqual([[[id, 'gap']], [[id, 'gap']], []])
+    await tab.send(bob, 20n)
+    expect(tab.unsent).toEqual([])
+    const block = mine(tab.tip, tab.pool.select(tab.tip))
+    expect([paidTo(block.meta), paidTo(block.meta, keyPair(9).key)]).toEqual([10n, 20n])
+    await tab.move([], [block])
+    expect(tab.unsent).toEqual([])
+  })
+})
+
+describe('what a tab that was behind has sent, of credits that were spent by then', () => {
+  async function overspent (): Promise<{ readonly tab: Tab, readonly ids: readonly string[] }> {
+    const profile = new MemoryProfile()
+    const { balance } = account(start.ledger, owner.key)
+    const ahead = await Tab.open(profile)
+    await ahead.send(bob, balance * 9n / 10n)
+    const paid = mine(start, ahead.published)
+    await ahead.move([], [paid])
+    const tab = await Tab.open(profile, { inStep: false })
+    const ids = [await tab.send(ann, balance * 8n / 10n), await tab.send(ann, 10n)]
+    await tab.move([], [paid])
+    tab.inStep = true
+    await tab.move([], emptyOnes(paid.meta, 1))
+    return { tab, ids }
+  }
+
+  it('is shown to wait, as is what is behind it, and no more than nothing can be spent', async () => {
+    const { tab, ids } = await overspent()
+    expect(tab.unsent).toEqual([[ids[0], 'stuck'], [ids[1], 'gap']])
+    expect(await tab.wallet.send(bob, 10n, minFee)).toMatchObject({ ok: false, errors: [{ field: 'amount', message: expect.stringMatching(/you can spend 0 credits$/) }] })
+  })
+
+  it('is given up after a while: its place is free, and it cannot happen beside what takes that', async () => {
+    const { tab, ids } = await overspent()
+    await tab.move([], emptyOnes(tab.tip, maturity))
+    expect(tab.unsent).toEqual([[ids[0], 'void'], [ids[1], 'gap']])
+    expect(await tab.wallet.sendAgain(ids[0])).toMatchObject({ ok: false, errors: [{ field: 'amount' }] })
+    await tab.send(bob, 30n)
+    const [, , again] = tab.published
+    expect(again.transaction.nonce).toBe(tab.published[0].transaction.nonce)
+    const block = mine(tab.tip, tab.pool.select(tab.tip))
+    expect([tab.unsent, paidTo(block.meta)]).toEqual([[[ids[0], 'void']], 10n])
+    await tab.move([], [block, ...emptyOnes(block.meta, maturity)])
+    expect(tab.unsent).toEqual([[ids[0], 'taken']])
   })
 })
 

@@ -64,3 +64,17 @@ test('a tab that is behind is not in step', async () => {
   expect(presence.phase().phase).not.toBe('ready')
   expect(presence.inStep()).toBe(false)
 })
+
+test('a clock that was ahead and is set right puts no tab to sleep', () => {
+  let [now, tick] = [1e12, (): void => {}]
+  const clock = { now: () => now, after: (_: number, fn: () => void) => { tick = fn; return () => {} } }
+  const sync = { progress: () => undefined, statuses: () => new Map([['p', {}]]), targetHeight: () => 0, newestVersion: () => 0, unproved: () => false, redone: () => 0 }
+  const presence = new Presence({ clock, chain: { head: () => kit.genesis, on: () => () => {} }, sync: sync as never, network: () => ({ peers: [{ id: 'p', link: 'webrtc' }] }) as never, dataMissing: () => undefined, pruned: () => undefined, params: kit.params })
+  presence.start()
+  now += 2 * 3_600_000
+  tick()
+  expect(presence.phase().phase).toBe('asleep')
+  now -= 2 * 3_600_000
+  tick()
+  expect(presence.phase().phase).toBe('ready')
+})

@@ -3,10 +3,10 @@ import { describe, expect, it } from 'vitest'
 import { Mempool, REBROADCAST_MS } from '../../src/node/mempool.ts'
 import { WRITE_RETRY_MS } from '../../src/node/persist.ts'
 import { idOf } from '../../src/node/purseRecord.ts'
-import { Spending } from '../../src/node/spending.ts'
+import { LOOK_MS, Spending } from '../../src/node/spending.ts'
 import type { WalletDesk } from '../../src/node/walletDesk.ts'
 import { MemoryDisk, MemoryStorage } from '../../src/storage/memory.ts'
-import { MemoryProfile } from '../../src/storage/memoryPurse.ts'
+import { MemoryProfile, MemoryPurse } from '../../src/storage/memoryPurse.ts'
 import { keyPair, type Mined } from '../core/chainKit.ts'
 import { rig, type Rig } from './chainRig.ts'
 import { ann, bob, elsewhere, emptyOnes, kit, maturity, mine, minFee, owner, start, Tab } from './walletTabs.ts'
@@ -60,6 +60,35 @@ describe('a transfer whose block is in memory only, for the disk is full', () =>
     expect(disk.table('pool').keys).toEqual([])
   })
 })
+
+it('a transfer in a block that this tab applied while it caught up is known to be sent when that block is no longer kept', async () => {
+  const r = rig()
+  const tip = r.kit.grown()
+  for (const b of r.kit.blocks(tip)) await r.chain.submitOwn(b)
+  let inStep = true
+  const pool = new Mempool({ params: r.kit.params, clock: r.clock, signatures: r.signatures, chain: r.chain, blocks: r.store, storage: new MemoryStorage(new MemoryDisk()), log: r.log, own: [owner.key], publish: () => {} })
+  await pool.start()
+  const spending = new Spending({ purse: new MemoryPurse(), account: owner.key, params: r.kit.params, chain: r.chain, pool, inStep: () => inStep, clock: r.clock, log: r.log })
+  spending.start()
+  const signed = r.kit.transfer(tip, owner, keyPair(9).key, 10n)
+  expect((await spending.sign(async () => ({ ok: true, value: signed }))).ok).toBe(true)
+  // The lid is closed at once.
+  inStep = false
+  let at = r.kit.mine(tip, { transactions: [signed], miner: keyPair(2) })
+  const { height } = at.meta
+  const apply = async (): Promise<void> => {
+    expect(await r.chain.submitOwn(at.block)).toMatchObject({ status: 'added' })
+    await r.clock.advance(LOOK_MS)
+    await spending.idle()
+  }
+  while (r.chain.head().height === tip.height || r.chain.at(height) !== undefined) {
+    await apply()
+    at = r.kit.mine(at.meta, { miner: keyPair(2) })
+  }
+  inStep = true
+  await apply()
+  expect(spending.unsent()).toEqual([])
+}, 60_000)
 
 describe('two tabs of a profile', () => {
   it('take one nonce each, before either has heard of the other, and both transfers are paid', async () => {
@@ -151,6 +180,13 @@ describe('a transfer whose nonce another transaction has used', () => {
     expect([tab.foreign, other.foreign]).toEqual([1, 0])
   })
 
+  it('is looked at also where the clock was set back meanwhile', async () => {
+    const { tab, id, blocks } = await displaced(new MemoryProfile(), 0)
+    await tab.clock.advance(-600_000)
+    await tab.move([], emptyOnes(last(blocks).meta, maturity))
+    expect(tab.unsent).toEqual([[id, 'taken']])
+  })
+
   it('is sent again once, with the next nonce, whichever tab is asked', async () => {
     const profile = new MemoryProfile()
     const { tab, id, blocks } = await displaced(profile)
@@ -192,6 +228,30 @@ describe('a transfer whose nonce another transaction has used', () => {
     await tab.move([], [], mine(start, [tab.published[0]]).meta)
     expect(tab.unsent).toEqual([[id, 'unseen']])
     expect(await tab.wallet.sendAgain(id)).toMatchObject({ ok: false })
+  })
+
+  it('is known to be sent where another tab of the profile, though behind, has that block', async () => {
+    const profile = new MemoryProfile()
+    const [tab, behind] = [await Tab.open(profile), await Tab.open(profile, { inStep: false })]
+    await tab.send(ann, 10n)
+    const block = mine(start, tab.published)
+    await tab.move([], [], block.meta)
+    expect(tab.unsent.map(([, why]) => why)).toEqual(['unseen'])
+    await behind.move([], [block])
+    await tab.move([], emptyOnes(block.meta, 1))
+    expect([tab.unsent, behind.unsent]).toEqual([[], []])
+  })
+
+  it('waits again where the block in which a tab that was behind has found it is lost', async () => {
+    const profile = new MemoryProfile()
+    const tab = await Tab.open(profile, { inStep: false })
+    await tab.send(ann, 10n)
+    const block = mine(start, tab.published)
+    await tab.move([], [block])
+    const rival = mine(start, [elsewhere(0, 77n)], { miner: keyPair(3) })
+    tab.inStep = true
+    await tab.move([block], [rival])
+    expect(tab.unsent.map(([, why]) => why)).toEqual(['ahead'])
   })
 
   it('is not shown where this profile did not sign it: the device that did shows it', async () => {

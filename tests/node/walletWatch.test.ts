@@ -1,6 +1,8 @@
 /** A tab whose wallet was replaced, by itself or another tab, stops and says why. */
 import { expect, test } from 'vitest'
-import type { NodePhase } from '../../src/bridge/api.ts'
+import type { JobDraft, NodePhase } from '../../src/bridge/api.ts'
+import { formatAddress } from '../../src/core/codec/address.ts'
+import { toHex } from '../../src/core/codec/ssz.ts'
 import { hash, u32le } from '../../src/core/crypto/hash.ts'
 import { createMemoryHub } from '../../src/net/memory.ts'
 import { MemorySwarmHub } from '../../src/net/swarm/memory.ts'
@@ -13,7 +15,7 @@ import type { ComputeStatus } from '../../src/ports/compute.ts'
 import { StorageError } from '../../src/ports/storage.ts'
 import { MemoryDisk, MemoryStorage } from '../../src/storage/memory.ts'
 import { MemoryPurse } from '../../src/storage/memoryPurse.ts'
-import { ChainKit } from '../core/chainKit.ts'
+import { ChainKit, keyPair } from '../core/chainKit.ts'
 import { kitTime, ManualClock, settle, TestSignatures } from './chainRig.ts'
 import { SeededRandom, TestCompute } from './workRig.ts'
 
@@ -48,20 +50,40 @@ test('the wallet is looked at with new blocks, not with every one of many, and a
   expect([looks, told]).toEqual([3, 1])
 })
 
+test('a clock that is set back keeps nobody from looking', async () => {
+  let [now, looks] = [1e12, 0]
+  let onHead = (): void => {}
+  const clock = { now: () => now }
+  const watch = new WalletWatch({
+    clock, log: new RingLog(clock),
+    chain: { on: <K extends keyof ChainEvents>(_: K, l: ChainEvents[K]) => { onHead = l as unknown as () => void; return () => {} } },
+    keystore: { replaced: async () => { looks++; return false } }
+  })
+  watch.start()
+  onHead()
+  now -= 3_600_000
+  onHead()
+  onHead()
+  await settle()
+  expect(looks).toBe(2)
+})
+
 class Device extends TestCompute {
   override async status (): Promise<ComputeStatus> {
     return { backend: 'reference', workers: 1, workersMax: 1, busy: 0, stepsPerSecond: 0, macsPerSecond: 0, selfTest: 'passed', choice: 'auto', reports: [] }
   }
 }
 
+const nodeOf = async (clock: ManualClock, replaced: () => Promise<boolean>): Promise<Node> => await Node.start({
+  network: createMemoryHub({ clock }).join('me'), swarm: new MemorySwarmHub({ clock }).join('me'), networkName: 'test', storage: new MemoryStorage(new MemoryDisk()), compute: new Device(clock), signatures: new TestSignatures(), clock, random: new SeededRandom(1),
+  keystore: { backedUp: true, export: async () => ({ ok: false, message: 'none' }), saved: async () => {}, replaced, import: async () => ({ ok: false, field: 'backup', message: 'none' }) },
+  purse: new MemoryPurse(), minerSeed: hash('test-key', u32le(1)), walletSeed: hash('test-key', u32le(2)), slot: 0, cores: 1, gunzip: async b => b, params: kit.params, genesis: kit.genesis
+})
+
 test('the node stops, and its page is told to reload because the wallet was replaced', async () => {
   const clock = new ManualClock(kitTime(kit, 100))
   let replaced = false
-  const node = await Node.start({
-    network: createMemoryHub({ clock }).join('me'), swarm: new MemorySwarmHub({ clock }).join('me'), networkName: 'test', storage: new MemoryStorage(new MemoryDisk()), compute: new Device(clock), signatures: new TestSignatures(), clock, random: new SeededRandom(1),
-    keystore: { backedUp: true, export: async () => ({ ok: false, message: 'none' }), saved: async () => {}, replaced: async () => replaced, import: async () => ({ ok: false, field: 'backup', message: 'none' }) },
-    purse: new MemoryPurse(), minerSeed: hash('test-key', u32le(1)), walletSeed: hash('test-key', u32le(2)), slot: 0, cores: 1, gunzip: async b => b, params: kit.params, genesis: kit.genesis
-  })
+  const node = await nodeOf(clock, async () => replaced)
   const service = new NodeService(node)
   const phases: NodePhase[] = []
   await service.listen(e => { if (e.type === 'view') phases.push(e.view.phase) })
@@ -76,4 +98,19 @@ test('the node stops, and its page is told to reload because the wallet was repl
   await grow()
   expect(phases.at(-1)).toEqual({ phase: 'stopped', detail: 'the wallet of this browser was replaced by another one' })
   expect(node.presence.mayWork()).toBe('the node was stopped')
+  const refused = { ok: false, errors: [{ field: 'form', message: 'this tab has stopped: reload the page' }] }
+  const job = toHex(kit.genesis.ledger.jobs[0].id)
+  const told = [await service.send(formatAddress(keyPair(8).key), 10n, kit.params.minFee), await service.sendAgain('00'), await service.postJob({} as JobDraft), await service.cancelJob(job)]
+  expect(told).toEqual([refused, refused, refused, refused])
+})
+
+test('nothing is signed with a key that was replaced a moment ago', async () => {
+  const clock = new ManualClock(kitTime(kit, 100))
+  let replaced: () => boolean = () => true
+  const service = new NodeService(await nodeOf(clock, async () => replaced()))
+  const send = async (): Promise<unknown> => await service.send(formatAddress(keyPair(8).key), 10n, kit.params.minFee)
+  expect(await send()).toMatchObject({ ok: false, errors: [{ field: 'form' }] })
+  // Where that cannot be read, the purse is asked, as before.
+  replaced = () => { throw new StorageError('gone', 'it was closed') }
+  expect(await send()).toMatchObject({ ok: false, errors: [{ field: 'amount' }] })
 })

@@ -43,7 +43,7 @@ describe('found in drawn worlds', () => {
     const waiting = [1, 2].map(nonce => ({ transaction: { chain: world.genesis.hash, from: me, nonce, fee: 1n, action: { selector: 1, value: { to: hash('test'), amount: 1n } } }, signature: new Uint8Array(64) }))
     const wallet = (pending: typeof waiting): Spending => new Spending({
       purse: new MemoryPurse(), account: me, params: { maturity: 6 }, inStep: () => true, clock: { now: () => 0 }, log: new RingLog({ now: () => 0 }), chain: { head: () => world.genesis, at: () => undefined, on: () => () => {} },
-      pool: { pending: () => pending, add: async () => undefined, resume: async () => undefined, withdraw: () => {}, onVoid: () => () => {} }
+      pool: { pending: () => pending, add: async () => undefined, resume: async () => undefined, withdraw: () => {}, lacks: () => false, onVoid: () => () => {} }
     })
     expect(wallet(waiting).nextNonce()).toBe(0)
     expect(wallet([]).nextNonce()).toBe(0)

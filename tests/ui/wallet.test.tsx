@@ -322,6 +322,9 @@ describe('what was called sent and is not', () => {
     node.show({ wallet: { ...node.current().wallet, unsent: [{ ...taken, why: 'stuck', blocks: 1 }] } })
     await waitFor(() => { expect(text('unsent')).toMatch(/Waits: the transfer of 7 credits.*rules.*after one more block/) })
     expect([...all('unsent-again'), ...all('unsent-forget')]).toHaveLength(0)
+    node.show({ wallet: { ...node.current().wallet, unsent: [{ ...taken, why: 'gap' }] } })
+    await waitFor(() => { expect(text('unsent')).toMatch(/Waits: the transfer of 7 credits.*earlier transaction of this wallet, which is missing.*both would be paid/) })
+    expect([...all('unsent-again'), ...all('unsent-forget')]).toHaveLength(0)
   })
 
   test('is not offered again where another one has paid the same', async () => {

@@ -18,14 +18,15 @@ function title ({ kind, why, amount, to }: UnsentView): string {
 }
 
 /** Whether it will be sent is open: whoever sends it once more may pay twice. */
-const isOpen = (why: UnsentView['why']): boolean => why === 'ahead' || why === 'stuck'
+const isOpen = (why: UnsentView['why']): boolean => why === 'ahead' || why === 'stuck' || why === 'gap'
 const mayAgain = (why: UnsentView['why']): boolean => why === 'taken' || why === 'void'
 
 const togo = ({ blocks = 0 }: UnsentView): string => blocks === 1 ? 'after one more block' : `after ${blocks} more blocks`
 
 const WHY: Readonly<Record<UnsentView['why'], (unsent: UnsentView) => string>> = {
   ahead: u => `Another transaction of this wallet is ahead of it, sent from another device at the same time. Whether this one is lost is known ${togo(u)}. Do not send it once more before that: both could be paid.`,
-  stuck: u => `The network's rules, or another transaction of this wallet, keep it out of a block now. If that stays so, it is given up ${togo(u)}. Do not send it once more before that: both could be paid.`,
+  stuck: u => `The network's rules, a lack of credits or another transaction of this wallet keep it out of a block now. If that stays so, it is given up ${togo(u)}. Do not send it once more before that: both could be paid.`,
+  gap: () => 'No block can have it before an earlier transaction of this wallet, which is missing or waits itself. Where that place is free, what you send next takes it, and this one follows. Do not send this one once more: both would be paid.',
   taken: () => 'Another transaction of this wallet took its place, sent from another tab or another device at the same time. The credits are still yours.',
   same: () => 'Another transaction of this wallet, which does the same, took its place. So it has happened once, as it should, and there is nothing to send again.',
   unseen: () => 'Its place in this wallet\'s row of transactions was used in a block that this tab has not seen. Ask whoever was to receive it, or compare the balance, before you send it once more.',

@@ -364,7 +364,7 @@ const purse: Target = {
     let resumed = 0
     const spending = new Spending({
       purse: { inTurn: async work => ({ value: await work() }), read: async () => input, write: async () => {} }, account: keyPair(1).key, params: kit.params, inStep: () => true, clock: new ManualClock(0), log,
-      chain: { head: () => kit.genesis, at: () => undefined, on: () => () => {} }, pool: { pending: () => [], add: async () => undefined, resume: async () => { resumed++; return undefined }, withdraw: () => {}, onVoid: () => () => {} }
+      chain: { head: () => kit.genesis, at: () => undefined, on: () => () => {} }, pool: { pending: () => [], add: async () => undefined, resume: async () => { resumed++; return undefined }, withdraw: () => {}, lacks: () => false, onVoid: () => () => {} }
     })
     spending.start()
     await spending.idle()
