@@ -50,13 +50,18 @@ export class Probation {
     const others = elsewhere().filter((id) => !this.#weighed.has(id))
     if (others.length === 0) return
     this.#weighing = true
+    let failed = false
     locatorOf(chain, store, undefined)
       .then(async locator => { this.#outweighed = await weigher.heavier(others, locator, (id) => { this.#weighed.add(id) }) })
-      .catch((e: unknown) => { log.error('sync', e instanceof Error ? e.message : String(e)) })
+      .catch((e: unknown) => {
+        failed = true
+        log.error('sync', e instanceof Error ? e.message : String(e))
+      })
       .finally(() => {
         this.#weighing = false
         if (this.isOutweighed) onOutweighed()
-        else this.weigh()
+        // Those of whom it is still open are looked at again with the next poll.
+        else if (!failed && others.every((id) => this.#weighed.has(id))) this.weigh()
       })
   }
 
@@ -71,6 +76,9 @@ export class Probation {
     this.#heavier = { peers: heavier.peers, first: heavier.first, left: left.hash }
     return left
   }
+
+  /** It was weighed, and ours left for it. */
+  chose (peer: PeerId): boolean { return this.#heavier?.peers.includes(peer) === true }
 
   /** Who is to be followed before all others. `can`: who may be. */
   next (can: (peer: PeerId) => boolean): PeerId | undefined {

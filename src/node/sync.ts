@@ -32,7 +32,7 @@ import { Probation } from './probation.ts'
 import type { SnapshotJoin } from './snapshotJoin.ts'
 import { type Followed, givenUp, locatorOf, type Peer, type Plan, trustedUpTo } from './syncPlan.ts'
 import { MAX_STATUS_BYTES, STATUS_PROTOCOL, SyncServer } from './syncServer.ts'
-import { Trust } from './trust.ts'
+import { type Told, Trust } from './trust.ts'
 import { Versions } from './versions.ts'
 import { type Redoing, Weigher } from './weigh.ts'
 
@@ -134,7 +134,7 @@ export class Sync {
     this.#planHeaders = d.planHeaders ?? PLAN_HEADERS
     this.#headers = new HeaderWalk(d)
     this.#trust = new Trust(d.chain, d.clock, d.params.joinReplayBlocks, d.probationPolls)
-    this.#probation = new Probation({ chain: d.chain, store: d.store, trust: this.#trust, weigher: new Weigher({ ...d, walk: this.#headers, redo: d.redoAhead, stopped: () => this.#stopped }), log: d.log, elsewhere: () => this.#elsewhere(), onOutweighed: () => { this.#follow() } })
+    this.#probation = new Probation({ chain: d.chain, store: d.store, trust: this.#trust, weigher: new Weigher({ ...d, ours: () => this.#ours(), walk: this.#headers, redo: d.redoAhead, stopped: () => this.#stopped }), log: d.log, elsewhere: () => this.#elsewhere(), onOutweighed: () => { this.#follow() } })
     this.#due = new Due(d.clock, 1)
     this.#server = new SyncServer({ network: d.network, chain: d.chain, store: d.store, historyFrom: d.historyFrom, servedUpTo: () => this.#provedUpTo(), onStatus: (peer, s) => { this.#heard(peer, s) } })
   }
@@ -186,9 +186,8 @@ export class Sync {
 
   /** A chain joined by a ledger is proved as a whole. */
   #reconsider (): void {
-    if (this.#offer !== undefined) return
-    this.#trust.reconsider()
-    if (this.#trust.ripe) this.#follow()
+    if (this.#offer === undefined) this.#trust.reconsider()
+    if (this.#isRipe()) this.#follow()
   }
 
   /** What peers say of themselves. */
@@ -237,7 +236,7 @@ export class Sync {
       this.#poll()
       this.#trust.poll()
       this.#probation.weigh()
-      if (!this.#following && !this.unproved() && !this.#probation.isOpen && this.#trust.isDue) this.#settleForGood()
+      if (!this.#following) this.#settleIfDue()
       // Whoever could have shown the end of the trusted chain has left.
       if (!this.#following && this.unproved() && this.#due.over()) this.#dropSlow()
       this.#pollLater()
@@ -295,6 +294,9 @@ export class Sync {
   /** Not for the block that is looked at here already: it came by gossip. */
   #worthFollowing (p: Peer): boolean { return this.#reachable(p) && p.status!.work > this.#chain.head().work && !this.#chain.judging(p.status!.head) }
 
+  /** Newest block of ours that was not only told. */
+  #ours (): BlockMeta { return (this.unproved() ? this.#chain.metaAt(this.#trust.first!.height - 1) : undefined) ?? this.#chain.head() }
+
   /** Whose chain goes on where ours does not, for all that is known. */
   #elsewhere (): PeerId[] {
     return [...this.#peers].filter(([, p]) => p.status?.version === PROTOCOL_VERSION && !p.foreign && !this.#chain.has(p.status!.head) && !this.#chain.judging(p.status!.head)).map(([id]) => id)
@@ -304,8 +306,7 @@ export class Sync {
   #best (): PeerId | undefined {
     // Whoever was given up before gets this chance all the same.
     const next = this.#probation.next((id) => (this.#peers.get(id)?.status?.work ?? 0n) > this.#chain.head().work)
-    if (next !== undefined) return next
-    if (this.#most.work <= this.#chain.head().work) return undefined
+    if (next !== undefined || this.#most.work <= this.#chain.head().work) return next
     let best: readonly [PeerId, Peer] | undefined
     for (const [id, p] of this.#peers) {
       if (!this.#worthFollowing(p)) continue
@@ -334,21 +335,22 @@ export class Sync {
   /** What came by gossip went on by gossip; this did not, and asking a peer tells it where this node stands. */
   #tellThoseBehind (): void {
     const { work } = this.#server.head()
-    const behind = [...this.#peers].filter(([, p]) => p.status !== undefined && p.status.work < work)
-    for (const [id] of behind.slice(0, STATUS_PEERS)) void this.#askStatus(id)
+    for (const [id] of [...this.#peers].filter(([, p]) => p.status !== undefined && p.status.work < work).slice(0, STATUS_PEERS)) void this.#askStatus(id)
   }
 
   /** One plan after another while somebody has more than we do. */
   async #followAll (): Promise<void> {
     for (;;) {
       if (this.#isRipe()) this.#settle()
-      this.#leaveIfOutweighed()
-      for (let id = this.#best(); id !== undefined && !this.#stopped; id = this.#best()) {
+      const left = this.#probation.leave()
+      if (left !== undefined) this.#leave(left)
+      for (let id = this.#best(); id !== undefined && !this.#stopped && !this.#isRipe() && !this.#probation.isOutweighed; id = this.#best()) {
         const claimed = this.#peers.get(id)!.status!
         const since = this.#clock.now()
         const followed = await this.#followPeer(id)
         if (!followed.ok && followed.wrong) this.#dropTrusted(followed.why)
-        this.#probation.followed(id, !followed.ok ? 'failed' : followed.leads === undefined ? 'part' : 'leads')
+        this.#settleIfDue()
+        this.#probation.followed(id, !followed.ok ? (followed.resting === true ? 'part' : 'failed') : followed.leads === undefined ? 'part' : 'leads')
         const peer = this.#peers.get(id)
         if (peer === undefined) continue
         // What it claimed may have come by gossip meanwhile: no fault of its.
@@ -369,17 +371,14 @@ export class Sync {
 
   /** Work taken on trust stands in the way of a chain that somebody can show. */
   #mustDrop (): boolean {
-    const work = this.unproved() ? this.#server.head().work : undefined
-    return work !== undefined && [...this.#peers.values()].some((p) => this.#reachable(p) && p.status!.work > work)
+    return this.unproved() && [...this.#peers.values()].some((p) => this.#reachable(p) && p.status!.work > this.#server.head().work)
   }
 
   #dropTrusted (why: string): void {
-    const { first } = this.#trust
-    if (first === undefined) return
-    this.#drop(first, why)
+    if (this.#trust.first !== undefined) this.#drop(this.#trust.first, why)
   }
 
-  #drop ({ hash, height }: { readonly hash: Uint8Array, readonly height: number }, why: string): void {
+  #drop ({ hash, height }: Pick<Told, 'hash' | 'height'>, why: string): void {
     this.#log.warn('sync', `work taken on trust from block ${height} is dropped: ${why}`)
     this.#trust.forget()
     this.#chain.distrust(hash)
@@ -413,7 +412,7 @@ export class Sync {
     if (this.#stopped) return givenUp('the node stops')
     // Older work is taken on trust, but only under a chain whose newest blocks are redone.
     const trusted = plan.whole ? trustedUpTo(this.#params, this.#chain.owed(plan.fork.hash), headers) : tip.height
-    if (trusted > 0 && this.#trust.first === undefined && this.#trust.resting) return { ok: false, wrong: false, why: 'others promised as much and were too slow', resting: true }
+    if (trusted > 0 && this.#trust.first === undefined && this.#trust.resting && !this.#probation.chose(id)) return { ok: false, wrong: false, why: 'others promised as much and were too slow', resting: true }
     this.#log.info('sync', `following ${id}: ${headers.length} blocks from ${headers[0].height} to ${tip.height}`)
     let told: HeaderMeta | undefined
     const bodies = new BodyFetcher(this.#network, this.#clock, this.#blame, headers, () => this.#sources(id))
@@ -537,6 +536,10 @@ export class Sync {
     else this.#probation.begin()
   }
 
+  #settleIfDue (): void {
+    if (!this.unproved() && this.#trust.isDue && (!this.#probation.isOpen || (this.#trust.isOverdue && !this.#probation.isOutweighed))) this.#settleForGood()
+  }
+
   #settleForGood (): void {
     this.#trust.settle()
     this.#chain.settleAdopted()
@@ -544,9 +547,7 @@ export class Sync {
     this.#offer = undefined
   }
 
-  #leaveIfOutweighed (): void {
-    const left = this.#probation.leave()
-    if (left === undefined) return
+  #leave (left: Pick<Told, 'hash' | 'height'>): void {
     this.#drop(left, 'another chain weighs more')
     // What stays below it was proved by what has gone.
     this.#trust.doubt()

@@ -10,6 +10,9 @@ import type { BlockRecord } from './parts.ts'
 /** Whoever is met while so many times the peers are looked at may still show a chain that weighs more: the first ones need not be the best. A minute of a tab that is awake. */
 export const PROBATION_POLLS = 15
 
+/** So many more are waited for what is being weighed. */
+const OVERDUE_POLLS = 45
+
 export interface Told { readonly hash: Uint8Array, readonly height: number, readonly since: number }
 
 export class Trust {
@@ -65,8 +68,10 @@ export class Trust {
   }
 
   /** The peers were looked at. */
-  poll (): void { this.#pollsLeft = Math.max(0, this.#pollsLeft - 1) }
-  get isDue (): boolean { return this.#proved !== undefined && (this.#pollsLeft === 0 || this.proved === undefined) }
+  poll (): void { this.#pollsLeft-- }
+  get isDue (): boolean { return this.#proved !== undefined && (this.#pollsLeft <= 0 || this.proved === undefined) }
+  /** Whatever is being weighed: that must not go on for ever. */
+  get isOverdue (): boolean { return this.#proved !== undefined && this.#pollsLeft <= -OVERDUE_POLLS }
 
   settle (): void { this.#set(this.#first, undefined) }
 

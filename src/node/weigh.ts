@@ -68,7 +68,9 @@ class Remembered {
 export interface WeigherDeps {
   readonly params: ChainParams
   readonly clock: Pick<Clock, 'now' | 'after'>
-  readonly chain: Pick<Chain, 'head' | 'headerAt' | 'knownHeader'>
+  readonly chain: Pick<Chain, 'headerAt' | 'knownHeader'>
+  /** The newest block of ours that is not on trust by itself. */
+  readonly ours: () => HeaderMeta
   readonly walk: HeaderWalk
   readonly redo: Redoing | undefined
   readonly log: Log
@@ -97,17 +99,20 @@ export class Weigher {
   /** This peer showed the chain that begins with this block, and keeps it back: it says nothing of others who show it. */
   withheld (peer: PeerId, first: Uint8Array): void { this.#withheld.add(`${peer}/${toHex(first)}`) }
 
-  /** A chain that weighs more than ours, its newest blocks redone as ours were. `locator`: of our chain, newest first. `onAsked`: this peer's was looked at. */
-  async heavier (peers: readonly PeerId[], locator: readonly Uint8Array[], onAsked: (peer: PeerId) => void): Promise<Heavier | undefined> {
+  /**
+   * A chain that weighs more than ours, its newest blocks redone as ours were. `locator`: of our chain, newest first.
+   * `onWeighed`: there is nothing more to be found out of this peer.
+   */
+  async heavier (peers: readonly PeerId[], locator: readonly Uint8Array[], onWeighed: (peer: PeerId) => void): Promise<Heavier | undefined> {
     const { clock, log, stopped } = this.#d
     const until = clock.now() + WEIGH_MS
     const queue = [...peers]
     const rivals: Rival[] = []
     await Promise.all(Array.from({ length: AT_ONCE }, async () => {
       for (let peer = queue.shift(); peer !== undefined && clock.now() < until && !stopped(); peer = queue.shift()) {
-        onAsked(peer)
         const rival = await this.#shown(peer, locator, until)
         if (rival !== undefined) rivals.push(rival)
+        else onWeighed(peer)
       }
     }))
     const redoUntil = clock.now() + WEIGH_MS
@@ -115,13 +120,20 @@ export class Weigher {
       .map((r) => ({ r, claimed: this.#weight(r, r.newest.reduce((sum, { work }) => sum + work, 0n)), ours: this.#ours(r.fork) }))
       .filter(({ claimed, ours }) => claimed > ours)
       .sort((a, b) => a.claimed < b.claimed ? 1 : -1)
-    for (const { r, ours } of claims) {
-      const weight = await this.#redone(r, ours, redoUntil)
-      if (stopped()) return undefined
-      log.info('sync', `the chain of ${r.peer} leaves ours after block ${r.fork.height}: ${weight > ours ? 'it weighs more' : 'it claims more, but what was redone of it weighs less'}`)
-      if (weight > ours) return { peers: [r, ...claims.map((c) => c.r).filter((o) => o !== r && equalBytes(o.first.hash, r.first.hash))].map((o) => o.peer), fork: r.fork.height, first: r.first.hash }
+    for (const r of rivals) if (!claims.some((c) => c.r === r)) onWeighed(r.peer)
+    // At once: one whose data nobody has must not take the time of the others.
+    const weighed = await Promise.all(claims.map(async ({ r, ours }) => ({ r, ...await this.#redone(r, ours, redoUntil) })))
+    if (stopped()) return undefined
+    let best: { readonly r: Rival, readonly weight: bigint } | undefined
+    for (const { r, weight, isSure } of weighed) {
+      const isMore = weight > this.#ours(r.fork)
+      log.info('sync', `the chain of ${r.peer} leaves ours after block ${r.fork.height}: ${isMore ? 'it weighs more' : 'it claims more, but what was redone of it weighs less'}`)
+      if (isSure) onWeighed(r.peer)
+      if (isMore && (best === undefined || weight > best.weight)) best = { r, weight }
     }
-    return undefined
+    if (best === undefined) return undefined
+    const { r } = best
+    return { peers: [r, ...rivals.filter((o) => o !== r && equalBytes(o.first.hash, r.first.hash))].map((o) => o.peer), fork: r.fork.height, first: r.first.hash }
   }
 
   get #window (): number { return this.#d.params.joinReplayBlocks }
@@ -133,8 +145,8 @@ export class Weigher {
 
   /** All of the newest ones are redone. */
   #ours (fork: HeaderMeta): bigint {
-    const { chain, params } = this.#d
-    const head = chain.head()
+    const { chain, ours, params } = this.#d
+    const head = ours()
     const below = chain.headerAt(Math.max(fork.height, head.height - this.#window))
     if (below === undefined) return 0n
     const { time } = head.header.template
@@ -169,7 +181,7 @@ export class Weigher {
       const fresh = rival !== undefined ? 0 : headers.findIndex((h) => !equalBytes(chain.headerAt(h.height)?.hash ?? new Uint8Array(0), h.hash))
       if (fresh >= 0) {
         rival ??= { peer, fork: fresh === 0 ? fork : headers[fresh - 1], first: headers[fresh], newest: [], newestFrom: 0, tip: last }
-        if (rival.fork.height >= chain.head().height - this.#window || this.#withheld.has(`${peer}/${toHex(rival.first.hash)}`)) return undefined
+        if (rival.fork.height >= this.#d.ours().height - this.#window || this.#withheld.has(`${peer}/${toHex(rival.first.hash)}`)) return undefined
         rival.tip = last
         for (let i = Math.max(fresh, headers.length - this.#window); i < headers.length; i++) rival.newest.push({ header: headers[i].header, work: headers[i].work - (i === 0 ? fork : headers[i - 1]).work })
         rival.newest = rival.newest.slice(-this.#window)
@@ -184,18 +196,25 @@ export class Weigher {
     return rival
   }
 
-  /** What it weighs by those of its newest blocks whose slices are as claimed; nothing where one is not, or as soon as the others cannot make it weigh more than ours. */
-  async #redone (r: Rival, ours: bigint, until: number): Promise<bigint> {
+  /**
+   * What it weighs by those of its newest blocks whose slices are as claimed; nothing where one is not, or as soon as the
+   * others cannot make it weigh more than ours. `isSure`: that does not come of data that could not be had in time.
+   */
+  async #redone (r: Rival, ours: bigint, until: number): Promise<{ readonly weight: bigint, readonly isSure: boolean }> {
     const { clock, redo, stopped } = this.#d
-    if (redo === undefined) return 0n
+    if (redo === undefined) return { weight: 0n, isSure: true }
+    let isSure = true
     let possible = r.newest.reduce((sum, { work }) => sum + work, 0n)
     for (const { header, work } of r.newest) {
       const leftMs = until - clock.now()
-      if (stopped() || leftMs <= 0 || this.#weight(r, possible) <= ours) return 0n
+      if (stopped() || leftMs <= 0) return { weight: 0n, isSure: false }
+      if (this.#weight(r, possible) <= ours) return { weight: 0n, isSure }
       const redone = await within(clock, leftMs, redo(header, r.peer))
-      if (redone === 'wrong') return 0n
-      if (redone !== 'right') possible -= work
+      if (redone === 'wrong') return { weight: 0n, isSure: true }
+      if (redone === 'right') continue
+      possible -= work
+      isSure = false
     }
-    return this.#weight(r, possible)
+    return { weight: this.#weight(r, possible), isSure }
   }
 }

@@ -153,7 +153,8 @@ describe('a joiner on the honest chain stays there', () => {
       await stranger(w, `other ${i}`, [...honest.slice(0, 150), ...forged.blocks], { work: 1n })
       await w.clock.advance(180_000)
     }
-    expect(weighed(a, 'other 0')).toHaveLength(1)
+    // Again and again, for others might have it by then; and not for ever.
+    expect(weighed(a, 'other 0').length).toBeGreaterThan(0)
     expect(hex(a.chain.head())).toBe(hex(tip))
     expect(await new MemoryStorage(disk).get('meta', 'chain/head')).toBeDefined()
   })
