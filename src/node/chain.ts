@@ -461,7 +461,7 @@ export class Chain implements ChainService {
     const gone = old.filter((n) => !a.before.isMain(n) || n.meta.height > a.fork)
     for (const n of gone) n.removed = true
     const settled = old.filter((n) => !n.removed)
-    this.#store.putBase({ base: this.#tree.base.meta, head: this.head(), below: a.below, joined: a.joined, settled: settled.map((n) => n.meta), gone: gone.map(place) })
+    this.#store.putBase({ base: this.#tree.base.meta, head: this.head(), before: a.before.head.meta, below: a.below, joined: a.joined, settled: settled.map((n) => n.meta), gone: gone.map(place) })
     this.#log.info('chain', `goes on from block ${this.#tree.base.meta.height}: what lies below is known by its headers`)
   }
 

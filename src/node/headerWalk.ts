@@ -8,8 +8,10 @@ import { type ChainParams, MAX_HEADERS_PER_REQUEST } from '../core/params.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Network, PeerId } from '../ports/network.ts'
 import { askPatiently } from './askPeers.ts'
+import { packOld } from './packedHeaders.ts'
 import type { Blame } from './parts.ts'
 import { HEADERS_PROTOCOL, MAX_HEADERS_RESPONSE_BYTES } from './syncServer.ts'
+import { treeDepths } from './tree.ts'
 
 const HEADERS_TIMEOUT_MS = 10_000
 /** Headers asked for at first, and how soon they must come for more to be asked for at once. */
@@ -44,7 +46,13 @@ interface Asked { readonly answer: Promise<Uint8Array | undefined>, readonly at:
 export class HeaderWalk {
   readonly #d: { readonly params: ChainParams, readonly clock: Clock, readonly network: Pick<Network, 'request'>, readonly blame: Pick<Blame, 'refuse'> }
 
-  constructor (d: { readonly params: ChainParams, readonly clock: Clock, readonly network: Pick<Network, 'request'>, readonly blame: Pick<Blame, 'refuse'> }) { this.#d = d }
+  /** Newest headers that stay decoded: what the rules about the next ones look at, and the block of a ledger that is gone on from. */
+  readonly #keep: number
+
+  constructor (d: { readonly params: ChainParams, readonly clock: Clock, readonly network: Pick<Network, 'request'>, readonly blame: Pick<Blame, 'refuse'> }) {
+    this.#d = d
+    this.#keep = treeDepths(d.params).metas + 2 * d.params.historyBlocks
+  }
 
   async walk (id: PeerId, w: Walk): Promise<Walked | { readonly why: string }> {
     const { clock, params } = this.#d
@@ -53,6 +61,7 @@ export class HeaderWalk {
     let whole = true
     let cut = false
     let moved = false
+    let packed = 0
     let asked = this.#ask(id, w.locator, HEADERS_FIRST, w)
     for (;;) {
       const last: HeaderMeta | undefined = headers.at(-1)
@@ -78,7 +87,7 @@ export class HeaderWalk {
         // Its tip may have been replaced between two answers: it begins anew, once, from what both have in common.
         if (moved) return { why: 'it left the chain that it was showing, again' }
         moved = last !== undefined
-        headers.length = 0
+        headers.length = packed = 0
         fork = w.known(parent)
         if (fork === undefined) return w.locator.some((hash) => equalBytes(hash, parent)) ? { why: w.unknown() } : this.#lied(id, 'header-parent', 'its headers stand on no block that was asked about')
       }
@@ -87,6 +96,7 @@ export class HeaderWalk {
         : this.#ask(id, [claimId(batch[batch.length - 1]), ...w.locator], clock.now() - asked.at < HEADERS_QUICK_MS ? Math.min(MAX_HEADERS_PER_REQUEST, 2 * asked.count) : asked.count, w)
       const wrong = appendHeaders(params, headers, fork!, batch, clock.now())
       if (wrong?.verdict === 'invalid') return this.#lied(id, wrong.reason, wrong.detail)
+      packed = packOld(headers, packed, this.#keep)
       w.shown?.(batch.length)
       whole = headers.length < w.most
       if (wrong !== undefined || more === undefined) break

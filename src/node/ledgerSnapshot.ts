@@ -67,7 +67,7 @@ export function * readSnapshotFile (bytes: Uint8Array, header: HeaderMeta, lookB
 /** The block as the rules see it, on headers alone below it. `metas`: how far they look back at headers. */
 export function metaOnHeaders (header: HeaderMeta, ledgers: readonly LedgerState[], metas: number, empty: LedgerState): BlockMeta {
   const chain: BlockMeta[] = []
-  for (let h: HeaderMeta | undefined = header; h !== undefined && chain.length <= metas; h = h.parent) chain.push({ ...h, parent: undefined, ledger: ledgers[header.height - h.height] ?? empty })
+  for (let h: HeaderMeta | undefined = header; h !== undefined && chain.length <= metas; h = h.parent) chain.push({ hash: h.hash, header: h.header, height: h.height, work: h.work, rho: h.rho, ticket: h.ticket, ledger: ledgers[header.height - h.height] ?? empty })
   let parent: BlockMeta | undefined
   for (const m of chain.reverse()) parent = { ...m, parent }
   return parent!

@@ -105,6 +105,8 @@ export interface NewBase {
   readonly base: BlockMeta
   /** Newest block of it. */
   readonly head: BlockMeta
+  /** Newest block of what was followed before. */
+  readonly before: BlockMeta
   /** Headers from the newest block known before up to the base. */
   readonly below: readonly HeaderMeta[]
   readonly joined: Joined
@@ -175,11 +177,18 @@ export class ChainStore {
    */
   putBase (b: NewBase): void {
     const { base, below } = b
+    // So that a restart before that commit does not take those for the chain that was followed.
+    this.follow(b.before)
     this.putHeaders(below, 'ledger')
+    // They name blocks of no chain that is followed until that commit, and the next ones of their heights take their place.
+    for (let i = 0; i < below.length; i += COMMIT_HEADERS) {
+      const some = below.slice(i, i + COMMIT_HEADERS)
+      this.#enqueue({ bytes: COMMIT_BYTES, ops: () => this.#settleOps(some) })
+    }
     this.#enqueue({
       bytes: COMMIT_BYTES,
       ops: () => [
-        ...b.gone.flatMap(forgetOps), ...this.#settleOps(b.settled), ...this.#settleOps(below),
+        ...b.gone.flatMap(forgetOps), ...this.#settleOps(b.settled),
         this.#headerOp(base, 'ledger'),
         this.#snapshotOp(base),
         { op: 'put', store: 'meta', key: 'chain/joined', value: JoinedRecord.serialize(b.joined) },
@@ -408,7 +417,7 @@ export class ChainStore {
   /** Of the chain that was followed; of the highest block where that is not known. What is taken on trust beside it may be far longer. */
   async topHeight (): Promise<number | undefined> {
     const followed = await this.#followed()
-    if (followed !== undefined && await this.header(followed.height, followed.key) !== undefined) return followed.height
+    if (followed !== undefined && (followed.height === 0 || await this.header(followed.height, followed.key) !== undefined)) return followed.height
     const [last] = await this.#storage.keys('headers', { from: 'n/', to: 'n0', reverse: true, limit: 1 })
     if (last === undefined) return undefined
     // What goes on from a ledger that was not settled stands on nothing that is here.

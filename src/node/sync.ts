@@ -28,9 +28,10 @@ import { HeaderWalk } from './headerWalk.ts'
 import type { Blame, Log } from './parts.ts'
 import { Due } from './patience.ts'
 import type { ChainStore } from './persist.ts'
+import { Planner } from './planner.ts'
 import { Probation } from './probation.ts'
 import type { SnapshotJoin } from './snapshotJoin.ts'
-import { type Followed, givenUp, locatorOf, type Peer, type Plan, trustedUpTo } from './syncPlan.ts'
+import { type Followed, givenUp, type Peer, type Plan, trustedUpTo } from './syncPlan.ts'
 import { MAX_STATUS_BYTES, STATUS_PROTOCOL, SyncServer } from './syncServer.ts'
 import { type Told, Trust } from './trust.ts'
 import { Versions } from './versions.ts'
@@ -48,8 +49,6 @@ const AGREED_MS = 15 * STATUS_EVERY_MS
 /** One peer is not asked again sooner than this, whatever happens. */
 const STATUS_LEAST_MS = 1_000
 const STATUS_TIMEOUT_MS = 5_000
-/** Headers of one plan; a longer chain is followed in several. */
-export const PLAN_HEADERS = 16_384
 /** Slices under way ahead of their blocks. */
 const REDONE_AT_ONCE = 3
 /** A block that lacks data is tried again this often. */
@@ -68,17 +67,15 @@ export class Sync {
   readonly #random: Random
   readonly #network: Pick<Network, 'status' | 'onStatus' | 'request' | 'handle'>
   readonly #chain: Chain
-  readonly #store: ChainStore
   readonly #blame: Pick<Blame, 'refuse'>
   readonly #log: Log
   readonly #server: SyncServer
   readonly #backfill: Backfill
   readonly #snapshots: Pick<SnapshotJoin, 'ahead' | 'find' | 'forget' | 'leastBlocks'> | undefined
   readonly #onJoined: (offer: SnapshotOffer) => void
-  readonly #headers: HeaderWalk
+  readonly #planner: Planner
   readonly #probation: Probation
   readonly #redoAhead: Redoing | undefined
-  readonly #planHeaders: number
   readonly #peers = new Map<PeerId, Peer>()
   /** What statuses() says, until somebody says something else. */
   #statuses: ReadonlyMap<PeerId, Status> | undefined
@@ -124,17 +121,16 @@ export class Sync {
     this.#random = d.random
     this.#network = d.network
     this.#chain = d.chain
-    this.#store = d.store
     this.#blame = d.blame
     this.#log = d.log
     this.#backfill = d.backfill
     this.#snapshots = d.snapshots
     this.#onJoined = d.onJoined ?? (() => {})
     this.#redoAhead = d.redoAhead
-    this.#planHeaders = d.planHeaders ?? PLAN_HEADERS
-    this.#headers = new HeaderWalk(d)
+    const walk = new HeaderWalk(d)
     this.#trust = new Trust(d.chain, d.clock, d.params.joinReplayBlocks, d.probationPolls)
-    this.#probation = new Probation({ chain: d.chain, store: d.store, trust: this.#trust, weigher: new Weigher({ ...d, ours: () => this.#ours(), walk: this.#headers, redo: d.redoAhead, stopped: () => this.#stopped }), log: d.log, elsewhere: () => this.#elsewhere(), onOutweighed: () => { this.#follow() } })
+    this.#probation = new Probation({ chain: d.chain, store: d.store, trust: this.#trust, weigher: new Weigher({ ...d, ours: () => this.#ours(), walk, redo: d.redoAhead, stopped: () => this.#stopped }), log: d.log, elsewhere: () => this.#elsewhere(), onOutweighed: () => { this.#follow() } })
+    this.#planner = new Planner({ ...d, walk, excludes: (headers) => this.#probation.excludes(headers) })
     this.#due = new Due(d.clock, 1)
     this.#server = new SyncServer({ network: d.network, chain: d.chain, store: d.store, historyFrom: d.historyFrom, servedUpTo: () => this.#provedUpTo(), onStatus: (peer, s) => { this.#heard(peer, s) } })
   }
@@ -401,11 +397,11 @@ export class Sync {
       this.#due = new Due(this.#clock, 2 ** Math.min(SLOWER_MAX, this.#peers.get(id)!.failures))
     }
     const claimed = this.#peers.get(id)!.status!.height
-    if (this.#snapshots !== undefined && this.#trust.first === undefined && !this.#chain.isAdopted && claimed - this.#chain.head().height >= this.#snapshots.leastBlocks) this.#snapshots.ahead(this.#sources(id), claimed, () => this.#due.leftMs())
+    if (this.#mayJoin && claimed - this.#chain.head().height >= this.#snapshots!.leastBlocks) this.#snapshots!.ahead(this.#sources(id), claimed, () => this.#due.leftMs())
     const plan = await this.#plan(id)
     if ('why' in plan) {
       this.#snapshots?.forget()
-      return givenUp(plan.why)
+      return { ...givenUp(plan.why), ...plan.cut === undefined ? {} : { cut: true } }
     }
     const tip = plan.headers[plan.headers.length - 1]
     const headers = await this.#skip(id, plan)
@@ -429,7 +425,7 @@ export class Sync {
         const body = await within(this.#clock, this.#due.leftMs(), bodies.next(h))
         if (this.#due.over()) return this.#dropSlow()
         if (body === undefined) return givenUp(`nobody hands out the body of block ${h.height}`)
-        const failed = await this.#submit({ header: h.header, body: body.body }, h, tip, { mode, origin: id, via: body.from, blame: id, ripe: tip.height - h.height >= this.#params.maturity })
+        const failed = await this.#submit({ header: h.header, body: body.body }, h, tip, { mode, origin: id, via: body.from, blame: plan.goesOn ? undefined : id, ripe: tip.height - h.height >= this.#params.maturity })
         if (mode === 'ledger') told ??= h
         if (failed === undefined) continue
         // What was taken on trust beside our own chain is of no use to anybody.
@@ -449,18 +445,21 @@ export class Sync {
     return { ok: true }
   }
 
+  /** By the ledger of a newer block. */
+  get #mayJoin (): boolean { return this.#snapshots !== undefined && this.#trust.first === undefined && !this.#chain.isAdopted && !this.#trust.resting }
+
   /** The headers whose blocks are still to be applied: all of them, unless a ledger near their end is to be had. */
   async #skip (id: PeerId, plan: Plan): Promise<readonly HeaderMeta[]> {
     const { headers, fork } = plan
     const tip = headers[headers.length - 1]
-    if (this.#snapshots === undefined || !plan.whole || headers.length < this.#snapshots.leastBlocks || this.#trust.first !== undefined || this.#chain.isAdopted || this.#trust.resting) {
+    if (this.#snapshots === undefined || !this.#mayJoin || !plan.whole || headers.length < this.#snapshots.leastBlocks) {
       this.#snapshots?.forget()
       return headers
     }
     this.#report({ stage: 'snapshot', height: this.#chain.head().height, target: tip.height })
     // The kernels would wait meanwhile.
     this.#redoNewest(headers.slice(-this.#params.joinReplayBlocks)).catch((e: unknown) => { this.#log.error('sync', e instanceof Error ? e.message : String(e)) })
-    const start = await this.#snapshots.find(headers, id, this.#sources(id), () => this.#due.leftMs())
+    const start = await this.#snapshots.find(headers, plan.goesOn ? undefined : id, this.#sources(id), () => this.#due.leftMs())
     // Our own chain may have left the fork meanwhile, or never been there.
     if (start === undefined || this.#stopped || this.#chain.head().work >= tip.work || !this.#chain.isMain(fork.hash) || start.base.height > trustedUpTo(this.#params, this.#chain.owed(fork.hash), headers)) return headers
     const { base, offer, joined } = start
@@ -541,6 +540,7 @@ export class Sync {
   }
 
   #settleForGood (): void {
+    this.#planner.forget()
     this.#trust.settle()
     this.#chain.settleAdopted()
     if (this.#offer !== undefined) this.#onJoined(this.#offer)
@@ -562,15 +562,13 @@ export class Sync {
 
   // --- headers
 
-  async #plan (id: PeerId): Promise<Plan | { readonly why: string }> {
+  async #plan (id: PeerId): Promise<Plan | { readonly why: string, readonly cut?: true }> {
     const peer = this.#peers.get(id)
     const reached = peer?.reached
     if (peer !== undefined) peer.reached = undefined
-    const walked = await this.#headers.walk(id, {
-      locator: await locatorOf(this.#chain, this.#store, reached),
-      known: (hash) => this.#chain.meta(hash),
-      unknown: () => `it forks off below block ${this.#chain.baseHeight()}`,
-      most: this.#planHeaders,
+    return await this.#planner.plan(id, {
+      reached,
+      worthKeeping: this.#mayJoin ? this.#snapshots!.leastBlocks : Infinity,
       leftMs: () => this.#due.leftMs(),
       ended: (last) => {
         const status = this.#peers.get(id)?.status
@@ -580,15 +578,6 @@ export class Sync {
       },
       shown: (headers) => { this.#due.shown(headers) }
     })
-    if ('why' in walked) return walked
-    const { headers, fork, whole, cut } = walked
-    const tip = headers[headers.length - 1]
-    if (tip.work <= this.#chain.head().work) return { why: `its headers end at block ${tip.height} with no more work than ours` }
-    // The locator has gaps: the first ones may be blocks of our own, and what is dropped with a wrong chain begins above them.
-    const fresh = headers.findIndex((h) => !this.#chain.isMain(h.hash))
-    if (fresh === -1) return { why: `its blocks up to ${tip.height} are all here` }
-    if (this.#probation.excludes(headers)) return { why: 'another chain that was shown weighs more' }
-    return { fork: fresh === 0 ? fork : headers[fresh - 1], headers: headers.slice(fresh), whole, cut }
   }
 
   #report (p: SyncProgress | undefined): void {

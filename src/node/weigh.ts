@@ -17,9 +17,10 @@ import { HEADERS_FIRST, type HeaderWalk, type Walked } from './headerWalk.ts'
 import type { Log } from './parts.ts'
 import { cutParents, treeDepths } from './tree.ts'
 
-/** Looking at the chains of some peers ends after so long, and redoing what was found after as much again. */
+/** Looking at the chains of some peers ends after so long, and more for every block that ours has; redoing what was found after as much again. */
 export const WEIGH_MS = 60_000
-/** One peer has so long to begin with, and more for every header it shows: others wait for their turn. */
+const WEIGH_LAST_MS = 10 * 60_000
+/** One peer has so long to begin with, and more for every header it shows: others wait for their turn. A header is 576 bytes. */
 const BEGIN_MS = 10_000
 const HEADER_MS = 2
 /** Chains looked at at once, and headers asked of one in a row. */
@@ -61,6 +62,7 @@ class Remembered {
     }
   }
 
+  get size (): number { return this.#until.size }
   delete (name: string): void { this.#until.delete(name) }
   has (name: string): boolean { return (this.#until.get(name) ?? 0) > this.#clock.now() }
 }
@@ -90,7 +92,7 @@ export class Weigher {
   }
 
   /** One of these blocks begins a chain that another was chosen over. */
-  outweighed (headers: readonly HeaderMeta[]): boolean { return headers.some((h) => this.#outweighed.has(toHex(h.hash))) }
+  outweighed (headers: readonly HeaderMeta[]): boolean { return this.#outweighed.size > 0 && headers.some((h) => this.#outweighed.has(toHex(h.hash))) }
 
   /** The chain that begins with this block is left for another. */
   outweigh (first: Uint8Array): void { this.#outweighed.add(toHex(first)) }
@@ -104,8 +106,9 @@ export class Weigher {
    * `onWeighed`: there is nothing more to be found out of this peer.
    */
   async heavier (peers: readonly PeerId[], locator: readonly Uint8Array[], onWeighed: (peer: PeerId) => void): Promise<Heavier | undefined> {
-    const { clock, log, stopped } = this.#d
-    const until = clock.now() + WEIGH_MS
+    const { clock, log, ours, stopped } = this.#d
+    const weighMs = Math.min(WEIGH_LAST_MS, WEIGH_MS + ours().height * HEADER_MS)
+    const until = clock.now() + weighMs
     const queue = [...peers]
     const rivals: Rival[] = []
     await Promise.all(Array.from({ length: AT_ONCE }, async () => {
@@ -115,7 +118,7 @@ export class Weigher {
         else onWeighed(peer)
       }
     }))
-    const redoUntil = clock.now() + WEIGH_MS
+    const redoUntil = clock.now() + weighMs
     const claims = rivals
       .map((r) => ({ r, claimed: this.#weight(r, r.newest.reduce((sum, { work }) => sum + work, 0n)), ours: this.#ours(r.fork) }))
       .filter(({ claimed, ours }) => claimed > ours)
