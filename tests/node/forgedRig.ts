@@ -12,9 +12,10 @@ import { type ChainParams, MAIN } from '../../src/core/params.ts'
 import { sliceCost } from '../../src/core/training/cost.ts'
 import { createMemoryHub } from '../../src/net/memory.ts'
 import type { Sync } from '../../src/node/sync.ts'
+import type { MemoryDisk } from '../../src/storage/memory.ts'
 import { ChainKit, type KeyPair, keyPair, type Mined, tinySpec } from '../core/chainKit.ts'
 import { ManualClock } from './chainRig.ts'
-import { stranger, type TestNode, type World } from './syncRig.ts'
+import { node, stranger, type TestNode, type World } from './syncRig.ts'
 
 export const COST = sliceCost(tinySpec)
 /** Slices that a block of the honest network takes. */
@@ -124,6 +125,15 @@ export function redoing (n: TestNode): TestNode {
     return { kind: 'done', resultHash: hash('test-other'), payloadDigest: claim.payloadDigest, elapsedMs: 1 }
   }
   return n
+}
+
+/** The tab is closed, and opened again on what it had stored. */
+export async function reloaded (w: World, n: TestNode, disk: MemoryDisk, o: Parameters<typeof node>[3] = {}): Promise<TestNode> {
+  await n.backfill.idle()
+  await n.sync.stop()
+  n.backfill.stop()
+  await n.chain.stop()
+  return redoing(await node(w, 'again', disk, o))
 }
 
 /** How many blocks each change of the head took away. */

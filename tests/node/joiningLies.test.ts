@@ -3,7 +3,7 @@ import { expect, it } from 'vitest'
 import { toHex } from '../../src/core/codec/ssz.ts'
 import { sleep } from '../../src/node/askPeers.ts'
 import { MemoryDisk } from '../../src/storage/memory.ts'
-import { Branch, forge, forger, honest, honestMiner, kit, ledgersOf, liar, params, redoing, tip, WITHHELD, world } from './forgedRig.ts'
+import { Branch, forge, forger, honest, honestMiner, kit, ledgersOf, liar, params, redoing, reloaded, tip, WITHHELD, world } from './forgedRig.ts'
 import { feed, hex, node, run, stranger, type TestNode, type World } from './syncRig.ts'
 
 const DAY_MS = 86_400_000
@@ -98,10 +98,7 @@ it('what was on trust is on trust after a reload, though its newest block was re
   await run(a)
   await w.clock.advance(20_000)
   expect(a.sync.unproved()).toBe(true)
-  await a.sync.stop()
-  a.backfill.stop()
-  await a.chain.stop()
-  const again = redoing(await node(w, 'again', disk))
+  const again = await reloaded(w, a, disk)
   expect(again.chain.head().header.template.miner).toEqual(forger.key)
   await run(again)
   await honestPeer(w)
@@ -132,9 +129,7 @@ it('a reload on probation above a ledger is no damage', async () => {
   await w.clock.advance(20_000)
   expect(hex(a.chain.head())).toBe(hex(tip))
   expect(a.chain.isAdopted).toBe(true)
-  await a.sync.stop()
-  await a.chain.stop()
-  const again = redoing(await node(w, 'again', disk, { snapshots }))
+  const again = await reloaded(w, a, disk, { snapshots })
   expect(again.log.entries(1_000).map(e => e.text).filter(t => t.includes('damaged'))).toEqual([])
 }, 120_000)
 
@@ -151,9 +146,6 @@ it('a chain above a ledger that was never settled is not its own after a reload'
   await w.clock.advance(60_000)
   expect(hex(a.chain.head())).toBe(hex(more.tip))
   expect(a.chain.isAdopted).toBe(true)
-  await a.backfill.idle()
-  await a.sync.stop()
-  await a.chain.stop()
-  const again = redoing(await node(w, 'again', disk, { snapshots }))
+  const again = await reloaded(w, a, disk, { snapshots })
   expect(again.chain.head().height).toBe(0)
 }, 120_000)

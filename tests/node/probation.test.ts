@@ -5,7 +5,7 @@ import { createMemoryHub } from '../../src/net/memory.ts'
 import { MemoryDisk } from '../../src/storage/memory.ts'
 import { ChainKit } from '../core/chainKit.ts'
 import { ManualClock } from './chainRig.ts'
-import { Branch, forge, forger, honest, honestMiner, kit, ledgersOf, liar, params, redoing, tip, world } from './forgedRig.ts'
+import { Branch, forge, forger, honest, honestMiner, kit, ledgersOf, liar, params, redoing, reloaded, tip, world } from './forgedRig.ts'
 import { branch, feed, hex, kit as plainKit, node, run, stranger, type TestNode, type World, world as plainWorld } from './syncRig.ts'
 
 const DAY_MS = 86_400_000
@@ -104,10 +104,7 @@ describe('what has not been proved is not a node\'s own', () => {
     await run(a)
     await w.clock.advance(20_000)
     expect(a.sync.unproved()).toBe(true)
-    await a.sync.stop()
-    a.backfill.stop()
-    await a.chain.stop()
-    const again = redoing(await node(w, 'again', disk))
+    const again = await reloaded(w, a, disk)
     expect(again.chain.head().header.template.miner).toEqual(forger.key)
     w.hub.cut('again', 'liar')
     await run(again)
