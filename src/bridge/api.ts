@@ -134,6 +134,9 @@ export interface JobView {
 /** One point of the learning curve, measured by this tab on `samples` held-out records. */
 export interface CurvePoint { readonly job: Hex, readonly round: number, readonly timeMs: number, readonly samples: number, readonly accuracy: number, readonly loss: number }
 
+/** Paid for work; come in otherwise; gone out. */
+export type HistoryGroup = 'earned' | 'received' | 'spent'
+
 export interface HistoryEntry {
   readonly id: string
   readonly height: number
@@ -459,7 +462,8 @@ export interface NodeApi {
   curve(job: Hex): Promise<CurvePoint[]>
   logs(limit: number): Promise<LogEntry[]>
 
-  history(limit: number): Promise<HistoryEntry[]>
+  /** Newest first, of one group or of all. Each group is kept apart: what is earned pushes out nothing that was received or spent. */
+  history(limit: number, group?: HistoryGroup): Promise<HistoryEntry[]>
   send(to: string, amount: bigint, fee: bigint): Promise<Outcome<{ readonly id: Hex }>>
   /** What stands under `unsent` as taken or void; once. */
   sendAgain(id: Hex): Promise<Outcome<{ readonly id: Hex }>>

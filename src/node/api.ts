@@ -2,7 +2,7 @@
  * The node as the page sees it: one object of actions, and a stream of events. Views are built at
  * most four times a second, and only while somebody listens.
  */
-import type { BlockView, CurvePoint, DatasetPreview, FieldError, HistoryEntry, JobCheck, JobDraft, JobFiles, JobView, JoinedView, LibraryNote, LibrarySettings, LibraryView, LogEntry, MiningSettings, NodeApi, NodeEvent, NodeView, Outcome, Prediction, ReplayView } from '../bridge/api.ts'
+import type { BlockView, CurvePoint, DatasetPreview, FieldError, HistoryEntry, HistoryGroup, JobCheck, JobDraft, JobFiles, JobView, JoinedView, LibraryNote, LibrarySettings, LibraryView, LogEntry, MiningSettings, NodeApi, NodeEvent, NodeView, Outcome, Prediction, ReplayView } from '../bridge/api.ts'
 import { formatAddress } from '../core/codec/address.ts'
 import { equalBytes, fromHex, toHex } from '../core/codec/ssz.ts'
 import type { Claim } from '../core/codec/wire.ts'
@@ -114,7 +114,7 @@ export class NodeService implements NodeApi {
 
   async curve (job: Hex): Promise<CurvePoint[]> { return this.#n.curve.points(job) }
   async logs (limit: number): Promise<LogEntry[]> { return this.#n.log.entries(page(limit)) }
-  async history (limit: number): Promise<HistoryEntry[]> { return this.#n.history.list(page(limit)) }
+  async history (limit: number, group?: HistoryGroup): Promise<HistoryEntry[]> { return this.#n.history.list(page(limit), group) }
 
   async send (to: string, amount: bigint, fee: bigint): Promise<Outcome<{ readonly id: Hex }>> { return await this.#spend(async () => await this.#n.wallet.send(to, amount, fee)) }
 

@@ -3,7 +3,7 @@
  * replaceable. Nothing here is random: the same script shows the same page.
  */
 import type {
-  BlockView, CurvePoint, DatasetPreview, HistoryEntry, JobCheck, JobDraft, JobView, LibraryView, LogEntry, NodeApi, NodeEvent, NodeView, Outcome, PeerNode, Prediction, RecordShape, ReplayView
+  BlockView, CurvePoint, DatasetPreview, HistoryEntry, HistoryGroup, JobCheck, JobDraft, JobView, LibraryView, LogEntry, NodeApi, NodeEvent, NodeView, Outcome, PeerNode, Prediction, RecordShape, ReplayView
 } from '../../src/bridge/api.ts'
 import { formatAddress } from '../../src/core/codec/address.ts'
 import type { DataRef } from '../../src/core/codec/jobSpec.ts'
@@ -160,6 +160,10 @@ export function digitPixels (label: number): Uint8Array {
   return out
 }
 
+const GROUPS: Readonly<Record<HistoryEntry['kind'], HistoryGroup>> = {
+  'block-reward': 'earned', contribution: 'earned', 'contribution-subsidy': 'earned', fees: 'earned', 'seeding-pay': 'earned', received: 'received', 'job-refund': 'received', 'set-aside-returned': 'received', sent: 'spent', 'job-posted': 'spent', 'set-aside': 'spent'
+}
+
 const DIGITS = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9']
 
 /** A hill under a sky, with the sun where the class says. */
@@ -243,7 +247,7 @@ export function createFakeNode (options: Options = {}): FakeNode {
     },
     curve: async job => job === MY_JOB ? [] : makeCurve(job, now),
     logs: async () => makeLogs(now),
-    history: async () => view.wallet.balance === 0n ? [] : makeHistory(now),
+    history: async (limit, group) => view.wallet.balance === 0n ? [] : makeHistory(now).filter(h => group === undefined || GROUPS[h.kind] === group).slice(0, limit),
     send: async () => done({ id: hex('tx') }),
     sendAgain: async () => done({ id: hex('tx-again') }),
     forgetUnsent: async () => {},

@@ -1,5 +1,6 @@
 import { fireEvent } from '@solidjs/testing-library'
 import { describe, expect, test } from 'vitest'
+import type { HistoryEntry } from '../../src/bridge/api.ts'
 import { CREDIT, MY_ADDRESS, OTHER_ADDRESS } from './fakeNode.ts'
 import { all, click, errorOf, find, get, open, text, type, waitFor } from './support.tsx'
 
@@ -122,8 +123,20 @@ describe('balance and history', () => {
   test('the filter keeps its kind', async () => {
     await wallet()
     await waitFor(() => { expect(all('history-row').length).toBeGreaterThan(10) })
-    get('history-filter-out').click()
+    get('history-filter-spent').click()
     await waitFor(() => { expect(all('history-row').map(r => r.dataset['kind'])).toEqual(['sent', 'job-posted']) })
+  })
+
+  test('what was spent is asked of the node: it is found below any number of rewards, and kept up to date', async () => {
+    const { node } = await wallet()
+    const reward = (i: number): HistoryEntry => ({ id: `r${i}`, timeMs: 1e12 + i, height: i, kind: 'block-reward', amount: 1n, reason: 'You mined it.' })
+    const spent: HistoryEntry[] = [{ id: 's', timeMs: 1, height: 1, kind: 'sent', amount: -5n, reason: 'You sent it.' }]
+    node.answer('history', async (limit, group) => group === 'spent' ? spent : Array.from({ length: limit }, (_, i) => reward(i)))
+    get('history-filter-spent').click()
+    await waitFor(() => { expect(all('history-row').map(r => r.dataset['kind'])).toEqual(['sent']) })
+    spent.unshift({ ...spent[0]!, id: 't', timeMs: 2, kind: 'set-aside' })
+    node.show({ height: 213 })
+    await waitFor(() => { expect(all('history-row').map(r => r.dataset['kind'])).toEqual(['set-aside', 'sent']) })
   })
 
   test('a new block brings the history up to date', async () => {

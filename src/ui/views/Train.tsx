@@ -19,7 +19,6 @@ const SETTLING_BLOCKS = 3
 /** A block or two to fetch is everyday business: the pill says so, the page does not jump. */
 const isSettling = (p: NodePhase): boolean => (p.phase === 'syncing' || p.phase === 'behind') && p.height > 0 && p.target - p.height <= SETTLING_BLOCKS
 const WORK_KINDS = new Set(['block-reward', 'contribution', 'contribution-subsidy', 'fees'])
-const SPENT_KINDS = new Set(['sent', 'job-posted', 'set-aside'])
 
 export function Train (): JSX.Element {
   const app = useApp()
@@ -95,7 +94,8 @@ function Guide (): JSX.Element {
   const dismiss = (): void => { setOpen(false); remember('local', 'guide', 'done') }
   // What a person did, not what the node does by itself.
   const replayed = recall('local', REPLAYED) !== undefined
-  const done = (): readonly boolean[] => [app.view.mining.slices > 0, replayed, app.s.history.some(h => SPENT_KINDS.has(h.kind))]
+  const done = (): readonly boolean[] => [app.view.mining.slices > 0, replayed, (app.s.history.spent?.length ?? 0) > 0]
+  createEffect(() => { if (open()) app.watchHistory('spent') })
   // Whoever has done them all reads them to the end, and does not find them again.
   createEffect(() => { if (done().every(d => d)) remember('local', 'guide', 'done') })
   return (
@@ -189,7 +189,8 @@ function Stopped (): JSX.Element {
 
 function Numbers (): JSX.Element {
   const app = useApp()
-  const earned = createMemo(() => app.s.history.reduce((sum, h) => h.timeMs >= app.openedAt && h.amount > 0n && WORK_KINDS.has(h.kind) ? sum + h.amount : sum, 0n))
+  app.watchHistory('earned')
+  const earned = createMemo(() => (app.s.history.earned ?? []).reduce((sum, h) => h.timeMs >= app.openedAt && h.amount > 0n && WORK_KINDS.has(h.kind) ? sum + h.amount : sum, 0n))
   const expected = (): string => {
     const s = app.view.mining.expectedBlockSeconds
     return app.view.mining.state !== 'working' || s === undefined ? '–' : `~ ${duration(s * 1000)}`
