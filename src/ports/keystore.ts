@@ -1,5 +1,6 @@
 /** The wallet's key at rest: backed up and replaced behind a passphrase, never shown. */
 export interface Keystore {
+  /** By this tab or another one. */
   readonly backedUp: boolean
   /** Encrypted backup as text. A text that nobody has kept is no backup: see `saved`. */
   export(passphrase: string): Promise<{ readonly ok: true, readonly text: string } | { readonly ok: false, readonly message: string }>
