@@ -184,6 +184,8 @@ export interface WalletView {
   readonly unsent: readonly UnsentView[]
   readonly nonce: number
   readonly backedUp: boolean
+  /** Another key was put in its place on this device: this one is in the memory of the tabs that have it, and gone with them. */
+  readonly replaced: boolean
   readonly minFee: bigint
 }
 
@@ -472,7 +474,7 @@ export interface NodeApi {
   exportKey(passphrase: string): Promise<Outcome<string>>
   /** The text that exportKey gave was saved or copied. */
   backupSaved(): Promise<void>
-  /** Replaces the wallet; the caller has confirmed. Takes effect after a reload. */
+  /** Replaces the wallet; the caller has confirmed. All tabs of it stop, and have the new one after a reload. */
   importKey(backup: string, passphrase: string): Promise<Outcome<{ readonly address: string }>>
 
   /** Reads the user's files; keeps the data set staged for postJob. */

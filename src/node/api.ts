@@ -141,7 +141,10 @@ export class NodeService implements NodeApi {
 
   async importKey (backup: string, passphrase: string): Promise<Outcome<{ readonly address: string }>> {
     const r = await this.#n.keystore.import(backup, passphrase)
-    return r.ok ? { ok: true, value: { address: formatAddress(r.key) } } : refuse(r.field, r.message)
+    if (!r.ok) return refuse(r.field, r.message)
+    // From here on this tab would earn for a key that no disk has.
+    void this.#n.walletWatch.look()
+    return { ok: true, value: { address: formatAddress(r.key) } }
   }
 
   async previewData (files: JobFiles): Promise<Outcome<DatasetPreview>> { return await this.#n.jobDesk.previewData(files) }
@@ -213,7 +216,6 @@ export class NodeService implements NodeApi {
     const stopped = this.#n.stop(why)
     this.#emit({ type: 'view', view: await this.#view() })
     await stopped
-    this.#listeners.clear()
   }
 
   /** From a tab that has stopped it would go nowhere, and a wallet that was replaced is not the one the user sees elsewhere. */
@@ -302,7 +304,7 @@ export class NodeService implements NodeApi {
       mining: n.miningView(),
       jobs,
       seeding: n.seeding.view(),
-      wallet: walletView(head.ledger, n.payee, n.pool.pending(n.payee), n.spending.unsent(), n.keystore.backedUp, n.params),
+      wallet: walletView(head.ledger, n.payee, n.pool.pending(n.payee), n.spending.unsent(), { backedUp: n.keystore.backedUp, replaced: n.walletWatch.replaced() }, n.params),
       replays: n.replayCount(),
       replayFailures: n.replayFailures(),
       blocksReplayed: recent.filter((r) => r.checked === 'replayed').map((r) => toHex(r.meta.hash)),

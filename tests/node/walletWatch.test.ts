@@ -1,6 +1,6 @@
 /** A tab whose wallet was replaced, by itself or another tab, stops and says why. */
 import { expect, test } from 'vitest'
-import type { JobDraft, NodePhase } from '../../src/bridge/api.ts'
+import type { JobDraft, NodePhase, NodeView } from '../../src/bridge/api.ts'
 import { formatAddress } from '../../src/core/codec/address.ts'
 import { toHex } from '../../src/core/codec/ssz.ts'
 import { hash, u32le } from '../../src/core/crypto/hash.ts'
@@ -120,10 +120,29 @@ test('the node stops, and its page is told to reload because the wallet was repl
   await grow()
   expect(phases.at(-1)).toEqual({ phase: 'stopped', detail: 'the wallet of this browser was replaced by another one' })
   expect(node.presence.mayWork()).toBe('the node was stopped')
+  expect((await service.view()).wallet.replaced).toBe(true)
   const refused = { ok: false, errors: [{ field: 'form', message: 'this tab has stopped: reload the page' }] }
   const job = toHex(kit.genesis.ledger.jobs[0].id)
   const told = [await service.send(formatAddress(keyPair(8).key), 10n, kit.params.minFee), await service.sendAgain('00'), await service.postJob({} as JobDraft), await service.cancelJob(job)]
   expect(told).toEqual([refused, refused, refused, refused])
+})
+
+test('an import stops the tab that it was made in at once, and what is saved of the old key afterwards counts there', async () => {
+  let [replaced, backedUp] = [false, false]
+  const keystore: NodeDeps['keystore'] = {
+    get backedUp () { return backedUp },
+    export: async () => ({ ok: false, message: 'none' }), saved: async () => { backedUp = true }, replaced: async () => replaced,
+    import: async () => { replaced = true; return { ok: true, key: keyPair(5).key } }
+  }
+  const service = new NodeService(await nodeOf(new ManualClock(kitTime(kit, 100)), async () => replaced, new MemorySiblings(), { keystore }))
+  const views: NodeView[] = []
+  await service.listen(e => { if (e.type === 'view') views.push(e.view) })
+  await service.importKey('a backup', 'its passphrase')
+  await settle()
+  expect(views.at(-1)).toMatchObject({ phase: { phase: 'stopped' }, wallet: { replaced: true, backedUp: false } })
+  await service.backupSaved()
+  await settle()
+  expect(views.at(-1)).toMatchObject({ phase: { phase: 'stopped' }, wallet: { replaced: true, backedUp: true } })
 })
 
 test('nothing is signed with a key that was replaced a moment ago', async () => {

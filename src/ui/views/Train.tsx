@@ -81,8 +81,8 @@ export function BackupNudge (): JSX.Element {
   const needed = (): boolean => !app.view.wallet.backedUp && app.view.wallet.balance + app.view.wallet.maturing > 0n
   return (
     <Show when={needed() && app.router.route().arg !== 'keys'}>
-      <Note tone="warn" title="Your credits live on this device only" testid="backup-nudge" action={<a class="button button-plain button-small" href={app.router.href('wallet', 'keys')}>Back up the key</a>}>
-        If this browser’s data is cleared, you lose {inCredits(app.view.wallet.balance + app.view.wallet.maturing)} for good. A backup takes a minute.
+      <Note tone={app.view.wallet.replaced ? 'bad' : 'warn'} title={app.view.wallet.replaced ? 'The key of this tab is on no disk any more' : 'Your credits live on this device only'} testid="backup-nudge" action={<a class="button button-plain button-small" href={app.router.href('wallet', 'keys')}>Back up the key</a>}>
+        {app.view.wallet.replaced ? 'Another key has taken its place. Once this tab is reloaded or closed' : 'If this browser’s data is cleared'}, you lose {inCredits(app.view.wallet.balance + app.view.wallet.maturing)} for good. A backup takes a minute.
       </Note>
     </Show>
   )
@@ -180,7 +180,7 @@ function Stopped (): JSX.Element {
     <Card class="control" testid="control">
       <div class="control-state" data-testid="mining-state" data-state="stopped">
         <span class="dot dot-large tone-bad" aria-hidden="true" />
-        <div role="status"><strong>Stopped</strong><p>This tab has left the network: it trains, checks and passes on nothing. Your key, your credits and the chain are kept on this device.</p></div>
+        <div role="status"><strong>Stopped</strong><p>This tab has left the network: it trains, checks and passes on nothing. {app.view.wallet.replaced ? 'The key of this device is another one now, which a reload brings here; that of this tab is in its memory alone.' : 'Your key, your credits and the chain are kept on this device.'}</p></div>
       </div>
       <Button kind="primary" class="control-button" icon="replay" data-testid="control-reload" onClick={app.reload}>Reload to start again</Button>
     </Card>
