@@ -48,6 +48,8 @@ export class NodeService implements NodeApi {
       node.walletWatch.onReplaced(() => { this.#stop('the wallet of this browser was replaced by another one').catch((e: unknown) => { node.log.error('wallet', e instanceof Error ? e.stack ?? e.message : String(e)) }) }),
       node.refusals.onRefusal((r) => { if (r.peer !== undefined && node.net.banned.some((b) => b.id === r.peer)) this.#notice('warn', `A peer was sent away: ${r.reason}.`) })
     ]
+    // Also once this tab has stopped: it warns of a key without a backup still.
+    node.siblings.onNews((news) => { if (news.kind === 'backed-up') this.#soon() })
     this.#schedule()
   }
 

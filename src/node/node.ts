@@ -114,6 +114,7 @@ export class Node {
   readonly clock: Clock
   readonly storage: Storage
   readonly keystore: Keystore
+  readonly siblings: Siblings
   readonly slot: number
   readonly genesisHash: Uint8Array
   /** Public keys: of the tab's work, and of the account that is paid. */
@@ -178,6 +179,7 @@ export class Node {
     this.clock = clock
     this.storage = storage
     this.keystore = d.keystore
+    this.siblings = d.siblings
     this.slot = d.slot
     const minerKey = (d.keyOf ?? keyOf)(d.minerSeed)
     const payee = (d.keyOf ?? keyOf)(d.walletSeed)

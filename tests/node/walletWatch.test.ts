@@ -134,7 +134,8 @@ test('an import stops the tab that it was made in at once, and what is saved of 
     export: async () => ({ ok: false, message: 'none' }), saved: async () => { backedUp = true }, replaced: async () => replaced,
     import: async () => { replaced = true; return { ok: true, key: keyPair(5).key } }
   }
-  const service = new NodeService(await nodeOf(new ManualClock(kitTime(kit, 100)), async () => replaced, new MemorySiblings(), { keystore }))
+  const family = new MemoryFamily()
+  const service = new NodeService(await nodeOf(new ManualClock(kitTime(kit, 100)), async () => replaced, new MemorySiblings(family), { keystore }))
   const views: NodeView[] = []
   await service.listen(e => { if (e.type === 'view') views.push(e.view) })
   await service.importKey('a backup', 'its passphrase')
@@ -143,6 +144,11 @@ test('an import stops the tab that it was made in at once, and what is saved of 
   await service.backupSaved()
   await settle()
   expect(views.at(-1)).toMatchObject({ phase: { phase: 'stopped' }, wallet: { replaced: true, backedUp: true } })
+  // So does what another tab says that has stopped like this one.
+  const shown = views.length
+  new MemorySiblings(family).tell({ kind: 'backed-up' })
+  await settle()
+  expect(views.length).toBe(shown + 1)
 })
 
 test('nothing is signed with a key that was replaced a moment ago', async () => {
