@@ -15,6 +15,7 @@ import { NETWORKS } from '../src/core/params.ts'
 import { openIndexedDb } from '../src/storage/indexedDb.ts'
 import { createKeystore } from '../src/storage/keystore.ts'
 import { databaseName, slotSeed } from '../src/storage/slots.ts'
+import { openSiblings } from '../src/storage/siblings.ts'
 import { openPurse } from '../src/storage/purse.ts'
 import { openWallet } from '../src/storage/wallet.ts'
 import { gunzip } from './gunzip.ts'
@@ -32,6 +33,8 @@ const random: Random = { bytes: (n) => crypto.getRandomValues(new Uint8Array(n))
 async function start (boot: NodeBoot): Promise<void> {
   await useFastHash()
   const wallet = await openWallet(random)
+  const account = toHex(publicKey(wallet.seed))
+  const siblings = openSiblings(account)
   const cores = Math.max(1, boot.cores || 1)
   const compute = await createComputePool({
     spawn: () => fromWebWorker(new Worker(new URL('./compute.worker.ts', import.meta.url), { type: 'module', name: 'kernel' })),
@@ -47,11 +50,13 @@ async function start (boot: NodeBoot): Promise<void> {
     signatures: createSignatures(crypto.subtle),
     clock,
     random,
-    keystore: createKeystore(wallet, random),
-    purse: openPurse(navigator.locks, `${NETWORKS[boot.network].name}/${toHex(publicKey(wallet.seed))}`),
+    keystore: createKeystore(wallet, random, siblings),
+    siblings,
+    purse: openPurse(navigator.locks, `${NETWORKS[boot.network].name}/${account}`),
     minerSeed: slotSeed(wallet.seed, boot.slot),
     walletSeed: wallet.seed,
     walletRestored: wallet.restored,
+    walletUncopied: !wallet.copied,
     slot: boot.slot,
     cores,
     gunzip

@@ -134,6 +134,9 @@ export interface JobView {
 /** One point of the learning curve, measured by this tab on `samples` held-out records. */
 export interface CurvePoint { readonly job: Hex, readonly round: number, readonly timeMs: number, readonly samples: number, readonly accuracy: number, readonly loss: number }
 
+/** Paid for work; come in otherwise; gone out. */
+export type HistoryGroup = 'earned' | 'received' | 'spent'
+
 export interface HistoryEntry {
   readonly id: string
   readonly height: number
@@ -181,6 +184,8 @@ export interface WalletView {
   readonly unsent: readonly UnsentView[]
   readonly nonce: number
   readonly backedUp: boolean
+  /** Another key was put in its place on this device: this one is in the memory of the tabs that have it, and gone with them. */
+  readonly replaced: boolean
   readonly minFee: bigint
 }
 
@@ -459,7 +464,8 @@ export interface NodeApi {
   curve(job: Hex): Promise<CurvePoint[]>
   logs(limit: number): Promise<LogEntry[]>
 
-  history(limit: number): Promise<HistoryEntry[]>
+  /** Newest first, of one group or of all. Each group is kept apart: what is earned pushes out nothing that was received or spent. */
+  history(limit: number, group?: HistoryGroup): Promise<HistoryEntry[]>
   send(to: string, amount: bigint, fee: bigint): Promise<Outcome<{ readonly id: Hex }>>
   /** What stands under `unsent` as taken or void; once. */
   sendAgain(id: Hex): Promise<Outcome<{ readonly id: Hex }>>
@@ -468,7 +474,7 @@ export interface NodeApi {
   exportKey(passphrase: string): Promise<Outcome<string>>
   /** The text that exportKey gave was saved or copied. */
   backupSaved(): Promise<void>
-  /** Replaces the wallet; the caller has confirmed. Takes effect after a reload. */
+  /** Replaces the wallet; the caller has confirmed. All tabs of it stop, and have the new one after a reload. */
   importKey(backup: string, passphrase: string): Promise<Outcome<{ readonly address: string }>>
 
   /** Reads the user's files; keeps the data set staged for postJob. */

@@ -2,7 +2,7 @@
  * The node as the page sees it: one object of actions, and a stream of events. Views are built at
  * most four times a second, and only while somebody listens.
  */
-import type { BlockView, CurvePoint, DatasetPreview, FieldError, HistoryEntry, JobCheck, JobDraft, JobFiles, JobView, JoinedView, LibraryNote, LibrarySettings, LibraryView, LogEntry, MiningSettings, NodeApi, NodeEvent, NodeView, Outcome, Prediction, ReplayView } from '../bridge/api.ts'
+import type { BlockView, CurvePoint, DatasetPreview, FieldError, HistoryEntry, HistoryGroup, JobCheck, JobDraft, JobFiles, JobView, JoinedView, LibraryNote, LibrarySettings, LibraryView, LogEntry, MiningSettings, NodeApi, NodeEvent, NodeView, Outcome, Prediction, ReplayView } from '../bridge/api.ts'
 import { formatAddress } from '../core/codec/address.ts'
 import { equalBytes, fromHex, toHex } from '../core/codec/ssz.ts'
 import type { Claim } from '../core/codec/wire.ts'
@@ -48,6 +48,8 @@ export class NodeService implements NodeApi {
       node.walletWatch.onReplaced(() => { this.#stop('the wallet of this browser was replaced by another one').catch((e: unknown) => { node.log.error('wallet', e instanceof Error ? e.stack ?? e.message : String(e)) }) }),
       node.refusals.onRefusal((r) => { if (r.peer !== undefined && node.net.banned.some((b) => b.id === r.peer)) this.#notice('warn', `A peer was sent away: ${r.reason}.`) })
     ]
+    // Also once this tab has stopped: it warns of a key without a backup still.
+    node.siblings.onNews((news) => { if (news.kind === 'backed-up') this.#soon() })
     this.#schedule()
   }
 
@@ -114,7 +116,7 @@ export class NodeService implements NodeApi {
 
   async curve (job: Hex): Promise<CurvePoint[]> { return this.#n.curve.points(job) }
   async logs (limit: number): Promise<LogEntry[]> { return this.#n.log.entries(page(limit)) }
-  async history (limit: number): Promise<HistoryEntry[]> { return this.#n.history.list(page(limit)) }
+  async history (limit: number, group?: HistoryGroup): Promise<HistoryEntry[]> { return this.#n.history.list(page(limit), group) }
 
   async send (to: string, amount: bigint, fee: bigint): Promise<Outcome<{ readonly id: Hex }>> { return await this.#spend(async () => await this.#n.wallet.send(to, amount, fee)) }
 
@@ -141,7 +143,10 @@ export class NodeService implements NodeApi {
 
   async importKey (backup: string, passphrase: string): Promise<Outcome<{ readonly address: string }>> {
     const r = await this.#n.keystore.import(backup, passphrase)
-    return r.ok ? { ok: true, value: { address: formatAddress(r.key) } } : refuse(r.field, r.message)
+    if (!r.ok) return refuse(r.field, r.message)
+    // From here on this tab would earn for a key that no disk has.
+    void this.#n.walletWatch.look()
+    return { ok: true, value: { address: formatAddress(r.key) } }
   }
 
   async previewData (files: JobFiles): Promise<Outcome<DatasetPreview>> { return await this.#n.jobDesk.previewData(files) }
@@ -213,7 +218,6 @@ export class NodeService implements NodeApi {
     const stopped = this.#n.stop(why)
     this.#emit({ type: 'view', view: await this.#view() })
     await stopped
-    this.#listeners.clear()
   }
 
   /** From a tab that has stopped it would go nowhere, and a wallet that was replaced is not the one the user sees elsewhere. */
@@ -302,7 +306,7 @@ export class NodeService implements NodeApi {
       mining: n.miningView(),
       jobs,
       seeding: n.seeding.view(),
-      wallet: walletView(head.ledger, n.payee, n.pool.pending(n.payee), n.spending.unsent(), n.keystore.backedUp, n.params),
+      wallet: walletView(head.ledger, n.payee, n.pool.pending(n.payee), n.spending.unsent(), { backedUp: n.keystore.backedUp, replaced: n.walletWatch.replaced() }, n.params),
       replays: n.replayCount(),
       replayFailures: n.replayFailures(),
       blocksReplayed: recent.filter((r) => r.checked === 'replayed').map((r) => toHex(r.meta.hash)),

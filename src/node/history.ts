@@ -1,12 +1,14 @@
 /**
- * Why did I earn this: every ledger event of the accounts this node follows becomes a line with its
- * reason in one sentence. Lines belong to main-chain blocks: those of a block that leaves go with it.
+ * Why did I earn this: every ledger event of the wallet's account becomes a line with its reason in one
+ * sentence. Lines belong to main-chain blocks: those of a block that leaves go with it.
  *
- * Stored by height, one record per block that has lines. The ledger itself is the source: on a restart
- * the blocks still in memory are derived again, so a write that was lost costs at most older lines.
+ * Lines fall into groups, and each group is kept and stored apart: a miner is paid many times a minute, and
+ * what it was sent or has spent must be found after months. Stored under the account, by group and height:
+ * another key that is imported has lines of its own. The ledger itself is the source: on a restart the
+ * blocks still in memory are derived again, so a write that was lost costs at most older lines.
  */
 import { ContainerType, ListCompositeType, type ValueOf } from '@chainsafe/ssz'
-import type { HistoryEntry } from '../bridge/api.ts'
+import type { HistoryEntry, HistoryGroup } from '../bridge/api.ts'
 import { formatAddress } from '../core/codec/address.ts'
 import { formatAmount } from '../core/codec/amount.ts'
 import { byteList, Bytes32, decode, equalBytes, fromHex, toHex, U32, U53, U64, U8, ZERO32 } from '../core/codec/ssz.ts'
@@ -16,12 +18,25 @@ import { type Storage, StorageError, type StorageOp } from '../ports/storage.ts'
 import type { BlockRecord, ChainEvents, ChainService, Log } from './parts.ts'
 import { heightKey } from './persist.ts'
 
-/** Lines kept in memory; older ones stay stored. */
+/** Lines of each group kept in memory; older ones stay stored. */
 export const HISTORY_KEPT = 2_000
-/** One block can name an account at most once per transaction, contribution and credit. */
+/** Of one group: a block can name an account at most once per transaction, contribution and credit. */
 const MAX_LINES = 2_048
 
 const KINDS = ['block-reward', 'contribution', 'contribution-subsidy', 'fees', 'received', 'sent', 'job-posted', 'job-refund', 'set-aside', 'seeding-pay', 'set-aside-returned'] as const satisfies ReadonlyArray<HistoryEntry['kind']>
+
+/** In the order that the lines of one block stand in. */
+const GROUPS = ['earned', 'received', 'spent'] as const satisfies readonly HistoryGroup[]
+
+const GROUP: Readonly<Record<HistoryEntry['kind'], HistoryGroup>> = {
+  'block-reward': 'earned', contribution: 'earned', 'contribution-subsidy': 'earned', fees: 'earned', 'seeding-pay': 'earned',
+  received: 'received', 'job-refund': 'received', 'set-aside-returned': 'received',
+  sent: 'spent', 'job-posted': 'spent', 'set-aside': 'spent'
+}
+
+/** Above every key that is a height alone, as lines were stored when they did not say whose they are. */
+const OF = 'of/'
+const HEIGHT_DIGITS = heightKey(0).length
 
 const Line = new ContainerType({
   /** Index into KINDS. */
@@ -48,31 +63,38 @@ type WatchedChain = Pick<ChainService, 'head' | 'at'> & { on: <K extends keyof C
 export class History {
   readonly #storage: Storage
   readonly #log: Log
-  readonly #accounts: readonly Uint8Array[]
+  readonly #account: Uint8Array
   readonly #listeners = new Set<() => void>()
-  /** Ascending in height. */
+  /** Ascending in height, and in the order of the groups within one. */
   #entries: HistoryEntry[] = []
   #writes: Promise<void> = Promise.resolve()
   #failed = false
 
-  constructor (d: { readonly storage: Storage, readonly log: Log, readonly accounts: readonly Uint8Array[] }) {
+  constructor (d: { readonly storage: Storage, readonly log: Log, readonly account: Uint8Array }) {
     this.#storage = d.storage
     this.#log = d.log
-    this.#accounts = d.accounts
+    this.#account = d.account
   }
 
   /** Loads the stored lines up to the chain's head and follows the chain from there. */
   async start (chain: WatchedChain): Promise<() => void> {
     const head = chain.head().height
-    const rows = await this.#storage.range('history', { to: heightKey(head + 1), reverse: true, limit: HISTORY_KEPT })
-    for (const [key, bytes] of rows.reverse()) {
-      const d = bytes.length === 0 ? undefined : decode(Lines, bytes, LINES_BYTES)
-      if (d?.ok === true) this.#entries.push(...d.value.map((l, i) => fromLine(l, parseInt(key, 16), i)))
-      else this.#log.warn('history', `stored lines of block ${parseInt(key, 16)} are damaged`)
+    // Nothing says whose these lines are: another key may have been imported since.
+    const stale = await this.#storage.keys('history', { to: OF })
+    for (const group of GROUPS) {
+      const above = this.#key(group, head + 1)
+      const rows = await this.#storage.range('history', { from: this.#key(group, 0), to: above, reverse: true, limit: HISTORY_KEPT })
+      for (const [key, bytes] of rows.reverse()) {
+        const height = parseInt(key.slice(-HEIGHT_DIGITS), 16)
+        const d = bytes.length === 0 ? undefined : decode(Lines, bytes, LINES_BYTES)
+        if (d?.ok === true) this.#entries.push(...d.value.map((l, i) => fromLine(l, height, idOf(height, group, i))))
+        else this.#log.warn('history', `stored lines of block ${height} are damaged`)
+      }
+      // Of blocks that were not on disk yet when their lines were.
+      stale.push(...await this.#storage.keys('history', { from: above, to: `${this.#folder(group)}g` }))
     }
-    // Of blocks that were not on disk yet when their lines were.
-    const ahead = await this.#storage.keys('history', { from: heightKey(head + 1) })
-    if (ahead.length > 0) this.#write(ahead.map((key) => ({ op: 'delete', store: 'history', key })))
+    this.#entries.sort((a, b) => a.height - b.height)
+    if (stale.length > 0) this.#write(stale.map((key) => ({ op: 'delete', store: 'history', key })))
     const kept: BlockRecord[] = []
     for (let h = head; h > chain.baseHeight(); h--) {
       const r = chain.at(h)
@@ -83,8 +105,11 @@ export class History {
     return chain.on('head', (e) => { this.#replace(e.added.length > 0 ? e.added[0].meta.height - 1 : e.head.height, e.added) })
   }
 
-  /** Newest first. */
-  list (limit: number): HistoryEntry[] { return limit > 0 ? this.#entries.slice(-limit).reverse() : [] }
+  /** Newest first, of one group or of all. */
+  list (limit: number, group?: HistoryGroup): HistoryEntry[] {
+    const wanted = group === undefined ? this.#entries : this.#entries.filter((e) => GROUP[e.kind] === group)
+    return limit > 0 ? wanted.slice(-limit).reverse() : []
+  }
 
   onChange (listener: () => void): () => void {
     this.#listeners.add(listener)
@@ -97,21 +122,41 @@ export class History {
   /** Drops every line above `fork` and adds those of `blocks`. */
   #replace (fork: number, blocks: readonly BlockRecord[]): void {
     const before = this.#entries.length
-    const dropped = new Set(this.#entries.filter((e) => e.height > fork).map((e) => e.height))
+    const dropped = new Set(this.#entries.filter((e) => e.height > fork).map((e) => this.#key(GROUP[e.kind], e.height)))
     this.#entries = this.#entries.filter((e) => e.height <= fork)
     const ops: StorageOp[] = []
     for (const b of blocks) {
-      const lines = entriesOf(b, this.#accounts).slice(0, MAX_LINES)
-      if (lines.length === 0) continue
+      const lines = entriesOf(b, this.#account)
       this.#entries.push(...lines)
-      dropped.delete(b.meta.height)
-      ops.push({ op: 'put', store: 'history', key: heightKey(b.meta.height), value: Lines.serialize(lines.map(toLine)) })
+      for (const group of GROUPS) {
+        const ofGroup = lines.filter((e) => GROUP[e.kind] === group)
+        if (ofGroup.length === 0) continue
+        const key = this.#key(group, b.meta.height)
+        dropped.delete(key)
+        ops.push({ op: 'put', store: 'history', key, value: Lines.serialize(ofGroup.map(toLine)) })
+      }
     }
-    for (const height of dropped) ops.push({ op: 'delete', store: 'history', key: heightKey(height) })
-    this.#entries = this.#entries.slice(-HISTORY_KEPT)
+    for (const key of dropped) ops.push({ op: 'delete', store: 'history', key })
+    this.#trim()
     if (ops.length > 0) this.#write(ops)
     if (ops.length > 0 || this.#entries.length !== before) for (const l of this.#listeners) l()
   }
+
+  /** A group takes no room from another one. */
+  #trim (): void {
+    if (this.#entries.length <= HISTORY_KEPT) return
+    const over = new Map(GROUPS.map((group) => [group, -HISTORY_KEPT]))
+    for (const e of this.#entries) over.set(GROUP[e.kind], over.get(GROUP[e.kind])! + 1)
+    this.#entries = this.#entries.filter((e) => {
+      const left = over.get(GROUP[e.kind])!
+      over.set(GROUP[e.kind], left - 1)
+      return left <= 0
+    })
+  }
+
+  #folder (group: HistoryGroup): string { return `${OF}${toHex(this.#account)}/${group}/` }
+
+  #key (group: HistoryGroup, height: number): string { return `${this.#folder(group)}${heightKey(height)}` }
 
   #write (ops: readonly StorageOp[]): void {
     this.#writes = this.#writes.then(async () => {
@@ -127,22 +172,24 @@ export class History {
   }
 }
 
-/** The lines of one block, in the order of the ledger's events. */
-export function entriesOf (b: BlockRecord, accounts: readonly Uint8Array[]): HistoryEntry[] {
-  return b.events
-    .filter((e) => accounts.some((a) => equalBytes(a, e.account)))
-    .map((e, i): HistoryEntry => ({
-      id: `${b.meta.height}-${i}`,
-      height: b.meta.height,
-      timeMs: b.meta.header.template.time,
-      kind: e.kind,
-      amount: e.amount,
-      reason: reasonOf(b, e),
-      maturesAt: e.maturesAt,
-      block: toHex(b.meta.hash),
-      job: e.job === undefined ? undefined : toHex(e.job),
-      counterparty: e.counterparty === undefined ? undefined : toHex(e.counterparty)
-    }))
+/** Told apart from all others, before a restart and after. */
+const idOf = (height: number, group: HistoryGroup, index: number): string => `${height}-${group}-${index}`
+
+/** The lines of one block: by group, and within it in the order of the ledger's events. */
+export function entriesOf (b: BlockRecord, account: Uint8Array): HistoryEntry[] {
+  const own = b.events.filter((e) => equalBytes(e.account, account))
+  return GROUPS.flatMap((group) => own.filter((e) => GROUP[e.kind] === group).slice(0, MAX_LINES).map((e, i): HistoryEntry => ({
+    id: idOf(b.meta.height, group, i),
+    height: b.meta.height,
+    timeMs: b.meta.header.template.time,
+    kind: e.kind,
+    amount: e.amount,
+    reason: reasonOf(b, e),
+    maturesAt: e.maturesAt,
+    block: toHex(b.meta.hash),
+    job: e.job === undefined ? undefined : toHex(e.job),
+    counterparty: e.counterparty === undefined ? undefined : toHex(e.counterparty)
+  })))
 }
 
 function reasonOf (b: BlockRecord, e: LedgerEvent): string {
@@ -219,10 +266,10 @@ function toLine (e: HistoryEntry): Line {
   }
 }
 
-function fromLine (l: Line, height: number, index: number): HistoryEntry {
+function fromLine (l: Line, height: number, id: string): HistoryEntry {
   const hex = (b: Uint8Array): string | undefined => equalBytes(b, ZERO32) ? undefined : toHex(b)
   return {
-    id: `${height}-${index}`,
+    id,
     height,
     timeMs: l.timeMs,
     kind: KINDS[l.kind] ?? 'received',

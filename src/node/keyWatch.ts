@@ -6,13 +6,15 @@
  * What the key signs here is remembered; a claim under its signature that is not among it was made
  * elsewhere, or by this tab before it was loaded. Those are told apart twice over, for either alone can
  * err: they are dated before the start (a clock may have been set back since), and are no higher than the
- * network was once this tab was in step with it. Tabs of one profile have keys of their own (storage/slots.ts).
+ * network was once this tab was in step with it. Tabs of one profile have keys of their own (storage/slots.ts), so that only one of them may
+ * notice it; it is true of the wallet of all of them, and they tell one another.
  */
 import { equalBytes, toHex } from '../core/codec/ssz.ts'
 import type { Claim } from '../core/codec/wire.ts'
 import { claimId } from '../core/crypto/ids.ts'
 import type { ChainParams } from '../core/params.ts'
 import type { Clock } from '../ports/clock.ts'
+import type { Siblings } from '../ports/siblings.ts'
 import { Lru } from './lru.ts'
 import type { MinerKey } from './minerKey.ts'
 import type { ChainService, Log } from './parts.ts'
@@ -21,7 +23,7 @@ import type { ChainService, Log } from './parts.ts'
 const SIGNED_KEPT = 1024
 /** So long after the last sign of it the user is told. */
 export const ELSEWHERE_MS = 10 * 60_000
-/** Said again in the log no sooner than this. */
+/** Said again, in the log and to the other tabs, no sooner than this. */
 const SAID_MS = 60_000
 
 export type Sign = 'block' | 'contribution' | 'transaction'
@@ -32,6 +34,8 @@ export interface KeyWatchDeps {
   readonly chain: Pick<ChainService, 'head' | 'on'>
   /** Whether the height here is the network's, as far as this node knows. */
   readonly inStep: () => boolean
+  /** The other tabs of this wallet. */
+  readonly siblings: Pick<Siblings, 'tell' | 'onNews'>
   readonly clock: Pick<Clock, 'now'>
   readonly log: Log
 }
@@ -61,14 +65,25 @@ export class KeyWatch {
   }
 
   start (): () => void {
-    return this.#d.chain.on('head', ({ added }) => {
-      this.#see()
-      // Others are what this tab wrote itself, or was only told.
-      for (const { meta, checked } of added) if (checked === 'replayed') this.heard(meta.header, 'block')
-    })
+    const { chain, siblings } = this.#d
+    const offs = [
+      chain.on('head', ({ added }) => {
+        this.#see()
+        // Others are what this tab wrote itself, or was only told.
+        for (const { meta, checked } of added) if (checked === 'replayed') this.heard(meta.header, 'block')
+      }),
+      siblings.onNews(news => {
+        const at = this.elsewhere()
+        if (news.kind === 'opened' && at !== undefined) siblings.tell({ kind: 'elsewhere', atMs: at })
+        // The clock may have been set back since.
+        if (news.kind === 'elsewhere') this.#heardAt = Math.max(this.#heardAt, Math.min(news.atMs, this.#d.clock.now()))
+      })
+    ]
+    siblings.tell({ kind: 'opened' })
+    return () => { for (const off of offs) off() }
   }
 
-  /** Called when there is a new sign of it. */
+  /** Called when it is noticed here, after none of the tabs of this wallet knew of it. */
   onElsewhere (listener: () => void): () => void {
     this.#listeners.add(listener)
     return () => { this.#listeners.delete(listener) }
@@ -88,12 +103,15 @@ export class KeyWatch {
   }
 
   noticed (what: Sign): void {
-    const { clock, log } = this.#d
-    const now = this.#heardAt = clock.now()
+    const { clock, log, siblings } = this.#d
+    const now = clock.now()
+    const isKnown = this.elsewhere() !== undefined
+    this.#heardAt = now
     if (now - this.#saidAt < SAID_MS) return
     this.#saidAt = now
+    siblings.tell({ kind: 'elsewhere', atMs: now })
     log.warn('wallet', `this wallet is also in use elsewhere: a ${what} that was not made here is signed with its key`)
-    for (const l of this.#listeners) l()
+    if (!isKnown) for (const l of this.#listeners) l()
   }
 
   #see (): void {

@@ -18,7 +18,7 @@ import { Hosting } from './hosting.ts'
 import type { HostingBlock } from './hostingAnswers.ts'
 import { type Entry, here, type Obtained, whyNot } from './libraryEntry.ts'
 import { type NewNote, noteView, writeNote } from './libraryNotes.ts'
-import { DEFAULT_SETTINGS, type ItemRecord, LibraryStore, settingsErrors, WHOSE, type Whose } from './libraryStore.ts'
+import { DEFAULT_SETTINGS, type ItemRecord, LibraryStore, WHOSE, type Whose } from './libraryStore.ts'
 import { LibraryTable } from './libraryTable.ts'
 import { itemView, foundView } from './libraryViews.ts'
 import { sleep } from './askPeers.ts'
@@ -322,11 +322,14 @@ export class Library {
   }
 
   async set (change: Partial<LibrarySettings>): Promise<Outcome<LibrarySettings>> {
-    const { budget, upLimit, downLimit, redeem, setAside } = { ...this.#settings, ...change }
-    const next = { budget, upLimit, downLimit, redeem, setAside }
-    const errors = settingsErrors(next)
+    const changed = (): LibrarySettings => {
+      const { budget, upLimit, downLimit, redeem, setAside } = { ...this.#settings, ...change }
+      return { budget, upLimit, downLimit, redeem, setAside }
+    }
+    const errors = await this.#store.errors(changed(), this.#settings)
     if (errors.length > 0) return { ok: false, errors }
-    this.#settings = next
+    // Others may have been changed meanwhile.
+    const next = this.#settings = changed()
     await this.#store.putSettings(next)
     await this.#d.swarm.limits({ up: next.upLimit, down: next.downLimit })
     const room = await this.#makeRoom(0, undefined, WHOSE.fetched)

@@ -106,6 +106,24 @@ export class LibraryStore {
     this.#log = d.log
   }
 
+  /** What is wrong with settings that are to take the place of `old`. A budget that the browser has no room for would be a promise that it breaks when the disk is full. */
+  async errors (next: LibrarySettings, old: LibrarySettings): Promise<readonly FieldError[]> {
+    const errors = settingsErrors(next)
+    if (errors.length > 0 || next.budget === old.budget) return errors
+    const quota = await this.#quota()
+    return quota === undefined || next.budget <= quota ? [] : [{ field: 'budget', message: `the browser gives this page ${(Math.floor(quota / 1024 ** 2) / 1024).toFixed(2)} GiB in all, for all its tabs: allow no more than that, or free some space on this device` }]
+  }
+
+  /** Undefined where the browser does not tell. */
+  async #quota (): Promise<number | undefined> {
+    try {
+      return (await this.#storage.usage()).quota
+    } catch (e) {
+      if (!(e instanceof StorageError)) throw e
+      return undefined
+    }
+  }
+
   async start (): Promise<{ readonly settings: LibrarySettings, readonly items: ReadonlyArray<readonly [InfoHash, ItemRecord]> }> {
     for (const kind of ['in', 'out'] as const) {
       for (const [key, value] of await this.#storage.range('library', { from: `receipt/${kind}/`, to: `receipt/${kind}0` })) {

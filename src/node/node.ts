@@ -14,6 +14,7 @@ import type { Compute, ComputeStatus } from '../ports/compute.ts'
 import type { Keystore } from '../ports/keystore.ts'
 import type { Network, NetworkStatus } from '../ports/network.ts'
 import type { Purse } from '../ports/purse.ts'
+import type { Siblings } from '../ports/siblings.ts'
 import type { Signatures } from '../ports/signatures.ts'
 import type { Storage } from '../ports/storage.ts'
 import type { Swarm } from '../ports/swarm.ts'
@@ -73,11 +74,15 @@ export interface NodeDeps {
   readonly keystore: Keystore
   /** Shared by all tabs of this wallet's profile. */
   readonly purse: Purse
+  /** The other tabs of this wallet. */
+  readonly siblings: Siblings
   /** Seeds of the tab's own key and of the profile's wallet. */
   readonly minerSeed: Uint8Array
   readonly walletSeed: Uint8Array
   /** The browser had lost its databases, and the seed is from its second copy. */
   readonly walletRestored?: boolean
+  /** The seed is in its database alone: its second copy could not be written, or cannot be read. */
+  readonly walletUncopied?: boolean
   /** Instead of core's own Ed25519, where there is a faster one. */
   readonly keyOf?: (seed: Uint8Array) => MinerKey
   readonly slot: number
@@ -109,6 +114,7 @@ export class Node {
   readonly clock: Clock
   readonly storage: Storage
   readonly keystore: Keystore
+  readonly siblings: Siblings
   readonly slot: number
   readonly genesisHash: Uint8Array
   /** Public keys: of the tab's work, and of the account that is paid. */
@@ -173,6 +179,7 @@ export class Node {
     this.clock = clock
     this.storage = storage
     this.keystore = d.keystore
+    this.siblings = d.siblings
     this.slot = d.slot
     const minerKey = (d.keyOf ?? keyOf)(d.minerSeed)
     const payee = (d.keyOf ?? keyOf)(d.walletSeed)
@@ -181,13 +188,14 @@ export class Node {
 
     const log = this.log = new RingLog(clock)
     if (d.walletRestored === true) log.warn('wallet', 'this browser has lost its databases: the key is from its second copy, blocks come again from peers, and what was sent a moment before may have to be sent again')
+    if (d.walletUncopied === true) log.warn('wallet', 'the second copy of the key cannot be written, or not be read: should the browser lose its databases, the key is lost with them. Save a backup of it, and make room on the disk if it is full')
     const blame = this.refusals = new Refusals({ clock, network, log })
     const first = d.genesis ?? genesis(params, d.benchmark)
     this.genesisHash = first.hash
     const store = new ChainStore({ storage, clock, log, lookBack: ledgerLookBack(params), empty: first.ledger, once })
     const chain = this.chain = new Chain({ params, genesis: first, clock, store, blame, log, rules })
-    const keyWatch = this.keyWatch = new KeyWatch({ params, key: minerKey, chain, inStep: () => this.presence.inStep(), clock, log })
-    this.walletWatch = new WalletWatch({ keystore: d.keystore, chain, clock, log })
+    const keyWatch = this.keyWatch = new KeyWatch({ params, key: minerKey, chain, inStep: () => this.presence.inStep(), siblings: d.siblings, clock, log })
+    this.walletWatch = new WalletWatch({ keystore: d.keystore, chain, siblings: d.siblings, clock, log })
     const miner = keyWatch.key
     const historyBlocks = params.historyBlocks
     const payloads = this.#payloads = new Payloads({ storage, network, clock, random, blame, log, height: () => chain.head().height, historyBlocks, once })
@@ -221,7 +229,7 @@ export class Node {
     // The pool publishes through gossip and gossip adds to the pool: the one that is built first is named late.
     const pool = this.pool = new Mempool({ params, clock, signatures, chain, blocks: store, storage, log, own: [payee.publicKey], publish: (tx) => { void gossip.announceTransaction(tx) } })
     const gossip = this.#gossip = new BlocksGossip({ params, clock, network, chain, sync, pool, records, signatures, blame, log })
-    this.history = new History({ storage, log, accounts: [payee.publicKey] })
+    this.history = new History({ storage, log, account: payee.publicKey })
     this.#slices = new SliceCounter(storage, log, miner.publicKey)
     this.#trainer = new Trainer({
       params, key: miner, payee: () => payee.publicKey, chain, pool, rounds, states, data, payloads, contributions, replays,

@@ -112,7 +112,7 @@ export function spending (signed: SignedTransaction): bigint {
   return fee
 }
 
-export function walletView (ledger: LedgerState, key: Uint8Array, pending: readonly SignedTransaction[], unsent: readonly UnsentView[], backedUp: boolean, params: Pick<ChainParams, 'minFee'>): WalletView {
+export function walletView (ledger: LedgerState, key: Uint8Array, pending: readonly SignedTransaction[], unsent: readonly UnsentView[], kept: Pick<WalletView, 'backedUp' | 'replaced'>, params: Pick<ChainParams, 'minFee'>): WalletView {
   const { balance, nonce } = account(ledger, key)
   return {
     address: formatAddress(key),
@@ -122,7 +122,7 @@ export function walletView (ledger: LedgerState, key: Uint8Array, pending: reado
     pendingOut: pending.reduce((n, tx) => n + spending(tx), 0n),
     unsent,
     nonce: nonce + pending.length,
-    backedUp,
+    ...kept,
     minFee: params.minFee
   }
 }

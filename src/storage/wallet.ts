@@ -19,6 +19,8 @@ export interface Wallet {
   readonly backedUp: boolean
   /** The database had lost it: it is from its second copy. */
   readonly restored: boolean
+  /** Its second copy is there, and as it should be. False: it could not be written, or cannot be read now. */
+  readonly copied: boolean
   setBackedUp(): Promise<void>
   /** Puts an imported seed in place of this one; tabs use it from their next start. */
   replace(seed: Uint8Array): Promise<void>
@@ -87,12 +89,14 @@ export async function openWallet (random: Random): Promise<Wallet> {
     return old === undefined ? candidate : undefined
   }, copy))
   const { seed, backedUp } = now
-  if (found.kind === 'none' || (copy !== undefined && (copy.backedUp !== backedUp || !equalBytes(copy.seed, seed)))) await writeCopy(now)
+  const isStale = found.kind === 'none' || (copy !== undefined && (copy.backedUp !== backedUp || !equalBytes(copy.seed, seed)))
+  const copied = found.kind !== 'unreadable' && (!isStale || await writeCopy(now))
   const isSame = (record: WalletRecord | undefined): boolean => record !== undefined && equalBytes(record.seed, seed)
   return {
     seed,
     backedUp,
     restored,
+    copied,
     // A backup of this seed says nothing about another one that a second tab has put in its place.
     setBackedUp: async () => {
       const kept = await withDatabase(db => update(db, old => isSame(old) ? { seed, backedUp: true } : undefined))

@@ -4,7 +4,7 @@
  */
 import { createSignal, onCleanup, type Accessor } from 'solid-js'
 import { createStore, produce, reconcile } from 'solid-js/store'
-import type { BlockView, CurvePoint, Hex, HistoryEntry, LogEntry, NodeApi, NodeEvent, NodeView } from '../bridge/api.ts'
+import type { BlockView, CurvePoint, Hex, HistoryEntry, HistoryGroup, LogEntry, NodeApi, NodeEvent, NodeView } from '../bridge/api.ts'
 import { createLibraryState, type LibraryState } from './library.ts'
 
 export const BLOCKS_MAX = 400
@@ -14,6 +14,9 @@ export const CURVE_MAX = 1200
 export const HISTORY_MAX = 500
 export const TOASTS_MAX = 4
 const PAGE = 40
+
+/** Lines of one group, or the newest of all. */
+export type HistoryChoice = 'all' | HistoryGroup
 
 /** What can still be done about it: undo, for the most part. */
 export interface ToastAction { readonly label: string, readonly run: () => void }
@@ -27,8 +30,8 @@ interface Shape {
   /** No older block is kept by this node. */
   blocksEnd: boolean
   curves: Record<Hex, CurvePoint[]>
-  history: HistoryEntry[]
-  historyLoaded: boolean
+  /** Newest first; what is not there has not been read. */
+  history: Partial<Record<HistoryChoice, HistoryEntry[]>>
   toasts: Toast[]
 }
 
@@ -43,6 +46,9 @@ export interface AppState {
   /** Loads the curve of a job once; later points come by themselves. */
   watchCurve (job: Hex): void
   loadOlder (): Promise<void>
+  /** Reads these lines of the history, and again with every block. */
+  watchHistory (which: HistoryChoice): void
+  /** Reads what is watched again. */
   refreshHistory (): Promise<void>
   toast (level: Toast['level'], text: string, action?: ToastAction): void
   dismiss (id: number): void
@@ -51,13 +57,14 @@ export interface AppState {
 }
 
 export function createAppState (node: NodeApi): AppState {
-  const [s, set] = createStore<Shape>({ blocks: [], blocksLoaded: false, blocksEnd: false, curves: {}, history: [], historyLoaded: false, toasts: [] })
+  const [s, set] = createStore<Shape>({ blocks: [], blocksLoaded: false, blocksEnd: false, curves: {}, history: {}, toasts: [] })
   const [now, setNow] = createSignal(Date.now())
   const openedAt = Date.now()
   const [logs, setLogs] = createSignal<readonly LogEntry[]>([])
   const unseen: LogEntry[] = []
   let flush: ReturnType<typeof setTimeout> | undefined
   const watched = new Set<Hex>()
+  const watchedHistory = new Set<HistoryChoice>()
   let nextToast = 1
   let live = true
   let stopListening: (() => void) | undefined
@@ -141,10 +148,18 @@ export function createAppState (node: NodeApi): AppState {
     refreshing = true
     do {
       again = false
-      const entries = await attempt('Reading the history', async () => await node.history(HISTORY_MAX))
-      if (entries !== undefined && live) set({ history: [...entries].sort((a, b) => b.timeMs - a.timeMs || b.height - a.height), historyLoaded: true })
+      for (const which of watchedHistory) {
+        const entries = await attempt('Reading the history', async () => await node.history(HISTORY_MAX, which === 'all' ? undefined : which))
+        if (entries !== undefined && live) set('history', which, [...entries].sort((a, b) => b.timeMs - a.timeMs || b.height - a.height))
+      }
     } while (again && live)
     refreshing = false
+  }
+
+  const watchHistory = (which: HistoryChoice): void => {
+    if (watchedHistory.has(which)) return
+    watchedHistory.add(which)
+    void refreshHistory()
   }
 
   const watchCurve = (job: Hex): void => {
@@ -177,5 +192,5 @@ export function createAppState (node: NodeApi): AppState {
 
   onCleanup(() => { live = false; clearInterval(ticker); clearTimeout(flush); stopListening?.() })
   const library = createLibraryState(node, now, name => { toast('info', `“${name}” is complete and is shared from here.`) })
-  return { s, node, now, logs, library, openedAt, watchCurve, loadOlder, refreshHistory, toast, dismiss, attempt }
+  return { s, node, now, logs, library, openedAt, watchCurve, watchHistory, loadOlder, refreshHistory, toast, dismiss, attempt }
 }

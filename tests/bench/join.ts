@@ -13,6 +13,7 @@ import { Node } from '../../src/node/node.ts'
 import type { Clock, Random } from '../../src/ports/clock.ts'
 import { MemoryDisk, MemoryStorage } from '../../src/storage/memory.ts'
 import { MemoryPurse } from '../../src/storage/memoryPurse.ts'
+import { MemorySiblings } from '../../src/storage/memorySiblings.ts'
 import { diskFrom, longChainFile } from './longChain.ts'
 import type { Measurement } from './measure.ts'
 
@@ -44,7 +45,7 @@ export function joinWorld (params: ChainParams): JoinWorld {
   return {
     start: async (name, disk, over = {}) => await Node.start({
       network: hub.join(name), swarm: swarms.join(name), networkName: 'test', storage: new MemoryStorage(disk),
-      compute: await createInlineCompute('wasm'), signatures: createSignatures(crypto.subtle), clock, random, keystore: noKeystore, purse: new MemoryPurse(),
+      compute: await createInlineCompute('wasm'), signatures: createSignatures(crypto.subtle), clock, random, keystore: noKeystore, purse: new MemoryPurse(), siblings: new MemorySiblings(),
       minerSeed: hash('join-miner', u32le(++count)), walletSeed: hash('join-wallet', u32le(count)),
       slot: 0, cores: 2, gunzip: async () => { throw new Error('nothing is packed here') }, params, ...over
     })

@@ -1,16 +1,20 @@
 import { describe, expect, it } from 'vitest'
 import { formatAddress } from '../../src/core/codec/address.ts'
+import { toHex } from '../../src/core/codec/ssz.ts'
 import { account, benchmarkJob } from '../../src/core/ledger/state.ts'
-import { entriesOf, History } from '../../src/node/history.ts'
+import { entriesOf, History, HISTORY_KEPT } from '../../src/node/history.ts'
+import type { BlockRecord, ChainEvents } from '../../src/node/parts.ts'
+import { heightKey } from '../../src/node/persist.ts'
 import { MemoryDisk, MemoryStorage } from '../../src/storage/memory.ts'
 import { ChainKit, keyPair, type Mined } from '../core/chainKit.ts'
 import { rig } from './chainRig.ts'
 
 const kit = new ChainKit()
 const me = keyPair(1)
+const stored = (account: Uint8Array, group: string, height: number): string => `of/${toHex(account)}/${group}/${heightKey(height)}`
 
 function line (m: Mined, kind: string, who = me.key): { readonly reason: string, readonly amount: bigint, readonly maturesAt?: number } {
-  const found = entriesOf({ meta: m.meta, body: m.block.body, events: m.events, checked: 'own' }, [who]).find((e) => e.kind === kind)
+  const found = entriesOf({ meta: m.meta, body: m.block.body, events: m.events, checked: 'own' }, who).find((e) => e.kind === kind)
   if (found === undefined) throw new Error(`no ${kind}`)
   return found
 }
@@ -51,7 +55,7 @@ describe('why did I earn this', () => {
       chain.push(kit.mine(tip, { miner: keyPair(3), transactions: i % 2 === 0 ? [kit.transfer(tip, me, keyPair(2).key, 11n)] : [kit.transfer(tip, keyPair(2), me.key, 4n)] }))
       tip = chain[i].meta
     }
-    const sum = chain.flatMap((m) => entriesOf({ meta: m.meta, body: m.block.body, events: m.events, checked: 'own' }, [me.key])).reduce((s, e) => s + e.amount, 0n)
+    const sum = chain.flatMap((m) => entriesOf({ meta: m.meta, body: m.block.body, events: m.events, checked: 'own' }, me.key)).reduce((s, e) => s + e.amount, 0n)
     const ripened = grown.ledger.maturing.filter((m) => m.height <= tip.height && Buffer.from(m.account).equals(Buffer.from(me.key))).reduce((s, m) => s + m.amount, 0n)
     expect(account(grown.ledger, me.key).balance + ripened + sum).toBe(account(tip.ledger, me.key).balance)
   })
@@ -61,7 +65,7 @@ describe('history and the chain', () => {
   it('drops the lines of a lost branch, also those stored', async () => {
     const disk = new MemoryDisk()
     const r = rig({ kit })
-    const history = new History({ storage: new MemoryStorage(disk), log: r.log, accounts: [me.key] })
+    const history = new History({ storage: new MemoryStorage(disk), log: r.log, account: me.key })
     await history.start(r.chain)
     const common = kit.mine(kit.genesis)
     const lost = [kit.mine(common.meta), kit.mine(kit.mine(common.meta).meta)]
@@ -73,46 +77,102 @@ describe('history and the chain', () => {
     expect(r.chain.head().height).toBe(5)
     expect(history.list(10).map((e) => e.height)).toEqual([1])
     await history.idle()
-    expect(await new MemoryStorage(disk).keys('history')).toEqual(['00000001'])
+    expect(await new MemoryStorage(disk).keys('history')).toEqual([stored(me.key, 'earned', 1)])
   })
 
   it('forgets at a restart what it had stored of blocks that are not there', async () => {
     const disk = new MemoryDisk()
     const r = rig({ kit })
-    const history = new History({ storage: new MemoryStorage(disk), log: r.log, accounts: [me.key] })
+    const history = new History({ storage: new MemoryStorage(disk), log: r.log, account: me.key })
     await history.start(r.chain)
     const one = kit.mine(kit.genesis)
     for (const m of [one, kit.mine(one.meta)]) await r.chain.submit(m.block)
     await history.idle()
     const shorter = rig({ kit })
     await shorter.chain.submit(one.block)
-    const again = new History({ storage: new MemoryStorage(disk), log: r.log, accounts: [me.key] })
+    const again = new History({ storage: new MemoryStorage(disk), log: r.log, account: me.key })
     await again.start(shorter.chain)
     await again.idle()
-    expect(await new MemoryStorage(disk).keys('history')).toEqual(['00000001'])
+    expect(await new MemoryStorage(disk).keys('history')).toEqual([stored(me.key, 'earned', 1)])
   })
 
   it('is the same after a restart, and heals what was not stored', async () => {
     const disk = new MemoryDisk()
     const r = rig({ kit })
-    const history = new History({ storage: new MemoryStorage(disk), log: r.log, accounts: [me.key, keyPair(2).key] })
+    const history = new History({ storage: new MemoryStorage(disk), log: r.log, account: me.key })
     await history.start(r.chain)
     let tip = kit.genesis
     for (let i = 0; i < 9; i++) {
       if (i === 6) disk.fail('full')
-      const m = kit.mine(tip, { miner: keyPair(1 + i % 2) })
+      const m = kit.mine(tip, { miner: me })
       await r.chain.submit(m.block)
       tip = m.meta
       await history.idle()
     }
     disk.fail(undefined)
-    const again = new History({ storage: new MemoryStorage(disk), log: r.log, accounts: [me.key, keyPair(2).key] })
+    const again = new History({ storage: new MemoryStorage(disk), log: r.log, account: me.key })
     await again.start(r.chain)
     expect(again.list(100)).toEqual(history.list(100))
     expect(again.list(2).map((e) => e.height)).toEqual([9, 8])
     await again.idle()
-    const bare = new History({ storage: new MemoryStorage(disk), log: r.log, accounts: [me.key] })
+    const bare = new History({ storage: new MemoryStorage(disk), log: r.log, account: me.key })
     await bare.start({ head: () => r.chain.head(), at: () => undefined, on: () => () => {}, baseHeight: () => 9 })
     expect(bare.list(100)).toEqual(history.list(100))
+  })
+})
+
+describe('history keeps apart', () => {
+  const grown = kit.grown()
+  const record = (m: Mined, height = m.meta.height): BlockRecord => ({ meta: { ...m.meta, height }, body: m.block.body, events: m.events, checked: 'own' })
+  /** A chain that tells of these blocks, and keeps none of them. */
+  const telling = (): { readonly chain: Parameters<History['start']>[0], readonly tell: (blocks: readonly BlockRecord[]) => void } => {
+    let head = grown
+    let onHead: ChainEvents['head'] = () => {}
+    return {
+      chain: { head: () => head, at: () => undefined, baseHeight: () => head.height, on: <K extends keyof ChainEvents>(_: K, l: ChainEvents[K]) => { onHead = l as ChainEvents['head']; return () => {} } },
+      tell: (added) => { head = added[added.length - 1].meta; onHead({ head, removed: [], added }) }
+    }
+  }
+
+  it('what was received and spent from what was earned, however much that is, and after a restart', async () => {
+    const disk = new MemoryDisk()
+    const log = rig({ kit }).log
+    const { chain, tell } = telling()
+    const history = new History({ storage: new MemoryStorage(disk), log, account: me.key })
+    await history.start(chain)
+    const paid = record(kit.mine(grown, { miner: keyPair(3), transactions: [kit.transfer(grown, keyPair(2), me.key, 5n), kit.transfer(grown, me, keyPair(2).key, 7n)] }))
+    const reward = kit.mine(grown)
+    tell([paid])
+    tell(Array.from({ length: HISTORY_KEPT + 5 }, (_, i) => record(reward, paid.meta.height + 1 + i)))
+    const kinds = (h: History): string[][] => [h.list(9, 'spent').map((e) => e.kind), h.list(9, 'received').map((e) => e.kind)]
+    expect(history.list(HISTORY_KEPT).some((e) => e.kind === 'sent')).toBe(false)
+    expect(kinds(history)).toEqual([['sent'], ['received']])
+    expect(history.list(HISTORY_KEPT * 2, 'earned')).toHaveLength(HISTORY_KEPT)
+    await history.idle()
+    const again = new History({ storage: new MemoryStorage(disk), log, account: me.key })
+    await again.start(chain)
+    expect(kinds(again)).toEqual([['sent'], ['received']])
+    expect(again.list(HISTORY_KEPT * 4)).toEqual(history.list(HISTORY_KEPT * 4))
+  })
+
+  it('the lines of one key from those of another that was imported, and has them again if it comes back', async () => {
+    const disk = new MemoryDisk()
+    const log = rig({ kit }).log
+    const { chain, tell } = telling()
+    const storage = new MemoryStorage(disk)
+    // As they were stored when they did not say whose they are.
+    await storage.commit([{ op: 'put', store: 'history', key: heightKey(1), value: Uint8Array.of(1) }])
+    const old = new History({ storage, log, account: me.key })
+    await old.start(chain)
+    tell([record(kit.mine(grown))])
+    await old.idle()
+    expect(old.list(9)).toHaveLength(1)
+    const imported = new History({ storage: new MemoryStorage(disk), log, account: keyPair(2).key })
+    await imported.start(chain)
+    expect(imported.list(9)).toEqual([])
+    const back = new History({ storage: new MemoryStorage(disk), log, account: me.key })
+    await back.start(chain)
+    expect(back.list(9)).toEqual(old.list(9))
+    expect(await storage.keys('history')).toEqual([stored(me.key, 'earned', grown.height + 1)])
   })
 })

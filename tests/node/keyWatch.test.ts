@@ -9,8 +9,9 @@ import { Contributions, type ContributionsDeps } from '../../src/node/contributi
 import { ELSEWHERE_MS, KeyWatch } from '../../src/node/keyWatch.ts'
 import { RingLog } from '../../src/node/log.ts'
 import type { BlockRecord, ChainEvents } from '../../src/node/parts.ts'
+import { MemoryFamily, MemorySiblings } from '../../src/storage/memorySiblings.ts'
 import { ChainKit, type KeyPair, keyPair } from '../core/chainKit.ts'
-import { kitTime, ManualClock, TestSignatures } from './chainRig.ts'
+import { kitTime, ManualClock, settle, TestSignatures } from './chainRig.ts'
 
 const kit = new ChainKit()
 const tip = kit.grown(30)
@@ -28,7 +29,7 @@ interface Bench {
   readonly head: (to: BlockMeta, added?: ReadonlyArray<Pick<BlockRecord, 'meta' | 'checked'>>) => void
 }
 
-function bench (inStep = true, loaded = LOADED): Bench {
+function bench (inStep = true, loaded = LOADED, family = new MemoryFamily()): Bench {
   const clock = new ManualClock(loaded)
   const log = new RingLog(clock)
   let head = joined
@@ -36,7 +37,7 @@ function bench (inStep = true, loaded = LOADED): Bench {
   const chain = { head: () => head, on: <K extends keyof ChainEvents>(_: K, l: ChainEvents[K]) => { onHead = l; return () => {} } }
   const b: Bench = {
     clock, log, inStep,
-    watch: new KeyWatch({ params: kit.params, key: { publicKey: me.key, sign: m => sign(me.seed, m) }, chain, inStep: () => b.inStep, clock, log }),
+    watch: new KeyWatch({ params: kit.params, key: { publicKey: me.key, sign: m => sign(me.seed, m) }, chain, inStep: () => b.inStep, siblings: new MemorySiblings(family), clock, log }),
     head: (to, added = []) => { head = to; onHead({ head: to, removed: [], added: added as BlockRecord[] }) }
   }
   b.watch.start()
@@ -58,6 +59,34 @@ test('a claim under the own key that was not made here is a sign of it, is told 
   expect({ told, warnings: warnings(b) }).toEqual({ told: 1, warnings: [expect.stringContaining('also in use elsewhere: a contribution')] })
   await b.clock.advance(ELSEWHERE_MS)
   expect(b.watch.elsewhere()).toBeUndefined()
+})
+
+test('all tabs of the wallet know of it, those that open later, too, and it is told once as long as it goes on', async () => {
+  const family = new MemoryFamily()
+  const tabs = [bench(true, LOADED, family), bench(true, LOADED, family)]
+  let told = 0
+  for (const b of tabs) b.watch.onElsewhere(() => { told++ })
+  tabs[0].watch.heard(claim(me), 'contribution')
+  await settle()
+  tabs.push(bench(true, LOADED, family))
+  tabs[2].watch.onElsewhere(() => { told++ })
+  await settle()
+  expect(tabs.map(b => b.watch.elsewhere())).toEqual(tabs.map(() => LOADED))
+  const minutes = ELSEWHERE_MS / 60_000
+  for (let i = 0; i < minutes * 2; i++) {
+    for (const b of tabs) await b.clock.advance(60_000)
+    // Any of them may be the one that notices it.
+    tabs[i % 3].watch.noticed('transaction')
+    await settle()
+  }
+  expect(told).toBe(1)
+  expect(tabs.every(b => b.watch.elsewhere() === b.clock.now())).toBe(true)
+  for (const b of tabs) await b.clock.advance(ELSEWHERE_MS)
+  expect(tabs.map(b => b.watch.elsewhere())).toEqual([undefined, undefined, undefined])
+  tabs[1].watch.noticed('transaction')
+  await settle()
+  expect(told).toBe(2)
+  expect(tabs.every(b => b.watch.elsewhere() !== undefined)).toBe(true)
 })
 
 test('so is a block of the own key that was redone here, where it was found elsewhere', () => {

@@ -33,3 +33,15 @@ it.each([
   expect(errors[0].message).not.toMatch(/grain|byte/)
   expect(settingsOf({ ...DEFAULT_SETTINGS, ...change })).toBeUndefined()
 })
+
+it('a budget that the browser has no room for is refused with what it gives; what it was before stays as it is', async () => {
+  const clock = new ManualClock(1)
+  const store = (quota?: number): LibraryStore => new LibraryStore({ storage: new MemoryStorage(new MemoryDisk(quota)), clock, log: new RingLog(clock) })
+  const GIB = 1024 ** 3
+  const set = async (budget: number, quota?: number): Promise<string[]> => (await store(quota).errors({ ...DEFAULT_SETTINGS, budget }, DEFAULT_SETTINGS)).map(e => `${e.field}: ${e.message}`)
+  expect(await set(50 * GIB, 10.1 * GIB)).toEqual(['budget: the browser gives this page 10.10 GiB in all, for all its tabs: allow no more than that, or free some space on this device'])
+  expect(await set(50 * GIB)).toEqual([])
+  expect(await set(10 * GIB, 10.1 * GIB)).toEqual([])
+  expect(await set(DEFAULT_SETTINGS.budget, GIB)).toEqual([])
+  expect(await set(1, 10 * GIB)).toEqual([expect.stringMatching(/^budget: the library may keep/)])
+})

@@ -7,6 +7,7 @@ import { Node, type NodeDeps } from '../../src/node/node.ts'
 import type { ComputeStatus } from '../../src/ports/compute.ts'
 import { MemoryDisk, MemoryStorage } from '../../src/storage/memory.ts'
 import { MemoryPurse } from '../../src/storage/memoryPurse.ts'
+import { MemorySiblings } from '../../src/storage/memorySiblings.ts'
 import { ChainKit } from '../core/chainKit.ts'
 import { ManualClock, TestSignatures } from './chainRig.ts'
 import { SeededRandom, TestCompute } from './workRig.ts'
@@ -39,7 +40,7 @@ it('closes the store after a topic and a link that would not end, and says what 
   const keystore: NodeDeps['keystore'] = { backedUp: false, export: async () => ({ ok: false, message: 'none' }), saved: async () => {}, replaced: async () => false, import: async () => ({ ok: false, field: 'backup', message: 'none' }) }
   const node = await Node.start({
     network, swarm: new MemorySwarmHub({ clock }).join('me'), networkName: 'test', storage, compute: new Device(clock), signatures: new TestSignatures(), clock, random: new SeededRandom(1),
-    keystore, purse: new MemoryPurse(), minerSeed: hash('test-key', u32le(1)), walletSeed: hash('test-key', u32le(2)), slot: 0, cores: 1, gunzip: async b => b, params: kit.params, genesis: kit.genesis
+    keystore, purse: new MemoryPurse(), siblings: new MemorySiblings(), minerSeed: hash('test-key', u32le(1)), walletSeed: hash('test-key', u32le(2)), slot: 0, cores: 1, gunzip: async b => b, params: kit.params, genesis: kit.genesis
   })
   await expect(node.stop()).rejects.toThrow('does not end')
   expect(closed).toBe(1)

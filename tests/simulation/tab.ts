@@ -8,6 +8,7 @@ import type { Network, PeerId } from '../../src/ports/network.ts'
 import { DUTY_MIN } from '../../src/node/miningControl.ts'
 import { MemoryDisk } from '../../src/storage/memory.ts'
 import { MemoryProfile, MemoryPurse } from '../../src/storage/memoryPurse.ts'
+import { MemorySiblings } from '../../src/storage/memorySiblings.ts'
 import { hash, ascii } from '../../src/core/crypto/hash.ts'
 import { type DeviceClass, DEVICE_CLASSES, SimDevice } from './devices.ts'
 import { type DiskEvents, TabStorage } from './disk.ts'
@@ -117,7 +118,7 @@ export class Tab {
     const storage = new TabStorage(this.disk, life, { clock: world.scheduler, random: this.random, latencyMs: this.faults.diskLatencyMs, events: this.diskEvents })
     const deps: NodeDeps = {
       network, swarm: world.swarms.join(id, { disk: this.pieces, clock, life }), networkName: 'test', storage, compute: device, signatures: world.remembers ? rememberedSignatures : plainSignatures, clock,
-      random: world.random.stream(`node ${id}`), keystore: noKeystore, purse: new MemoryPurse(this.#purse), minerSeed: this.minerSeed, walletSeed: this.walletSeed, keyOf: world.remembers ? nativeKeyOf : undefined,
+      random: world.random.stream(`node ${id}`), keystore: noKeystore, purse: new MemoryPurse(this.#purse), siblings: new MemorySiblings(), minerSeed: this.minerSeed, walletSeed: this.walletSeed, keyOf: world.remembers ? nativeKeyOf : undefined,
       slot: 0, cores: 2, gunzip: async () => { throw new Error('nobody unpacks files in a simulated world') },
       params: world.params, benchmark: world.spec, genesis: world.genesis, rules: world.rules, once: world.remembers ? rememberedOnce : undefined
     }

@@ -6,6 +6,7 @@ import type { BrowserContext, Page } from '@playwright/test'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { SCHEMA_VERSION } from '../../src/storage/migrations.ts'
 import { PURSE_CASES } from '../compliance/purse.ts'
+import { SIBLINGS_CASES } from '../compliance/siblings.ts'
 import { STORAGE_CASES } from '../compliance/storage.ts'
 import { openProfile, serveTestPage, type TestPage } from '../../src/cli/builtPage.ts'
 
@@ -277,6 +278,12 @@ describe('purse', () => {
     expect(await two.evaluate(() => window.storageTest.turnWithin(10_000))).toBe('done')
     expect(await two.evaluate(() => window.storageTest.countInTurn(0))).toBe(7)
     await two.close()
+  })
+})
+
+describe('siblings', () => {
+  test.each(SIBLINGS_CASES.map(one => one.name))('%s', async name => {
+    await page.evaluate(one => window.storageTest.runSiblingsCase(one), name)
   })
 })
 

@@ -85,6 +85,24 @@ test('a copy that was torn in the middle of its write is made again from the dat
   expect(disk.copy).toEqual(copy)
 })
 
+test('a second copy that cannot be written is said to be missing, until one can', async () => {
+  disk.writeFails = true
+  expect(await openWallet(random)).toMatchObject({ copied: false })
+  disk.writeFails = false
+  expect(await openWallet(random)).toMatchObject({ copied: true })
+  disk.writeFails = true
+  expect(await openWallet(random)).toMatchObject({ copied: true })
+  // Another mark than the wallet's: it has to be written again.
+  await (await openWallet(random)).setBackedUp()
+  expect(await openWallet(random)).toMatchObject({ backedUp: true, copied: false })
+  disk.copy = undefined
+  // A copy that cannot be read now may be any.
+  disk.writeFails = false
+  await openWallet(random)
+  disk.readFails = 99
+  expect(await openWallet(random)).toMatchObject({ copied: false })
+})
+
 test('removed with its copy, the wallet is another one', async () => {
   const { seed } = await openWallet(random)
   disk.db = undefined

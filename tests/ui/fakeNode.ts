@@ -3,7 +3,7 @@
  * replaceable. Nothing here is random: the same script shows the same page.
  */
 import type {
-  BlockView, CurvePoint, DatasetPreview, HistoryEntry, JobCheck, JobDraft, JobView, LibraryView, LogEntry, NodeApi, NodeEvent, NodeView, Outcome, PeerNode, Prediction, RecordShape, ReplayView
+  BlockView, CurvePoint, DatasetPreview, HistoryEntry, HistoryGroup, JobCheck, JobDraft, JobView, LibraryView, LogEntry, NodeApi, NodeEvent, NodeView, Outcome, PeerNode, Prediction, RecordShape, ReplayView
 } from '../../src/bridge/api.ts'
 import { formatAddress } from '../../src/core/codec/address.ts'
 import type { DataRef } from '../../src/core/codec/jobSpec.ts'
@@ -86,7 +86,7 @@ export function makeView (o: Options = {}): NodeView {
     seeding: balance === 0n
       ? { epoch: 3, blocksLeft: 44, signed: 0, payable: 0n, receipts: 0, unpaid: 0, sent: false, setAside: 0n, counters: { bytes: 0, leechers: 0, sets: 0 } }
       : { epoch: 3, blocksLeft: 44, signed: 96 * 2 ** 20, payable: 1_050_000n, receipts: 5, unpaid: 12 * 2 ** 20, sent: false, setAside: 200_000n, counters: { bytes: 1.5 * 2 ** 30, leechers: 7, sets: 11 } },
-    wallet: { address: MY_ADDRESS, key: ME, balance, maturing: balance === 0n ? 0n : 50_050_000n, pendingOut: 0n, unsent: [], nonce: 3, backedUp: false, minFee: 1_000n },
+    wallet: { address: MY_ADDRESS, key: ME, balance, maturing: balance === 0n ? 0n : 50_050_000n, pendingOut: 0n, unsent: [], nonce: 3, backedUp: false, replaced: false, minFee: 1_000n },
     replays: 188, replayFailures: 1, blocksReplayed: [], contributionsPerRound: 11.3, networkSamplesPerSecond: 171_300,
     committee: { size: 5, member: true, ready: true, needsBlocks: 0 },
     refusals: [
@@ -158,6 +158,10 @@ export function digitPixels (label: number): Uint8Array {
     out[y * 28 + x] = Math.max(0, Math.min(255, Math.round(255 * (2.2 - near))))
   }
   return out
+}
+
+const GROUPS: Readonly<Record<HistoryEntry['kind'], HistoryGroup>> = {
+  'block-reward': 'earned', contribution: 'earned', 'contribution-subsidy': 'earned', fees: 'earned', 'seeding-pay': 'earned', received: 'received', 'job-refund': 'received', 'set-aside-returned': 'received', sent: 'spent', 'job-posted': 'spent', 'set-aside': 'spent'
 }
 
 const DIGITS = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9']
@@ -243,7 +247,7 @@ export function createFakeNode (options: Options = {}): FakeNode {
     },
     curve: async job => job === MY_JOB ? [] : makeCurve(job, now),
     logs: async () => makeLogs(now),
-    history: async () => view.wallet.balance === 0n ? [] : makeHistory(now),
+    history: async (limit, group) => view.wallet.balance === 0n ? [] : makeHistory(now).filter(h => group === undefined || GROUPS[h.kind] === group).slice(0, limit),
     send: async () => done({ id: hex('tx') }),
     sendAgain: async () => done({ id: hex('tx-again') }),
     forgetUnsent: async () => {},

@@ -424,9 +424,13 @@ describe('library: one set', () => {
 })
 
 describe('library: limits', () => {
+  /** GiB that the browser gives. */
+  const allow = ({ node }: Opened, gib: number): void => { node.show({ storage: { ...node.current().storage, quota: gib * 1024 ** 3 } }) }
+
   async function limits (): Promise<Opened> {
     const opened = await open('library/settings')
     await find('limits')
+    allow(opened, 2_048)
     return opened
   }
 
@@ -473,6 +477,44 @@ describe('library: limits', () => {
     type('seeding-set-aside', '9'.repeat(40))
     expect(errorOf('seeding-set-aside')).toBe('This is more than all the credits there can ever be.')
     expect(node.called('setLibrary')).toHaveLength(0)
+  })
+
+  test('more than the browser gives is refused with the number that it gives, and can be entered', async () => {
+    const opened = await limits()
+    allow(opened, 10.128)
+    type('limits-budget', '50')
+    await waitFor(() => { expect(errorOf('limits-budget')).toBe('At most 10.12 GiB: the browser gives this page no more, for all its tabs. Free some space on this device for more.') })
+    fireEvent.submit(get('limits'))
+    expect(opened.node.called('setLibrary')).toHaveLength(0)
+    type('limits-budget', '10.12')
+    expect(errorOf('limits-budget')).toBe('')
+    click('limits-reset')
+    expect(all('limits-over-quota')).toHaveLength(0)
+    allow(opened, 1)
+    expect((await find('limits-over-quota')).textContent).toMatch(/1\.0 GiB in all, less than this limit/)
+    // Another limit can be changed all the same.
+    type('limits-down', '1')
+    fireEvent.submit(get('limits'))
+    await waitFor(() => { expect(opened.node.called('setLibrary')).toEqual([[{ downLimit: 1_000_000 }]]) })
+  })
+
+  test('a speed too small to count is refused with the least that does, and is not taken for no limit', async () => {
+    const { node } = await limits()
+    for (const little of ['0.0000001', '0.0009']) {
+      type('limits-up', little)
+      expect(errorOf('limits-up')).toBe('At least 0.001 MB per second, or 0 for no limit.')
+      fireEvent.submit(get('limits'))
+    }
+    expect(node.called('setLibrary')).toHaveLength(0)
+    for (const fine of ['0.001', '0', '0.0']) {
+      type('limits-up', fine)
+      expect(errorOf('limits-up')).toBe('')
+    }
+  })
+
+  test('they are said to be of this tab', async () => {
+    await limits()
+    expect(get('limits').textContent).toMatch(/These limits are of this tab: every other tab of this page has its own/)
   })
 
   test('what was refused as a whole goes from the screen once an entry is corrected', async () => {

@@ -105,7 +105,7 @@ describe('mining', () => {
 
   test('the guide ticks what a person did, not what the node does by itself', async () => {
     const ticked = (): boolean[] => [...get('guide').querySelectorAll('li')].map(li => li.classList.contains('done'))
-    const { node, go } = await open('train', { balance: 0n })
+    const { node, go } = await open('train', { balance: 0n }, {}, n => { n.answer('history', async () => []) })
     node.show({ replays: 12, mining: { ...node.current().mining, slices: 3 }, wallet: { ...node.current().wallet, balance: 5_000_000n } })
     await waitFor(() => { expect(ticked()).toEqual([true, false, false]) })
     const [newest] = await node.blocks(1)

@@ -1,5 +1,6 @@
 import { fireEvent } from '@solidjs/testing-library'
 import { describe, expect, test } from 'vitest'
+import type { HistoryEntry } from '../../src/bridge/api.ts'
 import { CREDIT, MY_ADDRESS, OTHER_ADDRESS } from './fakeNode.ts'
 import { all, click, errorOf, find, get, open, text, type, waitFor } from './support.tsx'
 
@@ -122,8 +123,20 @@ describe('balance and history', () => {
   test('the filter keeps its kind', async () => {
     await wallet()
     await waitFor(() => { expect(all('history-row').length).toBeGreaterThan(10) })
-    get('history-filter-out').click()
+    get('history-filter-spent').click()
     await waitFor(() => { expect(all('history-row').map(r => r.dataset['kind'])).toEqual(['sent', 'job-posted']) })
+  })
+
+  test('what was spent is asked of the node: it is found below any number of rewards, and kept up to date', async () => {
+    const { node } = await wallet()
+    const reward = (i: number): HistoryEntry => ({ id: `r${i}`, timeMs: 1e12 + i, height: i, kind: 'block-reward', amount: 1n, reason: 'You mined it.' })
+    const spent: HistoryEntry[] = [{ id: 's', timeMs: 1, height: 1, kind: 'sent', amount: -5n, reason: 'You sent it.' }]
+    node.answer('history', async (limit, group) => group === 'spent' ? spent : Array.from({ length: limit }, (_, i) => reward(i)))
+    get('history-filter-spent').click()
+    await waitFor(() => { expect(all('history-row').map(r => r.dataset['kind'])).toEqual(['sent']) })
+    spent.unshift({ ...spent[0]!, id: 't', timeMs: 2, kind: 'set-aside' })
+    node.show({ height: 213 })
+    await waitFor(() => { expect(all('history-row').map(r => r.dataset['kind'])).toEqual(['set-aside', 'sent']) })
   })
 
   test('a new block brings the history up to date', async () => {
@@ -215,6 +228,34 @@ describe('keys', () => {
     expect(all('backed-up')).toHaveLength(1)
   })
 
+  test('a backup that was made is there after a look at another view, saved or not', async () => {
+    const { node, go } = await open('wallet/keys')
+    await find('export-passphrase')
+    type('export-passphrase', 'correct horse battery')
+    type('export-again', 'correct horse battery')
+    click('export-submit')
+    const made = (await find('export-result')).querySelector('textarea')!.value
+    await go('train')
+    await find('mine-toggle')
+    await go('wallet/keys')
+    expect((await find('export-result')).querySelector('textarea')?.value).toBe(made)
+    expect(all('export-unsaved')).toHaveLength(1)
+    URL.createObjectURL = () => 'blob:backup'
+    click('export-save')
+    await find('export-saved')
+    await go('train')
+    await find('mine-toggle')
+    await go('wallet/keys')
+    expect((await find('export-saved')).textContent).toMatch(/^Saved/)
+    expect(node.called('exportKey')).toHaveLength(1)
+  })
+
+  test('a key that was imported from a backup is not said to have been saved here', async () => {
+    const { node } = await open('wallet/keys')
+    node.show({ wallet: { ...node.current().wallet, backedUp: true } })
+    expect((await find('backed-up')).textContent).toBe('There is a backup of this key: it was saved here, or the key was imported from it.')
+  })
+
   test('a copy counts, by the button or by hand, if it is of all the text', async () => {
     const { node } = await open('wallet/keys')
     await find('export-passphrase')
@@ -277,6 +318,28 @@ describe('keys', () => {
     click('import-confirm-yes')
     await waitFor(() => { expect(errorOf('import-passphrase')).toContain('The passphrase does not open this backup.') })
     expect(value('import-backup')).toBe('cwkey1abc')
+  })
+})
+
+describe('a key that another one was put in the place of', () => {
+  test('is not said to be on this device: what becomes of it is, and that it can still be saved', async () => {
+    const { node, go } = await open('wallet/keys', { balance: 7n * CREDIT })
+    await find('import-backup')
+    expect(all('key-replaced')).toHaveLength(0)
+    node.show({ phase: { phase: 'stopped', detail: 'the wallet of this browser was replaced by another one' }, wallet: { ...node.current().wallet, replaced: true } })
+    expect((await find('key-replaced')).textContent).toMatch(/in its memory alone, and gone when it is reloaded.*no backup: make one here first/)
+    type('import-backup', 'cwkey1abc')
+    type('import-passphrase', 'whatever it was')
+    click('import-submit')
+    expect((await find('import-confirm')).textContent).toMatch(/The key that took the place of this tab’s is removed/)
+    expect(get('import-confirm').textContent).not.toMatch(/It holds/)
+    click('import-confirm-no')
+    node.show({ wallet: { ...node.current().wallet, backedUp: true } })
+    await waitFor(() => { expect(text('key-replaced')).not.toContain('no backup') })
+    node.show({ wallet: { ...node.current().wallet, backedUp: false } })
+    await go('train')
+    expect((await find('backup-nudge')).textContent).toMatch(/on no disk any more.*reloaded or closed, you lose 57\.05 credits/)
+    expect(document.body.textContent).not.toMatch(/kept on this device|live on this device/)
   })
 })
 

@@ -25,7 +25,8 @@ interface Layout {
   readonly labels: readonly string[]
 }
 
-type Read<T> = { readonly ok: true, readonly value: T } | { readonly ok: false, readonly fault: CsvFault }
+/** A fault without a place is one of the file. */
+type Read<T> = { readonly ok: true, readonly value: T } | { readonly ok: false, readonly fault: CsvFault | string }
 
 const isNumber = (bytes: Uint8Array, start: number, end: number): boolean => cellNumber(bytes, start, end) !== undefined
 const NUMBER_TEXT = /^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$/
@@ -45,12 +46,14 @@ function readLayout (bytes: Uint8Array, labelColumn: string | undefined): Read<L
   const labels: string[] = []
   const distinct = new Map<string, string>()
   let labelIndex = -1
+  let isText = true
   const fault = scanCsv(bytes, {
     cell (row, column, start, end, quoted) {
       if (row > MAX_RECORDS) return `more than ${MAX_RECORDS} rows`
       if (row > 0 && column !== labelIndex) return undefined
       const text = cellText(bytes, start, end, quoted)
-      if (text === undefined) return 'is not UTF-8'
+      if (row === 0 && column === 0 && (text === undefined || text.includes('\0'))) isText = false
+      if (text === undefined || !isText) return 'this cell is not text in UTF-8: save the file with the encoding UTF-8'
       if (row === 0) {
         if (column > MAX_FEATURES) return `more than ${MAX_FEATURES} feature columns`
         first.push(text)
@@ -74,8 +77,9 @@ function readLayout (bytes: Uint8Array, labelColumn: string | undefined): Read<L
       return undefined
     }
   })
+  if (!isText) return { ok: false, fault: 'is not text in UTF-8: choose a CSV file, and save a table of another program as one with the encoding UTF-8' }
   if (fault !== undefined) return { ok: false, fault }
-  if (first.length === 0) return { ok: false, fault: { line: 1, column: 1, message: 'the file is empty' } }
+  if (first.length === 0) return { ok: false, fault: 'is empty: choose a file with a row for every record' }
   const named = labelColumn !== undefined && first[labelIndex] === labelColumn && !NUMBER_TEXT.test(labelColumn)
   const textFeature = numeric.some((isNumeric, column) => !isNumeric && column !== labelIndex)
   const onlyFirstIsText = !numeric[labelIndex] && labels.length > 0 && [...distinct.keys()].every(t => NUMBER_TEXT.test(t))
@@ -175,8 +179,8 @@ class Column {
 
 interface Source { readonly field: 'trainFeatures' | 'testFeatures', readonly bytes: Uint8Array, readonly layout: Layout }
 
-const faultError = (field: string, fault: CsvFault): FieldError =>
-  ({ field, message: `line ${fault.line}, column ${fault.column}: ${fault.message}`, line: fault.line })
+const faultError = (field: string, fault: CsvFault | string): FieldError =>
+  typeof fault === 'string' ? { field, message: fault } : ({ field, message: `line ${fault.line}, column ${fault.column}: ${fault.message}`, line: fault.line })
 
 function checkTest (train: Layout, test: Layout): string | undefined {
   if (test.columns !== train.columns) return `has ${test.columns} columns, the training file has ${train.columns}`

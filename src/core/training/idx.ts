@@ -26,6 +26,7 @@ const refuse = (error: string): IdxResult => ({ ok: false, error })
 
 export function parseIdx (bytes: Uint8Array): IdxResult {
   if (bytes.length >= 2 && bytes[0] === 0x1f && bytes[1] === 0x8b) return refuse('is compressed with gzip; unpack it first')
+  if (bytes.length === 0) return refuse('is empty: choose a file in IDX format')
   if (bytes.length < 4) return refuse(`has ${bytes.length} bytes, an IDX file has at least 8`)
   if (bytes[0] !== 0 || bytes[1] !== 0) return refuse('is not an IDX file: it must begin with two zero bytes')
   const type = bytes[2]

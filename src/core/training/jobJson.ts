@@ -136,9 +136,12 @@ function defaultName (type: ModelType, model: Model): string {
 }
 
 export function parseJobJson (text: string): Outcome<JobTemplate> {
+  if (text.trim() === '') return { ok: false, errors: [{ field: 'json', message: 'is empty: write a job, or choose a job file' }] }
   const json = parseJson(text)
   if (!json.ok) {
     const { line, column, message } = json.error
+    // What is no UTF-8 is read as this character.
+    if (line === 1 && column === 1 && text.startsWith('\ufffd')) return { ok: false, errors: [{ field: 'json', message: 'is not text in UTF-8: choose a job file, which is JSON' }] }
     return { ok: false, errors: [{ field: 'json', message: `line ${line}, column ${column}: ${message}`, line }] }
   }
   const errors: FieldError[] = []

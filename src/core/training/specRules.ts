@@ -2,7 +2,7 @@
 import { DATA_BUILTIN, DATA_REGISTERED, OPTIMISER_L1_ADAM, SCHEDULE_CONSTANT, SCHEDULE_LINEAR, type JobSpec } from '../codec/jobSpec.ts'
 import { equalBytes } from '../codec/ssz.ts'
 import { MAX_BATCH, MAX_CLASSES, MAX_DATASET_BYTES, MAX_FEATURES, MAX_PARAMETERS, MAX_RECORDS, MAX_ROUNDS, MAX_SLICE_COST, MAX_STEPS_PER_SLICE, MIN_BATCH, MIN_SLICE_COST } from '../params.ts'
-import { sliceCost } from './cost.ts'
+import { sliceCost, stepCost } from './cost.ts'
 import { MAX_LR20 } from './decimal.ts'
 import { BUILTIN_CLASSES, BUILTIN_FEATURES, BUILTIN_ROOT, BUILTIN_TEST, BUILTIN_TRAIN } from './digits.ts'
 import type { FieldError } from './fieldError.ts'
@@ -17,6 +17,11 @@ import { utf8Text } from './utf8.ts'
 export const INPUT_NOISES: readonly number[] = [4, 8, 16, 32]
 
 const MAX_NAME_BYTES = 64
+
+/** 40206336 as 40,206,336. */
+const grouped = (n: number): string => String(n).replace(/\B(?=(\d{3})+$)/g, ',')
+
+const inSteps = (n: number): string => n === 1 ? '1 step' : `${n} steps`
 
 /**
  * First and last of every run of code points that control or format (Cc, Cf, Zl, Zp of Unicode 17).
@@ -39,6 +44,22 @@ function nameError (name: Uint8Array): string | undefined {
   const text = utf8Text(name)
   if (text === undefined) return 'is not UTF-8'
   if (Array.from(text).some(isUnfit)) return 'must not contain control or formatting characters'
+  return undefined
+}
+
+/** For whoever wrote the job: a cost unit is a multiply-add of a dense layer, and all else is priced in them (cost.ts). */
+function costError (spec: JobSpec, least: number): string | undefined {
+  const cost = sliceCost(spec)
+  const step = stepCost(spec)
+  const says = `a slice of ${inSteps(spec.stepsPerSlice)} costs ${grouped(cost)} multiply-adds, and the network takes`
+  if (cost > MAX_SLICE_COST) {
+    const most = Math.floor(MAX_SLICE_COST / step)
+    return `${says} no more than ${grouped(MAX_SLICE_COST)}: ${most < 1 ? 'a single step is too much; use' : `use ${inSteps(most)} per slice or fewer, or`} a smaller batch or a smaller model`
+  }
+  if (cost < least) {
+    const fewest = Math.ceil(least / step)
+    return `${says} no less than ${grouped(least)}: ${fewest > MAX_STEPS_PER_SLICE ? `even ${inSteps(MAX_STEPS_PER_SLICE)} per slice, the most there may be, are too few; use` : `use ${inSteps(fewest)} per slice or more, or`} a larger batch or a larger model`
+  }
   return undefined
 }
 
@@ -69,8 +90,8 @@ export function specErrors (spec: JobSpec, minSliceCost: number = MIN_SLICE_COST
   must(data.trainRecords >= spec.batch, 'data.trainRecords', `must be at least a batch (${spec.batch}), is ${data.trainRecords}`)
   must(data.testRecords >= 1, 'data.testRecords', 'at least one record must be held out')
   const records = data.trainRecords + data.testRecords
-  must(records <= MAX_RECORDS, 'data', `${records} records, at most ${MAX_RECORDS}`)
-  must(records * data.features <= MAX_DATASET_BYTES, 'data', `${records * data.features} bytes of features, at most ${MAX_DATASET_BYTES}`)
+  must(records <= MAX_RECORDS, 'data', `${grouped(records)} records, at most ${grouped(MAX_RECORDS)}`)
+  must(records * data.features <= MAX_DATASET_BYTES, 'data', `${grouped(records * data.features)} bytes of features, at most ${grouped(MAX_DATASET_BYTES)}`)
   must(data.source === DATA_BUILTIN || data.source === DATA_REGISTERED, 'data.source', `unknown source ${data.source}`)
   if (data.source === DATA_BUILTIN) {
     const same = equalBytes(data.root, BUILTIN_ROOT) && data.trainRecords === BUILTIN_TRAIN && data.testRecords === BUILTIN_TEST &&
@@ -84,9 +105,8 @@ export function specErrors (spec: JobSpec, minSliceCost: number = MIN_SLICE_COST
   const last = tensors.length - 1
   must(tensors[0].size === data.features, 'channels', `the input has ${tensors[0].size} values, a record has ${data.features} features`)
   must(tensors[last].size === data.classes, `ops[${last - 1}].units`, `the last operation has ${tensors[last].size} outputs, the data has ${data.classes} classes`)
-  must(parameters <= MAX_PARAMETERS, 'ops', `${parameters} parameters, at most ${MAX_PARAMETERS}`)
-  const cost = sliceCost(spec)
-  must(cost <= MAX_SLICE_COST, 'stepsPerSlice', `a slice costs ${cost}, at most ${MAX_SLICE_COST}: use fewer steps, a smaller batch or a smaller model`)
-  must(cost >= minSliceCost, 'stepsPerSlice', `a slice costs ${cost}, at least ${minSliceCost}: use more steps per slice, a larger batch or a larger model`)
+  must(parameters <= MAX_PARAMETERS, 'ops', `${grouped(parameters)} parameters, at most ${grouped(MAX_PARAMETERS)}`)
+  const wrongCost = costError(spec, minSliceCost)
+  if (wrongCost !== undefined) errors.push({ field: 'stepsPerSlice', message: wrongCost })
   return errors
 }

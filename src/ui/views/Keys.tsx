@@ -9,6 +9,9 @@ import { Field } from '../parts/fields.tsx'
 
 /** Short ones are guessed by trying; the file may end up anywhere. */
 export const PASSPHRASE_MIN = 10
+/** A backup that was made: its text, and whether it was taken away. It stays while the page is open, whatever else is looked at. */
+interface Made { readonly text: string, readonly kept?: 'Saved' | 'Copied' }
+
 /** A backup is some hundred characters; no more of a file is read. */
 const BACKUP_MAX_BYTES = 64 * 1024
 
@@ -22,8 +25,7 @@ function Export (): JSX.Element {
   const [again, setAgain] = createSignal('')
   const [touched, setTouched] = createSignal(false)
   const [busy, setBusy] = createSignal(false)
-  const [backup, setBackup] = createSignal<string>()
-  const [kept, setKept] = createSignal<'Saved' | 'Copied'>()
+  const [made, setMade] = app.keep('backup', () => createSignal<Made>())
   const [refused, setRefused] = createSignal<string>()
   const short = (): string | undefined => touched() && passphrase().length < PASSPHRASE_MIN ? `At least ${PASSPHRASE_MIN} characters.` : undefined
   const differs = (): string | undefined => touched() && passphrase() !== again() ? 'The two are not the same.' : undefined
@@ -37,15 +39,14 @@ function Export (): JSX.Element {
     if (outcome === undefined) return
     if (!outcome.ok) { setRefused(outcome.errors.map(x => sentence(x.message)).join(' ')); return }
     setRefused(undefined)
-    setBackup(outcome.value)
-    setKept(undefined)
+    setMade({ text: outcome.value })
     setPassphrase('')
     setAgain('')
     setTouched(false)
   }
   // A text that is only on the screen is gone with the page: what counts is that it was taken away.
   const keep = (how: 'Saved' | 'Copied'): void => {
-    setKept(how)
+    setMade(m => m === undefined ? m : { ...m, kept: how })
     void app.attempt('Noting the backup', async () => { await app.node.backupSaved() })
   }
   const copiedByHand = (e: ClipboardEvent & { readonly currentTarget: HTMLTextAreaElement }): void => {
@@ -58,7 +59,10 @@ function Export (): JSX.Element {
     <section aria-labelledby="export-title">
       <h3 id="export-title">Back up the key</h3>
       <p class="quiet">The key is encrypted with your passphrase. Keep the file and the passphrase apart; whoever has both has your credits, and without the passphrase nobody can open it, you included.</p>
-      <Show when={app.view.wallet.backedUp}><Note tone="good" testid="backed-up">A backup of this key was saved from this device.</Note></Show>
+      <Show when={app.view.wallet.replaced}>
+        <Note tone={app.view.wallet.backedUp ? 'warn' : 'bad'} title="Another key is on this device now" testid="key-replaced">The key of this tab, {shortId(app.view.wallet.address, 8, 6)}, is in its memory alone, and gone when it is reloaded or closed.{app.view.wallet.backedUp ? '' : ' It has no backup: make one here first, or what it holds is lost for good.'}</Note>
+      </Show>
+      <Show when={app.view.wallet.backedUp}><Note tone="good" testid="backed-up">There is a backup of this key: it was saved here, or the key was imported from it.</Note></Show>
       <form class="form" onSubmit={e => { void run(e) }} novalidate>
         <div class="form-pair">
           <Field label="Passphrase" type="password" autocomplete="new-password" value={passphrase()} onInput={edit(setPassphrase)} error={short() ?? refused()} testid="export-passphrase" />
@@ -66,15 +70,15 @@ function Export (): JSX.Element {
         </div>
         <Button type="submit" icon="key" busy={busy()} data-testid="export-submit">Make a backup</Button>
       </form>
-      <Show when={backup()}>{text => (
+      <Show when={made()}>{m => (
         <div class="backup" data-testid="export-result">
-          <Show when={kept()} fallback={<Note tone="warn" title="Now save it" role="status" testid="export-unsaved">This text is your backup. It counts as made once you have saved or copied it to a place that is not this browser.</Note>}>
-            <Note tone="good" title={kept()} role="status" testid="export-saved">It opens with the passphrase that you have just chosen. Check that it is where you meant it to be.</Note>
+          <Show when={m().kept} fallback={<Note tone="warn" title="Now save it" role="status" testid="export-unsaved">This text is your backup. It counts as made once you have saved or copied it to a place that is not this browser.</Note>}>
+            <Note tone="good" title={m().kept} role="status" testid="export-saved">It opens with the passphrase that you have just chosen. Check that it is where you meant it to be.</Note>
           </Show>
-          <textarea class="mono" readonly rows={4} value={text()} aria-label="Encrypted backup" onCopy={copiedByHand} />
+          <textarea class="mono" readonly rows={4} value={m().text} aria-label="Encrypted backup" onCopy={copiedByHand} />
           <div class="row">
-            <Button kind="primary" icon="download" data-testid="export-save" onClick={() => { saveFile(fileName(), text(), 'text/plain'); keep('Saved') }}>Save as a file</Button>
-            <CopyButton text={text()} label="Copy the backup" testid="export-copy" onCopied={() => { keep('Copied') }}>Copy</CopyButton>
+            <Button kind="primary" icon="download" data-testid="export-save" onClick={() => { saveFile(fileName(), m().text, 'text/plain'); keep('Saved') }}>Save as a file</Button>
+            <CopyButton text={m().text} label="Copy the backup" testid="export-copy" onCopied={() => { keep('Copied') }}>Copy</CopyButton>
           </div>
         </div>
       )}</Show>
@@ -114,7 +118,7 @@ function Import (): JSX.Element {
   return (
     <section aria-labelledby="import-title">
       <h3 id="import-title">Use a key from a backup</h3>
-      <p class="quiet">It replaces the key on this device, for every tab of this browser profile: those that are open stop within some blocks, until they are reloaded. <strong>A key must be used on one device at a time</strong>: where two work with it, they do the same work, which counts once, and transfers may be lost.</p>
+      <p class="quiet">It replaces the key on this device, for every tab of this browser profile: those that are open stop until they are reloaded. <strong>A key must be used on one device at a time</strong>: where two work with it, they do the same work, which counts once, and transfers may be lost.</p>
       <form class="form" onSubmit={e => { e.preventDefault(); if (backup().trim() !== '' && passphrase() !== '') setAsking(true) }} novalidate>
         <Field label="Backup" value={backup()} onInput={edit(setBackup)} rows={3} mono error={errorOf(false)} placeholder="Paste the text of the backup, or choose the file" testid="import-backup" />
         <label class="button button-plain button-small"><span>Choose the file</span><input type="file" class="visually-hidden" accept=".txt,.json,text/plain" data-testid="import-file" onChange={e => { void readFile(e.currentTarget.files?.[0]); e.currentTarget.value = '' }} /></label>
@@ -125,9 +129,9 @@ function Import (): JSX.Element {
         <Note tone="good" title="The key was imported" testid="import-result" role="status" action={<Button kind="primary" small onClick={app.reload}>Reload now</Button>}>Your address is {shortId(address(), 8, 6)} after a reload. Close this app on the device that the backup is from before you go on here.</Note>
       )}</Show>
       <Confirm open={asking()} onClose={() => { setAsking(false) }} onConfirm={() => { void run() }} busy={busy()} danger title="Replace the wallet on this device?" confirm="Replace it" testid="import-confirm">
-        <p>The key in use now ({shortId(app.view.wallet.address, 8, 6)}) is removed from this device.</p>
+        <p>{app.view.wallet.replaced ? 'The key that took the place of this tab’s is removed from this device: whatever it holds, you need its backup to get at that again.' : `The key in use now (${shortId(app.view.wallet.address, 8, 6)}) is removed from this device.`}</p>
         <p>A key must be used on one device at a time: close this app wherever else the imported key is in use.</p>
-        <Show when={have() > 0n}><Note tone={app.view.wallet.backedUp ? 'warn' : 'bad'}>It holds {inCredits(have())}. {app.view.wallet.backedUp ? 'You need its backup to get at that again.' : 'It has no backup: what it holds would be lost for good. Go back and make one first.'}</Note></Show>
+        <Show when={have() > 0n && !app.view.wallet.replaced}><Note tone={app.view.wallet.backedUp ? 'warn' : 'bad'}>It holds {inCredits(have())}. {app.view.wallet.backedUp ? 'You need its backup to get at that again.' : 'It has no backup: what it holds would be lost for good. Go back and make one first.'}</Note></Show>
       </Confirm>
     </section>
   )

@@ -19,7 +19,6 @@ const SETTLING_BLOCKS = 3
 /** A block or two to fetch is everyday business: the pill says so, the page does not jump. */
 const isSettling = (p: NodePhase): boolean => (p.phase === 'syncing' || p.phase === 'behind') && p.height > 0 && p.target - p.height <= SETTLING_BLOCKS
 const WORK_KINDS = new Set(['block-reward', 'contribution', 'contribution-subsidy', 'fees'])
-const SPENT_KINDS = new Set(['sent', 'job-posted', 'set-aside'])
 
 export function Train (): JSX.Element {
   const app = useApp()
@@ -82,8 +81,8 @@ export function BackupNudge (): JSX.Element {
   const needed = (): boolean => !app.view.wallet.backedUp && app.view.wallet.balance + app.view.wallet.maturing > 0n
   return (
     <Show when={needed() && app.router.route().arg !== 'keys'}>
-      <Note tone="warn" title="Your credits live on this device only" testid="backup-nudge" action={<a class="button button-plain button-small" href={app.router.href('wallet', 'keys')}>Back up the key</a>}>
-        If this browser’s data is cleared, you lose {inCredits(app.view.wallet.balance + app.view.wallet.maturing)} for good. A backup takes a minute.
+      <Note tone={app.view.wallet.replaced ? 'bad' : 'warn'} title={app.view.wallet.replaced ? 'The key of this tab is on no disk any more' : 'Your credits live on this device only'} testid="backup-nudge" action={<a class="button button-plain button-small" href={app.router.href('wallet', 'keys')}>Back up the key</a>}>
+        {app.view.wallet.replaced ? 'Another key has taken its place. Once this tab is reloaded or closed' : 'If this browser’s data is cleared'}, you lose {inCredits(app.view.wallet.balance + app.view.wallet.maturing)} for good. A backup takes a minute.
       </Note>
     </Show>
   )
@@ -95,7 +94,8 @@ function Guide (): JSX.Element {
   const dismiss = (): void => { setOpen(false); remember('local', 'guide', 'done') }
   // What a person did, not what the node does by itself.
   const replayed = recall('local', REPLAYED) !== undefined
-  const done = (): readonly boolean[] => [app.view.mining.slices > 0, replayed, app.s.history.some(h => SPENT_KINDS.has(h.kind))]
+  const done = (): readonly boolean[] => [app.view.mining.slices > 0, replayed, (app.s.history.spent?.length ?? 0) > 0]
+  createEffect(() => { if (open()) app.watchHistory('spent') })
   // Whoever has done them all reads them to the end, and does not find them again.
   createEffect(() => { if (done().every(d => d)) remember('local', 'guide', 'done') })
   return (
@@ -180,7 +180,7 @@ function Stopped (): JSX.Element {
     <Card class="control" testid="control">
       <div class="control-state" data-testid="mining-state" data-state="stopped">
         <span class="dot dot-large tone-bad" aria-hidden="true" />
-        <div role="status"><strong>Stopped</strong><p>This tab has left the network: it trains, checks and passes on nothing. Your key, your credits and the chain are kept on this device.</p></div>
+        <div role="status"><strong>Stopped</strong><p>This tab has left the network: it trains, checks and passes on nothing. {app.view.wallet.replaced ? 'The key of this device is another one now, which a reload brings here; that of this tab is in its memory alone.' : 'Your key, your credits and the chain are kept on this device.'}</p></div>
       </div>
       <Button kind="primary" class="control-button" icon="replay" data-testid="control-reload" onClick={app.reload}>Reload to start again</Button>
     </Card>
@@ -189,7 +189,8 @@ function Stopped (): JSX.Element {
 
 function Numbers (): JSX.Element {
   const app = useApp()
-  const earned = createMemo(() => app.s.history.reduce((sum, h) => h.timeMs >= app.openedAt && h.amount > 0n && WORK_KINDS.has(h.kind) ? sum + h.amount : sum, 0n))
+  app.watchHistory('earned')
+  const earned = createMemo(() => (app.s.history.earned ?? []).reduce((sum, h) => h.timeMs >= app.openedAt && h.amount > 0n && WORK_KINDS.has(h.kind) ? sum + h.amount : sum, 0n))
   const expected = (): string => {
     const s = app.view.mining.expectedBlockSeconds
     return app.view.mining.state !== 'working' || s === undefined ? '–' : `~ ${duration(s * 1000)}`

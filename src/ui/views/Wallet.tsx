@@ -1,6 +1,6 @@
 /** What you have, where it came from, how to send it and how not to lose it. */
 import { Tabs } from '@kobalte/core/tabs'
-import { createEffect, createMemo, createSignal, For, Show, type JSX } from 'solid-js'
+import { createEffect, createSignal, For, Show, type JSX } from 'solid-js'
 import type { HistoryEntry, NodePhase, WalletView } from '../../bridge/api.ts'
 import { useApp } from '../context.tsx'
 import { ago, count, creditUnit, credits, dateTime, duration, plural, shortId, signedCredits } from '../format.ts'
@@ -8,6 +8,7 @@ import { Badge, Button, Card, CopyButton, Empty, Note, Skeleton } from '../parts
 import { Segments } from '../parts/fields.tsx'
 import { Qr } from '../parts/Qr.tsx'
 import { Unsent } from '../parts/Unsent.tsx'
+import type { HistoryChoice } from '../state.ts'
 import { KIND_LABEL } from '../words.ts'
 import { Keys } from './Keys.tsx'
 import { Send } from './Send.tsx'
@@ -22,7 +23,6 @@ export function Wallet (): JSX.Element {
   const app = useApp()
   const tab = (): string => TABS.find(t => t.value === app.router.route().arg)?.value ?? 'send'
   const catchingUp = (): boolean => BEHIND.includes(app.view.phase.phase)
-  createEffect(() => { void app.view.wallet.key; void app.refreshHistory() })
   return (
     <>
       <BackupNudge />
@@ -90,25 +90,22 @@ function Receive (): JSX.Element {
   )
 }
 
-const FILTERS = [{ value: 'all', label: 'All' }, { value: 'earned', label: 'Earned' }, { value: 'in', label: 'Received' }, { value: 'out', label: 'Spent' }] as const
-type Filter = typeof FILTERS[number]['value']
-
-const BELONGS: Record<HistoryEntry['kind'], Exclude<Filter, 'all'>> = {
-  'block-reward': 'earned', contribution: 'earned', 'contribution-subsidy': 'earned', fees: 'earned', received: 'in', 'job-refund': 'in', 'seeding-pay': 'earned', 'set-aside-returned': 'in', 'set-aside': 'out', sent: 'out', 'job-posted': 'out'
-}
+const FILTERS: ReadonlyArray<{ readonly value: HistoryChoice, readonly label: string }> = [{ value: 'all', label: 'All' }, { value: 'earned', label: 'Earned' }, { value: 'received', label: 'Received' }, { value: 'spent', label: 'Spent' }]
 
 /** Entries shown at first, and with every "more": a miner's history grows by hundreds an hour. */
 const HISTORY_PAGE = 30
 
 function History (): JSX.Element {
   const app = useApp()
-  const [filter, setFilter] = createSignal<Filter>('all')
+  const [filter, setFilter] = createSignal<HistoryChoice>('all')
   const [limit, setLimit] = createSignal(HISTORY_PAGE)
-  const shown = createMemo(() => app.s.history.filter(h => filter() === 'all' || BELONGS[h.kind] === filter()))
+  // The node picks them: among its newest lines of all kinds there may be none but what was earned.
+  createEffect(() => { app.watchHistory(filter()) })
+  const shown = (): readonly HistoryEntry[] => app.s.history[filter()] ?? []
   return (
     <Card title="History" aside={<Segments label="Which entries" options={FILTERS} value={filter()} onChange={setFilter} testid="history-filter" />}>
-      <Show when={app.s.historyLoaded} fallback={<Skeleton lines={6} />}>
-        <Show when={shown().length > 0} fallback={<Empty icon="wallet" title={app.s.history.length === 0 ? 'Nothing yet' : 'Nothing of this kind'}>Every credit you earn, get or spend is listed here with the reason.</Empty>}>
+      <Show when={app.s.history[filter()] !== undefined} fallback={<Skeleton lines={6} />}>
+        <Show when={shown().length > 0} fallback={<Empty icon="wallet" title={filter() === 'all' ? 'Nothing yet' : 'Nothing of this kind'}>Every credit you earn, get or spend is listed here with the reason.</Empty>}>
           <ul class="history">
             <For each={shown().slice(0, limit())}>{h => <HistoryRow entry={h} />}</For>
           </ul>

@@ -127,7 +127,7 @@ function Comes (props: { check: JobCheck }): JSX.Element {
     <dl class="stats" data-testid="wizard-checked" aria-label="What it comes to">
       <Stat label="Parameters" value={count(props.check.parameters)} testid="wizard-parameters" />
       <Stat label="One slice of work" value={plural(props.check.stepsPerSlice, 'step')} testid="wizard-slice-steps" />
-      <Stat label="Cost of a slice" value={si(props.check.costPerSlice)} note={`units, ${percent(props.check.costPerSlice / MAX_SLICE_COST, 0)} of the most allowed`} testid="wizard-slice-cost" />
+      <Stat label="Cost of a slice" value={si(props.check.costPerSlice)} note={`multiply-adds, ${percent(props.check.costPerSlice / MAX_SLICE_COST, 0)} of the most allowed`} testid="wizard-slice-cost" />
       <Stat label="Whole training" value={plural(props.check.rounds, 'round')} testid="wizard-rounds" />
     </dl>
   )

@@ -192,10 +192,10 @@ describe('layers against one another and against the data', () => {
     ['padding as large as the window', a => { a.layers[0].padding = 5 }, [{ field: 'architecture.layers[0]', message: 'must be below the kernel and at most 16, is 5' }]],
     ['a layer that nothing reads', a => { a.layers[7].input = 'trunk' }, [{ field: 'architecture.layers[6]', message: 'nothing reads tensor 7' }]],
     ['a last layer with too many inputs', a => { a.layers = [{ type: 'conv2d', filters: 64, kernel_size: 3 }] }, [{ field: 'architecture.output_size', message: 'a dense layer takes at most 4096 inputs, tensor 1 has 12544' }]],
-    ['too many parameters', a => { a.layers = [{ type: 'dense', units: 1500 }] }, [{ field: 'architecture.layers', message: '1159504 parameters, at most 1000000' }]],
+    ['too many parameters', a => { a.layers = [{ type: 'dense', units: 1500 }] }, [{ field: 'architecture.layers', message: '1,159,504 parameters, at most 1,000,000' }]],
     ['another shape than the records', () => {}, [{ field: 'architecture.input_shape', message: 'the input has 768 values, a record has 784 features' }], { features: 784 }],
     ['more classes', () => {}, [{ field: 'architecture.output_size', message: 'the last operation has 4 outputs, the data has 5 classes' }], { classes: 5 }],
-    ['too dear a slice', (_, j) => { j.dataset_info.batch_size = 256; j.training = { steps_per_slice: 512 } }, [{ field: 'training.steps_per_slice', message: 'a slice costs 201769811968, at most 8000000000: use fewer steps, a smaller batch or a smaller model' }]]
+    ['too dear a slice', (_, j) => { j.dataset_info.batch_size = 256; j.training = { steps_per_slice: 512 } }, [{ field: 'training.steps_per_slice', message: 'a slice of 512 steps costs 201,769,811,968 multiply-adds, and the network takes no more than 8,000,000,000: use 20 steps per slice or fewer, or a smaller batch or a smaller model' }]]
   ])('refuses %s', (_, edit, errors, data) => {
     expect(templateErrors(template(edited(edit)), { ...DATA, ...data })).toEqual(errors)
   })

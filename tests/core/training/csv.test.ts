@@ -158,7 +158,7 @@ describe('tables as data sets', () => {
 
   const good = 'x,y,kind\n1,2,a\n3,4,b\n'
   it.each<[string, { readonly train: string | Uint8Array, readonly test?: string, readonly labelColumn?: string }, string, string, number | undefined]>([
-    ['an empty file', { train: '' }, 'trainFeatures', 'line 1, column 1: the file is empty', 1],
+    ['an empty file', { train: '' }, 'trainFeatures', 'is empty: choose a file with a row for every record', undefined],
     ['a header alone', { train: 'x,y,kind\n' }, 'trainFeatures', 'has a header but no rows', undefined],
     ['one column', { train: 'x\n1\n2\n' }, 'trainFeatures', 'line 1, column 1: one column only; expected at least one feature and the class, separated by commas', 1],
     ['semicolons', { train: 'x;y\n1;2\n' }, 'trainFeatures', 'line 1, column 1: one column only; expected at least one feature and the class, separated by commas', 1],
@@ -173,13 +173,15 @@ describe('tables as data sets', () => {
     ['an unknown label column', { train: good, labelColumn: 'sort' }, 'trainFeatures', 'line 1, column 3: there is no label column "sort"; expected one of "x", "y", "kind" or an index below 3', 1],
     ['a label index too large', { train: good, labelColumn: '3' }, 'trainFeatures', 'line 1, column 3: there is no label column "3"; expected one of "x", "y", "kind" or an index below 3', 1],
     ['an open quote', { train: 'x,y,kind\n1,2,"a\n' }, 'trainFeatures', 'line 2, column 3: a quoted cell without its closing quote', 2],
-    ['a class that is not UTF-8', { train: Uint8Array.of(0x31, 0x2c, 0xff, 0x0a) }, 'trainFeatures', 'line 1, column 2: is not UTF-8', 1],
+    ['a class that is not UTF-8', { train: Uint8Array.of(0x31, 0x2c, 0xff, 0x0a) }, 'trainFeatures', 'line 1, column 2: this cell is not text in UTF-8: save the file with the encoding UTF-8', 1],
+    ['a picture', { train: Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a) }, 'trainFeatures', 'is not text in UTF-8: choose a CSV file, and save a table of another program as one with the encoding UTF-8', undefined],
+    ['a table in UTF-16', { train: Uint8Array.of(0x61, 0, 0x2c, 0, 0x62, 0, 0x0a, 0) }, 'trainFeatures', 'is not text in UTF-8: choose a CSV file, and save a table of another program as one with the encoding UTF-8', undefined],
     ['one row', { train: '1,2,a\n' }, 'trainFeatures', 'has one row: nothing is left to hold out', undefined],
     ['another width in the test file', { train: good, test: 'x,kind\n1,a\n' }, 'testFeatures', 'has 2 columns, the training file has 3', undefined],
     ['another header in the test file', { train: good, test: 'y,x,kind\n1,2,a\n' }, 'testFeatures', 'has another header than the training file', undefined],
     ['a new class in the test file', { train: good, test: 'x,y,kind\n1,2,a\n1,2,z\n' }, 'testFeatures', 'has the class "z", which the training file has not (data row 2)', undefined],
     ['a word in the test file', { train: good, test: 'x,y,kind\n1,?,a\n' }, 'testFeatures', 'line 2, column 2: expected a number ("y"), found "?"', 2],
-    ['an empty test file', { train: good, test: '\n' }, 'testFeatures', 'line 1, column 1: the file is empty', 1]
+    ['an empty test file', { train: good, test: '\n' }, 'testFeatures', 'is empty: choose a file with a row for every record', undefined]
   ])('refuses %s', (_, files, field, message, line) => {
     expect(errorsOf(files)).toEqual([line === undefined ? { field, message } : { field, message, line }])
   })

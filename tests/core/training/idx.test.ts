@@ -25,7 +25,7 @@ describe('IDX', () => {
 
   const huge = idx([0xffffffff, 0xffffffff], [])
   it.each([
-    ['nothing', new Uint8Array(0), 'has 0 bytes, an IDX file has at least 8'],
+    ['nothing', new Uint8Array(0), 'is empty: choose a file in IDX format'],
     ['gzip', Uint8Array.of(0x1f, 0x8b, 8, 0, 0), 'is compressed with gzip; unpack it first'],
     ['another format', Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0, 0), 'is not an IDX file: it must begin with two zero bytes'],
     ['floats', idx([2], [0, 0], 0x0d), 'holds floats, expected unsigned bytes (type 8)'],

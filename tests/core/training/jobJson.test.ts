@@ -205,9 +205,13 @@ describe('job files against their data', () => {
     expect(templateErrors(base, { ...MNIST, ...change })).toEqual([{ field, message }])
   })
 
+  it.each([['nothing', '', /^is empty: write a job/], ['white space', ' \n\t', /^is empty: write a job/], ['a picture, as a browser reads it as text', '\ufffdPNG\r\n', /^is not text in UTF-8: choose a job file/]])('says of %s what it is, and no place in it', (_, text, message) => {
+    expect(parseJobJson(text)).toEqual({ ok: false, errors: [{ field: 'json', message: expect.stringMatching(message) as string }] })
+  })
+
   it('names the key that makes a slice too cheap', () => {
     const job = template(edited(j => { j.training = { steps_per_slice: 2 } }))
-    expect(templateErrors(job, MNIST)).toEqual([{ field: 'training.steps_per_slice', message: `a slice costs ${sliceCost(toSpec(job, MNIST))}, at least 200000000: use more steps per slice, a larger batch or a larger model` }])
+    expect(templateErrors(job, MNIST)).toEqual([{ field: 'training.steps_per_slice', message: expect.stringMatching(new RegExp(`^a slice of 2 steps costs ${sliceCost(toSpec(job, MNIST)).toLocaleString('en')} multiply-adds, .* no less than 200,000,000: use \\d+ steps per slice or more`)) as string }])
   })
 
   it('names the key that makes a slice too dear', () => {

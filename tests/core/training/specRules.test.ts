@@ -51,7 +51,7 @@ describe('spec rules', () => {
     ['many rounds', { rounds: 100_001 }, 'rounds', 'must be 1 to 100000, is 100001'],
     ['less than a batch of records', withData({ trainRecords: 31 }), 'data.trainRecords', 'must be at least a batch (32), is 31'],
     ['nothing held out', withData({ testRecords: 0 }), 'data.testRecords', 'at least one record must be held out'],
-    ['many bytes', withData({ trainRecords: 90_000 }), 'data', '78400000 bytes of features, at most 67108864'],
+    ['many bytes', withData({ trainRecords: 90_000 }), 'data', '78,400,000 bytes of features, at most 67,108,864'],
     ['another source', withData({ source: 2 }), 'data.source', 'unknown source 2'],
     ['data that is not the built-in set', withData({ source: 0 }), 'data', 'does not describe the built-in set'],
     ['an input that does not fit', { ...mlp([783, 64, 10]) }, 'channels', 'the input has 783 values, a record has 784 features'],
@@ -66,7 +66,7 @@ describe('spec rules', () => {
 
   it('refuses many records', () => {
     const spec = { ...good, ...mlp([10, 512, 10]), ...withData({ trainRecords: 200_000, testRecords: 1, features: 10 }) }
-    expect(specErrors(spec)).toEqual([{ field: 'data', message: '200001 records, at most 200000' }])
+    expect(specErrors(spec)).toEqual([{ field: 'data', message: '200,001 records, at most 200,000' }])
   })
 
   it('refuses many classes and one class', () => {
@@ -76,16 +76,19 @@ describe('spec rules', () => {
 
   it('refuses too many parameters and too dear a slice', () => {
     const big = { ...good, ...mlp([784, 1300, 10]), stepsPerSlice: 10 }
-    expect(specErrors(big)).toEqual([{ field: 'ops', message: '1033510 parameters, at most 1000000' }])
+    expect(specErrors(big)).toEqual([{ field: 'ops', message: '1,033,510 parameters, at most 1,000,000' }])
     const dear = { ...good, stepsPerSlice: 512, ...mlp([784, 256, 10]) }
     expect(sliceCost(dear)).toBeGreaterThan(MAX_SLICE_COST)
-    expect(specErrors(dear).map(e => e.field)).toEqual(['stepsPerSlice'])
+    const most = Math.floor(MAX_SLICE_COST / (sliceCost(dear) / 512))
+    expect(specErrors(dear)).toEqual([{ field: 'stepsPerSlice', message: `a slice of 512 steps costs ${sliceCost(dear).toLocaleString('en')} multiply-adds, and the network takes no more than 8,000,000,000: use ${most} steps per slice or fewer, or a smaller batch or a smaller model` }])
+    expect(specErrors({ ...dear, stepsPerSlice: most })).toEqual([])
   })
 
   it('refuses a slice that is nearly free, and says what to change', () => {
     const cheap = { ...good, stepsPerSlice: 1 }
-    expect(specErrors(cheap)).toEqual([{ field: 'stepsPerSlice', message: `a slice costs ${sliceCost(cheap)}, at least 200000000: use more steps per slice, a larger batch or a larger model` }])
+    expect(specErrors(cheap)).toEqual([{ field: 'stepsPerSlice', message: `a slice of 1 step costs ${sliceCost(cheap).toLocaleString('en')} multiply-adds, and the network takes no less than 200,000,000: use ${Math.ceil(MIN_SLICE_COST / sliceCost(cheap))} steps per slice or more, or a larger batch or a larger model` }])
     const least = Math.ceil(MIN_SLICE_COST / sliceCost(cheap))
+    expect(specErrors({ ...good, ...mlp([4, 3]), data: { ...good.data, source: 1, features: 4, classes: 3 }, stepsPerSlice: 100 }).map(e => e.message).join()).toMatch(/even 512 steps per slice, the most there may be, are too few; use a larger batch or a larger model$/)
     expect(specErrors({ ...good, stepsPerSlice: least - 1 }).map(e => e.field)).toEqual(['stepsPerSlice'])
     expect(specErrors({ ...good, stepsPerSlice: least })).toEqual([])
     expect(specErrors(cheap, sliceCost(cheap))).toEqual([])

@@ -204,9 +204,10 @@ const history: Target = {
   run: async input => {
     const disk = new OneValue()
     disk.value = input
-    disk.key = heightKey(7)
+    const account = new Uint8Array(32)
+    disk.key = `of/${toHex(account)}/earned/${heightKey(7)}`
     const log = new Said()
-    const history = new History({ storage: disk, log, accounts: [] })
+    const history = new History({ storage: disk, log, account })
     await history.start({ head: () => ({ height: 9 }), at: () => undefined, on: () => () => {}, baseHeight: () => 9 } as never)
     const entries = history.list(100)
     must(entries.every(e => e.height === 7 && typeof e.kind === 'string' && typeof e.amount === 'bigint' && Number.isFinite(e.timeMs)), 'a line that is none')

@@ -1,10 +1,12 @@
 /** What the browser tests call inside the page. The real adapter, and raw IndexedDB to prepare a case. */
 import { deleteDB, openDB } from 'idb'
 import { PURSE_CASES } from '../../compliance/purse.ts'
+import { SIBLINGS_CASES } from '../../compliance/siblings.ts'
 import { STORAGE_CASES } from '../../compliance/storage.ts'
 import { StorageError, type Storage, type StorageOp } from '../../../src/ports/storage.ts'
 import { openIndexedDb } from '../../../src/storage/indexedDb.ts'
 import { openPurse } from '../../../src/storage/purse.ts'
+import { openSiblings } from '../../../src/storage/siblings.ts'
 import { takeSlot, type Slot } from '../../../src/storage/slots.ts'
 import { openWallet } from '../../../src/storage/wallet.ts'
 
@@ -137,6 +139,10 @@ const api = {
   runPurseCase: async (name: string) => {
     const profile = crypto.randomUUID()
     await PURSE_CASES.find(one => one.name === name)!.run(() => openPurse(navigator.locks, profile))
+  },
+  runSiblingsCase: async (name: string) => {
+    const wallet = crypto.randomUUID()
+    await SIBLINGS_CASES.find(one => one.name === name)!.run(() => openSiblings(wallet))
   },
   /** Adds one to the count of a purse that all tabs have, slowly. */
   countInTurn: async (waitMs: number) => {
