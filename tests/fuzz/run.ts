@@ -55,12 +55,12 @@ await runCommand(USAGE, async () => {
   for (const target of chosen) {
     const label = `${target.name}, seed ${seed}`
     const { watch, stop } = startWatchdog(label, HANG_MS)
-    const report = await fuzz(target, { inputs: Math.ceil(inputs / (target.slowness ?? 1)), seed, corpus: loadCorpus(target.name), coverage, watch, untilMs })
+    // Whatever ends the run, the watchdog must not outlive it and call it a hang.
+    const report = await fuzz(target, { inputs: Math.ceil(inputs / (target.slowness ?? 1)), seed, corpus: loadCorpus(target.name), coverage, watch, untilMs }).finally(stop)
     if (values.keep && report.failures.length === 0) {
       const candidates = [...loadCorpus(target.name), ...report.kept].filter(input => input.length <= CORPUS_INPUT_BYTES_MAX)
       saveCorpus(target.name, await distil(target, candidates, coverage, CORPUS_INPUTS_MAX, CORPUS_TARGET_BYTES_MAX))
     }
-    await stop()
     failures += report.failures.length
     if (values.json) process.stdout.write(`${JSON.stringify(withoutKept(report))}\n`)
     else print(report, say)

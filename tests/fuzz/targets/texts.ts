@@ -156,14 +156,15 @@ function changedExample (rng: Rng): string {
       if (keys.length === 0) break
       const key = rng.pick(keys)
       const inner = at[key]
+      // Copies: what stands in two places would be changed in both, and could come to hold itself.
       if (typeof inner === 'object' && inner !== null && rng.below(4) !== 0) {
         at = inner as Record<string, unknown>
         continue
       }
       if (rng.below(6) === 0) delete at[key]
-      else if (rng.below(4) === 0) at[rng.pick(KEYS)] = inner
-      else if (Array.isArray(at) && rng.below(2) === 0) at.push(inner)
-      else at[key] = rng.pick(VALUES)
+      else if (rng.below(4) === 0) at[rng.pick(KEYS)] = structuredClone(inner)
+      else if (Array.isArray(at) && rng.below(2) === 0) at.push(structuredClone(inner))
+      else at[key] = structuredClone(rng.pick(VALUES))
       break
     }
   }
