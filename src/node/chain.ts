@@ -461,7 +461,8 @@ export class Chain implements ChainService {
     const gone = old.filter((n) => !a.before.isMain(n) || n.meta.height > a.fork)
     for (const n of gone) n.removed = true
     const settled = old.filter((n) => !n.removed)
-    this.#store.putBase({ base: this.#tree.base.meta, head: this.head(), before: a.before.head.meta, below: a.below, joined: a.joined, settled: settled.map((n) => n.meta), gone: gone.map(place) })
+    const near = Math.max(0, a.below.length - this.#depths.metas)
+    this.#store.putBase({ base: this.#tree.base.meta, head: this.head(), far: a.below.slice(0, near), near: a.below.slice(near), joined: a.joined, settled: settled.map((n) => n.meta), gone: gone.map(place) })
     this.#log.info('chain', `goes on from block ${this.#tree.base.meta.height}: what lies below is known by its headers`)
   }
 

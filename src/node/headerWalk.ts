@@ -81,6 +81,7 @@ export class HeaderWalk {
       const d = decode(HeadersResponse, answer, MAX_HEADERS_RESPONSE_BYTES)
       if (!d.ok) return this.#lied(id, d.error.reason, d.error.detail)
       const batch = d.value.headers
+      if (batch.length > asked.count) return this.#lied(id, 'malformed', `${batch.length} headers, ${asked.count} were asked for`)
       if (batch.length === 0) break
       const { parent } = batch[0].template
       if (last === undefined || !equalBytes(parent, last.hash)) {

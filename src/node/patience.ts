@@ -21,7 +21,7 @@ export const PROOF_WORTH_MS = 3_000
 /** Patience grows again by one in so many: never-ending promises take a fifth of the time at most. */
 const REST_SHARE = 4
 
-/** By when the chain being followed must have shown more work. `factor`: of the times, for peers that were too slow before. */
+/** By when the chain being followed must have shown more work. `factor`: of the time for the first block, for peers that were too slow before. */
 export class Due {
   readonly #clock: Pick<Clock, 'now'>
   readonly #last: number
@@ -30,7 +30,7 @@ export class Due {
   constructor (clock: Pick<Clock, 'now'>, factor: number) {
     this.#clock = clock
     this.#until = clock.now() + PROVE_MS * factor
-    this.#last = clock.now() + PROVE_LAST_MS * factor
+    this.#last = clock.now() + PROVE_LAST_MS
   }
 
   shown (headers: number): void { this.#until = Math.min(this.#last, this.#until + headers * PROVE_BLOCK_MS) }

@@ -105,10 +105,9 @@ export interface NewBase {
   readonly base: BlockMeta
   /** Newest block of it. */
   readonly head: BlockMeta
-  /** Newest block of what was followed before. */
-  readonly before: BlockMeta
-  /** Headers from the newest block known before up to the base. */
-  readonly below: readonly HeaderMeta[]
+  /** Headers from the newest block known before up to those that a restart at the base needs, and those. */
+  readonly far: readonly HeaderMeta[]
+  readonly near: readonly HeaderMeta[]
   readonly joined: Joined
   readonly settled: readonly Settled[]
   readonly gone: readonly Place[]
@@ -132,6 +131,8 @@ export class ChainStore {
   readonly #bodyBytesMax: number
   #trimmedAt = 0
   #queue: Task[] = []
+  /** Their turn comes when nothing else waits. */
+  readonly #later: Task[] = []
   #running: Promise<void> | undefined
   #cancelRetry: (() => void) | undefined
   #state: StoreState = { ok: true }
@@ -151,7 +152,7 @@ export class ChainStore {
 
   get state (): StoreState { return this.#state }
   /** Tasks not yet on disk. */
-  get waiting (): number { return this.#queue.length }
+  get waiting (): number { return this.#queue.length + this.#later.length }
   onState (listener: (s: StoreState) => void): void { this.#onState = listener }
 
   // --- writing
@@ -163,38 +164,33 @@ export class ChainStore {
     this.#enqueue({ put: n, bytes: Body.value_serializedSize(body), ops: () => this.#putOps(n, body) })
   }
 
-  /** Headers whose bodies are not here; they count once they are settled. */
+  /** Settled headers whose bodies are not here, while nothing else is to be written. The oldest last, so that what is there has no gaps. */
   putHeaders (metas: readonly HeaderMeta[], checked: BlockRecord['checked']): void {
-    for (let i = 0; i < metas.length; i += COMMIT_HEADERS) {
-      const some = metas.slice(i, i + COMMIT_HEADERS)
-      this.#enqueue({ bytes: COMMIT_BYTES, ops: () => some.map((m) => this.#headerOp(m, checked)) })
+    for (let end = metas.length; end > 0; end -= COMMIT_HEADERS) {
+      const some = metas.slice(Math.max(0, end - COMMIT_HEADERS), end)
+      this.#later.push({ bytes: COMMIT_BYTES, ops: () => this.#belowOps(some, checked) })
     }
+    if (this.#cancelRetry === undefined) this.#start()
   }
 
   /**
    * The chain that goes on from a fetched ledger takes the place of what was followed before, in one commit, so
-   * that a restart finds the one or the other. Its headers come before it: without it they are a side branch.
+   * that a restart finds the one or the other. What lies far below it comes after it, while nothing else is to be written:
+   * a tab that is killed meanwhile is none the worse for it, but cannot show all of its chain to those who come without any.
    */
   putBase (b: NewBase): void {
-    const { base, below } = b
-    // So that a restart before that commit does not take those for the chain that was followed.
-    this.follow(b.before)
-    this.putHeaders(below, 'ledger')
-    // They name blocks of no chain that is followed until that commit, and the next ones of their heights take their place.
-    for (let i = 0; i < below.length; i += COMMIT_HEADERS) {
-      const some = below.slice(i, i + COMMIT_HEADERS)
-      this.#enqueue({ bytes: COMMIT_BYTES, ops: () => this.#settleOps(some) })
-    }
+    const { base, far, near } = b
     this.#enqueue({
       bytes: COMMIT_BYTES,
       ops: () => [
-        ...b.gone.flatMap(forgetOps), ...this.#settleOps(b.settled),
+        ...b.gone.flatMap(forgetOps), ...this.#settleOps(b.settled), ...this.#belowOps(near, 'ledger'),
         this.#headerOp(base, 'ledger'),
         this.#snapshotOp(base),
         { op: 'put', store: 'meta', key: 'chain/joined', value: JoinedRecord.serialize(b.joined) },
         followOp(b.head)
       ]
     })
+    this.putHeaders(far, 'ledger')
   }
 
   /** How this chain was joined, if its beginning was never applied here. */
@@ -213,8 +209,12 @@ export class ChainStore {
     this.forget(nodes.map((n) => ({ height: n.meta.height, key: n.key })))
   }
 
+  /** Parents first: where they are many the last ones go first, so that what is left hangs together. */
   forget (blocks: readonly Place[]): void {
-    if (blocks.length > 0) this.#enqueue({ bytes: 0, ops: () => blocks.flatMap(forgetOps) })
+    for (let end = blocks.length; end > 0; end -= COMMIT_HEADERS) {
+      const some = blocks.slice(Math.max(0, end - COMMIT_HEADERS), end)
+      this.#enqueue({ bytes: 0, ops: () => some.flatMap(forgetOps) })
+    }
   }
 
   /** These main-chain blocks have left memory for good: index them, so that they can be served. */
@@ -306,11 +306,12 @@ export class ChainStore {
   async #drain (): Promise<void> {
     // One turn later, so that what one event writes together becomes one commit.
     await Promise.resolve()
-    while (this.#queue.length > 0) {
+    while (this.waiting > 0) {
+      const isLater = this.#queue.length === 0
       const ops: StorageOp[] = []
       let bytes = 0
       let taken = 0
-      for (const t of this.#queue) {
+      for (const t of isLater ? this.#later : this.#queue) {
         if (taken > 0 && (taken >= COMMIT_BLOCKS || bytes + t.bytes > COMMIT_BYTES)) break
         ops.push(...t.ops())
         bytes += t.bytes
@@ -322,7 +323,7 @@ export class ChainStore {
         this.#fail(e)
         return
       }
-      for (const t of this.#queue.splice(0, taken)) t.done?.(true)
+      for (const t of (isLater ? this.#later : this.#queue).splice(0, taken)) t.done?.(true)
       if (!this.#state.ok) this.#set({ ok: true })
     }
   }
@@ -358,6 +359,9 @@ export class ChainStore {
       return { op: 'put', store: 'headers', key: headerKey(m.height, toHex(m.hash)), value }
     })
   }
+
+  /** Of blocks whose bodies are not here. */
+  #belowOps (metas: readonly HeaderMeta[], checked: BlockRecord['checked']): StorageOp[] { return [...metas.map((m) => this.#headerOp(m, checked)), ...this.#settleOps(metas)] }
 
   #settleOps (metas: readonly Settled[]): StorageOp[] {
     return metas.flatMap((m) => this.#once('settle ops', [m], (): StorageOp[] => [
@@ -417,7 +421,7 @@ export class ChainStore {
   /** Of the chain that was followed; of the highest block where that is not known. What is taken on trust beside it may be far longer. */
   async topHeight (): Promise<number | undefined> {
     const followed = await this.#followed()
-    if (followed !== undefined && (followed.height === 0 || await this.header(followed.height, followed.key) !== undefined)) return followed.height
+    if (followed !== undefined && await this.header(followed.height, followed.key) !== undefined) return followed.height
     const [last] = await this.#storage.keys('headers', { from: 'n/', to: 'n0', reverse: true, limit: 1 })
     if (last === undefined) return undefined
     // What goes on from a ledger that was not settled stands on nothing that is here.
@@ -430,18 +434,20 @@ export class ChainStore {
    * blocks by height, from `height` up as far as its headers are whole.
    */
   async branch (height: number): Promise<ReadonlyMap<number, Hex>> {
-    const headers = new Map<Hex, StoredHeader>()
+    const headers = new Map<Hex, { readonly parent: Hex, readonly height: number, readonly work: bigint }>()
     const followed = await this.#followed()
-    let tip: StoredHeader | undefined
+    let tip: Hex | undefined
     for (const [key, bytes] of await this.#storage.range('headers', { from: `n/${heightKey(height)}`, to: 'n0' })) {
       const hash = key.slice(11)
       const d = decodeHeader(hash, bytes)
       if (!d.ok) continue
-      headers.set(hash, d.value)
-      if (tip === undefined || d.value.work > tip.work) tip = d.value
+      const { header, work } = d.value
+      headers.set(hash, { parent: toHex(header.template.parent), height: header.template.height, work })
+      if (tip === undefined || work > headers.get(tip)!.work) tip = hash
     }
     const branch = new Map<number, Hex>()
-    for (let h = (followed === undefined ? undefined : headers.get(followed.key)) ?? tip; h !== undefined; h = headers.get(toHex(h.header.template.parent))) branch.set(h.header.template.height, toHex(h.hash))
+    let key = followed !== undefined && headers.has(followed.key) ? followed.key : tip
+    for (let h = key === undefined ? undefined : headers.get(key); key !== undefined && h !== undefined; key = h.parent, h = headers.get(key)) branch.set(h.height, key)
     return branch
   }
 

@@ -1,5 +1,5 @@
 /** What a restart goes on from: the newest stored ledger that is deep enough, and the headers around it. */
-import { equalBytes, toHex } from '../core/codec/ssz.ts'
+import { toHex } from '../core/codec/ssz.ts'
 import type { BlockMeta } from '../core/consensus/chain.ts'
 import { ticket } from '../core/crypto/ids.ts'
 import { ledgerRoot } from '../core/ledger/state.ts'
@@ -54,9 +54,7 @@ export async function settleBelow (store: Pick<ChainStore, 'settledHash' | 'head
   const blocks: Settled[] = []
   let hash = base.header.template.parent
   for (let height = base.height - 1; height > 0; height--) {
-    const settled = await store.settledHash(height)
-    // Of a chain that was never settled after all another may stand there.
-    if (settled !== undefined && equalBytes(settled, hash)) break
+    if (await store.settledHash(height) !== undefined) break
     const stored = await store.header(height, toHex(hash))
     if (stored === undefined) break
     blocks.push({ height, hash })

@@ -113,8 +113,8 @@ export class SnapshotJoin {
   /** Blocks behind from which on it is worth it. */
   get leastBlocks (): number { return SNAPSHOT_FIRST }
 
-  /** Undefined: nobody serves one that is right. `headers` follow one another; `planPeer` has shown them; undefined: more than one has. */
-  async find (headers: readonly HeaderMeta[], planPeer: PeerId | undefined, peers: readonly PeerId[], leftMs: () => number): Promise<Start | undefined> {
+  /** Undefined: nobody serves one that is right. `headers` follow one another; `planPeer` has shown them. */
+  async find (headers: readonly HeaderMeta[], planPeer: PeerId, peers: readonly PeerId[], leftMs: () => number): Promise<Start | undefined> {
     const start = await this.#find(headers, planPeer, peers, leftMs)
     this.forget(start === undefined ? undefined : toHex(start.offer.infoHash))
     return start
@@ -129,7 +129,7 @@ export class SnapshotJoin {
     early.got.then(async got => { if (got.ok) await got.drop() }).catch((e: unknown) => { this.#d.log.error('sync', e instanceof Error ? e.message : String(e)) })
   }
 
-  async #find (headers: readonly HeaderMeta[], planPeer: PeerId | undefined, peers: readonly PeerId[], leftMs: () => number): Promise<Start | undefined> {
+  async #find (headers: readonly HeaderMeta[], planPeer: PeerId, peers: readonly PeerId[], leftMs: () => number): Promise<Start | undefined> {
     const { log, params } = this.#d
     const tried = (await this.#candidates(headers, peers)).slice(0, SNAPSHOTS_TRIED)
     if (tried.length === 0) return undefined
@@ -209,7 +209,7 @@ export class SnapshotJoin {
   }
 
   /** How many signatures of headers hold; undefined if one does not. The newest blocks are checked whole later. */
-  async #sample (headers: readonly HeaderMeta[], planPeer: PeerId | undefined): Promise<number | undefined> {
+  async #sample (headers: readonly HeaderMeta[], planPeer: PeerId): Promise<number | undefined> {
     const chosen = new Set<HeaderMeta>()
     const draws = this.#d.random.bytes(4 * SIGNATURES_SAMPLED)
     const view = new DataView(draws.buffer, draws.byteOffset, draws.byteLength)

@@ -425,7 +425,7 @@ export class Sync {
         const body = await within(this.#clock, this.#due.leftMs(), bodies.next(h))
         if (this.#due.over()) return this.#dropSlow()
         if (body === undefined) return givenUp(`nobody hands out the body of block ${h.height}`)
-        const failed = await this.#submit({ header: h.header, body: body.body }, h, tip, { mode, origin: id, via: body.from, blame: plan.goesOn ? undefined : id, ripe: tip.height - h.height >= this.#params.maturity })
+        const failed = await this.#submit({ header: h.header, body: body.body }, h, tip, { mode, origin: id, via: body.from, blame: id, ripe: tip.height - h.height >= this.#params.maturity })
         if (mode === 'ledger') told ??= h
         if (failed === undefined) continue
         // What was taken on trust beside our own chain is of no use to anybody.
@@ -459,7 +459,7 @@ export class Sync {
     this.#report({ stage: 'snapshot', height: this.#chain.head().height, target: tip.height })
     // The kernels would wait meanwhile.
     this.#redoNewest(headers.slice(-this.#params.joinReplayBlocks)).catch((e: unknown) => { this.#log.error('sync', e instanceof Error ? e.message : String(e)) })
-    const start = await this.#snapshots.find(headers, plan.goesOn ? undefined : id, this.#sources(id), () => this.#due.leftMs())
+    const start = await this.#snapshots.find(headers, id, this.#sources(id), () => this.#due.leftMs())
     // Our own chain may have left the fork meanwhile, or never been there.
     if (start === undefined || this.#stopped || this.#chain.head().work >= tip.work || !this.#chain.isMain(fork.hash) || start.base.height > trustedUpTo(this.#params, this.#chain.owed(fork.hash), headers)) return headers
     const { base, offer, joined } = start
@@ -540,7 +540,6 @@ export class Sync {
   }
 
   #settleForGood (): void {
-    this.#planner.forget()
     this.#trust.settle()
     this.#chain.settleAdopted()
     if (this.#offer !== undefined) this.#onJoined(this.#offer)
@@ -568,7 +567,8 @@ export class Sync {
     if (peer !== undefined) peer.reached = undefined
     return await this.#planner.plan(id, {
       reached,
-      worthKeeping: this.#mayJoin ? this.#snapshots!.leastBlocks : Infinity,
+      // By blocks alone as many would take too long.
+      mostCut: this.#mayJoin ? this.#snapshots!.leastBlocks : Infinity,
       leftMs: () => this.#due.leftMs(),
       ended: (last) => {
         const status = this.#peers.get(id)?.status

@@ -27,8 +27,6 @@ export interface Plan {
   readonly whole: boolean
   /** They do not, because it stopped answering. */
   readonly cut: boolean
-  /** The first ones were shown by another peer: this one does not answer for them. */
-  readonly goesOn: boolean
 }
 
 /**

@@ -129,7 +129,8 @@ export class SyncServer {
     const meta = this.#chain.meta(hash)
     if (meta !== undefined) return this.#chain.isMain(hash) ? meta.height : undefined
     const height = await this.#store.settledHeight(hash)
-    if (height === undefined) return undefined
+    // What is settled lies below all that is in memory.
+    if (height === undefined || height >= this.#chain.baseHeight()) return undefined
     const settled = await this.#store.settledHash(height)
     return settled !== undefined && equalBytes(settled, hash) ? height : undefined
   }

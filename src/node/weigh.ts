@@ -17,7 +17,7 @@ import { HEADERS_FIRST, type HeaderWalk, type Walked } from './headerWalk.ts'
 import type { Log } from './parts.ts'
 import { cutParents, treeDepths } from './tree.ts'
 
-/** Looking at the chains of some peers ends after so long, and more for every block that ours has; redoing what was found after as much again. */
+/** Looking at the chains of some peers ends after so long, and more for every header that one of them has shown; redoing what was found after a minute again. */
 export const WEIGH_MS = 60_000
 const WEIGH_LAST_MS = 10 * 60_000
 /** One peer has so long to begin with, and more for every header it shows: others wait for their turn. A header is 576 bytes. */
@@ -73,7 +73,7 @@ export interface WeigherDeps {
   readonly chain: Pick<Chain, 'headerAt' | 'knownHeader'>
   /** The newest block of ours that is not on trust by itself. */
   readonly ours: () => HeaderMeta
-  readonly walk: HeaderWalk
+  readonly walk: Pick<HeaderWalk, 'walk'>
   readonly redo: Redoing | undefined
   readonly log: Log
   readonly stopped: () => boolean
@@ -106,19 +106,20 @@ export class Weigher {
    * `onWeighed`: there is nothing more to be found out of this peer.
    */
   async heavier (peers: readonly PeerId[], locator: readonly Uint8Array[], onWeighed: (peer: PeerId) => void): Promise<Heavier | undefined> {
-    const { clock, log, ours, stopped } = this.#d
-    const weighMs = Math.min(WEIGH_LAST_MS, WEIGH_MS + ours().height * HEADER_MS)
-    const until = clock.now() + weighMs
+    const { clock, log, stopped } = this.#d
+    const since = clock.now()
+    let most = 0
+    const leftMs = (): number => since + Math.min(WEIGH_LAST_MS, WEIGH_MS + most * HEADER_MS) - clock.now()
     const queue = [...peers]
     const rivals: Rival[] = []
     await Promise.all(Array.from({ length: AT_ONCE }, async () => {
-      for (let peer = queue.shift(); peer !== undefined && clock.now() < until && !stopped(); peer = queue.shift()) {
-        const rival = await this.#shown(peer, locator, until)
+      for (let peer = queue.shift(); peer !== undefined && leftMs() > 0 && !stopped(); peer = queue.shift()) {
+        const rival = await this.#shown(peer, locator, leftMs, (headers) => { most = Math.max(most, headers) })
         if (rival !== undefined) rivals.push(rival)
         else onWeighed(peer)
       }
     }))
-    const redoUntil = clock.now() + weighMs
+    const redoUntil = clock.now() + WEIGH_MS
     const claims = rivals
       .map((r) => ({ r, claimed: this.#weight(r, r.newest.reduce((sum, { work }) => sum + work, 0n)), ours: this.#ours(r.fork) }))
       .filter(({ claimed, ours }) => claimed > ours)
@@ -157,10 +158,11 @@ export class Weigher {
   }
 
   /** Undefined: it goes with ours up to what was redone of it, or does not show where it goes. */
-  async #shown (peer: PeerId, locator: readonly Uint8Array[], until: number): Promise<Rival | undefined> {
+  async #shown (peer: PeerId, locator: readonly Uint8Array[], allMs: () => number, onShown: (headers: number) => void): Promise<Rival | undefined> {
     const { chain, clock, params, stopped, walk } = this.#d
     let mine = clock.now() + BEGIN_MS
-    const leftMs = (): number => Math.max(0, Math.min(until, mine) - clock.now())
+    let shown = 0
+    const leftMs = (): number => Math.max(0, Math.min(allMs(), mine - clock.now()))
     let last: HeaderMeta | undefined
     const ask = async (most: number): Promise<Walked | undefined> => {
       const walked = await walk.walk(peer, {
@@ -170,11 +172,15 @@ export class Weigher {
         most,
         leftMs,
         ended: () => stopped() ? 'the node stops' : leftMs() === 0 ? 'time is over' : undefined,
-        shown: (headers) => { mine += headers * HEADER_MS }
+        shown: (headers) => {
+          mine += headers * HEADER_MS
+          onShown(shown += headers)
+        }
       })
       return 'why' in walked ? undefined : walked
     }
     let rival: Rival | undefined
+    let isWhole = false
     for (let part = await ask(HEADERS_FIRST); part !== undefined; part = await ask(HEADERS_AT_ONCE)) {
       const { fork, headers, whole, cut } = part
       // Its chain is another one by now.
@@ -192,11 +198,13 @@ export class Weigher {
         for (let i = 0; i < rival.newest.length && below.parent !== undefined; i++) below = below.parent
         rival.newestFrom = below.header.template.time
       }
+      isWhole = whole
       if (whole || cut) break
       const { metas } = treeDepths(params)
       if (fresh >= 0 && headers.length - fresh > metas) cutParents(last, metas - 1)
     }
-    return rival
+    // A part of a chain says nothing of its end.
+    return leftMs() === 0 && !isWhole ? undefined : rival
   }
 
   /**

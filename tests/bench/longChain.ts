@@ -67,7 +67,6 @@ export async function makeLongChain (o: LongChain, disk: MemoryDisk, say: (text:
   const flush = async (): Promise<void> => {
     store.putHeaders(waiting.map(w => w.meta), 'replayed')
     await storage.commit(waiting.map(({ meta, body }): StorageOp => ({ op: 'put', store: 'bodies', key: bodyKey(meta), value: Body.serialize(body) })))
-    store.settle(waiting.map(({ meta }) => meta))
     await store.idle()
     waiting = []
   }
