@@ -12,7 +12,7 @@ import { equalBytes, toHex } from '../core/codec/ssz.ts'
 import { type Block, Body, type Claim } from '../core/codec/wire.ts'
 import { BLOCK_RULES, type BlockRules, checkBodySize } from '../core/consensus/apply.ts'
 import type { BlockMeta, HeaderMeta } from '../core/consensus/chain.ts'
-import { condemnsHash, HEADER_REASONS, invalid, isNews, type Refusal, refusal } from '../core/consensus/refusal.ts'
+import { condemnsHash, HEADER_REASONS, invalid, isNews, isOfWork, type Refusal, refusal } from '../core/consensus/refusal.ts'
 import { bodyRoot, claimId } from '../core/crypto/ids.ts'
 import { type ChainParams } from '../core/params.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -45,6 +45,8 @@ export interface SubmitOptions {
   readonly via?: PeerId
   /** Who answers for the block if it breaks a rule. */
   readonly blame?: PeerId
+  /** Who shows it has redone what lies above it, and may have taken its own work on trust: he was deceived himself if it is wrong. */
+  readonly maybeTrusted?: boolean
   /**
    * Its chain is said to go on for so long above it that what it has sealed is ripe there, and can be challenged no
    * more. Condemned or not it may come in then, and leads once that work is here and redone (tree.ts): a node that
@@ -341,7 +343,7 @@ export class Chain implements ChainService {
       // Header rules come before the claim's signature is checked: they say nothing about its key.
       const signed = condemnsHash(refusal) && !HEADER_RULES.has(refusal.reason) && !isNews(refusal)
       const miner = signed ? toHex(block.header.template.miner) : undefined
-      this.#blame.refuse({ what, reason: refusal.reason, detail: refusal.detail, peer: how.blame, miner, fatal: !isNews(refusal) })
+      this.#blame.refuse({ what, reason: refusal.reason, detail: refusal.detail, peer: how.blame, miner, fatal: !isNews(refusal) && !(how.maybeTrusted === true && isOfWork(refusal)) })
     }
     return { status: 'refused', refusal }
   }

@@ -7,7 +7,7 @@ import { claimId } from '../core/crypto/ids.ts'
 import { type ChainParams, MAX_HEADERS_PER_REQUEST } from '../core/params.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Network, PeerId } from '../ports/network.ts'
-import { askPatiently } from './askPeers.ts'
+import { askPatiently, within } from './askPeers.ts'
 import { packOld } from './packedHeaders.ts'
 import type { Blame } from './parts.ts'
 import { HEADERS_PROTOCOL, MAX_HEADERS_RESPONSE_BYTES } from './syncServer.ts'
@@ -67,7 +67,8 @@ export class HeaderWalk {
       const last: HeaderMeta | undefined = headers.at(-1)
       const before = w.ended(last)
       if (before !== undefined) return { why: before }
-      const answer = await asked.answer
+      // Whoever is busy is asked again and again, and no longer than there is time.
+      const answer = await within(clock, w.leftMs(), asked.answer)
       const after = w.ended(last)
       if (after !== undefined) return { why: after }
       if (w.leftMs() === 0) return { why: 'its headers come too slowly' }

@@ -11,6 +11,8 @@ export const PROVE_MS = 60_000
 export const PROVE_BLOCK_MS = 20
 /** However many they are, no longer than this in all. */
 export const PROVE_LAST_MS = 10 * 60_000
+/** Twice that for whom it was too short before. */
+const LAST_FACTOR = 2
 /** From each block that was redone to the next; a slice is a quarter of a second on the reference device. */
 export const PROVE_NEXT_MS = 15_000
 
@@ -30,7 +32,7 @@ export class Due {
   constructor (clock: Pick<Clock, 'now'>, factor: number) {
     this.#clock = clock
     this.#until = clock.now() + PROVE_MS * factor
-    this.#last = clock.now() + PROVE_LAST_MS
+    this.#last = clock.now() + PROVE_LAST_MS * Math.min(LAST_FACTOR, factor)
   }
 
   shown (headers: number): void { this.#until = Math.min(this.#last, this.#until + headers * PROVE_BLOCK_MS) }

@@ -34,6 +34,8 @@ export const SNAPSHOT_BLOCKS = 16
 const COMMIT_BLOCKS = 16
 const COMMIT_BYTES = 4 * 1024 * 1024
 const COMMIT_HEADERS = 256
+/** Headers in one commit while nothing else waits. */
+const LATER_HEADERS = 1024
 /** A failed write is tried again after this. */
 export const WRITE_RETRY_MS = 30_000
 export const CONDEMNED_KEPT = 1024
@@ -133,6 +135,8 @@ export class ChainStore {
   #queue: Task[] = []
   /** Their turn comes when nothing else waits. */
   readonly #later: Task[] = []
+  /** First ones of the queue that are being written. */
+  #underWay = 0
   #running: Promise<void> | undefined
   #cancelRetry: (() => void) | undefined
   #state: StoreState = { ok: true }
@@ -166,8 +170,8 @@ export class ChainStore {
 
   /** Settled headers whose bodies are not here, while nothing else is to be written. The oldest last, so that what is there has no gaps. */
   putHeaders (metas: readonly HeaderMeta[], checked: BlockRecord['checked']): void {
-    for (let end = metas.length; end > 0; end -= COMMIT_HEADERS) {
-      const some = metas.slice(Math.max(0, end - COMMIT_HEADERS), end)
+    for (let end = metas.length; end > 0; end -= LATER_HEADERS) {
+      const some = metas.slice(Math.max(0, end - LATER_HEADERS), end)
       this.#later.push({ bytes: COMMIT_BYTES, ops: () => this.#belowOps(some, checked) })
     }
     if (this.#cancelRetry === undefined) this.#start()
@@ -294,7 +298,7 @@ export class ChainStore {
   #enqueue (t: Task): void {
     this.#queue.push(t)
     // A full disk must not fill the memory: blocks whose bodies are gone cannot be written any more.
-    if (!this.#state.ok) this.#queue = this.#queue.filter((q) => q.put === undefined || (!q.put.removed && q.put.body !== undefined))
+    if (!this.#state.ok) this.#queue = this.#queue.filter((q, i) => i < this.#underWay || q.put === undefined || (!q.put.removed && q.put.body !== undefined))
     if (this.#cancelRetry === undefined) this.#start()
   }
 
@@ -317,12 +321,20 @@ export class ChainStore {
         bytes += t.bytes
         taken++
       }
+      this.#underWay = isLater ? 0 : taken
       try {
         if (ops.length > 0) await this.#storage.commit(ops)
       } catch (e) {
+        this.#underWay = 0
+        if (isLater && e instanceof StorageError && e.kind === 'full') {
+          this.#later.length = 0
+          this.#log.warn('storage', 'the disk has no room for all headers of this chain: whoever comes without any must be shown them by others')
+          continue
+        }
         this.#fail(e)
         return
       }
+      this.#underWay = 0
       for (const t of (isLater ? this.#later : this.#queue).splice(0, taken)) t.done?.(true)
       if (!this.#state.ok) this.#set({ ok: true })
     }

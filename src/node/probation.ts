@@ -25,7 +25,11 @@ export interface ProbationDeps {
 export class Probation {
   readonly #d: ProbationDeps
   readonly #weighed = new Set<PeerId>()
+  /** Had their turn once; what came of it may be open. */
+  readonly #begun = new Set<PeerId>()
   #weighing = false
+  /** Somebody is among those looked at who had no turn before. */
+  #isFirst = false
   #outweighed: Heavier | undefined
   /** Whose chain ours was just left for: who is to be followed, in this order. `left`: our lowest block that had to go. */
   #heavier: { readonly peers: readonly PeerId[], readonly first: Uint8Array, readonly left: Uint8Array } | undefined
@@ -35,12 +39,15 @@ export class Probation {
   /** A chain that weighs more was found, and ours is still followed. */
   get isOutweighed (): boolean { return this.#outweighed !== undefined }
   get isOpen (): boolean { return this.#weighing || this.isOutweighed }
+  /** It is, and more than another try with those whose slices could not be redone. */
+  get isFirst (): boolean { return this.#weighing && this.#isFirst }
 
   /** Another chain was chosen over one that has these blocks. */
   excludes (headers: readonly HeaderMeta[]): boolean { return this.#d.weigher.outweighed(headers) }
 
   begin (): void {
     this.#weighed.clear()
+    this.#begun.clear()
     this.weigh()
   }
 
@@ -49,10 +56,13 @@ export class Probation {
     if (this.#weighing || trust.proved === undefined) return
     const others = elsewhere().filter((id) => !this.#weighed.has(id))
     if (others.length === 0) return
+    // Who had no turn comes first, however many names somebody has who shows little and slowly.
+    others.sort((a, b) => Number(this.#begun.has(a)) - Number(this.#begun.has(b)))
+    this.#isFirst = !this.#begun.has(others[0])
     this.#weighing = true
     let failed = false
     locatorOf(chain, store, undefined)
-      .then(async locator => { this.#outweighed = await weigher.heavier(others, locator, (id) => { this.#weighed.add(id) }) })
+      .then(async locator => { this.#outweighed = await weigher.heavier(others, locator, { onBegun: (id) => { this.#begun.add(id) }, onWeighed: (id) => { this.#weighed.add(id) } }) })
       .catch((e: unknown) => {
         failed = true
         log.error('sync', e instanceof Error ? e.message : String(e))

@@ -425,7 +425,7 @@ export class Sync {
         const body = await within(this.#clock, this.#due.leftMs(), bodies.next(h))
         if (this.#due.over()) return this.#dropSlow()
         if (body === undefined) return givenUp(`nobody hands out the body of block ${h.height}`)
-        const failed = await this.#submit({ header: h.header, body: body.body }, h, tip, { mode, origin: id, via: body.from, blame: id, ripe: tip.height - h.height >= this.#params.maturity })
+        const failed = await this.#submit({ header: h.header, body: body.body }, h, tip, { mode, origin: id, via: body.from, blame: id, maybeTrusted: tip.height - h.height >= this.#params.joinReplayBlocks, ripe: tip.height - h.height >= this.#params.maturity })
         if (mode === 'ledger') told ??= h
         if (failed === undefined) continue
         // What was taken on trust beside our own chain is of no use to anybody.
@@ -536,7 +536,7 @@ export class Sync {
   }
 
   #settleIfDue (): void {
-    if (!this.unproved() && this.#trust.isDue && (!this.#probation.isOpen || (this.#trust.isOverdue && !this.#probation.isOutweighed))) this.#settleForGood()
+    if (!this.unproved() && this.#trust.isDue && (!this.#probation.isOpen || (this.#trust.isOverdue(this.#probation.isFirst) && !this.#probation.isOutweighed))) this.#settleForGood()
   }
 
   #settleForGood (): void {

@@ -118,7 +118,8 @@ export class SyncServer {
     for (let h = from + 1; h <= last; h++) {
       const meta = this.#chain.metaAt(h)
       const header = meta === undefined ? settled[h - from - 1] : Claim.serialize(meta.header)
-      if (header === undefined) break
+      // An answer that ends here would look like the end of the chain.
+      if (header === undefined) throw new RequestError('busy', `header ${h} is not here`)
       headers.push(header)
     }
     return headers.length === 0 ? new Uint8Array(0) : headersResponse(headers)

@@ -10,8 +10,10 @@ import type { BlockRecord } from './parts.ts'
 /** Whoever is met while so many times the peers are looked at may still show a chain that weighs more: the first ones need not be the best. A minute of a tab that is awake. */
 export const PROBATION_POLLS = 15
 
-/** So many more are waited for what is being weighed: whoever comes while others are looked at has a look of his own, and one takes eleven minutes at most (weigh.ts). */
-const OVERDUE_POLLS = 330
+/** So many more are waited for what is being weighed. */
+const OVERDUE_POLLS = 45
+/** And so many where somebody has his first turn: whoever comes while others are looked at has a look of his own, and one takes twelve minutes at most (weigh.ts). */
+const OVERDUE_FIRST_POLLS = 330
 
 export interface Told { readonly hash: Uint8Array, readonly height: number, readonly since: number }
 
@@ -71,7 +73,7 @@ export class Trust {
   poll (): void { this.#pollsLeft-- }
   get isDue (): boolean { return this.#proved !== undefined && (this.#pollsLeft <= 0 || this.proved === undefined) }
   /** Whatever is being weighed: that must not go on for ever. */
-  get isOverdue (): boolean { return this.#proved !== undefined && this.#pollsLeft <= -OVERDUE_POLLS }
+  isOverdue (isFirst: boolean): boolean { return this.#proved !== undefined && this.#pollsLeft <= -(isFirst ? OVERDUE_FIRST_POLLS : OVERDUE_POLLS) }
 
   settle (): void { this.#set(this.#first, undefined) }
 

@@ -17,9 +17,10 @@ import { HEADERS_FIRST, type HeaderWalk, type Walked } from './headerWalk.ts'
 import type { Log } from './parts.ts'
 import { cutParents, treeDepths } from './tree.ts'
 
-/** Looking at the chains of some peers ends after so long, and more for every header that one of them has shown; redoing what was found after a minute again. */
+/** In one look at the chains of some peers none is begun after so long, and redoing what was found ends after as much again. */
 export const WEIGH_MS = 60_000
-const WEIGH_LAST_MS = 10 * 60_000
+/** However many headers it shows, one peer has no longer than this. */
+const PEER_LAST_MS = 10 * 60_000
 /** One peer has so long to begin with, and more for every header it shows: others wait for their turn. A header is 576 bytes. */
 const BEGIN_MS = 10_000
 const HEADER_MS = 2
@@ -103,18 +104,18 @@ export class Weigher {
 
   /**
    * A chain that weighs more than ours, its newest blocks redone as ours were. `locator`: of our chain, newest first.
-   * `onWeighed`: there is nothing more to be found out of this peer.
+   * `onBegun`: this peer has its turn; those of whom it is not said have none in this look. `onWeighed`: there is nothing
+   * more to be found out of it.
    */
-  async heavier (peers: readonly PeerId[], locator: readonly Uint8Array[], onWeighed: (peer: PeerId) => void): Promise<Heavier | undefined> {
+  async heavier (peers: readonly PeerId[], locator: readonly Uint8Array[], { onBegun, onWeighed }: { readonly onBegun: (peer: PeerId) => void, readonly onWeighed: (peer: PeerId) => void }): Promise<Heavier | undefined> {
     const { clock, log, stopped } = this.#d
-    const since = clock.now()
-    let most = 0
-    const leftMs = (): number => since + Math.min(WEIGH_LAST_MS, WEIGH_MS + most * HEADER_MS) - clock.now()
+    const until = clock.now() + WEIGH_MS
     const queue = [...peers]
     const rivals: Rival[] = []
     await Promise.all(Array.from({ length: AT_ONCE }, async () => {
-      for (let peer = queue.shift(); peer !== undefined && leftMs() > 0 && !stopped(); peer = queue.shift()) {
-        const rival = await this.#shown(peer, locator, leftMs, (headers) => { most = Math.max(most, headers) })
+      for (let peer = queue.shift(); peer !== undefined && clock.now() < until && !stopped(); peer = queue.shift()) {
+        onBegun(peer)
+        const rival = await this.#shown(peer, locator)
         if (rival !== undefined) rivals.push(rival)
         else onWeighed(peer)
       }
@@ -158,11 +159,11 @@ export class Weigher {
   }
 
   /** Undefined: it goes with ours up to what was redone of it, or does not show where it goes. */
-  async #shown (peer: PeerId, locator: readonly Uint8Array[], allMs: () => number, onShown: (headers: number) => void): Promise<Rival | undefined> {
+  async #shown (peer: PeerId, locator: readonly Uint8Array[]): Promise<Rival | undefined> {
     const { chain, clock, params, stopped, walk } = this.#d
-    let mine = clock.now() + BEGIN_MS
-    let shown = 0
-    const leftMs = (): number => Math.max(0, Math.min(allMs(), mine - clock.now()))
+    const latest = clock.now() + PEER_LAST_MS
+    let until = clock.now() + BEGIN_MS
+    const leftMs = (): number => Math.max(0, until - clock.now())
     let last: HeaderMeta | undefined
     const ask = async (most: number): Promise<Walked | undefined> => {
       const walked = await walk.walk(peer, {
@@ -172,10 +173,7 @@ export class Weigher {
         most,
         leftMs,
         ended: () => stopped() ? 'the node stops' : leftMs() === 0 ? 'time is over' : undefined,
-        shown: (headers) => {
-          mine += headers * HEADER_MS
-          onShown(shown += headers)
-        }
+        shown: (headers) => { until = Math.min(latest, until + headers * HEADER_MS) }
       })
       return 'why' in walked ? undefined : walked
     }

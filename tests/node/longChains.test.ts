@@ -81,7 +81,7 @@ it('a chain that is far longer than the one on probation is weighed by its end',
     })
     let heavier: unknown = 'under way'
     const weighed: string[] = []
-    void weigher.heavier(['far'], [kit.genesis.hash], id => { weighed.push(id) }).then(h => { heavier = h })
+    void weigher.heavier(['far'], [kit.genesis.hash], { onBegun: () => {}, onWeighed: id => { weighed.push(id) } }).then(h => { heavier = h })
     await clock.advance(11 * 60_000)
     expect(heavier).toEqual(isFound ? { peers: ['far'], fork: 0, first: long[0].hash } : undefined)
     expect(weighed).toEqual(['far'])
@@ -179,13 +179,13 @@ it.each([0, 1, 2])('a tab that is killed %d commits after it has settled on a le
   expect(again.log.entries(1_000).map(e => e.text).filter(t => t.includes('damaged'))).toEqual([])
   expect(again.chain.baseHeight()).toBe(commits === 0 ? 0 : 650)
   const has = async (height: number): Promise<boolean> => await again.store.settledHash(height) !== undefined
-  // Of what lies far below the newest 256 come first.
-  expect([await has(649), await has(649 - treeDepths(shallow.params).metas), await has(1)]).toEqual([commits > 0, commits > 1, false])
+  // What lies far below comes last.
+  expect([await has(649), await has(649 - treeDepths(shallow.params).metas), await has(1)]).toEqual([commits > 0, commits > 1, commits > 1])
   await stranger(w, 'b', blocks)
   await run(again)
   await clock.advance(120_000)
   expect(hex(again.chain.head())).toBe(hex(blocks[699].meta))
-  expect(await has(1)).toBe(commits === 0)
+  expect(await has(1)).toBe(commits !== 1)
 }, 60_000)
 
 it('an own block does not wait until all headers far below a ledger are written', async () => {
@@ -203,6 +203,6 @@ it('an own block does not wait until all headers far below a ledger are written'
   expect((await submitted).status).toBe('added')
   await r.store.idle()
   expect(storage.commits.findIndex(ops => ops.some(op => op.store === 'bodies'))).toBe(1)
-  expect(storage.commits.length).toBeGreaterThan(5)
+  expect(storage.commits.length).toBeGreaterThan(3)
   expect(await r.store.settledHash(1)).toBeDefined()
 }, 60_000)

@@ -101,5 +101,11 @@ const NOT_IN_HASH: ReadonlySet<ReasonCode> = new Set<ReasonCode>(['header-signat
 /** Whether it follows from a proof that spreads like the blocks do: whoever made or passed on what it concerns need not have had it. */
 export const isNews = (r: Refusal): boolean => r.reason === 'contribution-wrong'
 
+/** What only redoing its work shows of a block. */
+const OF_WORK: ReadonlySet<ReasonCode> = new Set<ReasonCode>(['result-hash', 'payload-digest', 'seal-payload', 'seal-state-hash'])
+
+/** Whether somebody who takes work on trust finds nothing wrong with it. */
+export const isOfWork = (r: Refusal): boolean => OF_WORK.has(r.reason)
+
 /** Whether a block of this hash is wrong whatever body and signature it comes with. */
 export const condemnsHash = (r: Refusal): boolean => r.verdict === 'invalid' && !NOT_IN_HASH.has(r.reason)
