@@ -172,6 +172,22 @@ export interface UnsentView {
   readonly fee: bigint
 }
 
+/** Signed, handed to the others, and in no block so far. */
+export interface PendingView {
+  readonly id: Hex
+  readonly kind: 'transfer' | 'job' | 'cancellation' | 'set-aside' | 'redemption'
+  /** Address. */
+  readonly to?: string
+  /** The job that is posted or cancelled, and its name. */
+  readonly job?: Hex
+  readonly name?: string
+  /** Leaves the wallet beside the fee. */
+  readonly amount: bigint
+  readonly fee: bigint
+  /** When this tab took it, Unix time in ms. */
+  readonly sinceMs: number
+}
+
 export interface WalletView {
   readonly address: string
   readonly key: Hex
@@ -180,6 +196,8 @@ export interface WalletView {
   readonly maturing: bigint
   /** Sent but not yet in a block. */
   readonly pendingOut: bigint
+  /** What waits for a block, in the order of sending; what stands under `unsent` is not among it. */
+  readonly pending: readonly PendingView[]
   /** Oldest first, by whichever tab of this profile. */
   readonly unsent: readonly UnsentView[]
   readonly nonce: number

@@ -121,9 +121,7 @@ export class NodeService implements NodeApi {
   async send (to: string, amount: bigint, fee: bigint): Promise<Outcome<{ readonly id: Hex }>> { return await this.#spend(async () => await this.#n.wallet.send(to, amount, fee)) }
 
   async sendAgain (id: Hex): Promise<Outcome<{ readonly id: Hex }>> {
-    const r = await this.#spend(async () => await this.#n.wallet.sendAgain(id))
-    this.#soon()
-    return r
+    return await this.#spend(async () => await this.#n.wallet.sendAgain(id))
   }
 
   async forgetUnsent (id: Hex): Promise<void> {
@@ -223,7 +221,9 @@ export class NodeService implements NodeApi {
   /** From a tab that has stopped it would go nowhere, and a wallet that was replaced is not the one the user sees elsewhere. */
   async #spend<T> (work: () => Promise<Outcome<T>>): Promise<Outcome<T>> {
     if (this.#n.phase().phase === 'stopped' || await this.#replaced()) return refuse('form', 'this tab has stopped: reload the page')
-    return await work()
+    const r = await work()
+    this.#soon()
+    return r
   }
 
   async #replaced (): Promise<boolean> {
@@ -306,7 +306,7 @@ export class NodeService implements NodeApi {
       mining: n.miningView(),
       jobs,
       seeding: n.seeding.view(),
-      wallet: walletView(head.ledger, n.payee, n.pool.pending(n.payee), n.spending.unsent(), { backedUp: n.keystore.backedUp, replaced: n.walletWatch.replaced() }, n.params),
+      wallet: walletView(head.ledger, n.payee, n.pool.waiting(n.payee), n.spending.unsent(), { backedUp: n.keystore.backedUp, replaced: n.walletWatch.replaced() }, n.params),
       replays: n.replayCount(),
       replayFailures: n.replayFailures(),
       blocksReplayed: recent.filter((r) => r.checked === 'replayed').map((r) => toHex(r.meta.hash)),

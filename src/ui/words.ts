@@ -13,7 +13,36 @@ export interface Words {
   readonly text: string
   /** 0..1 where there is a known way to go. */
   readonly progress?: number
-  readonly action?: 'invite' | 'reload' | 'backup' | 'settings' | 'logs'
+  readonly action?: 'invite' | 'reload' | 'backup' | 'settings' | 'logs' | 'train'
+}
+
+/** Block intervals without a block from which the page says so. Where everybody trains, luck alone makes so long a gap once in 22,000 blocks (e^10). */
+export const SILENT_INTERVALS = 10
+
+/** Without what these say first, a missing block says nothing of the others. */
+const HEARS_OTHERS: ReadonlySet<NodePhase['phase']> = new Set<NodePhase['phase']>(['ready', 'alone', 'no-data', 'pruned', 'newer-version'])
+
+/** How long no block has come, in ms, where that is longer than luck explains. A chain without a block is silent since the page was opened. */
+export function silence (view: Pick<NodeView, 'phase' | 'height' | 'headTimeMs' | 'blockIntervalMs'>, nowMs: number, openedAtMs: number): number | undefined {
+  if (!HEARS_OTHERS.has(view.phase.phase)) return undefined
+  const ms = nowMs - (view.height === 0 ? openedAtMs : view.headTimeMs)
+  return ms >= SILENT_INTERVALS * view.blockIntervalMs ? ms : undefined
+}
+
+/** In one unit: it is read while it grows. */
+function roughly (ms: number): string {
+  const [unit, name] = ([[86_400_000, 'day'], [3_600_000, 'hour'], [60_000, 'minute']] as const).find(([u]) => ms >= u) ?? [1_000, 'second']
+  return plural(Math.floor(ms / unit), name)
+}
+
+/** What a silence of so long means. A block may always come late by luck: nobody is called absent for certain. */
+export function silenceWords (ms: number, view: Pick<NodeView, 'mining' | 'blockIntervalMs'>): Words {
+  const said = `No block for ${roughly(ms)}`
+  const base = { tone: 'warn', label: 'No new block' } as const
+  const usual = `With somebody training, one comes about every ${duration(view.blockIntervalMs)}.`
+  if (view.mining.state === 'working') return { ...base, title: said, text: `${usual} This tab trains: its work can win the next one at any time. Where others have left lately, blocks come slowly at first and then faster again.` }
+  if (view.mining.settings.on) return { ...base, title: `${said}: nobody seems to be training`, text: `${usual} Training is switched on here, and does not run at the moment: “Train” says why.` }
+  return { ...base, title: `${said}: nobody seems to be training`, text: `${usual} It may come late by luck; where nobody trains, none comes. Start training here, and the next one can be yours.`, action: 'train' }
 }
 
 const STAGES = { headers: 'fetching block headers', snapshot: 'fetching the ledger of a recent block', blocks: 'fetching blocks', states: 'fetching model states', replay: 'replaying recent work to check it' } as const
