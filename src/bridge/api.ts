@@ -202,7 +202,7 @@ export interface WalletView {
   readonly unsent: readonly UnsentView[]
   readonly nonce: number
   readonly backedUp: boolean
-  /** Another key was put in its place on this device: this one is in the memory of the tabs that have it, and gone with them. */
+  /** Another key was put in its place on this device, or all of this site was erased there: this one is in the memory of the tabs that have it, and gone with them. */
   readonly replaced: boolean
   readonly minFee: bigint
 }

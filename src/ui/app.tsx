@@ -1,10 +1,11 @@
 /** The app: navigation, status, the current view, notices. The only way in is `renderApp`. */
-import { createEffect, createMemo, For, on, onMount, Show, Suspense, type JSX } from 'solid-js'
+import { createEffect, createMemo, createSignal, For, on, onMount, Show, Suspense, type JSX } from 'solid-js'
 import { Dynamic, render } from 'solid-js/web'
 import { AppProvider, useApp, type App, type AppDeps } from './context.tsx'
 import { watchEnvironment } from './environment.ts'
-import { count, percent, plural } from './format.ts'
+import { count, percent, plural, shortId } from './format.ts'
 import { lazyView, loadAhead, type LazyView } from './lazyView.ts'
+import { ERASED, forget, recall } from './memory.ts'
 import { Button, Note, Skeleton } from './parts/basics.tsx'
 import { Icon, Mark, type IconName } from './parts/Icon.tsx'
 import { createSilence, SilenceNote } from './parts/Silence.tsx'
@@ -119,7 +120,8 @@ function Shell (): JSX.Element {
         </header>
         <main id="content" tabIndex={-1} class="content">
           <Announce />
-          <Show when={app.view.elsewhereAt !== undefined}>
+          <ErasedNote />
+          <Show when={app.view.elsewhereAt !== undefined && app.view.phase.phase !== 'stopped'}>
             <Note tone="warn" role="alert" title="This wallet is also in use elsewhere" testid="elsewhere">Another device, or another browser, works with the same key. Use a key on one device at a time: both do the same slices, which count once, and of two transfers that are sent at the same time one may not arrive. Close the page there, or import another key there.</Note>
           </Show>
           <StoppedNote />
@@ -192,6 +194,20 @@ function ThemeToggle (): JSX.Element {
   const app = useApp()
   const icon = (): IconName => app.theme.choice() === 'system' ? 'auto' : app.theme.choice() === 'light' ? 'sun' : 'moon'
   return <Button kind="quiet" icon={icon()} aria-label={`Theme: ${app.theme.choice()}. Switch to ${app.theme.next()}`} title={`Theme: ${app.theme.choice()}`} data-testid="theme-toggle" data-theme-choice={app.theme.choice()} onClick={() => { app.theme.choose(app.theme.next()) }} />
+}
+
+/** After the reload with which erasing ends: once. */
+function ErasedNote (): JSX.Element {
+  const app = useApp()
+  const [shown, setShown] = createSignal(recall('session', ERASED) !== undefined)
+  forget('session', ERASED)
+  return (
+    <Show when={shown()}>
+      <Note tone="good" role="status" title="Everything was erased" testid="erased" action={<Button small kind="quiet" data-testid="erased-dismiss" onClick={() => { setShown(false) }}>Dismiss</Button>}>
+        This browser begins anew with a new key: your address is {shortId(app.view.wallet.address, 8, 6)} now. The chain comes from other tabs, where one is in reach.
+      </Note>
+    </Show>
+  )
 }
 
 /** On every page but the first, which says it itself: nothing that is offered there works. */

@@ -1,6 +1,9 @@
 /** Small settings of the page itself. A browser may deny storage: then they last as long as the page. */
 const fallback = new Map<string, string>()
 
+/** Left by the page that erased everything, for the one that begins anew. */
+export const ERASED = 'erased'
+
 /** Set once a person has replayed a block here. */
 export const REPLAYED = 'replayed'
 

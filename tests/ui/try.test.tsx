@@ -205,9 +205,19 @@ describe('settings', () => {
     await find('node-erase')
     click('node-erase')
     expect((await find('erase-confirm')).textContent).toMatch(/234\.3 credits.*no backup/)
+    expect(get('erase-confirm').textContent).toMatch(/reloads by itself and begins anew, with a new key.*Other tabs of this site stop/)
     expect(erased).toBe(0)
     click('erase-confirm-yes')
     await waitFor(() => { expect(erased).toBe(1) })
+  })
+
+  test('the page that begins anew after that says so, once', async () => {
+    window.sessionStorage.setItem('commonweight.erased', 'yes')
+    await open('train')
+    expect(text('erased')).toMatch(/Everything was erased.*a new key: your address is cw1/)
+    expect(window.sessionStorage.getItem('commonweight.erased')).toBeNull()
+    click('erased-dismiss')
+    await waitFor(() => { expect(all('erased')).toHaveLength(0) })
   })
 
   test('stopping goes through the node and is said, and what is left to do is a reload', async () => {

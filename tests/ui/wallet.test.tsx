@@ -409,6 +409,10 @@ describe('one key on two devices', () => {
     expect(note.textContent).toMatch(/also in use elsewhere.*one device at a time/)
     node.show({ elsewhereAt: undefined })
     await waitFor(() => { expect(all('elsewhere')).toHaveLength(0) })
+    // Beside a tab that has stopped it says nothing any more, and hides why that one has.
+    node.show({ elsewhereAt: 5, phase: { phase: 'stopped', detail: 'everything of this site was erased in another tab' } })
+    await waitFor(() => { expect(text('phase-note')).toMatch(/Everything of this site was erased in another tab\. Reload/) })
+    expect(all('elsewhere')).toHaveLength(0)
   })
 
   test('is spoken of where a key is imported, before it is and after', async () => {
