@@ -13,8 +13,8 @@ export type NodePhase =
   | { readonly phase: 'starting', readonly step: string }
   | { readonly phase: 'joining' }
   | { readonly phase: 'alone' }
-  | { readonly phase: 'syncing', readonly height: number, readonly target: number, readonly stage: 'headers' | 'snapshot' | 'blocks' | 'states' | 'replay' }
-  | { readonly phase: 'behind', readonly height: number, readonly target: number }
+  | { readonly phase: 'syncing', readonly height: number, readonly target: number, readonly stage: 'headers' | 'snapshot' | 'blocks' | 'states' | 'replay', /** Over all stages of this catching-up, 0..1; never less than before. */ readonly done: number }
+  | { readonly phase: 'behind', readonly height: number, readonly target: number, readonly done: number }
   | { readonly phase: 'ready' }
   | { readonly phase: 'no-data', readonly job: Hex, readonly have: number, readonly want: number }
   | { readonly phase: 'pruned', readonly height: number, readonly detail: string }

@@ -45,7 +45,18 @@ export function silenceWords (ms: number, view: Pick<NodeView, 'mining' | 'block
   return { ...base, title: `${said}: nobody seems to be training`, text: `${usual} It may come late by luck; where nobody trains, none comes. Start training here, and the next one can be yours.`, action: 'train' }
 }
 
-const STAGES = { headers: 'fetching block headers', snapshot: 'fetching the ledger of a recent block', blocks: 'fetching blocks', states: 'fetching model states', replay: 'replaying recent work to check it' } as const
+const STAGES = { blocks: 'fetching blocks', states: 'fetching model states', replay: 'replaying recent work to check it' } as const
+
+/** Headers run ahead of the blocks, and a ledger takes the place of most of them: their heights are not to be taken for one another. */
+function syncText ({ stage, height, target }: Extract<NodePhase, { phase: 'syncing' }>): string {
+  switch (stage) {
+    case 'headers': return `Fetching block headers: ${count(height)} of ${count(target)} are here.`
+    case 'snapshot': return `The headers are here. Fetching the ledger of a recent block; the chain has ${count(target)}.`
+    case 'blocks':
+    case 'states':
+    case 'replay': return `Block ${count(height)} of ${count(target)}: ${STAGES[stage]}.`
+  }
+}
 
 /** What this tab has checked of a chain that it joined by a recent ledger, and what not. */
 export function joinedWords (j: JoinedView): string {
@@ -57,8 +68,8 @@ export function phaseWords (phase: NodePhase, joined?: JoinedView): Words {
     case 'starting': return { tone: 'busy', label: 'Starting', title: 'Starting this node', text: sentence(phase.step) }
     case 'joining': return { tone: 'busy', label: 'Joining', title: 'Joining the network', text: 'Looking for other tabs. This usually takes a few seconds.' }
     case 'alone': return { tone: 'warn', label: 'Alone', title: 'No other tab is in reach', text: 'You can train and mine alone; your blocks join the network as soon as someone else opens the page. Share the invite link to bring others in.', action: 'invite' }
-    case 'syncing': return { tone: 'busy', label: `Syncing ${syncPercent(phase)}`, title: 'Catching up with the chain', text: `Block ${count(phase.height)} of ${count(phase.target)}: ${STAGES[phase.stage]}.`, progress: share(phase.height, phase.target) }
-    case 'behind': return { tone: 'warn', label: 'Behind', title: 'Behind the network', text: `This tab is at block ${count(phase.height)}, others are at ${count(phase.target)}. It catches up by itself; if this stays, this device may be too busy to check the work in time.`, progress: share(phase.height, phase.target) }
+    case 'syncing': return { tone: 'busy', label: `Syncing ${Math.floor(phase.done * 100)} %`, title: 'Catching up with the chain', text: syncText(phase), progress: phase.done }
+    case 'behind': return { tone: 'warn', label: 'Behind', title: 'Behind the network', text: `This tab is at block ${count(phase.height)}, others are at ${count(phase.target)}. It catches up by itself; if this stays, this device may be too busy to check the work in time.`, progress: phase.done }
     case 'ready': return { tone: 'good', label: 'In sync', title: 'In sync', text: joined === undefined ? 'This tab holds the chain and checks every block itself.' : `This tab checks every block since ${count(joined.height)} itself; it took the ledger of that block from other tabs and compared it with its header.` }
     case 'no-data': return { tone: 'warn', label: 'No data', title: 'Waiting for training data', text: `${phase.have} of ${phase.want} pieces of the data of job ${shortId(phase.job)} are here. The rest comes from peers that hold it; keep this tab open.`, progress: share(phase.have, phase.want) }
     case 'pruned': return { tone: 'warn', label: 'Pruned', title: 'Older history is no longer kept', text: `What lies before block ${count(phase.height)} has been pruned by the peers in reach. ${phase.detail}` }
@@ -134,10 +145,6 @@ export const paidShareWords = (paid: number): string => paid === 0
 
 function share (have: number, want: number): number {
   return want <= 0 ? 0 : Math.min(1, have / want)
-}
-
-function syncPercent (p: { readonly height: number, readonly target: number }): string {
-  return `${Math.floor(share(p.height, p.target) * 100)} %`
 }
 
 export const BACKENDS: Readonly<Record<MiningSettings['backend'], { readonly label: string, readonly text: string }>> = {

@@ -47,7 +47,7 @@ describe('mining', () => {
   for (const [height, words] of [[25, 'Who seals the rounds is known once this tab has caught up.'], [66, '2 recent miners seal the rounds.']] as const) {
     test(`who seals the rounds, at block ${height} of 68`, async () => {
       const committee = { size: 2, member: false, ready: true, needsBlocks: 0 }
-      await open('train', {}, {}, node => { node.answer('view', async () => ({ ...makeView(), committee, phase: { phase: 'syncing', height, target: 68, stage: 'blocks' } })) })
+      await open('train', {}, {}, node => { node.answer('view', async () => ({ ...makeView(), committee, phase: { phase: 'syncing', height, target: 68, stage: 'blocks', done: 0.5 } })) })
       expect(text('committee')).toBe(words)
     })
   }

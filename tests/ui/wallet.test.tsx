@@ -155,7 +155,7 @@ describe('balance and history', () => {
 
   test('a tab that catches up says that the balance is an old one, not that there is nothing', async () => {
     const { node } = await open('wallet', { balance: 0n })
-    node.show({ phase: { phase: 'syncing', stage: 'blocks', height: 12, target: 200 } })
+    node.show({ phase: { phase: 'syncing', stage: 'blocks', height: 12, target: 200, done: 0.06 } })
     expect((await find('wallet-behind')).textContent).toMatch(/as of block/)
     expect(document.querySelector('[data-testid="how-to-earn"]')).toBeNull()
   })
