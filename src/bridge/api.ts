@@ -60,6 +60,7 @@ export interface BlockView {
   readonly mine: boolean
   readonly job: Hex
   readonly jobName: string
+  /** Rounds are counted by the state that the work starts from, here, in `MiningView`, `JobView` and the history alike: work of round r goes into the seal that makes round r + 1. */
   readonly round: number
   readonly slice: number
   readonly resultHash: Hex
