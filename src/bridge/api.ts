@@ -493,6 +493,8 @@ export interface NodeApi {
   exportKey(passphrase: string): Promise<Outcome<string>>
   /** The text that exportKey gave was saved or copied. */
   backupSaved(): Promise<void>
+  /** Whose key a backup says it is of. Refused where the text is no backup, or a damaged one: before anybody is asked to give up the key in use. */
+  inspectBackup(backup: string): Promise<Outcome<{ readonly address: string }>>
   /** Replaces the wallet; the caller has confirmed. All tabs of it stop, and have the new one after a reload. */
   importKey(backup: string, passphrase: string): Promise<Outcome<{ readonly address: string }>>
 

@@ -143,6 +143,11 @@ export class NodeService implements NodeApi {
     this.#soon()
   }
 
+  async inspectBackup (backup: string): Promise<Outcome<{ readonly address: string }>> {
+    const r = this.#n.keystore.inspect(backup)
+    return r.ok ? { ok: true, value: { address: r.address } } : refuse('backup', r.message)
+  }
+
   async importKey (backup: string, passphrase: string): Promise<Outcome<{ readonly address: string }>> {
     const r = await this.#n.keystore.import(backup, passphrase)
     if (!r.ok) return refuse(r.field, r.message)

@@ -115,7 +115,7 @@ class Device extends TestCompute {
 
 const nodeOf = async (clock: ManualClock, replaced: () => Promise<boolean>, siblings = new MemorySiblings(), over: Partial<NodeDeps> = {}): Promise<Node> => await Node.start({
   network: createMemoryHub({ clock }).join('me'), swarm: new MemorySwarmHub({ clock }).join('me'), networkName: 'test', storage: new MemoryStorage(new MemoryDisk()), compute: new Device(clock), signatures: new TestSignatures(), clock, random: new SeededRandom(1),
-  keystore: { backedUp: true, export: async () => ({ ok: false, message: 'none' }), saved: async () => {}, replaced, import: async () => ({ ok: false, field: 'backup', message: 'none' }) },
+  keystore: { backedUp: true, export: async () => ({ ok: false, message: 'none' }), saved: async () => {}, replaced, inspect: () => ({ ok: false, message: 'none' }), import: async () => ({ ok: false, field: 'backup', message: 'none' }) },
   purse: new MemoryPurse(), siblings, minerSeed: hash('test-key', u32le(1)), walletSeed: hash('test-key', u32le(2)), slot: 0, cores: 1, gunzip: async b => b, params: kit.params, genesis: kit.genesis, ...over
 })
 
@@ -149,6 +149,7 @@ test('an import stops the tab that it was made in at once, and what is saved of 
   const keystore: NodeDeps['keystore'] = {
     get backedUp () { return backedUp },
     export: async () => ({ ok: false, message: 'none' }), saved: async () => { backedUp = true }, replaced: async () => replaced,
+    inspect: () => ({ ok: false, message: 'none' }),
     import: async () => { replaced = true; return { ok: true, key: keyPair(5).key } }
   }
   const family = new MemoryFamily()

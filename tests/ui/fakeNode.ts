@@ -253,6 +253,7 @@ export function createFakeNode (options: Options = {}): FakeNode {
     forgetUnsent: async () => {},
     exportKey: async () => done('cwkey1qpzry9x8gf2tvdw0s3jn54khce6mua7lqpzry9x8gf2tvdw0s3jn54khce6mua7lqpzry9x8gf2tvdw0s3jn54khce6mua7l'),
     backupSaved: async () => { show({ wallet: { ...view.wallet, backedUp: true } }) },
+    inspectBackup: async () => done({ address: OTHER_ADDRESS }),
     importKey: async () => done({ address: OTHER_ADDRESS }),
     previewData: async () => done(makePreview(options.colour)),
     checkJob: async draft => check(draft, draft.data === 'builtin' ? makeJobs()[0]! : makePreview(options.colour)),

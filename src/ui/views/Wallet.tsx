@@ -31,7 +31,7 @@ export function Wallet (): JSX.Element {
       <div class="wallet-grid">
         <div class="stack">
           <Balance wallet={app.view.wallet} />
-          <Show when={catchingUp()} fallback={<Show when={app.view.wallet.balance + app.view.wallet.maturing === 0n}><HowToEarn /></Show>}>
+          <Show when={catchingUp()} fallback={<Show when={app.view.wallet.balance + app.view.wallet.maturing === 0n && app.view.phase.phase !== 'stopped'}><HowToEarn /></Show>}>
             <Note tone="busy" title="Catching up with the network" testid="wallet-behind">What you see is as of block {count(app.view.height)}: credits of later blocks appear when this tab has caught up.</Note>
           </Show>
         </div>
