@@ -1,6 +1,7 @@
 import { waitFor } from '@solidjs/testing-library'
 import { describe, expect, test } from 'vitest'
-import type { NodePhase } from '../../src/bridge/api.ts'
+import type { NodePhase, NodeView } from '../../src/bridge/api.ts'
+import { isServerAway } from '../../src/ui/parts/Invite.tsx'
 import { parseRoute } from '../../src/ui/router.ts'
 import { LOGS_MAX } from '../../src/ui/state.ts'
 import { phaseWords } from '../../src/ui/words.ts'
@@ -61,6 +62,22 @@ describe('phases', () => {
   test('alone shows the invite link on the spot', async () => {
     await open('train', { phase: { phase: 'alone' }, peers: 0 }, { inviteLink: () => 'https://example.org/#/train?relay=x' })
     expect(text('invite-link')).toBe('https://example.org/#/train?relay=x')
+  })
+
+  test('an invite that nobody can open says so, as long as its server is away', async () => {
+    const { node } = await open('network')
+    expect(all('invite-away')).toHaveLength(0)
+    const relays = (connected: boolean): NodeView['net'] => ({ ...node.current().net, relays: node.current().net.relays.map(r => r.address.includes('localhost') ? { ...r, connected } : { ...r, connected: true }) })
+    node.show({ net: relays(false) })
+    expect((await find('invite-away')).textContent).toMatch(/Nobody can open this link at present.*works again once the server is back/)
+    // A tab that has stopped is linked to no server, whatever that does.
+    node.show({ phase: { phase: 'stopped', detail: '' } })
+    await waitFor(() => { expect(all('invite-away')).toHaveLength(0) })
+    node.show({ phase: { phase: 'ready' }, net: relays(true) })
+    expect(all('invite-away')).toHaveLength(0)
+    // A page that is served by none of them is judged by all.
+    const [here, there] = node.current().net.relays
+    expect([[here!, there!], [{ ...here!, connected: false }, { ...there!, connected: false }], []].map(r => isServerAway('https://page.example/#/train', r))).toEqual([false, true, false])
   })
 
   test('a change of phase is announced, progress within one is not', async () => {
