@@ -19,6 +19,13 @@ export function remember (where: 'local' | 'session', key: string, value: string
   try { area(where).setItem(`commonweight.${key}`, value) } catch { fallback.set(key, value) }
 }
 
+/** Called when another tab of this site has changed what is remembered there under this key. */
+export function whenRemembered (key: string, listener: () => void): () => void {
+  const onStorage = (e: StorageEvent): void => { if (e.key === `commonweight.${key}`) listener() }
+  window.addEventListener('storage', onStorage)
+  return () => { window.removeEventListener('storage', onStorage) }
+}
+
 export function forget (where: 'local' | 'session', key: string): void {
   fallback.delete(key)
   try { area(where).removeItem(`commonweight.${key}`) } catch { /* it was only in this page */ }

@@ -171,8 +171,9 @@ export function backendWords ({ state, detail, stepMs, failure, backend }: NodeV
 
 /** Why the backend in use is the one in use. */
 export function backendReason ({ backend, choice, reports }: NodeView['compute']): string {
-  if (choice !== 'auto') return choice === backend ? 'Your choice.' : `Instead of your choice, ${BACKENDS[choice].label}.`
+  const { label } = BACKENDS[backend]
+  if (choice !== 'auto') return choice === backend ? `${label} is your choice.` : `${label} works instead of your choice, which is ${BACKENDS[choice].label}.`
   const timed = reports.filter(({ state, stepMs }) => state === 'ready' && stepMs !== undefined)
-  if (timed.length > 1) return `The faster: ${[...timed].sort((a, b) => a.stepMs! - b.stepMs!).map(r => `${BACKENDS[r.backend].label} ${stepTime(r.stepMs!)}`).join(', ')} a step.`
-  return `The ${reports.length > 0 ? 'only' : 'usual'} one that can work here.`
+  if (timed.length > 1) return `${label} is used, measured against the others: ${[...timed].sort((a, b) => a.stepMs! - b.stepMs!).map(r => `${BACKENDS[r.backend].label} ${stepTime(r.stepMs!)}`).join(', ')} a step.`
+  return reports.length > 0 ? `${label} is the only one that can work here.` : `${label} is what usually works here.`
 }

@@ -178,6 +178,19 @@ describe('the page around it', () => {
     expect(document.documentElement.dataset['theme']).toBe('system')
   })
 
+  test('a theme that is chosen in another tab reaches this one', async () => {
+    await open('train')
+    const chosen = (theme: string): void => {
+      window.localStorage.setItem('commonweight.theme', theme)
+      window.dispatchEvent(new StorageEvent('storage', { key: 'commonweight.theme', newValue: theme }))
+    }
+    chosen('dark')
+    await waitFor(() => { expect(document.documentElement.dataset['theme']).toBe('dark') })
+    expect(get('theme-toggle').dataset['themeChoice']).toBe('dark')
+    chosen('no theme')
+    await waitFor(() => { expect(document.documentElement.dataset['theme']).toBe('system') })
+  })
+
   test('the node is told whether the page is hidden', async () => {
     const { node } = await open('train')
     await waitFor(() => { expect(node.called('setEnvironment')[0]).toEqual([{ hidden: false, onBattery: false }]) })
