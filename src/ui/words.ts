@@ -66,7 +66,7 @@ export function joinedWords (j: JoinedView): string {
 export function phaseWords (phase: NodePhase, joined?: JoinedView): Words {
   switch (phase.phase) {
     case 'starting': return { tone: 'busy', label: 'Starting', title: 'Starting this node', text: sentence(phase.step) }
-    case 'joining': return { tone: 'busy', label: 'Joining', title: 'Joining the network', text: 'Looking for other tabs. This usually takes a few seconds.' }
+    case 'joining': return { tone: 'busy', label: 'Joining', title: 'Joining the network', text: 'Looking for other tabs, and asking them how far the chain is. This usually takes a few seconds.' }
     case 'alone': return { tone: 'warn', label: 'Alone', title: 'No other tab is in reach', text: 'You can train and mine alone; your blocks join the network as soon as someone else opens the page. Share the invite link to bring others in.', action: 'invite' }
     case 'syncing': return { tone: 'busy', label: `Syncing ${Math.floor(phase.done * 100)} %`, title: 'Catching up with the chain', text: syncText(phase), progress: phase.done }
     case 'behind': return { tone: 'warn', label: 'Behind', title: 'Behind the network', text: `This tab is at block ${count(phase.height)}, others are at ${count(phase.target)}. It catches up by itself; if this stays, this device may be too busy to check the work in time.`, progress: phase.done }
