@@ -10,10 +10,12 @@ import { createLibp2pNetwork } from './net/libp2p.ts'
 import { exposeNetwork } from './net/portNetwork.ts'
 import { lazySwarm } from './net/swarm/lazySwarm.ts'
 import { exposeSwarm } from './net/swarm/portSwarm.ts'
+import { tellErased } from './storage/siblings.ts'
 import { databaseName, MAX_SLOTS, takeSlot } from './storage/slots.ts'
 import { removeCopy } from './storage/walletCopy.ts'
 import { renderApp } from './ui/app.tsx'
 import { renderBootError, renderUnsupported, type UnsupportedReason } from './ui/boot.tsx'
+import { ERASED, remember } from './ui/memory.ts'
 import type { NodeBoot } from '../workers/nodeBoot.ts'
 import { version } from '../package.json'
 
@@ -55,9 +57,11 @@ async function startNode (boot: NodeBoot): Promise<NodeApi> {
   return connectNode(worker)
 }
 
-/** Removes this profile's databases and files: the chain, the work, the library and the wallet. The caller has confirmed. */
+/** Removes this profile's databases and files: the chain, the work, the library and the wallet. The caller has confirmed; the other tabs are told, and stop. */
 async function erase (node: NodeApi, network: 'main' | 'test'): Promise<void> {
   await node.stop()
+  // Before their databases go: they would take it for a fault of the browser.
+  tellErased()
   const known = await indexedDB.databases?.() ?? []
   const names = new Set([...known.map((d) => d.name ?? ''), ...Array.from({ length: MAX_SLOTS }, (_, i) => databaseName(NETWORKS[network].name, i))].filter((n) => n.startsWith('commonweight-')))
   await Promise.all([...names].map(async (name) => new Promise<void>((resolve) => {
@@ -69,6 +73,7 @@ async function erase (node: NodeApi, network: 'main' | 'test'): Promise<void> {
   await files?.removeEntry('swarm', { recursive: true }).catch(() => { /* There was none. */ })
   localStorage.clear()
   sessionStorage.clear()
+  remember('session', ERASED, 'yes')
   location.reload()
 }
 

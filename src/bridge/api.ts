@@ -13,8 +13,8 @@ export type NodePhase =
   | { readonly phase: 'starting', readonly step: string }
   | { readonly phase: 'joining' }
   | { readonly phase: 'alone' }
-  | { readonly phase: 'syncing', readonly height: number, readonly target: number, readonly stage: 'headers' | 'snapshot' | 'blocks' | 'states' | 'replay' }
-  | { readonly phase: 'behind', readonly height: number, readonly target: number }
+  | { readonly phase: 'syncing', readonly height: number, readonly target: number, readonly stage: 'headers' | 'snapshot' | 'blocks' | 'states' | 'replay', /** Over all stages of this catching-up, 0..1; never less than before. */ readonly done: number }
+  | { readonly phase: 'behind', readonly height: number, readonly target: number, readonly done: number }
   | { readonly phase: 'ready' }
   | { readonly phase: 'no-data', readonly job: Hex, readonly have: number, readonly want: number }
   | { readonly phase: 'pruned', readonly height: number, readonly detail: string }
@@ -60,6 +60,7 @@ export interface BlockView {
   readonly mine: boolean
   readonly job: Hex
   readonly jobName: string
+  /** Rounds are counted by the state that the work starts from, here, in `MiningView`, `JobView` and the history alike: work of round r goes into the seal that makes round r + 1. */
   readonly round: number
   readonly slice: number
   readonly resultHash: Hex
@@ -172,6 +173,22 @@ export interface UnsentView {
   readonly fee: bigint
 }
 
+/** Signed, handed to the others, and in no block so far. */
+export interface PendingView {
+  readonly id: Hex
+  readonly kind: 'transfer' | 'job' | 'cancellation' | 'set-aside' | 'redemption'
+  /** Address. */
+  readonly to?: string
+  /** The job that is posted or cancelled, and its name. */
+  readonly job?: Hex
+  readonly name?: string
+  /** Leaves the wallet beside the fee. */
+  readonly amount: bigint
+  readonly fee: bigint
+  /** When this tab took it, Unix time in ms. */
+  readonly sinceMs: number
+}
+
 export interface WalletView {
   readonly address: string
   readonly key: Hex
@@ -180,11 +197,13 @@ export interface WalletView {
   readonly maturing: bigint
   /** Sent but not yet in a block. */
   readonly pendingOut: bigint
+  /** What waits for a block, in the order of sending; what stands under `unsent` is not among it. */
+  readonly pending: readonly PendingView[]
   /** Oldest first, by whichever tab of this profile. */
   readonly unsent: readonly UnsentView[]
   readonly nonce: number
   readonly backedUp: boolean
-  /** Another key was put in its place on this device: this one is in the memory of the tabs that have it, and gone with them. */
+  /** Another key was put in its place on this device, or all of this site was erased there: this one is in the memory of the tabs that have it, and gone with them. */
   readonly replaced: boolean
   readonly minFee: bigint
 }
@@ -474,6 +493,8 @@ export interface NodeApi {
   exportKey(passphrase: string): Promise<Outcome<string>>
   /** The text that exportKey gave was saved or copied. */
   backupSaved(): Promise<void>
+  /** Whose key a backup says it is of. Refused where the text is no backup, or a damaged one: before anybody is asked to give up the key in use. */
+  inspectBackup(backup: string): Promise<Outcome<{ readonly address: string }>>
   /** Replaces the wallet; the caller has confirmed. All tabs of it stop, and have the new one after a reload. */
   importKey(backup: string, passphrase: string): Promise<Outcome<{ readonly address: string }>>
 

@@ -47,6 +47,7 @@ export function connectNode (port: Comlink.Endpoint): NodeApi {
     forgetUnsent: call.forgetUnsent,
     exportKey: call.exportKey,
     backupSaved: call.backupSaved,
+    inspectBackup: call.inspectBackup,
     importKey: call.importKey,
     previewData: call.previewData,
     checkJob: call.checkJob,

@@ -15,6 +15,7 @@ import type { Node } from './node.ts'
 import { Paced } from './paced.ts'
 import type { BlockRecord, Hex, JobTip } from './parts.ts'
 import { atRest, blockView, jobView, paidShare, peerHeights, samplesPerSecond, walletView } from './views.ts'
+import type { Lost } from './walletWatch.ts'
 
 const VIEW_MS = 250
 /** Largest page of blocks, lines or entries one call gives. */
@@ -22,6 +23,9 @@ const PAGE_MAX = 2000
 /** Blocks that the paid share and the samples per second are taken over. */
 const RECENT_BLOCKS = 32
 const SAMPLES_WINDOW_MS = 60_000
+
+/** Why a tab stops whose key is on no disk any more, for people. */
+const LOST: Readonly<Record<Lost, string>> = { replaced: 'the wallet of this browser was replaced by another one', erased: 'everything of this site was erased in another tab' }
 
 const refuse = (field: string, message: string): { readonly ok: false, readonly errors: readonly FieldError[] } => ({ ok: false, errors: [{ field, message }] })
 const page = (limit: number): number => Number.isInteger(limit) ? Math.min(Math.max(limit, 0), PAGE_MAX) : 0
@@ -45,7 +49,7 @@ export class NodeService implements NodeApi {
       node.log.onEntry((entry) => { this.#emit({ type: 'log', entry }) }),
       node.curve.onPoint((point) => { this.#emit({ type: 'curve', point }) }),
       node.keyWatch.onElsewhere(() => { this.#notice('warn', 'This wallet is also in use elsewhere: use a key on one device at a time.'); this.#soon() }),
-      node.walletWatch.onReplaced(() => { this.#stop('the wallet of this browser was replaced by another one').catch((e: unknown) => { node.log.error('wallet', e instanceof Error ? e.stack ?? e.message : String(e)) }) }),
+      node.walletWatch.onLost((why) => { this.#stop(LOST[why]).catch((e: unknown) => { node.log.error('wallet', e instanceof Error ? e.stack ?? e.message : String(e)) }) }),
       node.refusals.onRefusal((r) => { if (r.peer !== undefined && node.net.banned.some((b) => b.id === r.peer)) this.#notice('warn', `A peer was sent away: ${r.reason}.`) })
     ]
     // Also once this tab has stopped: it warns of a key without a backup still.
@@ -121,9 +125,7 @@ export class NodeService implements NodeApi {
   async send (to: string, amount: bigint, fee: bigint): Promise<Outcome<{ readonly id: Hex }>> { return await this.#spend(async () => await this.#n.wallet.send(to, amount, fee)) }
 
   async sendAgain (id: Hex): Promise<Outcome<{ readonly id: Hex }>> {
-    const r = await this.#spend(async () => await this.#n.wallet.sendAgain(id))
-    this.#soon()
-    return r
+    return await this.#spend(async () => await this.#n.wallet.sendAgain(id))
   }
 
   async forgetUnsent (id: Hex): Promise<void> {
@@ -139,6 +141,11 @@ export class NodeService implements NodeApi {
   async backupSaved (): Promise<void> {
     await this.#n.keystore.saved()
     this.#soon()
+  }
+
+  async inspectBackup (backup: string): Promise<Outcome<{ readonly address: string }>> {
+    const r = this.#n.keystore.inspect(backup)
+    return r.ok ? { ok: true, value: { address: r.address } } : refuse('backup', r.message)
   }
 
   async importKey (backup: string, passphrase: string): Promise<Outcome<{ readonly address: string }>> {
@@ -223,7 +230,9 @@ export class NodeService implements NodeApi {
   /** From a tab that has stopped it would go nowhere, and a wallet that was replaced is not the one the user sees elsewhere. */
   async #spend<T> (work: () => Promise<Outcome<T>>): Promise<Outcome<T>> {
     if (this.#n.phase().phase === 'stopped' || await this.#replaced()) return refuse('form', 'this tab has stopped: reload the page')
-    return await work()
+    const r = await work()
+    this.#soon()
+    return r
   }
 
   async #replaced (): Promise<boolean> {
@@ -306,7 +315,7 @@ export class NodeService implements NodeApi {
       mining: n.miningView(),
       jobs,
       seeding: n.seeding.view(),
-      wallet: walletView(head.ledger, n.payee, n.pool.pending(n.payee), n.spending.unsent(), { backedUp: n.keystore.backedUp, replaced: n.walletWatch.replaced() }, n.params),
+      wallet: walletView(head.ledger, n.payee, n.pool.waiting(n.payee), n.spending.unsent(), { backedUp: n.keystore.backedUp, replaced: n.walletWatch.replaced() }, n.params),
       replays: n.replayCount(),
       replayFailures: n.replayFailures(),
       blocksReplayed: recent.filter((r) => r.checked === 'replayed').map((r) => toHex(r.meta.hash)),

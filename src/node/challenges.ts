@@ -259,7 +259,7 @@ export class Challenges {
     if (this.#find(challenge) === undefined) {
       // Nobody would hear it any more: to condemn it alone would be to leave the network.
       this.#found++
-      this.#d.log.warn('auditor', `contribution ${short(sealed.id)} of round ${sealed.signed.seal.round} is wrong, and ripe: ${wrong}`)
+      this.#d.log.warn('auditor', `contribution ${short(sealed.id)} of round ${sealed.signed.seal.round - 1} is wrong, and ripe: ${wrong}`)
       return
     }
     await this.#condemn(sealed, wrong)
@@ -279,7 +279,7 @@ export class Challenges {
     this.#found++
     const miner = toHex(sealed.claim.template.miner)
     const signers = rounds.signers(sealed.signed).map(toHex)
-    log.warn('auditor', `contribution ${short(sealed.id)} of round ${sealed.signed.seal.round} is wrong: ${detail}`)
+    log.warn('auditor', `contribution ${short(sealed.id)} of round ${sealed.signed.seal.round - 1} is wrong: ${detail}`)
     blame.refuse({ what: 'contribution', reason: 'wrong slice', detail, miner, fatal: true })
     // Who vouched said that it had replayed it; who only signed the seal is named, not banned.
     for (const voucher of contributions.vouchersOf(sealed.id)) {

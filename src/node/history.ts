@@ -192,21 +192,24 @@ export function entriesOf (b: BlockRecord, account: Uint8Array): HistoryEntry[] 
   })))
 }
 
+/** As everywhere on the page, and in a claim: the round that the work starts from. The event names the round that its seal makes. */
+const trainedIn = (e: LedgerEvent): string => e.round === undefined ? 'a round' : `round ${e.round - 1}`
+
 function reasonOf (b: BlockRecord, e: LedgerEvent): string {
   const block = `Block ${b.meta.height}`
   const { template } = b.meta.header
   const fee = e.fee === undefined ? '' : `, fee ${formatAmount(e.fee)} included`
   switch (e.kind) {
     case 'block-reward':
-      return `${block}: you trained round ${template.round + 1} of ${jobName(b, template.job)} and your slice won the draw.`
+      return `${block}: you trained slice ${b.meta.header.slice} in round ${template.round} of ${jobName(b, template.job)}, and it won the draw.`
     case 'fees': {
       const n = b.body.transactions.length
       return `${block}: the ${n === 1 ? 'fee of the transaction' : `fees of the ${n} transactions`} in the block you found.`
     }
     case 'contribution':
-      return `${block}: a slice you trained was sealed into round ${e.round} of ${jobName(b, e.job)}; its owner pays you.`
+      return `${block}: a slice you trained in ${trainedIn(e)} of ${jobName(b, e.job)} was sealed; its owner pays you.`
     case 'contribution-subsidy':
-      return `${block}: a slice you trained was sealed into round ${e.round} of ${jobName(b, e.job)}; your share of the block's issuance for sealed work.`
+      return `${block}: a slice you trained in ${trainedIn(e)} of ${jobName(b, e.job)} was sealed; your share of the block's issuance for sealed work.`
     case 'received':
       return `${block}: sent to you by ${address(e.counterparty)}.`
     case 'sent':

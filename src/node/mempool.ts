@@ -4,7 +4,8 @@
  * waiting one replaces it for a tenth more in fee. Own ones are on disk before they count as taken,
  * stay there until the block that has them is, and are sent again until then.
  */
-import { equalBytes, toHex, decode } from '../core/codec/ssz.ts'
+import { ContainerType } from '@chainsafe/ssz'
+import { equalBytes, toHex, decode, U53 } from '../core/codec/ssz.ts'
 import { ACTION_CANCEL_JOB, ACTION_POST_JOB, ACTION_REDEEM, RedeemedReceipt, SignedTransaction } from '../core/codec/wire.ts'
 import { type BlockMeta, chainId } from '../core/consensus/chain.ts'
 import { invalid, type ReasonCode, type Refusal, refusal } from '../core/consensus/refusal.ts'
@@ -39,6 +40,19 @@ const NOT_YET: ReadonlySet<ReasonCode> = new Set<ReasonCode>(['transaction-balan
  * cancellation is in a block; a pot is emptied by others, and an epoch passes.
  */
 const VOIDED_BY_OTHERS: ReadonlySet<number> = new Set([ACTION_POST_JOB, ACTION_CANCEL_JOB, ACTION_REDEEM])
+
+/** An own one on disk. */
+const Kept = new ContainerType({ addedAt: U53, signed: SignedTransaction })
+const KEPT_BYTES = MAX_TRANSACTION_BYTES + 16
+
+/** Undefined where it is damaged. Earlier versions wrote the transaction alone. */
+function decodeKept (bytes: Uint8Array): { readonly addedAt?: number, readonly signed: SignedTransaction } | undefined {
+  if (bytes.length === 0) return undefined
+  const d = decode(Kept, bytes, KEPT_BYTES)
+  if (d.ok) return Number.isSafeInteger(d.value.addedAt) ? d.value : { signed: d.value.signed }
+  const alone = decode(SignedTransaction, bytes, MAX_TRANSACTION_BYTES)
+  return alone.ok ? { signed: alone.value } : undefined
+}
 
 interface Entry {
   readonly id: Hex
@@ -105,8 +119,8 @@ export class Mempool implements PoolService {
     const off = this.#chain.on('head', (e) => { this.#headMoved(e.removed, e.added) })
     const rows = await this.#storage.range('pool', { limit: this.#limits.count })
     for (const [key, bytes] of rows) {
-      const d = bytes.length === 0 ? undefined : decode(SignedTransaction, bytes, MAX_TRANSACTION_BYTES)
-      const refused = d?.ok === true ? await this.#unsigned(d.value) ?? this.#takeAgain(d.value) : invalid('transaction-signature', 'stored bytes are damaged')
+      const d = decodeKept(bytes)
+      const refused = d === undefined ? invalid('transaction-signature', 'stored bytes are damaged') : await this.#unsigned(d.signed) ?? this.#takeAgain(d.signed, d.addedAt)
       if (refused === undefined) continue
       this.#log.info('pool', `stored transaction ${key.slice(0, 8)} dropped: ${refused.reason}`)
       this.#forget(key)
@@ -214,9 +228,12 @@ export class Mempool implements PoolService {
     return tryTransactions(this.#params, parent, candidates, TRANSACTIONS_BYTES_PER_BLOCK)
   }
 
-  pending (from: Uint8Array): SignedTransaction[] {
+  pending (from: Uint8Array): SignedTransaction[] { return this.waiting(from).map((w) => w.signed) }
+
+  /** The same, with when each was taken here. */
+  waiting (from: Uint8Array): Array<{ readonly signed: SignedTransaction, readonly sinceMs: number }> {
     const queue = this.#bySender.get(toHex(from))
-    return queue === undefined ? [] : [...queue.values()].sort((a, b) => a.nonce - b.nonce).map((e) => e.signed)
+    return queue === undefined ? [] : [...queue.values()].sort((a, b) => a.nonce - b.nonce).map((e) => ({ signed: e.signed, sinceMs: e.addedAt }))
   }
 
   /** As the next block finds it. */
@@ -226,7 +243,7 @@ export class Mempool implements PoolService {
     return signatureRefusal(await this.#signatures.verify(transactionSignatureItems(tx)))
   }
 
-  #entry (signed: SignedTransaction, bytes: number): Entry {
+  #entry (signed: SignedTransaction, bytes: number, addedAt = this.#clock.now()): Entry {
     const tx = signed.transaction
     return {
       id: toHex(transactionId(tx)),
@@ -236,7 +253,7 @@ export class Mempool implements PoolService {
       fee: tx.fee,
       bytes,
       own: this.#isOwn(signed),
-      addedAt: this.#clock.now()
+      addedAt
     }
   }
 
@@ -277,8 +294,8 @@ export class Mempool implements PoolService {
   }
 
   /** One that was taken before, its signature checked. */
-  #takeAgain (tx: SignedTransaction): Refusal | undefined {
-    const e = this.#entry(tx, SignedTransaction.serialize(tx).length)
+  #takeAgain (tx: SignedTransaction, addedAt?: number): Refusal | undefined {
+    const e = this.#entry(tx, SignedTransaction.serialize(tx).length, addedAt)
     if (this.#byId.has(e.id)) return undefined
     const refused = this.#refusal(e)
     if (refused !== undefined && !(e.own && NOT_YET.has(refused.reason))) return refused
@@ -316,7 +333,7 @@ export class Mempool implements PoolService {
     this.#bySender.set(e.from, queue)
     queue.set(e.nonce, e)
     this.#bytes += e.bytes
-    if (e.own) this.#write({ op: 'put', store: 'pool', key: e.id, value: SignedTransaction.serialize(e.signed) })
+    if (e.own) this.#write({ op: 'put', store: 'pool', key: e.id, value: Kept.serialize({ addedAt: e.addedAt, signed: e.signed }) })
   }
 
   #remove (e: Entry): void {

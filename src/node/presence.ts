@@ -6,11 +6,12 @@ import type { Clock } from '../ports/clock.ts'
 import type { NetworkStatus } from '../ports/network.ts'
 import { isDirect } from './askPeers.ts'
 import type { Chain } from './chain.ts'
+import { CatchUp } from './catchUp.ts'
 import { Patience } from './patience.ts'
 import type { StoreState } from './persist.ts'
 import type { Sync } from './sync.ts'
 
-/** Time in which the first peer is expected; after it the node is alone and may work. */
+/** Time in which the first peer is expected, and then what the peers say of themselves; after it the node is alone and may work. */
 export const JOIN_MS = 8_000
 /** A tick this late means that the tab was frozen or the machine asleep. */
 export const ASLEEP_MS = 20_000
@@ -39,7 +40,9 @@ export class Presence {
   readonly #startedAt: number
   #tickAt: number
   #asleep: { readonly wokeAt: number, readonly forMs: number } | undefined
-  #metPeers = false
+  /** When the first peer was met. */
+  #metAt: number | undefined
+  readonly #catchUp = new CatchUp()
   readonly #patience = new Patience()
   /** Blocks redone while catching up, as of the last tick. */
   #redone = 0
@@ -84,6 +87,12 @@ export class Presence {
 
   /** What keeps it from being in step with the others. */
   #apart (): NodePhase | undefined {
+    const apart = this.#findApart()
+    if (apart?.phase !== 'syncing' && apart?.phase !== 'behind') this.#catchUp.over()
+    return apart
+  }
+
+  #findApart (): NodePhase | undefined {
     const { chain, clock, sync } = this.#d
     const now = clock.now()
     if (this.#stopped !== undefined) return { phase: 'stopped', detail: this.#stopped }
@@ -92,12 +101,15 @@ export class Presence {
     const { height } = chain.head()
     const progress = sync.progress()
     // A block or two that came by another way than gossip is no reason to stop working.
-    if (progress !== undefined && (progress.target - height >= BEHIND_BLOCKS || sync.unproved())) return { phase: 'syncing', ...progress }
+    if (progress !== undefined && (progress.target - height >= BEHIND_BLOCKS || sync.unproved())) return { phase: 'syncing', ...progress, done: this.#catchUp.at(progress, height) }
     const peers = this.#meet()
-    if (peers === 0) return isWithin(now - this.#startedAt, JOIN_MS) && !this.#metPeers ? { phase: 'joining' } : { phase: 'alone' }
-    if (isWithin(now - this.#startedAt, JOIN_MS) && sync.statuses().size === 0) return { phase: 'joining' }
+    if (peers === 0) return isWithin(now - this.#startedAt, JOIN_MS) && this.#metAt === undefined ? { phase: 'joining' } : { phase: 'alone' }
+    // Until they have said where they are, nobody knows where the network is. One that never says it holds up nobody for long.
+    const said = sync.statuses().size
+    if (said < peers && isWithin(now - (this.#metAt ?? now), JOIN_MS)) return { phase: 'joining' }
+    if (said === 0) return { phase: 'alone' }
     const target = sync.targetHeight()
-    if (target >= height + BEHIND_BLOCKS) return { phase: 'behind', height, target }
+    if (target >= height + BEHIND_BLOCKS) return { phase: 'behind', height, target, done: this.#catchUp.done }
     return undefined
   }
 
@@ -148,7 +160,7 @@ export class Presence {
   /** Peers there are now. */
   #meet (): number {
     const direct = this.#d.network().peers.filter(isDirect).length
-    if (direct > 0) this.#metPeers = true
+    if (direct > 0) this.#metAt ??= this.#d.clock.now()
     return direct
   }
 }

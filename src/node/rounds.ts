@@ -238,7 +238,7 @@ export class Rounds implements WorkService {
     this.#refresh()
     const tip = this.#tips.get(toHex(signed.seal.job))
     if (tip?.pending.includes(signed) === true) {
-      this.#d.log.debug('rounds', `job ${short(signed.seal.job)}: round ${signed.seal.round} sealed with ${signed.seal.contributions.length} contributions`)
+      this.#d.log.debug('rounds', `job ${short(signed.seal.job)}: the state of round ${signed.seal.round} is sealed, with ${signed.seal.contributions.length} contributions`)
       return { status: 'added' }
     }
     const rival = before?.pending.find(p => p.seal.round === signed.seal.round)

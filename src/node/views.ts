@@ -1,9 +1,11 @@
 /** Projections of the chain for the page: pure functions from records to what is shown. */
-import type { BlockView, JobView, NodeView, UnsentView, WalletView } from '../bridge/api.ts'
+import type { BlockView, JobView, NodeView, PendingView, UnsentView, WalletView } from '../bridge/api.ts'
 import { formatAddress } from '../core/codec/address.ts'
 import { equalBytes, toHex } from '../core/codec/ssz.ts'
-import { ACTION_POST_JOB, ACTION_SET_ASIDE, ACTION_TRANSFER, type SignedTransaction } from '../core/codec/wire.ts'
+import { decodeJobSpec } from '../core/codec/jobSpec.ts'
+import { ACTION_CANCEL_JOB, ACTION_POST_JOB, ACTION_REDEEM, ACTION_SET_ASIDE, ACTION_TRANSFER, type SignedTransaction } from '../core/codec/wire.ts'
 import { blockWork } from '../core/consensus/target.ts'
+import { jobId, specHash, transactionId } from '../core/crypto/ids.ts'
 import { account, findJob, isEnded, type JobRecord, type LedgerState } from '../core/ledger/state.ts'
 import type { ChainParams } from '../core/params.ts'
 import { recordBytes } from '../core/training/dataset.ts'
@@ -112,16 +114,37 @@ export function spending (signed: SignedTransaction): bigint {
   return fee
 }
 
-export function walletView (ledger: LedgerState, key: Uint8Array, pending: readonly SignedTransaction[], unsent: readonly UnsentView[], kept: Pick<WalletView, 'backedUp' | 'replaced'>, params: Pick<ChainParams, 'minFee'>): WalletView {
+/** A transaction that waits for a block, and since when. */
+export interface Waiting { readonly signed: SignedTransaction, readonly sinceMs: number }
+
+const PENDING_KIND: Readonly<Record<number, PendingView['kind']>> = {
+  [ACTION_TRANSFER]: 'transfer', [ACTION_POST_JOB]: 'job', [ACTION_CANCEL_JOB]: 'cancellation', [ACTION_SET_ASIDE]: 'set-aside', [ACTION_REDEEM]: 'redemption'
+}
+
+function pendingView (ledger: LedgerState, { signed, sinceMs }: Waiting): PendingView {
+  const { from, nonce, fee, action: { selector, value } } = signed.transaction
+  const base = { id: toHex(transactionId(signed.transaction)), kind: PENDING_KIND[selector], amount: spending(signed) - fee, fee, sinceMs }
+  if (value !== null && 'to' in value) return { ...base, to: formatAddress(value.to) }
+  if (value !== null && 'spec' in value) {
+    // The pool takes no job whose spec cannot be read.
+    const spec = decodeJobSpec(value.spec)
+    return spec.ok ? { ...base, job: toHex(jobId(specHash(spec.value), from, nonce)), name: utf8Text(spec.value.name) } : base
+  }
+  if (selector === ACTION_CANCEL_JOB && value !== null && 'job' in value) return { ...base, job: toHex(value.job), name: jobName(findJob(ledger, value.job)) }
+  return base
+}
+
+export function walletView (ledger: LedgerState, key: Uint8Array, waiting: readonly Waiting[], unsent: readonly UnsentView[], kept: Pick<WalletView, 'backedUp' | 'replaced'>, params: Pick<ChainParams, 'minFee'>): WalletView {
   const { balance, nonce } = account(ledger, key)
   return {
     address: formatAddress(key),
     key: toHex(key),
     balance,
     maturing: ledger.maturing.filter((m) => equalBytes(m.account, key)).reduce((n, m) => n + m.amount, 0n),
-    pendingOut: pending.reduce((n, tx) => n + spending(tx), 0n),
+    pendingOut: waiting.reduce((n, { signed }) => n + spending(signed), 0n),
+    pending: waiting.map((w) => pendingView(ledger, w)).filter(({ id }) => unsent.every((u) => u.id !== id)),
     unsent,
-    nonce: nonce + pending.length,
+    nonce: nonce + waiting.length,
     ...kept,
     minFee: params.minFee
   }

@@ -1,6 +1,6 @@
 /**
- * Notices that another key was put in the place of this profile's wallet, by this tab or another one. A tab
- * that went on would be paid to an account whose key is on no disk any more.
+ * Notices that the key of this tab is on no disk any more: another one was put in its place, by this tab or
+ * another one, or all of this site was erased. A tab that went on would be paid to an account that is lost with it.
  */
 import type { Clock } from '../ports/clock.ts'
 import type { Keystore } from '../ports/keystore.ts'
@@ -19,9 +19,13 @@ export interface WalletWatchDeps {
   readonly log: Log
 }
 
+export type Lost = 'replaced' | 'erased'
+
+const SAID: Readonly<Record<Lost, string>> = { replaced: 'the wallet of this browser was replaced', erased: 'everything of this site was erased in another tab' }
+
 export class WalletWatch {
   readonly #d: WalletWatchDeps
-  readonly #listeners = new Set<() => void>()
+  readonly #listeners = new Set<(why: Lost) => void>()
   #lookedAt = -Infinity
   #replaced = false
 
@@ -37,16 +41,20 @@ export class WalletWatch {
         this.#lookedAt = now
         void this.look()
       }),
-      this.#d.siblings.onNews(news => { if (news.kind === 'replaced') void this.look() })
+      this.#d.siblings.onNews(news => {
+        if (news.kind === 'replaced') void this.look()
+        // The disk says nothing of it: it is empty, or has the key of whoever began anew.
+        if (news.kind === 'erased') this.#lost('erased')
+      })
     ]
     return () => { for (const off of offs) off() }
   }
 
-  /** Another key is on this device: that of this tab is in its memory alone. */
+  /** Another key is on this device, or none: that of this tab is in its memory alone. */
   replaced (): boolean { return this.#replaced }
 
   /** Called once. */
-  onReplaced (listener: () => void): () => void {
+  onLost (listener: (why: Lost) => void): () => void {
     this.#listeners.add(listener)
     return () => { this.#listeners.delete(listener) }
   }
@@ -56,13 +64,17 @@ export class WalletWatch {
     if (this.#replaced) return
     const { keystore, log } = this.#d
     try {
-      if (!await keystore.replaced() || this.#replaced) return
-      this.#replaced = true
-      log.warn('wallet', 'the wallet of this browser was replaced: this tab stops')
-      for (const l of this.#listeners) l()
+      if (await keystore.replaced()) this.#lost('replaced')
     } catch (e) {
       if (e instanceof StorageError) log.warn('wallet', `whether the wallet was replaced cannot be read: ${e.message}`)
       else log.error('wallet', e instanceof Error ? e.stack ?? e.message : String(e))
     }
+  }
+
+  #lost (why: Lost): void {
+    if (this.#replaced) return
+    this.#replaced = true
+    this.#d.log.warn('wallet', `${SAID[why]}: this tab stops`)
+    for (const l of this.#listeners) l(why)
   }
 }

@@ -9,6 +9,8 @@ export type SiblingNews =
   | { readonly kind: 'backed-up' }
   /** Another key was put in the place of this one. */
   | { readonly kind: 'replaced' }
+  /** All that this site keeps in this browser is being erased: told to the tabs of every wallet and network. */
+  | { readonly kind: 'erased' }
   /** The wallet was seen at work on another device, or in another browser, Unix time in ms. */
   | { readonly kind: 'elsewhere', readonly atMs: number }
 

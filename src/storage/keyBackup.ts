@@ -134,6 +134,12 @@ function parse (text: string): Fields | (OpenResult & { ok: false }) {
   return fields
 }
 
+/** Of whose key a text is a backup, as it stands there in clear: whole, and of a kind that is read here. */
+export function inspectBackup (text: string): { readonly ok: true, readonly address: string } | { readonly ok: false, readonly message: string } {
+  const fields = parse(text)
+  return 'ok' in fields ? { ok: false, message: fields.message } : { ok: true, address: fields.address }
+}
+
 /** The seed of a backup text. What comes in is a stranger's file: bounded, parsed strictly. */
 export async function openKey (text: string, passphrase: string): Promise<OpenResult> {
   const fields = parse(text)

@@ -3,7 +3,7 @@ import { publicKey } from '../core/crypto/keys.ts'
 import type { Random } from '../ports/clock.ts'
 import type { Keystore } from '../ports/keystore.ts'
 import type { Siblings } from '../ports/siblings.ts'
-import { openKey, sealKey } from './keyBackup.ts'
+import { inspectBackup, openKey, sealKey } from './keyBackup.ts'
 import type { Wallet } from './wallet.ts'
 
 /** `siblings`: of this key. They are told of what changes here, and what they tell holds here, too. */
@@ -22,6 +22,7 @@ export function createKeystore (wallet: Wallet, random: Random, siblings: Pick<S
       siblings.tell({ kind: 'backed-up' })
     },
     async replaced () { return await wallet.replaced() },
+    inspect: inspectBackup,
     async import (backup, passphrase) {
       const opened = await openKey(backup, passphrase)
       if (!opened.ok) return { ok: false, field: opened.reason === 'wrong-passphrase' ? 'passphrase' : 'backup', message: opened.message }

@@ -7,25 +7,42 @@ function newsOf (data: unknown): SiblingNews | undefined {
   switch (data.kind) {
     case 'opened':
     case 'backed-up':
-    case 'replaced': return { kind: data.kind }
+    case 'replaced':
+    case 'erased': return { kind: data.kind }
     case 'elsewhere': return 'atMs' in data && Number.isSafeInteger(data.atMs) ? { kind: 'elsewhere', atMs: data.atMs as number } : undefined
     default: return undefined
   }
 }
 
+/** What concerns every tab of this site: a wallet that was replaced has left the channel of the one in its place. */
+const SITE = 'commonweight-site'
+
 /** `wallet`: what only its tabs have in common. */
 export function openSiblings (wallet: string): Siblings {
   const listeners = new Set<(news: SiblingNews) => void>()
-  const channel = new BroadcastChannel(`commonweight-wallet-${wallet}`)
-  channel.onmessage = (e: MessageEvent<unknown>) => {
-    const news = newsOf(e.data)
-    if (news !== undefined) for (const l of [...listeners]) l(news)
+  const open = (name: string, isHere: (news: SiblingNews) => boolean): BroadcastChannel => {
+    const channel = new BroadcastChannel(name)
+    channel.onmessage = (e: MessageEvent<unknown>) => {
+      const news = newsOf(e.data)
+      if (news !== undefined && isHere(news)) for (const l of [...listeners]) l(news)
+    }
+    return channel
   }
+  const isOfSite = (news: SiblingNews): boolean => news.kind === 'erased'
+  const own = open(`commonweight-wallet-${wallet}`, news => !isOfSite(news))
+  const site = open(SITE, isOfSite)
   return {
-    tell: news => { channel.postMessage(news) },
+    tell: news => { (isOfSite(news) ? site : own).postMessage(news) },
     onNews: listener => {
       listeners.add(listener)
       return () => { listeners.delete(listener) }
     }
   }
+}
+
+/** Tells every tab of this site that all is being erased, from a page whose node has stopped. */
+export function tellErased (): void {
+  const channel = new BroadcastChannel(SITE)
+  channel.postMessage({ kind: 'erased' } satisfies SiblingNews)
+  channel.close()
 }

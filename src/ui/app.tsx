@@ -1,12 +1,14 @@
 /** The app: navigation, status, the current view, notices. The only way in is `renderApp`. */
-import { createEffect, createMemo, For, on, onMount, Show, Suspense, type JSX } from 'solid-js'
+import { createEffect, createMemo, createSignal, For, on, onMount, Show, Suspense, type JSX } from 'solid-js'
 import { Dynamic, render } from 'solid-js/web'
 import { AppProvider, useApp, type App, type AppDeps } from './context.tsx'
 import { watchEnvironment } from './environment.ts'
-import { count, percent, plural } from './format.ts'
+import { count, percent, plural, shortId } from './format.ts'
 import { lazyView, loadAhead, type LazyView } from './lazyView.ts'
+import { ERASED, forget, recall } from './memory.ts'
 import { Button, Note, Skeleton } from './parts/basics.tsx'
 import { Icon, Mark, type IconName } from './parts/Icon.tsx'
+import { createSilence, SilenceNote } from './parts/Silence.tsx'
 import { Toasts } from './parts/Toasts.tsx'
 import { plainText } from './libraryWords.ts'
 import { createRouter, type ViewName } from './router.ts'
@@ -21,7 +23,7 @@ import './styles/library.css'
 import { createTheme } from './theme.ts'
 import { Train } from './views/Train.tsx'
 import { Wizard } from './views/wizardView.ts'
-import { paidShareWords, phaseWords } from './words.ts'
+import { paidShareWords, phaseWords, type Words } from './words.ts'
 
 export type { AppDeps } from './context.tsx'
 
@@ -118,10 +120,12 @@ function Shell (): JSX.Element {
         </header>
         <main id="content" tabIndex={-1} class="content">
           <Announce />
-          <Show when={app.view.elsewhereAt !== undefined}>
+          <ErasedNote />
+          <Show when={app.view.elsewhereAt !== undefined && app.view.phase.phase !== 'stopped'}>
             <Note tone="warn" role="alert" title="This wallet is also in use elsewhere" testid="elsewhere">Another device, or another browser, works with the same key. Use a key on one device at a time: both do the same slices, which count once, and of two transfers that are sent at the same time one may not arrive. Close the page there, or import another key there.</Note>
           </Show>
           <StoppedNote />
+          <SilenceNote />
           <Show when={app.router.route().unknown}>{name => <Note tone="warn" role="status" title="There is no such page" testid="unknown-address">The address names “{plainText(name()).slice(0, NAME_SHOWN)}”, which is none of the pages here. This is {PLACES.train.title}.</Note>}</Show>
           <Suspense fallback={<Skeleton lines={6} />}><Dynamic component={place().page} /></Suspense>
         </main>
@@ -172,11 +176,13 @@ function BottomBar (): JSX.Element {
 
 function Status (): JSX.Element {
   const app = useApp()
-  const words = createMemo(() => phaseWords(app.view.phase, app.view.joined))
+  const silent = createSilence()
+  // Only of what is in order otherwise: other trouble is said first.
+  const words = createMemo((): Words => (app.view.phase.phase === 'ready' ? silent() : undefined) ?? phaseWords(app.view.phase, app.view.joined))
   const people = (): number => app.view.peers.filter(p => p.link !== 'server').length
   return (
     <div class="status">
-      <span class={`pill tone-${words().tone}`} data-testid="phase" data-phase={app.view.phase.phase} title={words().text}><span class="dot" aria-hidden="true" />{words().label}</span>
+      <span class={`pill tone-${words().tone}`} data-testid="phase" data-phase={app.view.phase.phase} title={`${words().title}. ${words().text}`}><span class="dot" aria-hidden="true" />{words().label}</span>
       <span class="status-fact"><span class="status-name">Block </span><b data-testid="height">{app.view.height}</b></span>
       <a class="status-fact" href={app.router.href('network')} aria-label={plural(people(), 'peer')}><Icon name="network" size={15} /><b data-testid="peers-count">{count(people())}</b></a>
       <span class="status-fact" title={paidShareWords(app.view.paidShare)}><span class="status-name">Paid work </span><b data-testid="paid-share" data-value={app.view.paidShare}>{percent(app.view.paidShare, 0)}</b></span>
@@ -188,6 +194,20 @@ function ThemeToggle (): JSX.Element {
   const app = useApp()
   const icon = (): IconName => app.theme.choice() === 'system' ? 'auto' : app.theme.choice() === 'light' ? 'sun' : 'moon'
   return <Button kind="quiet" icon={icon()} aria-label={`Theme: ${app.theme.choice()}. Switch to ${app.theme.next()}`} title={`Theme: ${app.theme.choice()}`} data-testid="theme-toggle" data-theme-choice={app.theme.choice()} onClick={() => { app.theme.choose(app.theme.next()) }} />
+}
+
+/** After the reload with which erasing ends: once. */
+function ErasedNote (): JSX.Element {
+  const app = useApp()
+  const [shown, setShown] = createSignal(recall('session', ERASED) !== undefined)
+  forget('session', ERASED)
+  return (
+    <Show when={shown()}>
+      <Note tone="good" role="status" title="Everything was erased" testid="erased" action={<Button small kind="quiet" data-testid="erased-dismiss" onClick={() => { setShown(false) }}>Dismiss</Button>}>
+        This browser begins anew with a new key: your address is {shortId(app.view.wallet.address, 8, 6)} now. The chain comes from other tabs, where one is in reach.
+      </Note>
+    </Show>
+  )
 }
 
 /** On every page but the first, which says it itself: nothing that is offered there works. */
@@ -204,6 +224,7 @@ function StoppedNote (): JSX.Element {
 /** Says a change of state aloud, once, to those who cannot see the pill. */
 function Announce (): JSX.Element {
   const app = useApp()
-  const text = createMemo(() => app.view.phase.phase === 'syncing' ? 'Catching up with the chain' : phaseWords(app.view.phase).title)
+  const silent = createSilence()
+  const text = createMemo(() => app.view.phase.phase === 'syncing' ? 'Catching up with the chain' : app.view.phase.phase === 'ready' ? silent()?.label ?? 'In sync' : phaseWords(app.view.phase).title)
   return <p class="visually-hidden" role="status" aria-live="polite">{text()}</p>
 }

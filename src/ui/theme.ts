@@ -1,6 +1,6 @@
-/** Light, dark or as the system says; the choice is remembered, and works without storage too. */
-import { createEffect, createSignal, type Accessor } from 'solid-js'
-import { recall, remember } from './memory.ts'
+/** Light, dark or as the system says; the choice is remembered, reaches the tabs that are open, and works without storage too. */
+import { createEffect, createSignal, onCleanup, type Accessor } from 'solid-js'
+import { recall, remember, whenRemembered } from './memory.ts'
 
 export const THEMES = ['system', 'light', 'dark'] as const
 export type ThemeChoice = typeof THEMES[number]
@@ -15,8 +15,9 @@ export interface Theme {
 }
 
 export function createTheme (): Theme {
-  const saved = THEMES.find(t => t === recall('local', 'theme')) ?? 'system'
-  const [choice, setChoice] = createSignal<ThemeChoice>(saved)
+  const saved = (): ThemeChoice => THEMES.find(t => t === recall('local', 'theme')) ?? 'system'
+  const [choice, setChoice] = createSignal<ThemeChoice>(saved())
+  onCleanup(whenRemembered('theme', () => { setChoice(saved()) }))
   const query = window.matchMedia('(prefers-color-scheme: dark)')
   const [systemDark, setSystemDark] = createSignal(query.matches)
   query.addEventListener('change', e => { setSystemDark(e.matches) })

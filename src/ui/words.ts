@@ -13,10 +13,50 @@ export interface Words {
   readonly text: string
   /** 0..1 where there is a known way to go. */
   readonly progress?: number
-  readonly action?: 'invite' | 'reload' | 'backup' | 'settings' | 'logs'
+  readonly action?: 'invite' | 'reload' | 'backup' | 'settings' | 'logs' | 'train'
 }
 
-const STAGES = { headers: 'fetching block headers', snapshot: 'fetching the ledger of a recent block', blocks: 'fetching blocks', states: 'fetching model states', replay: 'replaying recent work to check it' } as const
+/** Block intervals without a block from which the page says so. Where everybody trains, luck alone makes so long a gap once in 22,000 blocks (e^10). */
+export const SILENT_INTERVALS = 10
+
+/** Without what these say first, a missing block says nothing of the others. */
+const HEARS_OTHERS: ReadonlySet<NodePhase['phase']> = new Set<NodePhase['phase']>(['ready', 'alone', 'no-data', 'pruned', 'newer-version'])
+
+/** How long no block has come, in ms, where that is longer than luck explains. A chain without a block is silent since the page was opened. */
+export function silence (view: Pick<NodeView, 'phase' | 'height' | 'headTimeMs' | 'blockIntervalMs'>, nowMs: number, openedAtMs: number): number | undefined {
+  if (!HEARS_OTHERS.has(view.phase.phase)) return undefined
+  const ms = nowMs - (view.height === 0 ? openedAtMs : view.headTimeMs)
+  return ms >= SILENT_INTERVALS * view.blockIntervalMs ? ms : undefined
+}
+
+/** In one unit: it is read while it grows. */
+function roughly (ms: number): string {
+  const [unit, name] = ([[86_400_000, 'day'], [3_600_000, 'hour'], [60_000, 'minute']] as const).find(([u]) => ms >= u) ?? [1_000, 'second']
+  return plural(Math.floor(ms / unit), name)
+}
+
+/** What a silence of so long means. A block may always come late by luck: nobody is called absent for certain. */
+export function silenceWords (ms: number, view: Pick<NodeView, 'mining' | 'blockIntervalMs'>): Words {
+  const said = `No block for ${roughly(ms)}`
+  const base = { tone: 'warn', label: 'No new block' } as const
+  const usual = `With somebody training, one comes about every ${duration(view.blockIntervalMs)}.`
+  if (view.mining.state === 'working') return { ...base, title: said, text: `${usual} This tab trains: its work can win the next one at any time. Where others have left lately, blocks come slowly at first and then faster again.` }
+  if (view.mining.settings.on) return { ...base, title: `${said}: nobody seems to be training`, text: `${usual} Training is switched on here, and does not run at the moment: “Train” says why.` }
+  return { ...base, title: `${said}: nobody seems to be training`, text: `${usual} It may come late by luck; where nobody trains, none comes. Start training here, and the next one can be yours.`, action: 'train' }
+}
+
+const STAGES = { blocks: 'fetching blocks', states: 'fetching model states', replay: 'replaying recent work to check it' } as const
+
+/** Headers run ahead of the blocks, and a ledger takes the place of most of them: their heights are not to be taken for one another. */
+function syncText ({ stage, height, target }: Extract<NodePhase, { phase: 'syncing' }>): string {
+  switch (stage) {
+    case 'headers': return `Fetching block headers: ${count(height)} of ${count(target)} are here.`
+    case 'snapshot': return `The headers are here. Fetching the ledger of a recent block; the chain has ${count(target)}.`
+    case 'blocks':
+    case 'states':
+    case 'replay': return `Block ${count(height)} of ${count(target)}: ${STAGES[stage]}.`
+  }
+}
 
 /** What this tab has checked of a chain that it joined by a recent ledger, and what not. */
 export function joinedWords (j: JoinedView): string {
@@ -26,10 +66,10 @@ export function joinedWords (j: JoinedView): string {
 export function phaseWords (phase: NodePhase, joined?: JoinedView): Words {
   switch (phase.phase) {
     case 'starting': return { tone: 'busy', label: 'Starting', title: 'Starting this node', text: sentence(phase.step) }
-    case 'joining': return { tone: 'busy', label: 'Joining', title: 'Joining the network', text: 'Looking for other tabs. This usually takes a few seconds.' }
+    case 'joining': return { tone: 'busy', label: 'Joining', title: 'Joining the network', text: 'Looking for other tabs, and asking them how far the chain is. This usually takes a few seconds.' }
     case 'alone': return { tone: 'warn', label: 'Alone', title: 'No other tab is in reach', text: 'You can train and mine alone; your blocks join the network as soon as someone else opens the page. Share the invite link to bring others in.', action: 'invite' }
-    case 'syncing': return { tone: 'busy', label: `Syncing ${syncPercent(phase)}`, title: 'Catching up with the chain', text: `Block ${count(phase.height)} of ${count(phase.target)}: ${STAGES[phase.stage]}.`, progress: share(phase.height, phase.target) }
-    case 'behind': return { tone: 'warn', label: 'Behind', title: 'Behind the network', text: `This tab is at block ${count(phase.height)}, others are at ${count(phase.target)}. It catches up by itself; if this stays, this device may be too busy to check the work in time.`, progress: share(phase.height, phase.target) }
+    case 'syncing': return { tone: 'busy', label: `Syncing ${Math.floor(phase.done * 100)} %`, title: 'Catching up with the chain', text: syncText(phase), progress: phase.done }
+    case 'behind': return { tone: 'warn', label: 'Behind', title: 'Behind the network', text: `This tab is at block ${count(phase.height)}, others are at ${count(phase.target)}. It catches up by itself; if this stays, this device may be too busy to check the work in time.`, progress: phase.done }
     case 'ready': return { tone: 'good', label: 'In sync', title: 'In sync', text: joined === undefined ? 'This tab holds the chain and checks every block itself.' : `This tab checks every block since ${count(joined.height)} itself; it took the ledger of that block from other tabs and compared it with its header.` }
     case 'no-data': return { tone: 'warn', label: 'No data', title: 'Waiting for training data', text: `${phase.have} of ${phase.want} pieces of the data of job ${shortId(phase.job)} are here. The rest comes from peers that hold it; keep this tab open.`, progress: share(phase.have, phase.want) }
     case 'pruned': return { tone: 'warn', label: 'Pruned', title: 'Older history is no longer kept', text: `What lies before block ${count(phase.height)} has been pruned by the peers in reach. ${phase.detail}` }
@@ -107,10 +147,6 @@ function share (have: number, want: number): number {
   return want <= 0 ? 0 : Math.min(1, have / want)
 }
 
-function syncPercent (p: { readonly height: number, readonly target: number }): string {
-  return `${Math.floor(share(p.height, p.target) * 100)} %`
-}
-
 export const BACKENDS: Readonly<Record<MiningSettings['backend'], { readonly label: string, readonly text: string }>> = {
   auto: { label: 'Fastest', text: 'What passes its self-test is measured on the job\'s model, and the fastest works.' },
   webgpu: { label: 'GPU', text: 'WebGPU kernels.' },
@@ -135,8 +171,9 @@ export function backendWords ({ state, detail, stepMs, failure, backend }: NodeV
 
 /** Why the backend in use is the one in use. */
 export function backendReason ({ backend, choice, reports }: NodeView['compute']): string {
-  if (choice !== 'auto') return choice === backend ? 'Your choice.' : `Instead of your choice, ${BACKENDS[choice].label}.`
+  const { label } = BACKENDS[backend]
+  if (choice !== 'auto') return choice === backend ? `${label} is your choice.` : `${label} works instead of your choice, which is ${BACKENDS[choice].label}.`
   const timed = reports.filter(({ state, stepMs }) => state === 'ready' && stepMs !== undefined)
-  if (timed.length > 1) return `The faster: ${[...timed].sort((a, b) => a.stepMs! - b.stepMs!).map(r => `${BACKENDS[r.backend].label} ${stepTime(r.stepMs!)}`).join(', ')} a step.`
-  return `The ${reports.length > 0 ? 'only' : 'usual'} one that can work here.`
+  if (timed.length > 1) return `${label} is used, measured against the others: ${[...timed].sort((a, b) => a.stepMs! - b.stepMs!).map(r => `${BACKENDS[r.backend].label} ${stepTime(r.stepMs!)}`).join(', ')} a step.`
+  return reports.length > 0 ? `${label} is the only one that can work here.` : `${label} is what usually works here.`
 }

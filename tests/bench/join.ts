@@ -33,6 +33,7 @@ const noKeystore = {
   export: async () => ({ ok: false as const, message: 'there is nobody to take it' }),
   saved: async () => {},
   replaced: async () => false,
+  inspect: () => ({ ok: false as const, message: 'none' }),
   import: async () => ({ ok: false as const, field: 'backup' as const, message: 'there is nobody to give it' })
 }
 

@@ -34,6 +34,16 @@ export const SIBLINGS_CASES: readonly SiblingsCase[] = [
     }
   },
   {
+    name: 'that all is erased is heard by the others, too',
+    run: async open => {
+      const tabs = [open(), open()]
+      const [a, b] = tabs.map(heard)
+      tabs[0].tell({ kind: 'erased' })
+      await pause()
+      same([a, b], [[], [{ kind: 'erased' }]], 'what was heard')
+    }
+  },
+  {
     name: 'a listener that is gone hears nothing, and the others of its tab do',
     run: async open => {
       const [one, other] = [open(), open()]

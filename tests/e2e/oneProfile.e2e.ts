@@ -152,6 +152,11 @@ test('“Erase it all” leaves neither a database nor a file nor the second cop
   const view = await one.view()
   expect(view.wallet.address).not.toBe(address)
   expect(view.wallet).toMatchObject({ backedUp: false, balance: 0n })
+  expect(await one.element('erased').textContent()).toMatch(/Everything was erased.*a new key/)
+  expect((await two.view()).phase).toEqual({ phase: 'stopped', detail: 'everything of this site was erased in another tab' })
+  await two.show('blocks')
+  expect(await two.element('stopped-note').textContent()).toMatch(/Everything of this site was erased in another tab/)
+  expect(await two.element('elsewhere').count()).toBe(0)
   // Without its store a tab can do nothing; it must not bring the old key back.
   await two.reload()
   expect((await two.view()).wallet.address).toBe(view.wallet.address)

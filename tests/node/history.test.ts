@@ -5,6 +5,7 @@ import { account, benchmarkJob } from '../../src/core/ledger/state.ts'
 import { entriesOf, History, HISTORY_KEPT } from '../../src/node/history.ts'
 import type { BlockRecord, ChainEvents } from '../../src/node/parts.ts'
 import { heightKey } from '../../src/node/persist.ts'
+import { blockView } from '../../src/node/views.ts'
 import { MemoryDisk, MemoryStorage } from '../../src/storage/memory.ts'
 import { ChainKit, keyPair, type Mined } from '../core/chainKit.ts'
 import { rig } from './chainRig.ts'
@@ -26,7 +27,10 @@ describe('why did I earn this', () => {
 
   it('a block', () => {
     const m = kit.mine(grown)
-    expect(line(m, 'block-reward').reason).toBe(`Block ${h}: you trained round 1 of digits benchmark and your slice won the draw.`)
+    // The numbers that the block's own page gives.
+    const { round, slice } = blockView({ meta: m.meta, body: m.block.body, events: m.events, checked: 'own' }, { miner: me.key, onMainChain: true })
+    expect(round).toBe(0)
+    expect(line(m, 'block-reward').reason).toBe(`Block ${h}: you trained slice ${slice} in round ${round} of digits benchmark, and it won the draw.`)
     expect(line(m, 'block-reward').maturesAt).toBe(h + kit.params.maturity)
   })
 
@@ -41,7 +45,7 @@ describe('why did I earn this', () => {
     const posted = kit.mine(grown, { transactions: [kit.post(grown, keyPair(2), { escrow: 1_000n, price: 1_000n })], miner: keyPair(3) })
     expect(line(posted, 'job-posted', keyPair(2).key).reason).toBe(`Block ${h}: you posted the job digits benchmark: escrow for its contributions and its burned weight, fee 0.001 included.`)
     const sealed = kit.sealRound(grown, [me], benchmarkJob(grown.ledger))
-    expect(line(sealed, 'contribution-subsidy').reason).toBe(`Block ${h}: a slice you trained was sealed into round 1 of digits benchmark; your share of the block's issuance for sealed work.`)
+    expect(line(sealed, 'contribution-subsidy').reason).toBe(`Block ${h}: a slice you trained in round 0 of digits benchmark was sealed; your share of the block's issuance for sealed work.`)
     const job = posted.meta.ledger.jobs[1]
     const cancelled = kit.mine(posted.meta, { transactions: [kit.cancel(posted.meta, keyPair(2), job.id)], miner: keyPair(3) })
     expect(line(cancelled, 'sent', keyPair(2).key).reason).toBe(`Block ${h + 1}: the fee for cancelling your job digits benchmark.`)

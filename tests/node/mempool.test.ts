@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { SignedTransaction } from '../../src/core/codec/wire.ts'
+import { SignedTransaction } from '../../src/core/codec/wire.ts'
 import type { BlockMeta } from '../../src/core/consensus/chain.ts'
 import { MIN_DEADLINE_BLOCKS, openBlock } from '../../src/core/ledger/apply.ts'
 import { account } from '../../src/core/ledger/state.ts'
@@ -40,8 +40,8 @@ const record = (m: Mined): BlockRecord => ({ meta: m.meta, body: m.block.body, e
 
 interface Pool { readonly pool: Mempool, readonly chain: StubChain, /** Whether the blocks so far are on disk, and when that is known. */ blocksWritten: Promise<boolean>, readonly clock: ManualClock, readonly published: SignedTransaction[], readonly disk: MemoryDisk, readonly log: RingLog }
 
-function make (o: { readonly limits?: PoolLimits, readonly disk?: MemoryDisk, readonly storage?: MemoryStorage, readonly own?: Uint8Array[], readonly kit?: ChainKit, readonly signatures?: Signatures } = {}): Pool {
-  const clock = new ManualClock(kitTime(kit, 100))
+function make (o: { readonly limits?: PoolLimits, readonly disk?: MemoryDisk, readonly storage?: MemoryStorage, readonly own?: Uint8Array[], readonly kit?: ChainKit, readonly signatures?: Signatures, readonly clock?: ManualClock } = {}): Pool {
+  const clock = o.clock ?? new ManualClock(kitTime(kit, 100))
   const chain = new StubChain(grown)
   const disk = o.disk ?? new MemoryDisk()
   const log = new RingLog(clock)
@@ -335,6 +335,23 @@ describe('own transactions', () => {
     expect(taken).toBe(true)
     expect(disk.table('pool').keys).toEqual([])
     expect(await storage.keys('pool')).toHaveLength(1)
+  })
+
+  it('wait since they were taken, also after a restart, and one that was stored without that is read all the same', async () => {
+    const own = [keyPair(1).key]
+    const clock = new ManualClock(1_000)
+    const first = make({ own, clock })
+    await first.pool.start()
+    await first.pool.add(pay(1))
+    await clock.advance(60_000)
+    const again = make({ own, clock, disk: first.disk })
+    await again.pool.start()
+    expect(again.pool.waiting(keyPair(1).key)).toEqual([{ signed: pay(1), sinceMs: 1_000 }])
+    const storage = new MemoryStorage(new MemoryDisk())
+    await storage.commit([{ op: 'put', store: 'pool', key: '00', value: SignedTransaction.serialize(pay(1)) }])
+    const old = make({ own, clock, storage })
+    await old.pool.start()
+    expect(old.pool.waiting(keyPair(1).key)).toEqual([{ signed: pay(1), sinceMs: 61_000 }])
   })
 
   it('stay on disk until the block that has them is there', async () => {

@@ -1,7 +1,8 @@
 /** What the page is told of this node's place in the network, and what hangs on its being in step. */
 import { expect, test } from 'vitest'
 import { blocksTopic } from '../../src/node/blocksGossip.ts'
-import { Presence } from '../../src/node/presence.ts'
+import { CatchUp } from '../../src/node/catchUp.ts'
+import { JOIN_MS, Presence } from '../../src/node/presence.ts'
 import { VERSION_WORD_MS, VERSION_WORDS } from '../../src/node/versions.ts'
 import { branch, feed, kit, node, run, stranger, type TestNode, type World, world } from './syncRig.ts'
 
@@ -77,4 +78,67 @@ test('a clock that was ahead and is set right puts no tab to sleep', () => {
   now -= 2 * 3_600_000
   tick()
   expect(presence.phase().phase).toBe('ready')
+})
+
+/** A tab of which only the peers, and what they have said, are of interest. */
+function joined (): { readonly w: { now: number, peers: string[], said: string[], target: number, progress?: object }, readonly presence: Presence } {
+  const w = { now: 1e12, peers: [] as string[], said: [] as string[], target: 0 } as ReturnType<typeof joined>['w']
+  const clock = { now: () => w.now, after: () => () => {} }
+  const sync = { progress: () => w.progress, statuses: () => new Map(w.said.map(id => [id, {}])), targetHeight: () => w.target, newestVersion: () => 0, unproved: () => false, redone: () => 0 }
+  const network = (): object => ({ peers: w.peers.map(id => ({ id, link: 'webrtc' })) })
+  return { w, presence: new Presence({ clock, chain: { head: () => kit.genesis, on: () => () => {} }, sync: sync as never, network: network as never, dataMissing: () => undefined, pruned: () => undefined, params: kit.params }) }
+}
+
+test('a tab is not in step before its peers have said where they are, however long it took to find them', () => {
+  for (const foundMs of [500, JOIN_MS - 1, 5 * JOIN_MS]) {
+    const { w, presence } = joined()
+    w.now += foundMs
+    w.peers = ['slow', 'fresh']
+    const phases = (): string[] => [presence.phase().phase, String(presence.inStep())]
+    expect(phases()).toEqual(['joining', 'false'])
+    w.now += JOIN_MS / 2
+    // Another one that has joined just now is no news of the network.
+    w.said = ['fresh']
+    expect(phases()).toEqual(['joining', 'false'])
+    w.said = ['fresh', 'slow']
+    w.target = 50
+    expect(phases()).toEqual(['behind', 'false'])
+    w.target = 0
+    expect(phases()).toEqual(['ready', 'true'])
+  }
+})
+
+test('peers that say nothing hold nobody up for long, and are not taken for a network', () => {
+  const { w, presence } = joined()
+  w.peers = ['mute', 'other']
+  expect(presence.phase().phase).toBe('joining')
+  w.now += JOIN_MS
+  expect(presence.phase().phase).toBe('alone')
+  expect(presence.mayWork()).toBeUndefined()
+  w.said = ['other']
+  expect(presence.phase().phase).toBe('ready')
+})
+
+test('the share of a catching-up does not go back over its stages, and the next one begins anew', () => {
+  const { w, presence } = joined()
+  w.peers = w.said = ['a']
+  const done = (progress: object | undefined, target = 0): number | undefined => {
+    Object.assign(w, { progress, target })
+    const phase = presence.phase()
+    return 'done' in phase ? Math.round(phase.done * 100) : undefined
+  }
+  const seen = [
+    done({ stage: 'headers', height: 0, target: 100 }), done({ stage: 'headers', height: 58, target: 100 }), done({ stage: 'snapshot', height: 0, target: 100 }),
+    // The plan was given up, and another one begins.
+    done(undefined, 100), done({ stage: 'headers', height: 10, target: 100 }), done({ stage: 'blocks', height: 90, target: 100 }), done({ stage: 'states', height: 95, target: 110 }), done({ stage: 'replay', height: 100, target: 100 })
+  ]
+  expect(seen).toEqual([0, 17, 30, 30, 30, 93, 93, 100])
+  expect(done(undefined)).toBeUndefined()
+  expect(done({ stage: 'headers', height: 20, target: 100 })).toBe(6)
+})
+
+test('what was here before is not counted as gone', () => {
+  const catchUp = new CatchUp()
+  expect(catchUp.at({ stage: 'blocks', height: 900, target: 1_000 }, 900)).toBeCloseTo(0.3)
+  expect(catchUp.at({ stage: 'blocks', height: 950, target: 1_000 }, 950)).toBeCloseTo(0.65)
 })

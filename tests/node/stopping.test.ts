@@ -37,7 +37,7 @@ it('closes the store after a topic and a link that would not end, and says what 
   let closed = 0
   const close = storage.close.bind(storage)
   storage.close = async () => { closed++; await close() }
-  const keystore: NodeDeps['keystore'] = { backedUp: false, export: async () => ({ ok: false, message: 'none' }), saved: async () => {}, replaced: async () => false, import: async () => ({ ok: false, field: 'backup', message: 'none' }) }
+  const keystore: NodeDeps['keystore'] = { backedUp: false, export: async () => ({ ok: false, message: 'none' }), saved: async () => {}, replaced: async () => false, inspect: () => ({ ok: false, message: 'none' }), import: async () => ({ ok: false, field: 'backup', message: 'none' }) }
   const node = await Node.start({
     network, swarm: new MemorySwarmHub({ clock }).join('me'), networkName: 'test', storage, compute: new Device(clock), signatures: new TestSignatures(), clock, random: new SeededRandom(1),
     keystore, purse: new MemoryPurse(), siblings: new MemorySiblings(), minerSeed: hash('test-key', u32le(1)), walletSeed: hash('test-key', u32le(2)), slot: 0, cores: 1, gunzip: async b => b, params: kit.params, genesis: kit.genesis

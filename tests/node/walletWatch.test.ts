@@ -32,7 +32,7 @@ test('the wallet is looked at with new blocks, not with every one of many, and a
     chain: { on: <K extends keyof ChainEvents>(_: K, l: ChainEvents[K]) => { onHead = l as unknown as () => void; return () => {} } },
     keystore: { replaced: async () => { looks++; if (broken) throw new StorageError('gone', 'it was closed'); return replaced } }
   })
-  watch.onReplaced(() => { told++ })
+  watch.onLost(() => { told++ })
   watch.start()
   const head = async (): Promise<void> => { onHead(); await settle() }
   await head()
@@ -60,7 +60,7 @@ test('it is looked at at once when another tab says that it was replaced, and wh
     chain: { on: () => () => {} },
     keystore: { replaced: async () => replaced }
   })
-  watch.onReplaced(() => { told++ })
+  watch.onLost(() => { told++ })
   watch.start()
   const other = new MemorySiblings(family)
   other.tell({ kind: 'replaced' })
@@ -70,6 +70,23 @@ test('it is looked at at once when another tab says that it was replaced, and wh
   for (let i = 0; i < 2; i++) other.tell({ kind: 'replaced' })
   await settle()
   expect([told, watch.replaced()]).toEqual([1, true])
+})
+
+test('that all was erased is believed without the disk, which is empty or has the key of whoever began anew', async () => {
+  const clock = new ManualClock(kitTime(kit, 100))
+  const family = new MemoryFamily()
+  let replaced = false
+  const node = await nodeOf(clock, async () => replaced, new MemorySiblings(family))
+  const service = new NodeService(node)
+  const views: NodeView[] = []
+  await service.listen(e => { if (e.type === 'view') views.push(e.view) })
+  new MemorySiblings(family).tell({ kind: 'erased' })
+  await settle()
+  expect(views.at(-1)).toMatchObject({ phase: { phase: 'stopped', detail: 'everything of this site was erased in another tab' }, wallet: { replaced: true } })
+  replaced = true
+  await node.walletWatch.look()
+  await settle()
+  expect((await service.view()).phase).toMatchObject({ detail: 'everything of this site was erased in another tab' })
 })
 
 test('a clock that is set back keeps nobody from looking', async () => {
@@ -98,7 +115,7 @@ class Device extends TestCompute {
 
 const nodeOf = async (clock: ManualClock, replaced: () => Promise<boolean>, siblings = new MemorySiblings(), over: Partial<NodeDeps> = {}): Promise<Node> => await Node.start({
   network: createMemoryHub({ clock }).join('me'), swarm: new MemorySwarmHub({ clock }).join('me'), networkName: 'test', storage: new MemoryStorage(new MemoryDisk()), compute: new Device(clock), signatures: new TestSignatures(), clock, random: new SeededRandom(1),
-  keystore: { backedUp: true, export: async () => ({ ok: false, message: 'none' }), saved: async () => {}, replaced, import: async () => ({ ok: false, field: 'backup', message: 'none' }) },
+  keystore: { backedUp: true, export: async () => ({ ok: false, message: 'none' }), saved: async () => {}, replaced, inspect: () => ({ ok: false, message: 'none' }), import: async () => ({ ok: false, field: 'backup', message: 'none' }) },
   purse: new MemoryPurse(), siblings, minerSeed: hash('test-key', u32le(1)), walletSeed: hash('test-key', u32le(2)), slot: 0, cores: 1, gunzip: async b => b, params: kit.params, genesis: kit.genesis, ...over
 })
 
@@ -132,6 +149,7 @@ test('an import stops the tab that it was made in at once, and what is saved of 
   const keystore: NodeDeps['keystore'] = {
     get backedUp () { return backedUp },
     export: async () => ({ ok: false, message: 'none' }), saved: async () => { backedUp = true }, replaced: async () => replaced,
+    inspect: () => ({ ok: false, message: 'none' }),
     import: async () => { replaced = true; return { ok: true, key: keyPair(5).key } }
   }
   const family = new MemoryFamily()

@@ -32,6 +32,7 @@ const noKeystore: NodeDeps['keystore'] = {
   export: async () => ({ ok: false, message: 'there is nobody to take it' }),
   saved: async () => {},
   replaced: async () => false,
+  inspect: () => ({ ok: false, message: 'none' }),
   import: async () => ({ ok: false, field: 'backup', message: 'there is nobody to give it' })
 }
 

@@ -5,7 +5,7 @@ import { formatAddress } from '../../src/core/codec/address.ts'
 import { fromHex, toHex } from '../../src/core/codec/ssz.ts'
 import { hash } from '../../src/core/crypto/hash.ts'
 import { publicKey } from '../../src/core/crypto/keys.ts'
-import { openKey, passphraseError, sealKey, type OpenResult } from '../../src/storage/keyBackup.ts'
+import { inspectBackup, openKey, passphraseError, sealKey, type OpenResult } from '../../src/storage/keyBackup.ts'
 
 /** Reproducible bytes, different at every call. */
 function counting (): { bytes: (n: number) => Uint8Array } {
@@ -35,6 +35,13 @@ function edit (text: string, change: (file: any) => void): string {
 }
 
 describe('a backup', () => {
+  test('says whose it is without its passphrase, and what is none, or damaged, is refused', () => {
+    expect(inspectBackup(TEXT)).toEqual({ ok: true, address: formatAddress(publicKey(SEED)) })
+    expect(inspectBackup('rubbish')).toMatchObject({ ok: false, message: 'this is not the backup of a Commonweight key' })
+    expect(inspectBackup(TEXT.slice(0, -40))).toMatchObject({ ok: false })
+    expect(inspectBackup(edit(TEXT, file => { file.address = `${file.address}q` }))).toMatchObject({ ok: false })
+  })
+
   test('gives back the seed, and names its address in clear', async () => {
     const opened = await openKey(TEXT, PASSPHRASE)
     expect(opened).toEqual({ ok: true, seed: SEED, address: formatAddress(publicKey(SEED)) })

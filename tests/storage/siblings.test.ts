@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { SiblingNews } from '../../src/ports/siblings.ts'
 import { MemoryFamily, MemorySiblings } from '../../src/storage/memorySiblings.ts'
-import { openSiblings } from '../../src/storage/siblings.ts'
+import { openSiblings, tellErased } from '../../src/storage/siblings.ts'
 import { SIBLINGS_CASES } from '../compliance/siblings.ts'
 
 const cases = SIBLINGS_CASES.map(one => [one.name, one] as const)
@@ -28,5 +28,24 @@ describe('siblings on a BroadcastChannel meet the contract', () => {
     await expect.poll(() => news.length).toBeGreaterThan(0)
     expect(news).toEqual([{ kind: 'backed-up' }])
     raw.close()
+  })
+
+  test('that all of the site was erased reaches the tabs of every wallet, by that way alone', async () => {
+    const heard: Array<readonly [string, SiblingNews]> = []
+    for (const wallet of ['c', 'd']) openSiblings(wallet).onNews(n => { heard.push([wallet, n]) })
+    openSiblings('c').tell({ kind: 'erased' })
+    await expect.poll(() => heard.length).toBe(2)
+    tellErased()
+    await expect.poll(() => heard.length).toBe(4)
+    expect(heard.map(([wallet, { kind }]) => `${wallet} ${kind}`).sort()).toEqual(['c erased', 'c erased', 'd erased', 'd erased'])
+    const raw = new BroadcastChannel('commonweight-site')
+    raw.postMessage({ kind: 'replaced' })
+    const own = new BroadcastChannel('commonweight-wallet-c')
+    own.postMessage({ kind: 'erased' })
+    own.postMessage({ kind: 'backed-up' })
+    await expect.poll(() => heard.at(-1)?.[1].kind).toBe('backed-up')
+    expect(heard).toHaveLength(5)
+    raw.close()
+    own.close()
   })
 })

@@ -16,7 +16,7 @@ const SCENES: Record<string, Options> = {
   colour: { colour: true },
   'library-empty': { library: { items: 0 } },
   'library-memory': { library: { store: 'memory', storeProblem: 'This browser gives a private window no file system' } },
-  syncing: { phase: { phase: 'syncing', height: 131, target: 212, stage: 'replay' }, mining: false },
+  syncing: { phase: { phase: 'syncing', height: 131, target: 212, stage: 'replay', done: 0.6 }, mining: false },
   'storage-full': { phase: { phase: 'storage-failed', kind: 'full', detail: 'QuotaExceededError' } satisfies NodePhase },
   stopped: {},
   'newer-version': { phase: { phase: 'newer-version', version: 2 } }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { makeView } from './fakeNode.ts'
+import { makeView, makeBlock } from './fakeNode.ts'
 import { hex } from './hex.ts'
 import { all, click, find, get, open, text, waitFor } from './support.tsx'
 
@@ -81,6 +81,16 @@ describe('explorer', () => {
     await waitFor(() => { expect(all('blocks-older')).toHaveLength(0) })
     const first = Math.min(...all('block-row').map(r => Number(r.dataset['height'])))
     expect(text('blocks-end')).toMatch(first <= 1 ? /chain begins here/ : /as far back/)
+  })
+
+  test('what is filtered does not end where the chain begins', async () => {
+    const { node } = await open('blocks', { blocks: 6 })
+    node.emit({ type: 'block', block: makeBlock(1, Date.now()) })
+    node.emit({ type: 'block', block: makeBlock(212, Date.now(), { hash: hex('fork'), onMainChain: false }) })
+    await waitFor(() => { expect(text('blocks-end')).toBe('The chain begins here.') })
+    get('blocks-filter-forks').click()
+    await waitFor(() => { expect(all('block-row')).toHaveLength(1) })
+    expect(text('blocks-end')).toBe('All blocks that this tab keeps have been looked through.')
   })
 
   test('a block that is not held says so', async () => {

@@ -1,6 +1,7 @@
 import { waitFor } from '@solidjs/testing-library'
 import { describe, expect, test } from 'vitest'
-import type { NodePhase } from '../../src/bridge/api.ts'
+import type { NodePhase, NodeView } from '../../src/bridge/api.ts'
+import { isServerAway } from '../../src/ui/parts/Invite.tsx'
 import { parseRoute } from '../../src/ui/router.ts'
 import { LOGS_MAX } from '../../src/ui/state.ts'
 import { phaseWords } from '../../src/ui/words.ts'
@@ -13,8 +14,8 @@ const PHASES: ReadonlyArray<readonly [NodePhase, string, RegExp, RegExp]> = [
   [{ phase: 'starting', step: 'opening the database' }, 'Starting', /starting/i, /opening the database\./i],
   [{ phase: 'joining' }, 'Joining', /joining the network/i, /looking for other tabs/i],
   [{ phase: 'alone' }, 'Alone', /no other tab/i, /invite link/i],
-  [{ phase: 'syncing', height: 50, target: 200, stage: 'states' }, 'Syncing 25 %', /catching up/i, /block 50 of 200: fetching model states/i],
-  [{ phase: 'behind', height: 90, target: 100 }, 'Behind', /behind the network/i, /at block 90, others are at 100/i],
+  [{ phase: 'syncing', height: 50, target: 200, stage: 'states', done: 0.25 }, 'Syncing 25 %', /catching up/i, /block 50 of 200: fetching model states/i],
+  [{ phase: 'behind', height: 90, target: 100, done: 0 }, 'Behind', /behind the network/i, /at block 90, others are at 100/i],
   [{ phase: 'no-data', job: hex('job'), have: 3, want: 12 }, 'No data', /training data/i, /3 of 12 pieces/i],
   [{ phase: 'pruned', height: 70, detail: 'Ask for a checkpoint.' }, 'Pruned', /no longer kept/i, /before block 70.*Ask for a checkpoint/i],
   [{ phase: 'asleep', forMs: 180_000 }, 'Was asleep', /asleep/i, /suspended it for 3 min/i],
@@ -51,10 +52,10 @@ describe('phases', () => {
   })
 
   test('a block or two to fetch does not make the page jump', async () => {
-    const { node } = await open('train', { phase: { phase: 'syncing', height: 210, target: 212, stage: 'blocks' } })
+    const { node } = await open('train', { phase: { phase: 'syncing', height: 210, target: 212, stage: 'blocks', done: 0.99 } })
     expect(text('phase')).toBe('Syncing 99 %')
     expect(all('phase-note')).toHaveLength(0)
-    node.show({ phase: { phase: 'syncing', height: 0, target: 2, stage: 'headers' } })
+    node.show({ phase: { phase: 'syncing', height: 0, target: 2, stage: 'headers', done: 0 } })
     await find('phase-note')
   })
 
@@ -63,20 +64,39 @@ describe('phases', () => {
     expect(text('invite-link')).toBe('https://example.org/#/train?relay=x')
   })
 
+  test('an invite that nobody can open says so, as long as its server is away', async () => {
+    const { node } = await open('network')
+    expect(all('invite-away')).toHaveLength(0)
+    const relays = (connected: boolean): NodeView['net'] => ({ ...node.current().net, relays: node.current().net.relays.map(r => r.address.includes('localhost') ? { ...r, connected } : { ...r, connected: true }) })
+    node.show({ net: relays(false) })
+    expect((await find('invite-away')).textContent).toMatch(/Nobody can open this link at present.*works again once the server is back/)
+    // A tab that has stopped is linked to no server, whatever that does.
+    node.show({ phase: { phase: 'stopped', detail: '' } })
+    await waitFor(() => { expect(all('invite-away')).toHaveLength(0) })
+    node.show({ phase: { phase: 'ready' }, net: relays(true) })
+    expect(all('invite-away')).toHaveLength(0)
+    // A page that is served by none of them is judged by all.
+    const [here, there] = node.current().net.relays
+    expect([[here!, there!], [{ ...here!, connected: false }, { ...there!, connected: false }], []].map(r => isServerAway('https://page.example/#/train', r))).toEqual([false, true, false])
+  })
+
   test('a change of phase is announced, progress within one is not', async () => {
     const { node, root } = await open('train', { phase: { phase: 'joining' } })
     const live = root.querySelector('main [aria-live="polite"]')
     expect(live?.textContent).toMatch(/joining/i)
-    node.show({ phase: { phase: 'syncing', height: 1, target: 9, stage: 'blocks' } })
+    node.show({ phase: { phase: 'syncing', height: 1, target: 9, stage: 'blocks', done: 0.11 } })
     await waitFor(() => { expect(text('phase')).toBe('Syncing 11 %') })
     const said = live?.textContent
-    node.show({ phase: { phase: 'syncing', height: 5, target: 9, stage: 'blocks' } })
+    node.show({ phase: { phase: 'syncing', height: 5, target: 9, stage: 'blocks', done: 0.55 } })
     await waitFor(() => { expect(text('phase')).toBe('Syncing 55 %') })
     expect(live?.textContent).toBe(said)
   })
 
   test('words exist without a page', () => {
-    expect(phaseWords({ phase: 'syncing', height: 0, target: 0, stage: 'headers' }).progress).toBe(0)
+    expect(phaseWords({ phase: 'syncing', height: 0, target: 0, stage: 'headers', done: 0 }).progress).toBe(0)
+    // What they are the heights of is said: they are not one row of numbers.
+    expect(phaseWords({ phase: 'syncing', height: 58, target: 100, stage: 'headers', done: 0.17 }).text).toBe('Fetching block headers: 58 of 100 are here.')
+    expect(phaseWords({ phase: 'syncing', height: 0, target: 100, stage: 'snapshot', done: 0.3 })).toMatchObject({ label: 'Syncing 30 %', text: 'The headers are here. Fetching the ledger of a recent block; the chain has 100.' })
   })
 })
 

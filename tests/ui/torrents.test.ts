@@ -77,8 +77,8 @@ describe('health', () => {
   test.each<readonly [Partial<LibraryItem>, string, string, RegExp]>([
     [{}, 'good', 'Good', /2 whole copies/],
     [{ availability: new Uint8Array(4).fill(1) }, 'good', 'One more copy', /beside the one here/],
-    [{ availability: Uint8Array.of(1, 0, 1, 1), seeders: 0 }, 'warn', 'Whole only here', /75 % of the pieces are also elsewhere/],
-    [{ availability: new Uint8Array(4), peers: [], seeders: 0 }, 'warn', 'Only here', /Keep this tab open/],
+    [{ availability: Uint8Array.of(1, 0, 1, 1), seeders: 0 }, 'idle', 'Whole only here', /75 % of the pieces are also elsewhere/],
+    [{ availability: new Uint8Array(4), peers: [], seeders: 0 }, 'idle', 'Only here', /Keep this tab open/],
     [{ availability: new Uint8Array(4), peers: [], seeders: 1 }, 'idle', 'No other linked', /^1 other seeder said to have all of it; none is linked/],
     [{ ...partly, availability: Uint8Array.of(0, 0, 1, 1), seeders: 1 }, 'warn', 'No seeder linked', /goes on when one is/],
     [{ ...partly, availability: new Uint8Array(4).fill(1) }, 'warn', 'One copy', /if one of them leaves/],
@@ -93,6 +93,12 @@ describe('health', () => {
     const health = healthOf(item(part))
     expect(health).toMatchObject({ tone, label })
     expect(health.text).toMatch(words)
+  })
+
+  test('of a set that is here whole nobody is told that none of it is in reach', () => {
+    expect(healthOf(item({ availability: new Uint8Array(4), peers: [], seeders: 0 })).share).toBeUndefined()
+    expect(healthOf(item({ availability: Uint8Array.of(1, 0, 1, 1), seeders: 0 })).share).toBeUndefined()
+    expect(healthOf(item({ ...partly, availability: Uint8Array.of(0, 0, 1, 1), seeders: 0 })).share).toBe(0.5)
   })
 
   test('a whole set that is paused is not shared, and says so', () => {

@@ -47,7 +47,7 @@ describe('mining', () => {
   for (const [height, words] of [[25, 'Who seals the rounds is known once this tab has caught up.'], [66, '2 recent miners seal the rounds.']] as const) {
     test(`who seals the rounds, at block ${height} of 68`, async () => {
       const committee = { size: 2, member: false, ready: true, needsBlocks: 0 }
-      await open('train', {}, {}, node => { node.answer('view', async () => ({ ...makeView(), committee, phase: { phase: 'syncing', height, target: 68, stage: 'blocks' } })) })
+      await open('train', {}, {}, node => { node.answer('view', async () => ({ ...makeView(), committee, phase: { phase: 'syncing', height, target: 68, stage: 'blocks', done: 0.5 } })) })
       expect(text('committee')).toBe(words)
     })
   }
@@ -176,6 +176,19 @@ describe('the page around it', () => {
     expect(window.localStorage.getItem('commonweight.theme')).toBe('light')
     click('theme-toggle')
     expect(document.documentElement.dataset['theme']).toBe('system')
+  })
+
+  test('a theme that is chosen in another tab reaches this one', async () => {
+    await open('train')
+    const chosen = (theme: string): void => {
+      window.localStorage.setItem('commonweight.theme', theme)
+      window.dispatchEvent(new StorageEvent('storage', { key: 'commonweight.theme', newValue: theme }))
+    }
+    chosen('dark')
+    await waitFor(() => { expect(document.documentElement.dataset['theme']).toBe('dark') })
+    expect(get('theme-toggle').dataset['themeChoice']).toBe('dark')
+    chosen('no theme')
+    await waitFor(() => { expect(document.documentElement.dataset['theme']).toBe('system') })
   })
 
   test('the node is told whether the page is hidden', async () => {

@@ -4,6 +4,7 @@ import { centreInk, inkFromRgba } from '../../src/ui/digits.ts'
 import { ago, bytes, credits, duration, inCredits, percent, si } from '../../src/ui/format.ts'
 import { parseValues } from '../../src/ui/parts/Values.tsx'
 import { colourPixels, makeView, MY_JOB, PAID_JOB } from './fakeNode.ts'
+import { backendReason } from '../../src/ui/words.ts'
 import { all, click, find, get, open, text, waitFor } from './support.tsx'
 
 describe('try', () => {
@@ -171,7 +172,7 @@ describe('settings', () => {
   test('what computes: which, why, and the choice', async () => {
     const { node } = await open('settings')
     expect((await find('backend-used')).textContent).toBe('CPU')
-    expect(text('backend-reason')).toMatch(/fastest works.*only one that can work here.*same bits/)
+    expect(text('backend-reason')).toMatch(/the fastest works\. CPU is the only one that can work here\. All give the same bits\.$/)
     expect(text('backend-reports')).toMatch(/GPUnot here: no adapter.*CPU0\.54 ms a step/)
     get('backend-webgpu').click()
     await waitFor(() => { expect(node.called('setMining')).toEqual([[{ backend: 'webgpu' }]]) })
@@ -182,8 +183,10 @@ describe('settings', () => {
         reports: [{ backend: 'webgpu', state: 'ready', detail: 'nvidia ada', stepMs: 0.21 }, { backend: 'wasm', state: 'ready', stepMs: 1.3 }]
       }
     })
-    await waitFor(() => { expect(text('backend-reason')).toContain('The faster: GPU 0.21 ms, CPU 1.30 ms a step.') })
+    await waitFor(() => { expect(text('backend-reason')).toContain('GPU is used, measured against the others: GPU 0.21 ms, CPU 1.30 ms a step.') })
     expect(text('backend-reports')).toContain('0.21 ms a step on nvidia ada')
+    const reason = (part: Partial<typeof compute>): string => backendReason({ ...compute, ...part })
+    expect([reason({ reports: [] }), reason({ choice: 'wasm' }), reason({ choice: 'webgpu' })]).toEqual(['CPU is what usually works here.', 'CPU is your choice.', 'CPU works instead of your choice, which is GPU.'])
     node.show({ compute: { ...compute, selfTest: 'failed', reports: [{ backend: 'webgpu', state: 'wrong', failure: 'webgpu: golden slice "x" has correct 1, computed 2' }, { backend: 'wasm', state: 'ready', stepMs: 1.3 }] } })
     await waitFor(() => { expect(text('backend-reports')).toContain('not used, it computed wrong bits: golden slice "x" has correct 1, computed 2') })
   })
@@ -205,9 +208,19 @@ describe('settings', () => {
     await find('node-erase')
     click('node-erase')
     expect((await find('erase-confirm')).textContent).toMatch(/234\.3 credits.*no backup/)
+    expect(get('erase-confirm').textContent).toMatch(/reloads by itself and begins anew, with a new key.*Other tabs of this site stop/)
     expect(erased).toBe(0)
     click('erase-confirm-yes')
     await waitFor(() => { expect(erased).toBe(1) })
+  })
+
+  test('the page that begins anew after that says so, once', async () => {
+    window.sessionStorage.setItem('commonweight.erased', 'yes')
+    await open('train')
+    expect(text('erased')).toMatch(/Everything was erased.*a new key: your address is cw1/)
+    expect(window.sessionStorage.getItem('commonweight.erased')).toBeNull()
+    click('erased-dismiss')
+    await waitFor(() => { expect(all('erased')).toHaveLength(0) })
   })
 
   test('stopping goes through the node and is said, and what is left to do is a reload', async () => {

@@ -155,7 +155,7 @@ describe('balance and history', () => {
 
   test('a tab that catches up says that the balance is an old one, not that there is nothing', async () => {
     const { node } = await open('wallet', { balance: 0n })
-    node.show({ phase: { phase: 'syncing', stage: 'blocks', height: 12, target: 200 } })
+    node.show({ phase: { phase: 'syncing', stage: 'blocks', height: 12, target: 200, done: 0.06 } })
     expect((await find('wallet-behind')).textContent).toMatch(/as of block/)
     expect(document.querySelector('[data-testid="how-to-earn"]')).toBeNull()
   })
@@ -294,7 +294,8 @@ describe('keys', () => {
   })
 
   test('an import warns of what is lost and says how to go on', async () => {
-    const { node } = await open('wallet/keys', { balance: 7n * CREDIT })
+    let reloads = 0
+    const { node } = await open('wallet/keys', { balance: 7n * CREDIT }, { reload: () => { reloads++ } })
     await find('import-backup')
     expect(get('import-submit').hasAttribute('disabled')).toBe(true)
     type('import-backup', 'cwkey1abc')
@@ -303,8 +304,37 @@ describe('keys', () => {
     expect((await find('import-confirm')).textContent).toMatch(/57\.05 credits.*no backup/)
     expect(node.called('importKey')).toHaveLength(0)
     click('import-confirm-yes')
-    expect((await find('import-result')).textContent).toMatch(/after a reload/)
+    expect((await find('import-result')).textContent).toMatch(/Imported cw1.*: reload to use it/)
     expect(node.called('importKey')).toEqual([['cwkey1abc', 'whatever it was']])
+    expect([value('import-backup'), value('import-passphrase')]).toEqual(['', ''])
+    click('import-reload')
+    expect(reloads).toBe(1)
+  })
+
+  test('what is no backup is refused before anybody is asked to give up the key', async () => {
+    const { node } = await open('wallet/keys')
+    node.answer('inspectBackup', async () => ({ ok: false, errors: [{ field: 'backup', message: 'this is not the backup of a Commonweight key' }] }))
+    await find('import-backup')
+    type('import-backup', ' rubbish ')
+    type('import-passphrase', 'whatever it was')
+    click('import-submit')
+    await waitFor(() => { expect(errorOf('import-backup')).toBe('This is not the backup of a Commonweight key.') })
+    expect(node.called('inspectBackup')).toEqual([['rubbish']])
+    expect(all('import-confirm')).toHaveLength(0)
+    expect(node.called('importKey')).toHaveLength(0)
+  })
+
+  test('a tab that has stopped offers nobody to earn credits', async () => {
+    const { node } = await open('wallet', { balance: 0n })
+    await find('how-to-earn')
+    node.show({ phase: { phase: 'stopped', detail: 'the wallet of this browser was replaced by another one' } })
+    await waitFor(() => { expect(all('how-to-earn')).toHaveLength(0) })
+  })
+
+  test('how long a passphrase must be stands there before one is typed', async () => {
+    await open('wallet/keys')
+    const hints = ((await find('export-passphrase')).getAttribute('aria-describedby') ?? '').split(' ').map(id => document.getElementById(id)?.textContent)
+    expect(hints).toEqual(['At least 10 characters.'])
   })
 
   test('a wrong passphrase is said at the field', async () => {
@@ -409,6 +439,10 @@ describe('one key on two devices', () => {
     expect(note.textContent).toMatch(/also in use elsewhere.*one device at a time/)
     node.show({ elsewhereAt: undefined })
     await waitFor(() => { expect(all('elsewhere')).toHaveLength(0) })
+    // Beside a tab that has stopped it says nothing any more, and hides why that one has.
+    node.show({ elsewhereAt: 5, phase: { phase: 'stopped', detail: 'everything of this site was erased in another tab' } })
+    await waitFor(() => { expect(text('phase-note')).toMatch(/Everything of this site was erased in another tab\. Reload/) })
+    expect(all('elsewhere')).toHaveLength(0)
   })
 
   test('is spoken of where a key is imported, before it is and after', async () => {

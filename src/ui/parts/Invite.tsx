@@ -1,8 +1,22 @@
 /** The address that brings another tab into this network, to copy, share or scan. */
 import { Show, type JSX } from 'solid-js'
+import type { NodePhase, NodeView } from '../../bridge/api.ts'
 import { useApp } from '../context.tsx'
 import { Button, Card, CopyButton, Note } from './basics.tsx'
 import { Qr } from './Qr.tsx'
+
+type Relay = NodeView['net']['relays'][number]
+
+/** Whether the server that hands out the page is away: it is one of those that introduce tabs, and where it is not told apart, all of them are. */
+export function isServerAway (link: string, relays: readonly Relay[]): boolean {
+  const { hostname } = new URL(link)
+  const own = relays.filter(r => r.address.split('/').includes(hostname))
+  const asked = own.length > 0 ? own : relays
+  return asked.length > 0 && asked.every(r => !r.connected)
+}
+
+/** Before they have found anybody, or once they have stopped, tabs are linked to no server: that says nothing of it. */
+const UNLINKED: ReadonlySet<NodePhase['phase']> = new Set<NodePhase['phase']>(['starting', 'joining', 'stopped'])
 
 const LOCAL = /^(localhost|127\.|\[::1\])/
 
@@ -15,6 +29,9 @@ export function InviteCard (): JSX.Element {
   }
   return (
     <Card title="Invite others" testid="invite">
+      <Show when={isServerAway(link(), app.view.net.relays) && !UNLINKED.has(app.view.phase.phase)}>
+        <Note tone="warn" role="status" title="Nobody can open this link at present" testid="invite-away">The server that hands out the page is not reachable from here. Tabs that are linked go on without it; the link works again once the server is back.</Note>
+      </Show>
       <div class="invite">
         <Qr text={link()} label="QR code of the invite link" />
         <div class="invite-words">

@@ -34,14 +34,14 @@ function List (): JSX.Element {
         <Stat label="Total work" value={`${si(Number(app.view.totalWork))} units`} tip="Cost units of training that stand behind this chain. The chain with the most wins." />
       </dl>
       <Show when={app.view.joined}>{joined => <Note tone="idle" title="What this tab has checked" testid="joined">{joinedWords(joined())}</Note>}</Show>
-      <Card title="Blocks" aside={<Segments label="Which blocks" options={FILTERS} value={filter()} onChange={setFilter} />}>
+      <Card title="Blocks" aside={<Segments label="Which blocks" options={FILTERS} value={filter()} onChange={setFilter} testid="blocks-filter" />}>
         <Show when={app.s.blocksLoaded || app.s.blocks.length > 0} fallback={<Skeleton lines={8} />}>
           <Show when={shown().length > 0} fallback={<Empty icon="blocks" title={filter() === 'all' ? 'No block yet' : 'None among the loaded blocks'}>{filter() === 'mine' ? 'Blocks won by your training appear here.' : filter() === 'forks' ? 'A block that lost against another at its height would be listed here.' : 'The first block appears when someone’s training wins a ticket.'}</Empty>}>
             <ul class="blocks">
               <For each={shown()}>{b => <Row block={b} />}</For>
             </ul>
           </Show>
-          <Show when={!app.s.blocksEnd} fallback={<Show when={app.s.blocks.length > 0}><p class="quiet centre" data-testid="blocks-end">{app.s.blocks.some(b => b.height <= 1) ? 'The chain begins here.' : 'This is as far back as this tab keeps blocks.'}</p></Show>}>
+          <Show when={!app.s.blocksEnd} fallback={<Show when={shown().length > 0}><p class="quiet centre" data-testid="blocks-end">{filter() !== 'all' ? 'All blocks that this tab keeps have been looked through.' : app.s.blocks.some(b => b.height <= 1) ? 'The chain begins here.' : 'This is as far back as this tab keeps blocks.'}</p></Show>}>
             <div class="centre"><Button busy={loading()} data-testid="blocks-older" onClick={() => { void older() }}>Load older blocks</Button></div>
           </Show>
         </Show>

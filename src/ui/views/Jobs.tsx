@@ -1,23 +1,30 @@
 /** Models in training: who pays, how far they are, and one of them in full. */
 import { createEffect, createSignal, For, Match, Show, Switch, type JSX } from 'solid-js'
-import type { JobView } from '../../bridge/api.ts'
+import type { JobView, PendingView } from '../../bridge/api.ts'
 import type { EvaluationResult } from '../../ports/compute.ts'
 import { useApp } from '../context.tsx'
-import { bytes, count, credits, duration, inCredits, percent, plural } from '../format.ts'
+import { ago, bytes, count, credits, duration, inCredits, percent, plural } from '../format.ts'
 import { recall } from '../memory.ts'
 import { Badge, Button, Card, Empty, Hash, Note, Progress, saveFile } from '../parts/basics.tsx'
 import { CurveChart } from '../parts/Chart.tsx'
 import { Confusion } from '../parts/Confusion.tsx'
 import { Confirm } from '../parts/dialogs.tsx'
 import { Icon } from '../parts/Icon.tsx'
+import { PendingJob } from '../parts/Pending.tsx'
 import { ShareModelButton } from '../parts/ShareModelButton.tsx'
 import { jobStatus } from '../words.ts'
 import { Wizard } from './wizardView.ts'
+
+/** Own jobs that no block has so far. */
+const postings = (pending: readonly PendingView[]): readonly PendingView[] => pending.filter(p => p.kind === 'job' && p.job !== undefined)
 
 export function Jobs (): JSX.Element {
   const app = useApp()
   const arg = (): string | undefined => app.router.route().arg
   const job = (): JobView | undefined => app.view.jobs.find(j => j.id === arg())
+  const waiting = (): PendingView | undefined => postings(app.view.wallet.pending).find(p => p.job === arg())
+  // The second: until the node has said that it waits, a moment after it was posted here.
+  const posted = (): boolean => waiting() !== undefined || recall('session', 'posted-job') === arg()
   return (
     <Switch fallback={<List />}>
       <Match when={arg() === 'new'}><Back /><Wizard /></Match>
@@ -25,7 +32,9 @@ export function Jobs (): JSX.Element {
       <Match when={arg() !== undefined}>
         <Back />
         <Card>
-          <Show when={recall('session', 'posted-job') !== arg()} fallback={<Empty icon="jobs" title="Your job waits for its block">It appears here with one of the next blocks. Keep this tab open.</Empty>}>
+          <Show when={!posted()} fallback={<Empty icon="jobs" title={waiting()?.name === undefined ? 'Your job waits for its block' : `“${waiting()?.name}” waits for its block`}>
+            <span data-testid="job-waits">{waiting() === undefined ? '' : `Posted ${ago(waiting()?.sinceMs ?? 0, app.now())} with ${inCredits(waiting()?.amount ?? 0n)}. `}It appears here with one of the next blocks; blocks come while somebody trains. Keep this tab open, so that others can fetch your data.</span>
+          </Empty>}>
             <Empty icon="jobs" title="This job is not known here">It ended long ago, or its block has not reached this tab yet.</Empty>
           </Show>
         </Card>
@@ -48,9 +57,10 @@ function List (): JSX.Element {
         <a class="button button-primary" href={app.router.href('jobs', 'new')} data-testid="job-new"><Icon name="plus" />Train my data</a>
       </div>
       <ul class="jobs">
+        <For each={postings(app.view.wallet.pending)}>{p => <li><PendingJob entry={p} /></li>}</For>
         <For each={app.view.jobs}>{j => <li><Item job={j} /></li>}</For>
       </ul>
-      <Show when={app.view.jobs.every(j => j.benchmark)}>
+      <Show when={app.view.jobs.every(j => j.benchmark) && postings(app.view.wallet.pending).length === 0}>
         <Card><Empty icon="jobs" title="No paid job right now" action={<a class="button button-plain" href={app.router.href('jobs', 'new')}>Be the first</a>}>Bring a CSV or IDX file, pay with credits you have earned, and every tab trains your model.</Empty></Card>
       </Show>
     </>

@@ -27,7 +27,7 @@ function Export (): JSX.Element {
   const [busy, setBusy] = createSignal(false)
   const [made, setMade] = app.keep('backup', () => createSignal<Made>())
   const [refused, setRefused] = createSignal<string>()
-  const short = (): string | undefined => touched() && passphrase().length < PASSPHRASE_MIN ? `At least ${PASSPHRASE_MIN} characters.` : undefined
+  const short = (): string | undefined => touched() && passphrase().length < PASSPHRASE_MIN ? `At least ${PASSPHRASE_MIN} characters; it has ${passphrase().length}.` : undefined
   const differs = (): string | undefined => touched() && passphrase() !== again() ? 'The two are not the same.' : undefined
   const run = async (e: Event): Promise<void> => {
     e.preventDefault()
@@ -65,7 +65,7 @@ function Export (): JSX.Element {
       <Show when={app.view.wallet.backedUp}><Note tone="good" testid="backed-up">There is a backup of this key: it was saved here, or the key was imported from it.</Note></Show>
       <form class="form" onSubmit={e => { void run(e) }} novalidate>
         <div class="form-pair">
-          <Field label="Passphrase" type="password" autocomplete="new-password" value={passphrase()} onInput={edit(setPassphrase)} error={short() ?? refused()} testid="export-passphrase" />
+          <Field label="Passphrase" type="password" autocomplete="new-password" value={passphrase()} onInput={edit(setPassphrase)} hint={`At least ${PASSPHRASE_MIN} characters.`} error={short() ?? refused()} testid="export-passphrase" />
           <Field label="Once more" type="password" autocomplete="new-password" value={again()} onInput={setAgain} error={differs()} testid="export-again" />
         </div>
         <Button type="submit" icon="key" busy={busy()} data-testid="export-submit">Make a backup</Button>
@@ -90,7 +90,8 @@ function Import (): JSX.Element {
   const app = useApp()
   const [backup, setBackup] = createSignal('')
   const [passphrase, setPassphrase] = createSignal('')
-  const [asking, setAsking] = createSignal(false)
+  /** Address that the backup names, while it is asked about. */
+  const [asking, setAsking] = createSignal<string>()
   const [busy, setBusy] = createSignal(false)
   const [refused, setRefused] = createSignal<readonly FieldError[]>([])
   const [imported, setImported] = createSignal<string>()
@@ -100,14 +101,25 @@ function Import (): JSX.Element {
     setRefused([])
     setBackup((await file.text()).trim())
   }
+  const ask = async (e: Event): Promise<void> => {
+    e.preventDefault()
+    if (busy() || backup().trim() === '' || passphrase() === '') return
+    setBusy(true)
+    const outcome = await app.attempt('Reading the backup', async () => await app.node.inspectBackup(backup().trim()))
+    setBusy(false)
+    if (outcome === undefined) return
+    if (outcome.ok) setAsking(outcome.value.address)
+    else setRefused(outcome.errors)
+  }
   const run = async (): Promise<void> => {
     setBusy(true)
     const outcome = await app.attempt('The import', async () => await app.node.importKey(backup().trim(), passphrase()))
     setBusy(false)
-    setAsking(false)
+    setAsking(undefined)
     if (outcome === undefined) return
     if (!outcome.ok) { setRefused(outcome.errors); return }
     setRefused([])
+    setBackup('')
     setImported(outcome.value.address)
     setPassphrase('')
   }
@@ -119,16 +131,17 @@ function Import (): JSX.Element {
     <section aria-labelledby="import-title">
       <h3 id="import-title">Use a key from a backup</h3>
       <p class="quiet">It replaces the key on this device, for every tab of this browser profile: those that are open stop until they are reloaded. <strong>A key must be used on one device at a time</strong>: where two work with it, they do the same work, which counts once, and transfers may be lost.</p>
-      <form class="form" onSubmit={e => { e.preventDefault(); if (backup().trim() !== '' && passphrase() !== '') setAsking(true) }} novalidate>
+      <form class="form" onSubmit={e => { void ask(e) }} novalidate>
         <Field label="Backup" value={backup()} onInput={edit(setBackup)} rows={3} mono error={errorOf(false)} placeholder="Paste the text of the backup, or choose the file" testid="import-backup" />
         <label class="button button-plain button-small"><span>Choose the file</span><input type="file" class="visually-hidden" accept=".txt,.json,text/plain" data-testid="import-file" onChange={e => { void readFile(e.currentTarget.files?.[0]); e.currentTarget.value = '' }} /></label>
         <Field label="Its passphrase" type="password" autocomplete="off" value={passphrase()} onInput={edit(setPassphrase)} error={errorOf(true)} testid="import-passphrase" />
-        <Button type="submit" kind="danger" icon="upload" disabled={backup().trim() === '' || passphrase() === ''} data-testid="import-submit">Replace the wallet…</Button>
+        <Button type="submit" kind="danger" icon="upload" busy={busy() && asking() === undefined} disabled={backup().trim() === '' || passphrase() === ''} data-testid="import-submit">Replace the wallet…</Button>
       </form>
       <Show when={imported()}>{address => (
-        <Note tone="good" title="The key was imported" testid="import-result" role="status" action={<Button kind="primary" small onClick={app.reload}>Reload now</Button>}>Your address is {shortId(address(), 8, 6)} after a reload. Close this app on the device that the backup is from before you go on here.</Note>
+        <Note tone="good" title={`Imported ${shortId(address(), 8, 6)}: reload to use it`} testid="import-result" role="status" action={<Button kind="primary" small data-testid="import-reload" onClick={app.reload}>Reload now</Button>}>Until then this tab is stopped, and so are the others of this browser. Close this app on the device that the backup is from before you go on here.</Note>
       )}</Show>
-      <Confirm open={asking()} onClose={() => { setAsking(false) }} onConfirm={() => { void run() }} busy={busy()} danger title="Replace the wallet on this device?" confirm="Replace it" testid="import-confirm">
+      <Confirm open={asking() !== undefined} onClose={() => { setAsking(undefined) }} onConfirm={() => { void run() }} busy={busy()} danger title="Replace the wallet on this device?" confirm="Replace it" testid="import-confirm">
+        <p>The backup is of {shortId(asking() ?? '', 8, 6)}.</p>
         <p>{app.view.wallet.replaced ? 'The key that took the place of this tab’s is removed from this device: whatever it holds, you need its backup to get at that again.' : `The key in use now (${shortId(app.view.wallet.address, 8, 6)}) is removed from this device.`}</p>
         <p>A key must be used on one device at a time: close this app wherever else the imported key is in use.</p>
         <Show when={have() > 0n && !app.view.wallet.replaced}><Note tone={app.view.wallet.backedUp ? 'warn' : 'bad'}>It holds {inCredits(have())}. {app.view.wallet.backedUp ? 'You need its backup to get at that again.' : 'It has no backup: what it holds would be lost for good. Go back and make one first.'}</Note></Show>

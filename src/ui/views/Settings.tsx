@@ -108,7 +108,8 @@ function Danger (): JSX.Element {
         <p>Training and checking end until you reload the page.</p>
       </Confirm>
       <Confirm open={asking() === 'erase'} onClose={() => { setAsking(undefined) }} onConfirm={() => { void run('Erasing', async () => { await app.deps.erase?.() }) }} busy={busy()} danger title="Erase everything?" confirm="Erase it all" testid="erase-confirm">
-        <Show when={at() > 0n} fallback={<p>The chain is fetched again after a reload, with a new key.</p>}>
+        <p>This page then reloads by itself and begins anew, with a new key; the chain comes again from other tabs, where one is in reach. Other tabs of this site stop until they are reloaded.</p>
+        <Show when={at() > 0n}>
           <Note tone="bad" title={`${inCredits(at())} at stake`}>{app.view.wallet.replaced ? 'That is of this tab’s key; the one that has taken its place on this device goes, too, with whatever it holds. ' : ''}{app.view.wallet.backedUp ? 'You can get at that again only with the backup of your key.' : 'There is no backup of the key: all of it would be gone for good.'}</Note>
         </Show>
       </Confirm>

@@ -1,11 +1,12 @@
 /** What you have, where it came from, how to send it and how not to lose it. */
 import { Tabs } from '@kobalte/core/tabs'
 import { createEffect, createSignal, For, Show, type JSX } from 'solid-js'
-import type { HistoryEntry, NodePhase, WalletView } from '../../bridge/api.ts'
+import type { HistoryEntry, NodePhase, PendingView, WalletView } from '../../bridge/api.ts'
 import { useApp } from '../context.tsx'
 import { ago, count, creditUnit, credits, dateTime, duration, plural, shortId, signedCredits } from '../format.ts'
 import { Badge, Button, Card, CopyButton, Empty, Note, Skeleton } from '../parts/basics.tsx'
 import { Segments } from '../parts/fields.tsx'
+import { PendingRow } from '../parts/Pending.tsx'
 import { Qr } from '../parts/Qr.tsx'
 import { Unsent } from '../parts/Unsent.tsx'
 import type { HistoryChoice } from '../state.ts'
@@ -30,7 +31,7 @@ export function Wallet (): JSX.Element {
       <div class="wallet-grid">
         <div class="stack">
           <Balance wallet={app.view.wallet} />
-          <Show when={catchingUp()} fallback={<Show when={app.view.wallet.balance + app.view.wallet.maturing === 0n}><HowToEarn /></Show>}>
+          <Show when={catchingUp()} fallback={<Show when={app.view.wallet.balance + app.view.wallet.maturing === 0n && app.view.phase.phase !== 'stopped'}><HowToEarn /></Show>}>
             <Note tone="busy" title="Catching up with the network" testid="wallet-behind">What you see is as of block {count(app.view.height)}: credits of later blocks appear when this tab has caught up.</Note>
           </Show>
         </div>
@@ -102,11 +103,14 @@ function History (): JSX.Element {
   // The node picks them: among its newest lines of all kinds there may be none but what was earned.
   createEffect(() => { app.watchHistory(filter()) })
   const shown = (): readonly HistoryEntry[] => app.s.history[filter()] ?? []
+  /** What goes out and no block has, the newest first. */
+  const pending = (): readonly PendingView[] => filter() === 'all' || filter() === 'spent' ? [...app.view.wallet.pending].reverse() : []
   return (
     <Card title="History" aside={<Segments label="Which entries" options={FILTERS} value={filter()} onChange={setFilter} testid="history-filter" />}>
       <Show when={app.s.history[filter()] !== undefined} fallback={<Skeleton lines={6} />}>
-        <Show when={shown().length > 0} fallback={<Empty icon="wallet" title={filter() === 'all' ? 'Nothing yet' : 'Nothing of this kind'}>Every credit you earn, get or spend is listed here with the reason.</Empty>}>
+        <Show when={pending().length + shown().length > 0} fallback={<Empty icon="wallet" title={filter() === 'all' ? 'Nothing yet' : 'Nothing of this kind'}>Every credit you earn, get or spend is listed here with the reason.</Empty>}>
           <ul class="history">
+            <For each={pending()}>{p => <PendingRow entry={p} />}</For>
             <For each={shown().slice(0, limit())}>{h => <HistoryRow entry={h} />}</For>
           </ul>
           <Show when={shown().length > limit()}>

@@ -13,6 +13,7 @@ import { DatasetStore } from '../../../src/node/datasetStore.ts'
 import { History } from '../../../src/node/history.ts'
 import { LedgerTorrents } from '../../../src/node/ledgerTorrents.ts'
 import { OF_DATA, OF_STATE, TorrentShelf } from '../../../src/node/torrentShelf.ts'
+import { Mempool } from '../../../src/node/mempool.ts'
 import { MiningControl } from '../../../src/node/miningControl.ts'
 import type { Log } from '../../../src/node/parts.ts'
 import { Payloads } from '../../../src/node/payloads.ts'
@@ -25,7 +26,7 @@ import { COPY_BYTES, decodeCopy, encodeCopy } from '../../../src/storage/walletC
 import { byteList, bytes, container, list, type Schema, serialize, uint } from '../../support/naiveSsz.ts'
 import { WIRE_SCHEMAS } from '../../support/wireSchemas.ts'
 import { keyPair } from '../../core/chainKit.ts'
-import { ManualClock } from '../../node/chainRig.ts'
+import { ManualClock, TestSignatures } from '../../node/chainRig.ts'
 import type { Rng } from '../random.ts'
 import { sampleChain } from '../sampleChain.ts'
 import { ACCEPTED, must, type Target, textBytes, words } from '../target.ts'
@@ -375,6 +376,32 @@ const purse: Target = {
   }
 }
 
+const kept = container({ addedAt: uint(8), signed: WIRE_SCHEMAS.SignedTransaction })
+
+const pool: Target = {
+  name: 'stored/pool',
+  max: 2048,
+  covers: ['src/node/mempool.ts#decodeKept', 'src/core/codec/ssz.ts#decode Kept'],
+  seeds: () => {
+    const { kit } = sampleChain()
+    const signed = kit.transfer(kit.genesis, keyPair(1), keyPair(9).key, 5n)
+    return [serialize(kept, { addedAt: 7, signed }), serialize(WIRE_SCHEMAS.SignedTransaction, signed)]
+  },
+  run: async input => {
+    const { kit } = sampleChain()
+    const disk = new OneValue()
+    disk.value = input
+    const mempool = new Mempool({
+      params: kit.params, clock: new ManualClock(0), signatures: new TestSignatures(), chain: { head: () => kit.genesis, on: () => () => {}, offMain: () => [] },
+      blocks: { written: async () => true }, storage: disk, log: new Said(), own: [keyPair(1).key], publish: () => {}
+    })
+    await mempool.start()
+    const waiting = mempool.waiting(keyPair(1).key)
+    must(waiting.length <= 1 && waiting.every(w => Number.isSafeInteger(w.sinceMs)), 'a time that is none')
+    return waiting.length === 1 ? ACCEPTED : 'damaged'
+  }
+}
+
 const walletCopy: Target = {
   name: 'stored/wallet-copy',
   max: 2 * COPY_BYTES,
@@ -388,4 +415,4 @@ const walletCopy: Target = {
   }
 }
 
-export const storedTargets: readonly Target[] = [purse, walletCopy, payloadKeys, header, snapshot, condemned, history, curve, slices, settings, note, snapshotKeys, joined, keptSnapshots, shelf]
+export const storedTargets: readonly Target[] = [purse, pool, walletCopy, payloadKeys, header, snapshot, condemned, history, curve, slices, settings, note, snapshotKeys, joined, keptSnapshots, shelf]

@@ -204,7 +204,7 @@ describe('pay for seeding', () => {
   test('keys of one owner that sign for one another get back less than they set aside, and nobody else pays for it', async () => {
     const squad = selfPay()
     const arena = new Arena({ seed: 'self-pay', honest: 3, enemies: [[squad, 3]], params: { epochBlocks: 8 } })
-    await arena.run(220_000)
+    await arena.run(300_000)
     expect(did(squad, 'set aside')).toBeGreaterThan(3)
     expect(did(squad, 'redemptions sent')).toBeGreaterThan(3)
     expect(did(squad, 'redemptions refused')).toBeGreaterThan(3)
