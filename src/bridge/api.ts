@@ -312,6 +312,13 @@ export interface JobCheck {
   readonly costPerSlice: number
   readonly rounds: number
   readonly contributionsPaid: number
+  /** Distinct miners of the recent blocks, at least one. */
+  readonly miners: number
+  /** About how many contributions a round takes if they all work on it; more miners bring more, up to `perRoundMost`. */
+  readonly perRound: number
+  readonly perRoundMost: number
+  /** What `perRound` contributions in every round cost. */
+  readonly escrowForAll: bigint
   readonly total: bigint
 }
 

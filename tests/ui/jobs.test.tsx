@@ -271,6 +271,28 @@ describe('wizard: price and posting', () => {
     expect(window.location.hash).toBe(`#/jobs/${MY_JOB}`)
   })
 
+  test('says how far the escrow reaches, and warns where it is short of the whole training', async () => {
+    await wizard()
+    await toModel()
+    await waitFor(() => { get('wizard-checked') })
+    const rounds = Number(text('wizard-rounds').match(/(\d+) rounds/)![1])
+    const takes = (rounds * 20).toLocaleString('en')
+    expect(text('wizard-checked')).toContain(`about ${takes} contributions with the 5 miners of today`)
+    click('wizard-next')
+    await find('wizard-escrow')
+    type('wizard-price', '0.05')
+    type('wizard-escrow', '10')
+    await waitFor(() => { expect(text('wizard-pays')).toContain('200') })
+    expect(text('wizard-short')).toContain(`${rounds} rounds take about ${takes} contributions with the 5 miners of today; this pays for 200: training ends after about 10 rounds. An escrow of ${rounds} credits pays for all at this price.`)
+    type('wizard-escrow', String(rounds))
+    await waitFor(() => { expect(all('wizard-short')).toHaveLength(0) })
+    expect(text('wizard-cover')).toContain(`20 a round. More miners bring more, up to 32 a round; with so many, this pays for about ${Math.ceil(rounds * 20 / 32)} rounds.`)
+    type('wizard-escrow', '10')
+    await find('wizard-short')
+    click('wizard-next')
+    expect((await find('wizard-review')).textContent).toMatch(/Pays for200 contributions\. \d+ rounds take about .*training ends after about 10 rounds/)
+  })
+
   test('an amount that is none is refused at its field', async () => {
     await wizard()
     await toModel()

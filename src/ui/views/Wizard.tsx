@@ -12,6 +12,7 @@ import { WizardData } from './WizardData.tsx'
 import { createWizardFiles, type WizardFiles } from './wizardFiles.ts'
 import { parseObject, print } from './wizardJson.ts'
 import { WizardModel } from './WizardModel.tsx'
+import { Cover, coverWords } from './WizardCover.tsx'
 import { fitToData, propose, type Records } from './wizardPresets.ts'
 import { WizardPrice } from './WizardPrice.tsx'
 
@@ -194,11 +195,12 @@ function Review (props: { draft: WizardDraft, data: DatasetPreview | undefined, 
         ['Escrow', `${typedCredits(props.draft.price.escrow)}, ${props.draft.price.price} for each contribution`],
         ['Burned', typedCredits(props.draft.price.burn)],
         ['Fee', typedCredits(props.draft.price.fee)],
-        ['Pays for', props.checked === undefined ? '–' : plural(props.checked.contributionsPaid, 'contribution')],
+        ['Pays for', props.checked === undefined ? '–' : `${plural(props.checked.contributionsPaid, 'contribution')}. ${coverWords(props.checked)}`],
         ['Deadline', `${count(Number(props.draft.price.deadline))} blocks, about ${duration(Number(props.draft.price.deadline) * app.view.blockIntervalMs)}`],
         ['Costs now', <b>{inCredits(props.total)}</b>],
         ['Left to spend', inCredits(props.spendable - props.total)]
       ]} />
+      <Cover check={props.checked} />
     </div>
   )
 }

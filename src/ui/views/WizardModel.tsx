@@ -8,6 +8,7 @@ import { Button, Note, saveFile, Stat } from '../parts/basics.tsx'
 import { Field, Segments } from '../parts/fields.tsx'
 import { Icon } from '../parts/Icon.tsx'
 import { LayerList } from './LayerList.tsx'
+import { takesWords } from './WizardCover.tsx'
 import { emptyDraft, formErrors, PATHS, readFields, writeField, type ModelFields } from './wizardDraft.ts'
 import { isObject, parseObject, print, type Json } from './wizardJson.ts'
 import { architectureOf, kindOf, presetOf, PRESETS, recordsPicture, usePreset, withModel, type ModelKind, type Preset, type Records } from './wizardPresets.ts'
@@ -128,7 +129,7 @@ function Comes (props: { check: JobCheck }): JSX.Element {
       <Stat label="Parameters" value={count(props.check.parameters)} testid="wizard-parameters" />
       <Stat label="One slice of work" value={plural(props.check.stepsPerSlice, 'step')} testid="wizard-slice-steps" />
       <Stat label="Cost of a slice" value={si(props.check.costPerSlice)} note={`multiply-adds, ${percent(props.check.costPerSlice / MAX_SLICE_COST, 0)} of the most allowed`} testid="wizard-slice-cost" />
-      <Stat label="Whole training" value={plural(props.check.rounds, 'round')} testid="wizard-rounds" />
+      <Stat label="Whole training" value={plural(props.check.rounds, 'round')} note={takesWords(props.check)} testid="wizard-rounds" />
     </dl>
   )
 }
