@@ -132,7 +132,16 @@ export interface JobView {
 }
 
 /** One point of the learning curve, measured by this tab on `samples` held-out records. */
-export interface CurvePoint { readonly job: Hex, readonly round: number, readonly timeMs: number, readonly samples: number, readonly accuracy: number, readonly loss: number }
+export interface CurvePoint {
+  readonly job: Hex
+  readonly round: number
+  readonly timeMs: number
+  readonly samples: number
+  readonly accuracy: number
+  readonly loss: number
+  /** This tab was not there for the rounds between the point before and this one: nothing is known of them. */
+  readonly gap?: boolean
+}
 
 /** Paid for work; come in otherwise; gone out. */
 export type HistoryGroup = 'earned' | 'received' | 'spent'
