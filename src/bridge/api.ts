@@ -252,7 +252,8 @@ export interface NodeView {
   readonly networkSamplesPerSecond: number
   readonly committee: { readonly size: number, readonly member: boolean, readonly ready: boolean, readonly needsBlocks: number }
   readonly refusals: readonly RefusalView[]
-  readonly storage: { readonly used: number, readonly quota?: number, readonly persisted: boolean }
+  /** `claimed`: what the browser says, where that cannot be true and `used` is this page's own count. */
+  readonly storage: { readonly used: number, readonly quota?: number, readonly claimed?: number, readonly persisted: boolean }
   /** Absent where every block was applied here. */
   readonly joined?: JoinedView
   /** When it was last seen that this wallet is at work on another device, or in another browser, too; absent: not lately. */

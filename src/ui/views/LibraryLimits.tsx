@@ -120,7 +120,7 @@ function Limits (props: { view: LibraryView }): JSX.Element {
       <Progress value={Math.min(1, share())} label="Storage used by the library" />
       <form class="form" onSubmit={submit} novalidate data-testid="limits">
         <Field label="Storage for the library" inputMode="decimal" value={value('budget')} onInput={enter('budget')} suffix="GiB" error={wrong('budget')} testid="limits-budget"
-          hint={`At least ${BUDGET_LEAST} GiB. When it is full, what nobody has asked for longest is deleted.${app.view.storage.quota === undefined ? '' : ` The browser lets this page use up to ${bytes(app.view.storage.quota)} in all, with all its tabs.`}`} />
+          hint={`At least ${BUDGET_LEAST} GiB. When it is full, what nobody has asked for longest is deleted.${app.view.storage.quota === undefined ? '' : ` The browser lets this page use up to ${bytes(app.view.storage.quota)} in all, with all its tabs${app.view.storage.claimed === undefined ? '' : `, by the page’s own count of what it stores: the browser’s, ${bytes(app.view.storage.claimed)}, cannot be true`}.`}`} />
         <Show when={draft().budget === undefined && props.view.settings.budget > quota()}>
           <Note tone="warn" testid="limits-over-quota">The browser gives this page {bytes(quota())} in all, less than this limit: what does not fit cannot be kept. Lower the limit, or free some space on this device.</Note>
         </Show>

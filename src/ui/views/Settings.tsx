@@ -68,6 +68,7 @@ function Storage (): JSX.Element {
   return (
     <Card title="Storage" aside={<Badge tone={kept() ? 'good' : 'warn'} testid="persisted">{kept() ? 'kept' : 'may be cleared'}</Badge>}>
       <p data-testid="storage-used">{bytes(storage().used)} used{storage().quota === undefined ? '' : ` of ${bytes(storage().quota ?? 0)} (${percent(share())})`}</p>
+      <Show when={storage().claimed}>{claimed => <p class="quiet" data-testid="storage-own-count">This is the page’s own count. The browser says {bytes(claimed())}, which is more than there can be: its account of deleted files is known to go wrong.</p>}</Show>
       <Show when={share() !== undefined}><Progress value={share()} label="Storage used" /></Show>
       <Show when={!kept()} fallback={<p class="quiet">The browser has agreed not to clear this data by itself.</p>}>
         <p class="quiet">When the disk is short, the browser may clear this data, the key included. Ask it not to.</p>
