@@ -9,7 +9,7 @@ import { createServer } from 'vite'
 import { ensureChromium } from './ensure-chromium.mjs'
 
 const OUT = 'screenshots'
-const SIZES = [{ name: 'desktop', width: 1280, height: 800 }, { name: 'phone', width: 390, height: 844 }] as const
+const SIZES = [{ name: 'desktop', width: 1280, height: 800 }, { name: 'phone', width: 360, height: 780 }] as const
 const THEMES = ['light', 'dark'] as const
 
 interface Shot { readonly name: string, readonly scene?: string, readonly route: string, readonly act?: (page: Page) => Promise<void> }

@@ -2,7 +2,7 @@
 import { createMemo, createSignal, For, Match, Show, Switch, type JSX } from 'solid-js'
 import type { BlockView } from '../../bridge/api.ts'
 import { useApp } from '../context.tsx'
-import { ago, count, creditUnit, credits, dateTime, duration, inCredits, plural, shortId, si } from '../format.ts'
+import { ago, count, creditUnit, credits, dateTime, duration, inCredits, plural, shortId, si, toCents } from '../format.ts'
 import { addressOf } from '../libraryWords.ts'
 import { Badge, Button, Card, Empty, Hash, Note, Skeleton, Stat } from '../parts/basics.tsx'
 import { Segments } from '../parts/fields.tsx'
@@ -30,7 +30,7 @@ function List (): JSX.Element {
       <dl class="stats">
         <Stat label="Height" value={count(app.view.height)} note={app.view.headTimeMs > 0 ? ago(app.view.headTimeMs, app.now()) : undefined} />
         <Stat label="Interval" value={app.view.recentIntervalMs === undefined ? '–' : duration(app.view.recentIntervalMs)} note={`aim: ${duration(app.view.blockIntervalMs)}`} />
-        <Stat label="Credits issued" value={credits(app.view.issued)} note={`${credits(app.view.burned)} burned`} tip="Every credit in existence is accounted for; each block checks the sum." />
+        <Stat label="Credits issued" value={credits(toCents(app.view.issued))} testid="issued" note={`${credits(toCents(app.view.burned))} burned`} tip="Every credit in existence is accounted for; each block checks the sum." />
         <Stat label="Total work" value={`${si(Number(app.view.totalWork))} units`} tip="Cost units of training that stand behind this chain. The chain with the most wins." />
       </dl>
       <Show when={app.view.joined}>{joined => <Note tone="idle" title="What this tab has checked" testid="joined">{joinedWords(joined())}</Note>}</Show>

@@ -1,7 +1,7 @@
 /** This device: looks, storage, identity, and the two buttons that end things. */
 import { createSignal, For, Show, type JSX } from 'solid-js'
 import { useApp } from '../context.tsx'
-import { bytes, count, inCredits, percent } from '../format.ts'
+import { bytes, count, inCredits, percent, toCents } from '../format.ts'
 import { Badge, Button, Card, Hash, Note, Progress } from '../parts/basics.tsx'
 import { Confirm } from '../parts/dialogs.tsx'
 import { Segments } from '../parts/fields.tsx'
@@ -110,7 +110,7 @@ function Danger (): JSX.Element {
       </Confirm>
       <Confirm open={asking() === 'erase'} onClose={() => { setAsking(undefined) }} onConfirm={() => { void run('Erasing', async () => { await app.deps.erase?.() }) }} busy={busy()} danger title="Erase everything?" confirm="Erase it all" testid="erase-confirm">
         <Show when={at() > 0n} fallback={<p>The chain is fetched again after a reload, with a new key.</p>}>
-          <Note tone="bad" title={`${inCredits(at())} at stake`}>{app.view.wallet.replaced ? 'That is of this tab’s key; the one that has taken its place on this device goes, too, with whatever it holds. ' : ''}{app.view.wallet.backedUp ? 'You can get at that again only with the backup of your key.' : 'There is no backup of the key: all of it would be gone for good.'}</Note>
+          <Note tone="bad" title={`${inCredits(toCents(at()))} at stake`}>{app.view.wallet.replaced ? 'That is of this tab’s key; the one that has taken its place on this device goes, too, with whatever it holds. ' : ''}{app.view.wallet.backedUp ? 'You can get at that again only with the backup of your key.' : 'There is no backup of the key: all of it would be gone for good.'}</Note>
         </Show>
       </Confirm>
     </Card>

@@ -3,7 +3,7 @@ import { Tabs } from '@kobalte/core/tabs'
 import { createEffect, createMemo, createSignal, For, Show, type JSX } from 'solid-js'
 import type { HistoryEntry, NodePhase, WalletView } from '../../bridge/api.ts'
 import { useApp } from '../context.tsx'
-import { ago, count, creditUnit, credits, dateTime, duration, plural, shortId, signedCredits } from '../format.ts'
+import { ago, count, creditUnit, credits, dateTime, duration, plural, shortId, signedCredits, toCents } from '../format.ts'
 import { historyRows, rowWords, type HistoryRow } from '../historyRows.ts'
 import { Badge, Button, Card, CopyButton, Empty, Note, Skeleton } from '../parts/basics.tsx'
 import { Segments } from '../parts/fields.tsx'
@@ -159,7 +159,7 @@ export function NotEnough (props: { need: bigint, have: bigint }): JSX.Element {
   const app = useApp()
   return (
     <Note tone="warn" title="Not enough credits for this" testid="not-enough" action={<Show when={!app.view.mining.settings.on && app.view.phase.phase !== 'stopped'}><Button small kind="primary" icon="play" onClick={() => { void app.attempt('Starting', async () => { await app.node.setMining({ on: true }) }) }}>Start training</Button></Show>}>
-      It takes {credits(props.need)}, you can spend {credits(props.have)}{app.view.wallet.maturing > 0n ? `, and ${credits(app.view.wallet.maturing)} mature soon` : ''}. Training in this tab earns credits; everything you have entered here is kept meanwhile.
+      It takes {credits(props.need)}, you can spend {credits(toCents(props.have))}{app.view.wallet.maturing > 0n ? `, and ${credits(toCents(app.view.wallet.maturing))} mature soon` : ''}. Training in this tab earns credits; everything you have entered here is kept meanwhile.
     </Note>
   )
 }
