@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { makeBlock, makeView, ME } from './fakeNode.ts'
+import { makeView } from './fakeNode.ts'
 import { hex } from './hex.ts'
 import { all, click, find, get, open, text, waitFor } from './support.tsx'
 
@@ -57,23 +57,6 @@ describe('explorer', () => {
     await find('issued')
     node.show({ issued: 12_255_478_491n })
     expect(text('issued')).toBe('12,255.47')
-  })
-
-  test('a block of another tab of this wallet is no stranger\'s, in every list and by itself', async () => {
-    const { node, go } = await open('blocks')
-    await waitFor(() => { expect(all('block-row').length).toBeGreaterThan(0) })
-    const hash = hex('block-213')
-    node.emit({ type: 'block', block: makeBlock(213, Date.now(), { miner: hex('slot 2'), payee: ME, mine: false, checked: 'replayed' }) })
-    const row = (): HTMLElement | undefined => all('block-row').find(r => r.dataset['hash'] === hash)
-    expect(row()?.textContent).toContain('your other tab')
-    click('blocks-filter-mine')
-    expect(all('block-row').every(r => /you/.test(r.querySelector('.block-who')?.textContent ?? ''))).toBe(true)
-    expect(row()).toBeDefined()
-    await go(`blocks/${hash}`)
-    expect((await find('block-detail')).querySelector('.who')?.textContent).toContain('your other tab')
-    await go('train')
-    await waitFor(() => { expect(document.querySelector('.recent')?.textContent).toContain('your other tab') })
-    expect(text('numbers')).toContain('by all tabs of this wallet · 97 contributions sealed by this one')
   })
 
   test('a fork is marked and can be filtered', async () => {

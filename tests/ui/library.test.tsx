@@ -54,23 +54,6 @@ describe('library: the list', () => {
     }
   })
 
-  test('what another tab of this wallet has published is not offered as a stranger\'s', async () => {
-    const opened = await list()
-    expect(within(row(SETS.faces), 'set-other-tab')).toBeNull()
-    const note = opened.node.currentLibrary().items.find(i => i.infoHash === SETS.faces)!.note!
-    const line = (): string => words(within(row(SETS.faces), 'set-other-tab')!)
-    change(opened, SETS.faces, { seeders: 0, note: { ...note, publisher: opened.node.current().wallet.key } })
-    await waitFor(() => { expect(line()).toMatch(/^Shared by another tab of yours, .*: open it to share again\.$/) })
-    change(opened, SETS.faces, { seeders: 1 })
-    await waitFor(() => { expect(line()).toBe('Shared by another tab of yours. Fetch it to hold it in this tab, too.') })
-    await opened.go(`library/${SETS.faces}`)
-    expect((await find('set-detail')).textContent).toMatch(/Nothing of it is in this tab\..*Shared by another tab of yours/)
-    // Of its own sets nothing of the kind is said.
-    await opened.go(`library/${SETS.letters}`)
-    await waitFor(() => { expect(get('set-detail').dataset['state']).toBe('complete') })
-    expect(all('set-other-tab')).toHaveLength(0)
-  })
-
   test('the library is followed only once somebody looks at it', async () => {
     const { node, go } = await open('train')
     expect(node.called('listenLibrary')).toHaveLength(0)
@@ -485,6 +468,8 @@ describe('library: limits', () => {
     expect(all('limits-confirm')).toHaveLength(0)
     type('limits-budget', '999999999999')
     expect(errorOf('limits-budget')).toBe('At most 1,024 GiB.')
+    type('limits-budget', '0,5')
+    expect(errorOf('limits-budget')).toMatch(/^Write decimals with a point, and thousands without a comma/)
     type('limits-budget', '3')
     expect(errorOf('limits-budget')).toBe('')
     type('limits-down', '5000')

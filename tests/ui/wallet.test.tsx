@@ -19,6 +19,7 @@ describe('send', () => {
     ['a mistyped address', OTHER_ADDRESS.slice(0, -1) + (OTHER_ADDRESS.endsWith('q') ? 'p' : 'q'), '1', 'send-to', /not an address/],
     ['the own address', MY_ADDRESS, '1', 'send-to', /your own/],
     ['an amount with seven decimals', OTHER_ADDRESS, '1.0000001', 'send-amount', /6 decimal places/],
+    ['a decimal comma', OTHER_ADDRESS, '0,5', 'send-amount', /^Write decimals with a point, and thousands without a comma/],
     ['an amount in words', OTHER_ADDRESS, 'all of it', 'send-amount', /such as 12/],
     ['a negative amount', OTHER_ADDRESS, '-4', 'send-amount', /such as 12/],
     ['nothing', OTHER_ADDRESS, '0', 'send-amount', /more than nothing/],

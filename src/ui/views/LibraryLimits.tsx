@@ -1,6 +1,7 @@
 /** How much the library may keep, how fast it may send and receive, and what seeding has come to. */
 import { createSignal, Show, type JSX } from 'solid-js'
 import type { FieldError, LibrarySettings, LibraryView } from '../../bridge/api.ts'
+import { commaFault } from '../../core/codec/amount.ts'
 import { BUDGET_MAX, LIMIT_MAX } from '../../core/codec/libraryLimits.ts'
 import { useApp } from '../context.tsx'
 import { bytes, count, percent, sentence } from '../format.ts'
@@ -31,9 +32,9 @@ const FIELDS: Readonly<Record<Name, Rule>> = {
 const NAMES = Object.keys(FIELDS) as Name[]
 const isName = (field: string): field is Name => (NAMES as readonly string[]).includes(field)
 
-/** Undefined if the text is no amount. */
+/** Undefined if the text is no amount. Decimals take a point, as everywhere on the page: a comma stands between thousands there. */
 export function parseAmount (text: string, unit: number): number | undefined {
-  const trimmed = text.trim().replace(',', '.')
+  const trimmed = text.trim()
   if (!/^(\d{1,15}(\.\d*)?|\.\d+)$/.test(trimmed)) return undefined
   const n = Number(trimmed) * unit
   // What is more than nothing stays so: 0 may mean something else.
@@ -71,7 +72,7 @@ function Limits (props: { view: LibraryView }): JSX.Element {
   const wrong = (name: Name): string | undefined => {
     const n = parsed(name)
     const rule = FIELDS[name]
-    if (n === undefined) return rule.wrong
+    if (n === undefined) { const comma = commaFault(value(name)); return comma === undefined ? rule.wrong : sentence(comma) }
     // What stands there already is not complained about before somebody changes it.
     if (draft()[name] !== undefined && n < rule.least && !(n === 0 && rule.mayBeNone)) return rule.tooLittle
     if (n > rule.most) return rule.tooMuch
