@@ -439,7 +439,7 @@ describe('library: limits', () => {
     expect(['limits-budget', 'limits-up', 'limits-down'].map(id => (get(id) as HTMLInputElement).value)).toEqual(['2', '2.5', '0'])
     expect(text('limits-used')).toBe('801 MiB of 2.0 GiB used')
     expect(get('limits-save').hasAttribute('disabled')).toBe(true)
-    type('limits-down', '0,75')
+    type('limits-down', '0.75')
     fireEvent.submit(get('limits'))
     await waitFor(() => { expect(node.called('setLibrary')).toEqual([[{ downLimit: 750_000 }]]) })
     await find('toast-action')
