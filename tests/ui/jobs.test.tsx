@@ -238,7 +238,7 @@ describe('wizard: model', () => {
     get('wizard-mode-json').click()
     await find('wizard-json')
     type('wizard-json', '{ "name": "half')
-    await waitFor(() => { expect(text('wizard-model-error')).toMatch(/json, line 3/) })
+    await waitFor(() => { expect(text('wizard-model-error')).toMatch(/json: line 3, column 7: expected a comma/) })
     get('wizard-mode-form').click()
     await waitFor(() => { expect(document.body.textContent).toContain('not valid JSON') })
     get('wizard-mode-json').click()
