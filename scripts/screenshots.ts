@@ -1,7 +1,7 @@
 /**
  * Pictures of every view on the scripted node, on desktop and phone widths, light and dark, into
  * screenshots/. `npx tsx scripts/screenshots.ts [view...]`. Looked at by people; also fails when a
- * page is wider than its window or logs an error.
+ * page is wider than its window, cuts off a choice or logs an error.
  */
 import { mkdirSync } from 'node:fs'
 import { chromium, type Page } from '@playwright/test'
@@ -9,7 +9,7 @@ import { createServer } from 'vite'
 import { ensureChromium } from './ensure-chromium.mjs'
 
 const OUT = 'screenshots'
-const SIZES = [{ name: 'desktop', width: 1280, height: 800 }, { name: 'phone', width: 390, height: 844 }] as const
+const SIZES = [{ name: 'desktop', width: 1280, height: 800 }, { name: 'phone', width: 360, height: 780 }] as const
 const THEMES = ['light', 'dark'] as const
 
 interface Shot { readonly name: string, readonly scene?: string, readonly route: string, readonly act?: (page: Page) => Promise<void> }
@@ -116,6 +116,8 @@ for (const size of SIZES) {
       await page.waitForTimeout(150)
       const wide = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth)
       if (wide > 0) { wrong++; console.error(`${label}: ${wide} px wider than the window`) }
+      const cut = await page.evaluate(() => [...document.querySelectorAll('.segments')].filter(e => e.scrollWidth > e.clientWidth).map(e => e.textContent ?? ''))
+      for (const words of cut) { wrong++; console.error(`${label}: a choice is cut off: ${words}`) }
       // As tall as the page, so that bars fixed to the window's edge lie where a person sees them.
       const tall = await page.evaluate(() => document.documentElement.scrollHeight)
       await page.setViewportSize({ width: size.width, height: Math.max(size.height, tall) })

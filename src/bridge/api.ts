@@ -133,7 +133,16 @@ export interface JobView {
 }
 
 /** One point of the learning curve, measured by this tab on `samples` held-out records. */
-export interface CurvePoint { readonly job: Hex, readonly round: number, readonly timeMs: number, readonly samples: number, readonly accuracy: number, readonly loss: number }
+export interface CurvePoint {
+  readonly job: Hex
+  readonly round: number
+  readonly timeMs: number
+  readonly samples: number
+  readonly accuracy: number
+  readonly loss: number
+  /** This tab was not there for the rounds between the point before and this one: nothing is known of them. */
+  readonly gap?: boolean
+}
 
 /** Paid for work; come in otherwise; gone out. */
 export type HistoryGroup = 'earned' | 'received' | 'spent'
@@ -262,7 +271,8 @@ export interface NodeView {
   readonly networkSamplesPerSecond: number
   readonly committee: { readonly size: number, readonly member: boolean, readonly ready: boolean, readonly needsBlocks: number }
   readonly refusals: readonly RefusalView[]
-  readonly storage: { readonly used: number, readonly quota?: number, readonly persisted: boolean }
+  /** `claimed`: what the browser says, where that cannot be true and `used` is this page's own count. */
+  readonly storage: { readonly used: number, readonly quota?: number, readonly claimed?: number, readonly persisted: boolean }
   /** Absent where every block was applied here. */
   readonly joined?: JoinedView
   /** When it was last seen that this wallet is at work on another device, or in another browser, too; absent: not lately. */
@@ -331,6 +341,13 @@ export interface JobCheck {
   readonly costPerSlice: number
   readonly rounds: number
   readonly contributionsPaid: number
+  /** Distinct miners of the recent blocks, at least one. */
+  readonly miners: number
+  /** About how many contributions a round takes if they all work on it; more miners bring more, up to `perRoundMost`. */
+  readonly perRound: number
+  readonly perRoundMost: number
+  /** What `perRound` contributions in every round cost. */
+  readonly escrowForAll: bigint
   readonly total: bigint
 }
 

@@ -3,6 +3,7 @@
  * slice trains on. For people only; nothing in the chain depends on it.
  */
 import type { CurvePoint } from '../bridge/api.ts'
+import { thinned } from '../core/codec/curvePoints.ts'
 import type { JobSpec } from '../core/codec/jobSpec.ts'
 import { toHex } from '../core/codec/ssz.ts'
 import type { Dataset } from '../core/training/dataset.ts'
@@ -20,6 +21,12 @@ import type { Rounds, RoundTip } from './rounds.ts'
 export const POINTS_MAX = 400
 /** Least time between two evaluations of one job. */
 export const EVERY_MS = 4_000
+/**
+ * A measurement begins a new stretch of the curve where more rounds than these went by in more time than this:
+ * the tab was closed or asleep, or came later, and nobody here knows what lies between.
+ */
+export const GAP_ROUNDS = 8
+export const GAP_MS = 60_000
 /** Held-out records one evaluation looks at. */
 export const RECORDS_MAX = 2_000
 /** Points after which a job's curve is written. */
@@ -113,29 +120,32 @@ export class Curve {
   async #evaluate (job: Hex, tip: RoundTip): Promise<void> {
     const { data, states, clock } = this.#d
     const held = dataFor(data, tip.spec)
-    if (this.#last.get(job)?.round === tip.round || held === undefined || tip.spec.data.testRecords === 0) return
+    const last = this.#last.get(job)
+    if (last?.round === tip.round || held === undefined || tip.spec.data.testRecords === 0) return
+    const unseen = last === undefined || clock.now() - last.at > GAP_MS
     this.#last.set(job, { at: clock.now(), round: tip.round })
     const state = await states.state(tip.job.id, tip.round, tip.stateHash)
     if (state === undefined || this.#stopped) return
     // Every curve begins at the beginning, also for a tab that came later.
     if (tip.round > 0 && this.points(job).length === 0) await this.#measure(job, tip.spec, 0, initialState(tip.spec), held)
-    await this.#measure(job, tip.spec, tip.round, state, held)
+    await this.#measure(job, tip.spec, tip.round, state, held, unseen)
   }
 
-  async #measure (job: Hex, spec: JobSpec, round: number, state: ModelState, data: Dataset): Promise<void> {
+  async #measure (job: Hex, spec: JobSpec, round: number, state: ModelState, data: Dataset, unseen = false): Promise<void> {
     const count = Math.min(spec.data.testRecords, RECORDS_MAX)
     const { inputs, labels } = data.gather(Array.from({ length: count }, (_, i) => spec.data.trainRecords + i))
     const r = await this.#d.compute.evaluate({ spec, state, inputs, labels })
     // Nats, as everyone plots them.
     const loss = r.lossBits16 / 65536 / r.count * Math.LN2
-    await this.#add({ job, round, timeMs: this.#d.clock.now(), samples: r.count, accuracy: r.correct / r.count, loss })
+    const before = this.points(job).findLast(p => p.round < round)
+    const gap = unseen && before !== undefined && round - before.round > GAP_ROUNDS
+    await this.#add({ job, round, timeMs: this.#d.clock.now(), samples: r.count, accuracy: r.correct / r.count, loss, ...(gap ? { gap } : {}) })
   }
 
   async #add (point: CurvePoint): Promise<void> {
     // After a reorganisation the rounds go back; the curve follows the chain.
     const points = [...this.points(point.job).filter(p => p.round < point.round), point]
-    const half = points.length >> 1
-    this.#points.set(point.job, points.length <= POINTS_MAX ? points : points.filter((_, i) => i >= half || i % 2 === 0))
+    this.#points.set(point.job, thinned(points, POINTS_MAX))
     for (const listener of this.#listeners) listener(point)
     const unsaved = (this.#unsaved.get(point.job) ?? 0) + 1
     this.#unsaved.set(point.job, unsaved)
@@ -162,8 +172,8 @@ function parsePoints (job: Hex, bytes: Uint8Array): CurvePoint[] | undefined {
 
 function isPoint (job: Hex, value: unknown): value is CurvePoint {
   if (typeof value !== 'object' || value === null) return false
-  const { job: of, round, timeMs, samples, accuracy, loss } = value as { readonly [key in keyof CurvePoint]?: unknown }
+  const { job: of, round, timeMs, samples, accuracy, loss, gap } = value as { readonly [key in keyof CurvePoint]?: unknown }
   const isCount = (n: unknown): boolean => Number.isSafeInteger(n) && (n as number) >= 0
-  return of === job && isCount(round) && isCount(samples) && Number.isFinite(timeMs) && Number.isFinite(loss) &&
+  return of === job && isCount(round) && isCount(samples) && Number.isFinite(timeMs) && Number.isFinite(loss) && (gap === undefined || gap === true) &&
     typeof accuracy === 'number' && accuracy >= 0 && accuracy <= 1
 }

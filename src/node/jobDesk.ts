@@ -3,10 +3,11 @@ import type { DatasetPreview, FieldError, JobCheck, JobDraft, JobFiles, Outcome 
 import { formatCredits } from '../core/codec/amount.ts'
 import { encodeJobSpec, type JobSpec } from '../core/codec/jobSpec.ts'
 import { toHex } from '../core/codec/ssz.ts'
+import { contributionsOf, distinctMiners } from '../core/consensus/draw.ts'
 import { jobId, specHash } from '../core/crypto/ids.ts'
 import { MAX_DEADLINE_BLOCKS, MIN_DEADLINE_BLOCKS } from '../core/ledger/apply.ts'
 import { activeJobs } from './views.ts'
-import { type ChainParams, MAX_ACTIVE_JOBS, MAX_DATASET_BYTES } from '../core/params.ts'
+import { type ChainParams, MAX_ACTIVE_JOBS, MAX_CONTRIBUTIONS_PER_SEAL, MAX_DATASET_BYTES } from '../core/params.ts'
 import { describeModel } from '../core/training/architectureJson.ts'
 import { sliceCost } from '../core/training/cost.ts'
 import { datasetFromCsv } from '../core/training/csv.ts'
@@ -84,6 +85,8 @@ export class JobDesk {
     if (!spec.ok) return spec
     const errors = this.#terms(draft)
     if (errors.length > 0) return { ok: false, errors }
+    const miners = Math.max(1, distinctMiners(this.#d.chain.head(), this.#d.params.minerCountBlocks).length)
+    const perRound = contributionsOf(miners)
     return {
       ok: true,
       value: {
@@ -93,6 +96,10 @@ export class JobDesk {
         costPerSlice: sliceCost(spec.value),
         rounds: spec.value.rounds,
         contributionsPaid: Number(draft.escrow / draft.pricePerContribution),
+        miners,
+        perRound,
+        perRoundMost: MAX_CONTRIBUTIONS_PER_SEAL,
+        escrowForAll: BigInt(spec.value.rounds * perRound) * draft.pricePerContribution,
         total: draft.escrow + draft.burn + draft.fee
       }
     }

@@ -31,7 +31,10 @@ export interface Storage {
   keys(store: StoreName, query?: RangeQuery): Promise<string[]>
   /** Atomic. Throws StorageError. */
   commit(ops: readonly StorageOp[]): Promise<void>
-  /** Bytes; `quota` is undefined where the platform does not tell. */
-  usage(): Promise<{ readonly used: number, readonly quota?: number, readonly persisted: boolean }>
+  /**
+   * Bytes; `quota` is undefined where the platform does not tell. `claimed`: what the platform says, where that
+   * cannot be true and `used` was counted instead.
+   */
+  usage(): Promise<{ readonly used: number, readonly quota?: number, readonly claimed?: number, readonly persisted: boolean }>
   close(): Promise<void>
 }

@@ -9,6 +9,7 @@ import { gone, toStorageError } from './failures.ts'
 import { migrate, SCHEMA_VERSION } from './migrations.ts'
 import { checkStore, isEmptyQuery, snapshot } from './query.ts'
 import { openSteadily } from './steadyOpen.ts'
+import { folderBytes, UsageReader } from './usage.ts'
 
 /** How long another tab may keep an older version open before the wait is given up, ms. */
 const BLOCKED_TIMEOUT_MS = 10_000
@@ -65,6 +66,7 @@ function bytesOf (store: StoreName, key: string, value: unknown): Uint8Array {
 
 class IndexedDbStorage implements Storage {
   readonly #db: IDBPDatabase
+  readonly #usage = new UsageReader()
   #lost: string | undefined
 
   constructor (db: IDBPDatabase) { this.#db = db }
@@ -156,10 +158,10 @@ class IndexedDbStorage implements Storage {
     })
   }
 
-  usage (): Promise<{ readonly used: number, readonly quota?: number, readonly persisted: boolean }> {
+  usage (): ReturnType<Storage['usage']> {
     return this.#use(async () => {
       const [estimate, persisted] = await Promise.all([navigator.storage.estimate(), navigator.storage.persisted()])
-      return { used: estimate.usage ?? 0, quota: estimate.quota, persisted }
+      return { ...await this.#usage.read(estimate, async () => await folderBytes(await navigator.storage.getDirectory())), persisted }
     })
   }
 

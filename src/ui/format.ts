@@ -9,6 +9,12 @@ export function credits (grains: bigint): string {
   return `${grains < 0n ? '−' : ''}${grouped}${fraction === undefined ? '' : `.${fraction}`}`
 }
 
+/** Grains of a hundredth of a credit: finer is the business of the wallet's own forms. */
+const CENT = 10_000n
+
+/** Cut off after the second decimal, so that it is never more than there is; what is less than that stays whole. */
+export const toCents = (grains: bigint): bigint => grains / CENT === 0n ? grains : grains / CENT * CENT
+
 /** The unit of an amount that stands by itself. */
 export const creditUnit = (grains: bigint): string => grains === GRAINS_PER_CREDIT ? 'credit' : 'credits'
 

@@ -49,7 +49,7 @@ export function piecesHere (item: LibraryItem): Uint8Array | undefined {
 interface StateWords { readonly tone: Tone, readonly label: string, readonly text: string }
 
 const STATES: Readonly<Record<LibraryState, StateWords>> = {
-  found: { tone: 'idle', label: 'Found', text: 'Others offer it. Nothing of it is on this device.' },
+  found: { tone: 'idle', label: 'Found', text: 'Others offer it. Nothing of it is in this tab.' },
   metadata: { tone: 'busy', label: 'Looking', text: 'Looking for somebody who knows what belongs to it: names, sizes and the hash of every piece.' },
   checking: { tone: 'busy', label: 'Checking', text: 'What is on this device is compared with the hash of every piece.' },
   downloading: { tone: 'busy', label: 'Fetching', text: 'Every piece is checked against its hash before it is kept or passed on.' },
@@ -59,7 +59,7 @@ const STATES: Readonly<Record<LibraryState, StateWords>> = {
 }
 
 export const stateWords = (item: LibraryItem): StateWords =>
-  item.state === 'found' && item.seeders === 0 ? { ...STATES.found, text: 'Others told of it, but nobody who has all of it is known. Nothing of it is on this device.' } :
+  item.state === 'found' && item.seeders === 0 ? { ...STATES.found, text: 'Others told of it, but nobody who has all of it is known. Nothing of it is in this tab.' } :
   item.state === 'paused' && isWhole(item) ? { ...STATES.paused, label: 'Not shared', text: 'All of it is here, but it is not passed on until you share it again.' } : STATES[item.state]
 
 /** 0..1; undefined where the way to go is not known. */

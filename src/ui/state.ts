@@ -5,6 +5,7 @@
 import { createSignal, onCleanup, type Accessor } from 'solid-js'
 import { createStore, produce, reconcile } from 'solid-js/store'
 import type { BlockView, CurvePoint, Hex, HistoryEntry, HistoryGroup, LogEntry, NodeApi, NodeEvent, NodeView } from '../bridge/api.ts'
+import { thinned } from '../core/codec/curvePoints.ts'
 import { createLibraryState, type LibraryState } from './library.ts'
 
 export const BLOCKS_MAX = 400
@@ -115,9 +116,7 @@ export function createAppState (node: NodeApi): AppState {
     const kept = points.filter(p => p.round !== point.round)
     kept.push(point)
     kept.sort((a, b) => a.round - b.round)
-    // Halving the older half keeps the shape of a long run and the newest points exact.
-    const bounded = kept.length <= CURVE_MAX ? kept : kept.filter((_, i) => i >= kept.length / 2 || i % 2 === 0)
-    set('curves', point.job, bounded)
+    set('curves', point.job, thinned(kept, CURVE_MAX))
   }
 
   // At DEBUG a node logs hundreds of lines a second: they come in as batches.

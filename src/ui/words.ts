@@ -124,6 +124,12 @@ export const CHECKED: Record<BlockView['checked'], { readonly label: string, rea
   pending: { label: 'checking', tone: 'busy', text: 'This tab is redoing the work of this block.' }
 }
 
+/** A block that pays this wallet and is not of this tab is of another one of the same profile. */
+export const isOwnOther = (block: Pick<BlockView, 'mine' | 'payee'>, wallet: string): boolean => !block.mine && block.payee === wallet
+
+export const minerWords = (block: Pick<BlockView, 'mine' | 'payee' | 'miner'>, wallet: string): string =>
+  block.mine ? 'you' : isOwnOther(block, wallet) ? 'your other tab' : shortId(block.miner)
+
 export const KIND_LABEL: Record<HistoryEntry['kind'], string> = {
   'block-reward': 'Block reward',
   contribution: 'Paid training',

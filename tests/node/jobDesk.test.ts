@@ -13,9 +13,9 @@ function idx (dimensions: readonly number[], value: (i: number) => number): Uint
 }
 
 const never = (): never => { throw new Error('not used here') }
-const desk = (): JobDesk => new JobDesk({
+const desk = (head: unknown = { height: 0, ledger: { jobs: [] } }): JobDesk => new JobDesk({
   params: TEST,
-  chain: { head: () => ({ height: 0, ledger: { jobs: [] } }) } as unknown as JobDeskDeps['chain'],
+  chain: { head: () => head } as unknown as JobDeskDeps['chain'],
   data: { add: never, held: never, publish: never }, wallet: { postJob: never }, owner: new Uint8Array(32), gunzip: never
 })
 
@@ -65,6 +65,16 @@ describe('a draft of a convolutional job', () => {
     const { stepsPerSlice, rounds } = checked.value
     expect(stepsPerSlice).toBeGreaterThanOrEqual(1)
     expect(rounds).toBe(Math.ceil(40 * 50 / (32 * stepsPerSlice)))
+  })
+
+  it.each([[0, 4], [2, 8], [7, 28], [9, 32]])('tells what a round takes with %i miners in the recent blocks', async (miners, perRound) => {
+    let head: unknown = { height: 0, ledger: { jobs: [] } }
+    for (let height = 1; height <= 2 * miners; height++) head = { height, ledger: { jobs: [] }, parent: head, header: { template: { miner: new Uint8Array(32).fill(height % miners) } } }
+    const d = desk(head)
+    const { value: { root } } = await preview(d, [60, 3, 16, 18])
+    const checked = d.checkJob(draft(root, [{ type: 'conv2d', filters: 8, kernel_size: 3, activation: 'relu' }]))
+    if (!checked.ok) throw new Error(JSON.stringify(checked.errors))
+    expect(checked.value).toMatchObject({ miners: Math.max(1, miners), perRound, perRoundMost: 32, escrowForAll: BigInt(checked.value.rounds * perRound) * 1_000_000n })
   })
 
   it('is refused by the layer at fault', async () => {

@@ -52,6 +52,13 @@ describe('replay', () => {
 })
 
 describe('explorer', () => {
+  test('the credits issued are given with two decimals, so that a phone shows them on one line', async () => {
+    const { node } = await open('blocks')
+    await find('issued')
+    node.show({ issued: 12_255_478_491n })
+    expect(text('issued')).toBe('12,255.47')
+  })
+
   test('a fork is marked and can be filtered', async () => {
     await open('blocks')
     await waitFor(() => { expect(all('block-row').some(r => r.dataset['main'] === 'false')).toBe(true) })

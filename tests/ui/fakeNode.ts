@@ -200,7 +200,8 @@ function check (draft: JobDraft, data: Omit<DataRef, 'source' | 'root'>): Outcom
     ok: true,
     value: {
       model: describeModel(spec), parameters: shapeOf(spec).parameters, stepsPerSlice: spec.stepsPerSlice, costPerSlice: sliceCost(spec), rounds: spec.rounds,
-      contributionsPaid: Number(draft.escrow / (draft.pricePerContribution === 0n ? 1n : draft.pricePerContribution)), total: draft.escrow + draft.burn + draft.fee
+      contributionsPaid: Number(draft.escrow / (draft.pricePerContribution === 0n ? 1n : draft.pricePerContribution)),
+      miners: 5, perRound: 20, perRoundMost: 32, escrowForAll: BigInt(spec.rounds * 20) * draft.pricePerContribution, total: draft.escrow + draft.burn + draft.fee
     }
   }
 }

@@ -1,6 +1,7 @@
 import { waitFor } from '@solidjs/testing-library'
 import { describe, expect, test } from 'vitest'
-import type { NodePhase, NodeView } from '../../src/bridge/api.ts'
+import type { CurvePoint, NodePhase, NodeView } from '../../src/bridge/api.ts'
+import { curveRows } from '../../src/ui/parts/Chart.tsx'
 import { isServerAway } from '../../src/ui/parts/Invite.tsx'
 import { parseRoute } from '../../src/ui/router.ts'
 import { LOGS_MAX } from '../../src/ui/state.ts'
@@ -134,6 +135,16 @@ describe('projection of events', () => {
     node.emit({ type: 'curve', point: { job: BENCHMARK, round: 999, timeMs: Date.now(), samples: 9_000_000, accuracy: 0.9731, loss: 0.11 } })
     expect(text('accuracy')).toBe('97.3 %')
     expect(Number(get('loss-chart').dataset['points'])).toBe(points + 1)
+  })
+
+  test('over rounds that this tab knows nothing of the curve has a gap, and words for it', async () => {
+    const point = (round: number, gap?: boolean): CurvePoint => ({ job: BENCHMARK, round, timeMs: 1_700_000_000_000 + round * 1_000, samples: 2_000, accuracy: 0.5, loss: 1, gap })
+    const points = [point(0), point(600, true), point(604)]
+    expect(curveRows(points, 'round').map(r => [r.x, r.point?.round])).toEqual([[0, 0], [300, undefined], [600, 600], [604, 604]])
+    expect(curveRows(points, 'time').map(r => r.point?.round)).toEqual([600, 604])
+    await open('train', { mining: false }, {}, node => { node.answer('curve', async () => points) })
+    expect((await find('chart-gap')).textContent).toBe('Between rounds 0 and 600 this tab has measured nothing; round 0 is the model before training.')
+    expect(get('loss-chart').dataset['points']).toBe('3')
   })
 
   test('logs are bounded', async () => {

@@ -5,6 +5,15 @@ import { makeView } from './fakeNode.ts'
 import { all, click, find, get, open, text, waitFor } from './support.tsx'
 
 describe('mining', () => {
+  test('banners speak of credits with two decimals', async () => {
+    const { node } = await open('train')
+    const { wallet } = node.current()
+    node.show({ wallet: { ...wallet, balance: 12_255_478_491n, maturing: 0n } })
+    await waitFor(() => { expect(text('backup-nudge')).toContain('you lose 12,255.47 credits for good') })
+    node.show({ wallet: { ...wallet, balance: 491n, maturing: 0n } })
+    expect(text('backup-nudge')).toContain('you lose 0.000491 credits for good')
+  })
+
   test('the button starts and pauses', async () => {
     const { node } = await open('train', { mining: false })
     expect(text('mine-toggle')).toBe('Start training & mining')

@@ -169,6 +169,17 @@ describe('logs', () => {
 })
 
 describe('settings', () => {
+  test('where the browser’s account of the disk cannot be true, the page says that it shows its own', async () => {
+    const { node, go } = await open('settings')
+    await find('storage-used')
+    expect(all('storage-own-count')).toHaveLength(0)
+    node.show({ storage: { used: 19_000_000, claimed: 4_294_000_000, quota: 10_756_418_240, persisted: true } })
+    expect(text('storage-used')).toBe('18.1 MiB used of 10.0 GiB (0.2 %)')
+    expect(text('storage-own-count')).toContain('This is the page’s own count. The browser says 4.0 GiB')
+    await go('library/settings')
+    expect((await find('limits')).textContent).toContain('up to 10.0 GiB in all, with all its tabs, by the page’s own count of what it stores: the browser’s, 4.0 GiB, cannot be true.')
+  })
+
   test('what computes: which, why, and the choice', async () => {
     const { node } = await open('settings')
     expect((await find('backend-used')).textContent).toBe('CPU')

@@ -2,6 +2,8 @@ import { fireEvent } from '@solidjs/testing-library'
 import { describe, expect, test } from 'vitest'
 import type { HistoryEntry } from '../../src/bridge/api.ts'
 import { CREDIT, MY_ADDRESS, OTHER_ADDRESS } from './fakeNode.ts'
+import { hex } from './hex.ts'
+import { historyRows } from '../../src/ui/historyRows.ts'
 import { all, click, errorOf, find, get, open, text, type, waitFor } from './support.tsx'
 
 const value = (testid: string): string => (get(testid) as HTMLInputElement).value
@@ -17,6 +19,7 @@ describe('send', () => {
     ['a mistyped address', OTHER_ADDRESS.slice(0, -1) + (OTHER_ADDRESS.endsWith('q') ? 'p' : 'q'), '1', 'send-to', /not an address/],
     ['the own address', MY_ADDRESS, '1', 'send-to', /your own/],
     ['an amount with seven decimals', OTHER_ADDRESS, '1.0000001', 'send-amount', /6 decimal places/],
+    ['a decimal comma', OTHER_ADDRESS, '0,5', 'send-amount', /^Write decimals with a point, and thousands without a comma/],
     ['an amount in words', OTHER_ADDRESS, 'all of it', 'send-amount', /such as 12/],
     ['a negative amount', OTHER_ADDRESS, '-4', 'send-amount', /such as 12/],
     ['nothing', OTHER_ADDRESS, '0', 'send-amount', /more than nothing/],
@@ -137,6 +140,34 @@ describe('balance and history', () => {
     spent.unshift({ ...spent[0]!, id: 't', timeMs: 2, kind: 'set-aside' })
     node.show({ height: 213 })
     await waitFor(() => { expect(all('history-row').map(r => r.dataset['kind'])).toEqual(['set-aside', 'sent']) })
+  })
+
+  test('many lines of one block and kind are one row with their sum, which opens and stays open', async () => {
+    const { node } = await wallet()
+    const share = (height: number, i: number): HistoryEntry => ({ id: `${height}-earned-${i}`, timeMs: 1e12 + height, height, block: hex(`block-${height}`), kind: 'contribution-subsidy', amount: 781_250n, reason: `Block ${height}: a slice you trained was sealed into round ${i}.` })
+    let entries = [share(300, 0), share(300, 1), { ...share(300, 2), kind: 'block-reward' as const }, share(300, 3), share(299, 0)]
+    node.answer('history', async () => entries)
+    node.show({ height: 300 })
+    await waitFor(() => { expect(all('history-row').map(r => [r.dataset['kind'], r.dataset['parts']])).toEqual([['contribution-subsidy', '3'], ['block-reward', '1'], ['contribution-subsidy', '1']]) })
+    expect(all('history-row')[0]?.textContent).toMatch(/^3 training shares.*Block 300: 3 slices you trained were sealed.*\+2\.34375/)
+    expect(all('history-row')[2]?.textContent).toMatch(/^Training share.*round 0/)
+    expect(all('history-part')).toHaveLength(0)
+    click('history-open')
+    expect(all('history-part').map(p => p.textContent)).toEqual([0, 1, 3].map(i => `Block 300: a slice you trained was sealed into round ${i}.+0.78125`))
+    entries = [share(301, 0), ...entries]
+    node.show({ height: 301 })
+    await waitFor(() => { expect(all('history-row')).toHaveLength(4) })
+    expect(all('history-part')).toHaveLength(3)
+    click('history-open')
+    expect(all('history-part')).toHaveLength(0)
+  })
+
+  test('of a history that is cut off, the block at the cut is left out: its sum would be wrong', () => {
+    const line = (height: number, i: number): HistoryEntry => ({ id: `${height}-${i}`, timeMs: 1, height, kind: 'contribution', amount: 5n, reason: '' })
+    const entries = [line(9, 0), line(9, 1), line(8, 0)]
+    expect(historyRows(entries, true).map(r => [r.parts.length, r.amount])).toEqual([[2, 10n]])
+    expect(historyRows(entries, false).map(r => [r.parts.length, r.amount])).toEqual([[2, 10n], [1, 5n]])
+    expect(historyRows(entries.slice(0, 2), true)).toHaveLength(1)
   })
 
   test('a new block brings the history up to date', async () => {

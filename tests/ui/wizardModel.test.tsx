@@ -230,6 +230,24 @@ describe('the list of layers', () => {
   })
 })
 
+test('a model that is too small is told so where its layers are, and at the steps', async () => {
+  const { node } = await toModel()
+  const small: FieldError = { field: 'training.steps_per_slice', message: 'a slice of 512 steps costs 9 multiply-adds, and the network takes no less than 200: use a larger batch or a larger model' }
+  node.answer('checkJob', async () => ({ ok: false, errors: [small] }))
+  get('wizard-kind-mlp').click()
+  await find('wizard-hidden')
+  type('wizard-hidden', '2')
+  await waitFor(() => { expect(errorOf('wizard-hidden')).toMatch(/a larger model\.$/) })
+  expect(errorOf('wizard-steps')).toBe(errorOf('wizard-hidden'))
+  // Whoever chose the steps is told at the steps.
+  type('wizard-steps', '3')
+  await waitFor(() => { expect(errorOf('wizard-hidden')).toBe('') })
+  expect(errorOf('wizard-steps')).toMatch(/a larger model/)
+  type('wizard-steps', '')
+  get('wizard-kind-cnn').click()
+  await waitFor(() => { expect(text('wizard-layers')).toMatch(/a larger model\./) })
+})
+
 describe('job files', () => {
   const FILE = JSON.stringify({
     name: 'From a file', model_type: 'cnn',
@@ -276,8 +294,22 @@ describe('job files', () => {
     await waitFor(() => { expect(text('wizard-job-file-error')).toBe('huge.json is too large for a job file.') })
     expect(value('wizard-name')).toBe('My model')
     choose('wizard-job-file', [new File(['not json'], 'job.json')])
+    await find('wizard-job-file-odd')
+    click('wizard-job-file-odd-yes')
     await waitFor(() => { expect(document.body.textContent).toContain('not valid JSON') })
     expect(all('wizard-job-file-error')).toHaveLength(0)
+    get('wizard-mode-json').click()
+    await waitFor(() => { expect(text('wizard-model-error')).toMatch(/json: line 1, column 1: expected/) })
+    expect(text('wizard-model-error')).not.toMatch(/line 1: line 1/)
+  })
+
+  test('a file that is none takes the place of nothing before one is asked', async () => {
+    await toModel()
+    choose('wizard-job-file', [new File(['a;b\n1;2\n'], 'flowers.csv')])
+    expect((await find('wizard-job-file-odd')).textContent).toMatch(/“flowers\.csv” is not JSON.*records are chosen at the step Data/)
+    click('wizard-job-file-odd-no')
+    await waitFor(() => { expect(all('wizard-job-file-odd')).toHaveLength(0) })
+    expect(value('wizard-name')).toBe('My model')
   })
 })
 

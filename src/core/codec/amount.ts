@@ -24,10 +24,15 @@ export function formatAmount (grains: bigint): string {
 /** 1000000n is "1 credit", 12500000n is "12.5 credits". */
 export const formatCredits = (grains: bigint): string => `${formatAmount(grains)} ${grains === GRAINS_PER_CREDIT ? 'credit' : 'credits'}`
 
+/** What is wrong with digits that have a comma among them: it would be a decimal sign for some and a mark of thousands for others. */
+export function commaFault (text: string): string | undefined {
+  return /^[\d.]*,[\d.,]*$/.test(text.trim()) ? 'write decimals with a point, and thousands without a comma, such as 1234.5' : undefined
+}
+
 /** Digits, and a point with one to six digits behind it; no sign, no exponent, no grouping. */
 export function parseAmount (text: string): AmountParse {
   const match = /^0*(\d+)(?:\.(\d+))?$/.exec(text.trim())
-  if (match === null) return { ok: false, error: 'expected an amount such as 12 or 12.5' }
+  if (match === null) return { ok: false, error: commaFault(text) ?? 'expected an amount such as 12 or 12.5' }
   const part = match[2] ?? ''
   if (part.length > DECIMALS) return { ok: false, error: `at most ${DECIMALS} decimal places` }
   if (match[1].length > WHOLE_DIGITS_MAX) return TOO_LARGE

@@ -76,6 +76,9 @@ export function eligible (params: ChainParams, q: BlockMeta, claim: Pick<Claim, 
   return drawn
 }
 
+/** How many slices the miners of a round bring to a job whose offer share is whole, as everyone of them draws it. */
+export const contributionsOf = (miners: number): number => Math.min(MAX_CONTRIBUTIONS_PER_SEAL, Math.max(1, miners) * MAX_CONTRIBUTION_SLICES)
+
 function isDrawn (params: ChainParams, q: BlockMeta, claim: Pick<Claim, 'template' | 'slice'>): boolean {
   const { job, round, miner } = claim.template
   const x = firstU32(hash('eligible', q.rho, job, u32le(round), miner, u32le(claim.slice)))

@@ -70,7 +70,7 @@ function readLayout (bytes: Uint8Array, labelColumn: string | undefined): Read<L
     endRow (row, columns) {
       if (columns !== first.length) return `the row has ${columns} cells, expected ${first.length} as in the first row`
       if (row > 0) return undefined
-      if (columns < 2) return 'one column only; expected at least one feature and the class, separated by commas'
+      if (columns < 2) return 'one column only; expected at least one feature and the class, separated by commas or semicolons'
       const found = findLabel(first, labelColumn)
       if (typeof found === 'string') return found
       labelIndex = found

@@ -1,6 +1,7 @@
 /**
  * Cells of a CSV file as byte ranges, so that a file of millions of cells makes no strings.
- * Source: RFC 4180; also takes bare line feeds, a byte order mark and blank lines.
+ * Source: RFC 4180; also takes bare line feeds, a byte order mark and blank lines, and semicolons in the place of
+ * commas, as programs write them where the comma is the decimal sign.
  */
 import { utf8Text } from './utf8.ts'
 
@@ -15,6 +16,7 @@ export interface CsvFault { readonly line: number, readonly column: number, read
 
 const QUOTE = 0x22
 const COMMA = 0x2c
+const SEMICOLON = 0x3b
 const CR = 0x0d
 const LF = 0x0a
 
@@ -22,8 +24,28 @@ function bodyStart (bytes: Uint8Array): number {
   return bytes.length >= 3 && bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0
 }
 
+/**
+ * What stands between the cells: a comma, unless the first row has none outside quotes and has a semicolon there.
+ * Such a file has one column by RFC 4180, which is of no use as a table.
+ */
+function separatorOf (bytes: Uint8Array): number {
+  let inQuotes = false
+  let found = COMMA
+  let isBlank = true
+  for (let at = bodyStart(bytes); at < bytes.length; at++) {
+    const byte = bytes[at]
+    if (byte === QUOTE) inQuotes = !inQuotes
+    else if (!inQuotes && byte === COMMA) return COMMA
+    else if (!inQuotes && byte === SEMICOLON) found = SEMICOLON
+    else if (!inQuotes && byte === LF && !isBlank) return found
+    isBlank &&= byte === CR || byte === LF
+  }
+  return found
+}
+
 /** Row numbers count rows that are not blank; lines and columns of a fault count from 1. */
 export function scanCsv (bytes: Uint8Array, visitor: CsvVisitor): CsvFault | undefined {
+  const separator = separatorOf(bytes)
   let at = bodyStart(bytes)
   let line = 1
   let row = 0
@@ -51,16 +73,18 @@ export function scanCsv (bytes: Uint8Array, visitor: CsvVisitor): CsvFault | und
         at++
       }
       end = at++
-      if (!atLineEnd() && bytes[at] !== COMMA) return { line, column: column + 1, message: 'text after a closing quote; expected a comma or the end of the line' }
+      if (!atLineEnd() && bytes[at] !== separator) return { line, column: column + 1, message: `text after a closing quote; expected a ${separator === COMMA ? 'comma' : 'semicolon'} or the end of the line` }
     } else {
-      while (!atLineEnd() && bytes[at] !== COMMA) {
+      while (!atLineEnd() && bytes[at] !== separator) {
+        // A decimal comma: whether 1,5 is a number or two is not guessed.
+        if (bytes[at] === COMMA) return { line, column: column + 1, message: 'a comma where semicolons separate the columns: write decimals with a point, and text with a comma in quotes' }
         if (bytes[at] === QUOTE) return { line, column: column + 1, message: 'a quote inside a cell that does not begin with one' }
         at++
       }
       end = at
     }
     let wrong = visitor.cell(row, column, start, end, quoted)
-    if (wrong === undefined && bytes[at] === COMMA) {
+    if (wrong === undefined && bytes[at] === separator) {
       at++
       column++
       if (at < bytes.length && !atLineEnd()) continue

@@ -16,11 +16,15 @@ export function CurveChart (props: { points: readonly CurvePoint[] | undefined, 
   const [x, setX] = createSignal<XAxis>('round')
   const [hovered, setHovered] = createSignal<number>()
   const points = (): readonly CurvePoint[] => props.points ?? []
-  const shown = createMemo(() => points()[hovered() ?? points().length - 1])
+  const rows = createMemo(() => curveRows(points(), x()))
+  const shown = createMemo(() => hovered() === undefined ? points().at(-1) : rows()[hovered()!]?.point)
+  const gaps = (): readonly string[] => points().flatMap((p, i) => p.gap === true && i > 0 ? [`${count(points()[i - 1]!.round)} and ${count(p.round)}`] : [])
+  /** The newest of them only: whoever comes and goes leaves many. */
+  const gapWords = (): string => gaps().length === 0 ? '' : `Between rounds ${gaps().at(-1)} this tab has measured nothing${gaps().length > 1 ? `, nor in ${plural(gaps().length - 1, 'earlier gap')}` : ''}; round 0 is the model before training.`
   const summary = (): string => {
     const first = points()[0]
     const last = points().at(-1)
-    return first === undefined || last === undefined ? `No measurement of ${props.name} yet` : `${props.name}: accuracy went from ${percent(first.accuracy)} in round ${first.round} to ${percent(last.accuracy)} in round ${last.round}, loss from ${first.loss.toFixed(2)} to ${last.loss.toFixed(2)}`
+    return first === undefined || last === undefined ? `No measurement of ${props.name} yet` : `${props.name}: accuracy went from ${percent(first.accuracy)} in round ${first.round} to ${percent(last.accuracy)} in round ${last.round}, loss from ${first.loss.toFixed(2)} to ${last.loss.toFixed(2)}. ${gapWords()}`.trim()
   }
   const where = (): string => { const p = shown(); return p === undefined ? '' : `round ${count(p.round)} · ${clock(p.timeMs)} · on ${plural(p.samples, 'held-out record')}` }
   return (
@@ -34,8 +38,9 @@ export function CurveChart (props: { points: readonly CurvePoint[] | undefined, 
       <Show when={props.points !== undefined} fallback={<Skeleton lines={4} />}>
         <Show when={points().length > 0} fallback={<Empty icon="train" title="No measurement yet">The first point appears as soon as this tab has measured the model on records that are not used for training.</Empty>}>
           <div class="chart-picture" role="img" aria-label={summary()}>
-            <CurvePlot points={points()} x={x()} height={props.height ?? 240} onHover={setHovered} />
+            <CurvePlot rows={rows()} x={x()} height={props.height ?? 240} onHover={setHovered} />
           </div>
+          <Show when={gapWords()}>{words => <p class="quiet" data-testid="chart-gap">{words()}</p>}</Show>
         </Show>
       </Show>
       <div class="chart-foot">
@@ -50,12 +55,32 @@ function xOf (p: CurvePoint, axis: XAxis): number {
   return axis === 'round' ? p.round : p.timeMs / 1000
 }
 
-/** Accuracy to the left, loss to the right. */
-function CurvePlot (props: { points: readonly CurvePoint[], x: XAxis, height: number, onHover: (i: number | undefined) => void }): JSX.Element {
-  const data = (): uPlot.AlignedData => {
-    const sorted = [...props.points].sort((a, b) => xOf(a, props.x) - xOf(b, props.x))
-    return [sorted.map(p => xOf(p, props.x)), sorted.map(p => p.accuracy * 100), sorted.map(p => p.loss)]
+/** A place on the axis; without a point the line breaks there. */
+export interface CurveRow { readonly x: number, readonly point?: CurvePoint }
+
+/** What is drawn, from left to right: over what is not known goes no line. */
+export function curveRows (points: readonly CurvePoint[], axis: XAxis): CurveRow[] {
+  // The untrained model of a tab that came later was measured when it came, not when training began.
+  const drawn = axis === 'time' && points[0]?.round === 0 && points[1]?.gap === true ? points.slice(1) : points
+  const rows: CurveRow[] = []
+  for (const point of [...drawn].sort((a, b) => xOf(a, axis) - xOf(b, axis))) {
+    const x = xOf(point, axis)
+    const before = rows.at(-1)?.x
+    if (point.gap === true && before !== undefined) rows.push({ x: (before + x) / 2 })
+    rows.push({ x, point })
   }
+  return rows
+}
+
+/** Points with nothing beside them: no line goes through them, so they are drawn themselves. */
+const alone = (rows: readonly CurveRow[]): number[] =>
+  rows.flatMap(({ point }, i) => point !== undefined && rows[i - 1]?.point === undefined && rows[i + 1]?.point === undefined ? [i] : [])
+
+/** Accuracy to the left, loss to the right. */
+function CurvePlot (props: { rows: readonly CurveRow[], x: XAxis, height: number, onHover: (i: number | undefined) => void }): JSX.Element {
+  const of = (value: (p: CurvePoint) => number) => (r: CurveRow): number | null => r.point === undefined ? null : value(r.point)
+  const data = (): uPlot.AlignedData => [props.rows.map(r => r.x), props.rows.map(of(p => p.accuracy * 100)), props.rows.map(of(p => p.loss))]
+  const points = (): uPlot.Series.Points => ({ show: false, filter: () => alone(props.rows) })
   const options: PlotProps['options'] = (colour, axis) => ({
     padding: [MARGIN.top, 0, MARGIN.bottom, 0],
     cursor: { y: false, points: { size: 7 }, drag: { x: false, y: false } },
@@ -66,8 +91,8 @@ function CurvePlot (props: { points: readonly CurvePoint[], x: XAxis, height: nu
     },
     series: [
       {},
-      { scale: 'pc', stroke: colour('--series-accuracy'), fill: colour('--series-accuracy-soft'), width: 2, points: { show: props.points.length < 3 } },
-      { scale: 'loss', stroke: colour('--series-loss'), width: 1.5, dash: [5, 3], points: { show: props.points.length < 3 } }
+      { scale: 'pc', stroke: colour('--series-accuracy'), fill: colour('--series-accuracy-soft'), width: 2, points: points() },
+      { scale: 'loss', stroke: colour('--series-loss'), width: 1.5, dash: [5, 3], points: points() }
     ],
     axes: [
       { ...axis, size: 30, grid: { show: false }, values: props.x === 'time' ? undefined : (_u, ticks) => ticks.map(t => Number.isInteger(t) ? count(t) : '') },

@@ -30,6 +30,19 @@ export function Publisher (props: { item: LibraryItem }): JSX.Element {
   )
 }
 
+/** A tab of this profile announces what it holds under the key that all of them share; this one holds nothing of it. */
+export function OtherTab (props: { item: LibraryItem }): JSX.Element {
+  const app = useApp()
+  const there = (): boolean => props.item.state === 'found' && !props.item.forNode && props.item.note?.publisher === app.view.wallet.key
+  return (
+    <Show when={there()}>
+      <Note tone="idle" testid="set-other-tab">
+        {props.item.seeders === 0 ? 'Shared by another tab of yours, which is not open now or has let it go: open it to share again.' : 'Shared by another tab of yours. Fetch it to hold it in this tab, too.'}
+      </Note>
+    </Show>
+  )
+}
+
 /** The job whose training made it, as its publisher says. */
 export function MadeBy (props: { item: LibraryItem }): JSX.Element {
   const app = useApp()

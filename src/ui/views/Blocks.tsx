@@ -2,14 +2,14 @@
 import { createMemo, createSignal, For, Match, Show, Switch, type JSX } from 'solid-js'
 import type { BlockView } from '../../bridge/api.ts'
 import { useApp } from '../context.tsx'
-import { ago, count, creditUnit, credits, dateTime, duration, inCredits, plural, shortId, si } from '../format.ts'
+import { ago, count, creditUnit, credits, dateTime, duration, inCredits, plural, shortId, si, toCents } from '../format.ts'
 import { addressOf } from '../libraryWords.ts'
 import { Badge, Button, Card, Empty, Hash, Note, Skeleton, Stat } from '../parts/basics.tsx'
 import { Segments } from '../parts/fields.tsx'
 import { Icon } from '../parts/Icon.tsx'
 import { Identicon } from '../parts/Identicon.tsx'
 import { Replay } from '../parts/Replay.tsx'
-import { CHECKED, joinedWords } from '../words.ts'
+import { CHECKED, isOwnOther, joinedWords, minerWords } from '../words.ts'
 
 export function Blocks (): JSX.Element {
   const app = useApp()
@@ -23,20 +23,20 @@ function List (): JSX.Element {
   const app = useApp()
   const [filter, setFilter] = createSignal<Filter>('all')
   const [loading, setLoading] = createSignal(false)
-  const shown = createMemo(() => app.s.blocks.filter(b => filter() === 'all' || (filter() === 'mine' ? b.mine : !b.onMainChain)))
+  const shown = createMemo(() => app.s.blocks.filter(b => filter() === 'all' || (filter() === 'mine' ? b.mine || isOwnOther(b, app.view.wallet.key) : !b.onMainChain)))
   const older = async (): Promise<void> => { setLoading(true); await app.loadOlder(); setLoading(false) }
   return (
     <>
       <dl class="stats">
         <Stat label="Height" value={count(app.view.height)} note={app.view.headTimeMs > 0 ? ago(app.view.headTimeMs, app.now()) : undefined} />
         <Stat label="Interval" value={app.view.recentIntervalMs === undefined ? '–' : duration(app.view.recentIntervalMs)} note={`aim: ${duration(app.view.blockIntervalMs)}`} />
-        <Stat label="Credits issued" value={credits(app.view.issued)} note={`${credits(app.view.burned)} burned`} tip="Every credit in existence is accounted for; each block checks the sum." />
+        <Stat label="Credits issued" value={credits(toCents(app.view.issued))} testid="issued" note={`${credits(toCents(app.view.burned))} burned`} tip="Every credit in existence is accounted for; each block checks the sum." />
         <Stat label="Total work" value={`${si(Number(app.view.totalWork))} units`} tip="Cost units of training that stand behind this chain. The chain with the most wins." />
       </dl>
       <Show when={app.view.joined}>{joined => <Note tone="idle" title="What this tab has checked" testid="joined">{joinedWords(joined())}</Note>}</Show>
       <Card title="Blocks" aside={<Segments label="Which blocks" options={FILTERS} value={filter()} onChange={setFilter} testid="blocks-filter" />}>
         <Show when={app.s.blocksLoaded || app.s.blocks.length > 0} fallback={<Skeleton lines={8} />}>
-          <Show when={shown().length > 0} fallback={<Empty icon="blocks" title={filter() === 'all' ? 'No block yet' : 'None among the loaded blocks'}>{filter() === 'mine' ? 'Blocks won by your training appear here.' : filter() === 'forks' ? 'A block that lost against another at its height would be listed here.' : 'The first block appears when someone’s training wins a ticket.'}</Empty>}>
+          <Show when={shown().length > 0} fallback={<Empty icon="blocks" title={filter() === 'all' ? 'No block yet' : 'None among the loaded blocks'}>{filter() === 'mine' ? 'Blocks won by the training of your tabs appear here.' : filter() === 'forks' ? 'A block that lost against another at its height would be listed here.' : 'The first block appears when someone’s training wins a ticket.'}</Empty>}>
             <ul class="blocks">
               <For each={shown()}>{b => <Row block={b} />}</For>
             </ul>
@@ -56,7 +56,7 @@ function Row (props: { block: BlockView }): JSX.Element {
     <li class="block" classList={{ 'block-fork': !props.block.onMainChain }} data-testid="block-row" data-hash={props.block.hash} data-height={props.block.height} data-main={props.block.onMainChain} data-checked={props.block.checked}>
       <a class="block-link" href={app.router.href('blocks', props.block.hash)}>
         <span class="block-height">{count(props.block.height)}</span>
-        <span class="block-who"><Identicon id={props.block.miner} size={28} /><span><b>{props.block.mine ? 'you' : shortId(props.block.miner)}</b><small>{ago(props.block.timeMs, app.now())}</small></span></span>
+        <span class="block-who"><Identicon id={props.block.miner} size={28} /><span><b>{minerWords(props.block, app.view.wallet.key)}</b><small>{ago(props.block.timeMs, app.now())}</small></span></span>
         <span class="block-job"><span>{props.block.jobName}</span><small>round {count(props.block.round)} · slice {count(props.block.slice)}</small></span>
         <span class="block-reward"><b>{credits(props.block.reward)}</b><small>{props.block.fees > 0n ? `+${credits(props.block.fees)} fees` : creditUnit(props.block.reward)}</small></span>
         <span class="block-body"><small>{plural(props.block.seals, 'seal')} · {plural(props.block.contributions, 'contribution')}</small><small>{plural(props.block.transactions, 'transaction')}</small></span>
@@ -98,7 +98,7 @@ function Facts (props: { block: BlockView }): JSX.Element {
           <div><dt>Hash</dt><dd><Hash value={b().hash} label="block hash" /></dd></div>
           <div><dt>Parent</dt><dd><Show when={b().height > 0} fallback="none: this is genesis"><a href={app.router.href('blocks', parent())}><code>{shortId(parent())}</code></a></Show></dd></div>
           <div><dt>Time</dt><dd>{dateTime(b().timeMs)} <small>({ago(b().timeMs, app.now())})</small></dd></div>
-          <div><dt>Mined by</dt><dd class="who"><Identicon id={b().miner} /><Hash value={b().miner} label="miner key" />{b().mine ? <Badge tone="good">you</Badge> : ''}</dd></div>
+          <div><dt>Mined by</dt><dd class="who"><Identicon id={b().miner} /><Hash value={b().miner} label="miner key" /><Show when={b().mine || isOwnOther(b(), app.view.wallet.key)}><Badge tone="good">{minerWords(b(), app.view.wallet.key)}</Badge></Show></dd></div>
           <div><dt>Paid to</dt><dd><Hash value={addressOf(b().payee)} label="address" /></dd></div>
           <div><dt>Reward</dt><dd>{inCredits(b().reward)}{b().fees > 0n ? ` and ${credits(b().fees)} in fees` : ''}</dd></div>
           <div><dt>Job</dt><dd><a href={app.router.href('jobs', b().job)}>{b().jobName}</a></dd></div>

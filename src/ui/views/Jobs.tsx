@@ -3,7 +3,7 @@ import { createEffect, createSignal, For, Match, Show, Switch, type JSX } from '
 import type { JobView, PendingView } from '../../bridge/api.ts'
 import type { EvaluationResult } from '../../ports/compute.ts'
 import { useApp } from '../context.tsx'
-import { ago, bytes, count, credits, duration, inCredits, percent, plural } from '../format.ts'
+import { ago, bytes, count, credits, duration, inCredits, percent, plural, toCents } from '../format.ts'
 import { recall } from '../memory.ts'
 import { Badge, Button, Card, Empty, Hash, Note, Progress, saveFile } from '../parts/basics.tsx'
 import { CurveChart } from '../parts/Chart.tsx'
@@ -167,7 +167,7 @@ function Actions (props: { job: JobView }): JSX.Element {
       <Show when={props.job.mine && open()}>
         <Button kind="danger" icon="cross" data-testid="job-cancel" onClick={() => { setRefused(undefined); setAsking(true) }}>Cancel this job…</Button>
         <Confirm open={asking()} onClose={() => { setAsking(false) }} onConfirm={() => { void cancel() }} busy={cancelling()} danger title="Cancel this job?" confirm="Cancel the job" error={refused()} testid="job-cancel-confirm">
-          <p>Training of “{props.job.name}” ends a few blocks from now; what is sealed until then is paid. Your wallet gets back about {inCredits(props.job.escrowLeft)}; what was burned, {inCredits(props.job.burn)}, is gone. What was trained so far stays available.</p>
+          <p>Training of “{props.job.name}” ends a few blocks from now; what is sealed until then is paid. Your wallet gets back about {inCredits(toCents(props.job.escrowLeft))}; what was burned, {inCredits(props.job.burn)}, is gone. What was trained so far stays available.</p>
         </Confirm>
       </Show>
     </div>

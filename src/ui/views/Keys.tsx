@@ -2,7 +2,7 @@
 import { createSignal, Show, type JSX } from 'solid-js'
 import type { FieldError } from '../../bridge/api.ts'
 import { useApp } from '../context.tsx'
-import { inCredits, sentence, shortId } from '../format.ts'
+import { inCredits, sentence, shortId, toCents } from '../format.ts'
 import { Button, CopyButton, Note, saveFile } from '../parts/basics.tsx'
 import { Confirm } from '../parts/dialogs.tsx'
 import { Field } from '../parts/fields.tsx'
@@ -144,7 +144,7 @@ function Import (): JSX.Element {
         <p>The backup is of {shortId(asking() ?? '', 8, 6)}.</p>
         <p>{app.view.wallet.replaced ? 'The key that took the place of this tab’s is removed from this device: whatever it holds, you need its backup to get at that again.' : `The key in use now (${shortId(app.view.wallet.address, 8, 6)}) is removed from this device.`}</p>
         <p>A key must be used on one device at a time: close this app wherever else the imported key is in use.</p>
-        <Show when={have() > 0n && !app.view.wallet.replaced}><Note tone={app.view.wallet.backedUp ? 'warn' : 'bad'}>It holds {inCredits(have())}. {app.view.wallet.backedUp ? 'You need its backup to get at that again.' : 'It has no backup: what it holds would be lost for good. Go back and make one first.'}</Note></Show>
+        <Show when={have() > 0n && !app.view.wallet.replaced}><Note tone={app.view.wallet.backedUp ? 'warn' : 'bad'}>It holds {inCredits(toCents(have()))}. {app.view.wallet.backedUp ? 'You need its backup to get at that again.' : 'It has no backup: what it holds would be lost for good. Go back and make one first.'}</Note></Show>
       </Confirm>
     </section>
   )

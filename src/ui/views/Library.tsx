@@ -8,7 +8,7 @@ import { Button, Card, Empty, Note, Skeleton, Stat } from '../parts/basics.tsx'
 import { Choice, Segments } from '../parts/fields.tsx'
 import { Icon } from '../parts/Icon.tsx'
 import { SetActions } from '../parts/SetActions.tsx'
-import { HealthView, KindBadge, Licence, Lineage, MadeBy, Problem, Publisher, Standing, StoreNote } from '../parts/SetParts.tsx'
+import { HealthView, KindBadge, Licence, Lineage, MadeBy, OtherTab, Problem, Publisher, Standing, StoreNote } from '../parts/SetParts.tsx'
 import { LibraryAdd } from './LibraryAdd.tsx'
 import { LibraryLimits } from './LibraryLimits.tsx'
 import { LibrarySet } from './LibrarySet.tsx'
@@ -131,6 +131,7 @@ function Row (props: { item: LibraryItem }): JSX.Element {
       <HealthView item={props.item} />
       <Standing item={props.item} />
       <SetActions item={props.item} small />
+      <OtherTab item={props.item} />
       <Problem item={props.item} />
     </article>
   )

@@ -1,6 +1,7 @@
 /** How much the library may keep, how fast it may send and receive, and what seeding has come to. */
 import { createSignal, Show, type JSX } from 'solid-js'
 import type { FieldError, LibrarySettings, LibraryView } from '../../bridge/api.ts'
+import { commaFault } from '../../core/codec/amount.ts'
 import { BUDGET_MAX, LIMIT_MAX } from '../../core/codec/libraryLimits.ts'
 import { useApp } from '../context.tsx'
 import { bytes, count, percent, sentence } from '../format.ts'
@@ -31,9 +32,9 @@ const FIELDS: Readonly<Record<Name, Rule>> = {
 const NAMES = Object.keys(FIELDS) as Name[]
 const isName = (field: string): field is Name => (NAMES as readonly string[]).includes(field)
 
-/** Undefined if the text is no amount. */
+/** Undefined if the text is no amount. Decimals take a point, as everywhere on the page: a comma stands between thousands there. */
 export function parseAmount (text: string, unit: number): number | undefined {
-  const trimmed = text.trim().replace(',', '.')
+  const trimmed = text.trim()
   if (!/^(\d{1,15}(\.\d*)?|\.\d+)$/.test(trimmed)) return undefined
   const n = Number(trimmed) * unit
   // What is more than nothing stays so: 0 may mean something else.
@@ -71,7 +72,7 @@ function Limits (props: { view: LibraryView }): JSX.Element {
   const wrong = (name: Name): string | undefined => {
     const n = parsed(name)
     const rule = FIELDS[name]
-    if (n === undefined) return rule.wrong
+    if (n === undefined) { const comma = commaFault(value(name)); return comma === undefined ? rule.wrong : sentence(comma) }
     // What stands there already is not complained about before somebody changes it.
     if (draft()[name] !== undefined && n < rule.least && !(n === 0 && rule.mayBeNone)) return rule.tooLittle
     if (n > rule.most) return rule.tooMuch
@@ -120,7 +121,7 @@ function Limits (props: { view: LibraryView }): JSX.Element {
       <Progress value={Math.min(1, share())} label="Storage used by the library" />
       <form class="form" onSubmit={submit} novalidate data-testid="limits">
         <Field label="Storage for the library" inputMode="decimal" value={value('budget')} onInput={enter('budget')} suffix="GiB" error={wrong('budget')} testid="limits-budget"
-          hint={`At least ${BUDGET_LEAST} GiB. When it is full, what nobody has asked for longest is deleted.${app.view.storage.quota === undefined ? '' : ` The browser lets this page use up to ${bytes(app.view.storage.quota)} in all, with all its tabs.`}`} />
+          hint={`At least ${BUDGET_LEAST} GiB. When it is full, what nobody has asked for longest is deleted.${app.view.storage.quota === undefined ? '' : ` The browser lets this page use up to ${bytes(app.view.storage.quota)} in all, with all its tabs${app.view.storage.claimed === undefined ? '' : `, by the page’s own count of what it stores: the browser’s, ${bytes(app.view.storage.claimed)}, cannot be true`}.`}`} />
         <Show when={draft().budget === undefined && props.view.settings.budget > quota()}>
           <Note tone="warn" testid="limits-over-quota">The browser gives this page {bytes(quota())} in all, less than this limit: what does not fit cannot be kept. Lower the limit, or free some space on this device.</Note>
         </Show>

@@ -8,7 +8,7 @@ import { Badge, Button, Card, Empty, Hash, Progress } from '../parts/basics.tsx'
 import { PieceMap } from '../parts/PieceMap.tsx'
 import { RateChart } from '../parts/RateChart.tsx'
 import { createSaver, SetActions } from '../parts/SetActions.tsx'
-import { HealthView, KindBadge, Licence, MadeBy, Problem, Publisher, SetLinks, Standing, StoreNote } from '../parts/SetParts.tsx'
+import { HealthView, KindBadge, Licence, MadeBy, OtherTab, Problem, Publisher, SetLinks, Standing, StoreNote } from '../parts/SetParts.tsx'
 import { fileShares, isInfoHash } from '../torrents.ts'
 
 /** More rows make a page slow; the sums above count everybody and everything. */
@@ -57,6 +57,7 @@ function Swarm (props: { item: LibraryItem, view: LibraryView }): JSX.Element {
         <Show when={about() !== ''}><p class="set-about">{about()}</p></Show>
         <Standing item={i()} />
         <p class="quiet">{stateWords(i()).text}</p>
+        <OtherTab item={i()} />
         <Problem item={i()} />
         <dl class="facts facts-wide">
           <div><dt>Size</dt><dd>{i().bytes === 0 ? 'not known yet' : `${bytes(i().bytes)}${i().pieces === 0 ? '' : ` in ${plural(i().pieces, 'piece')} of ${bytes(i().pieceBytes)}`}`}</dd></div>

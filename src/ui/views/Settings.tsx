@@ -1,7 +1,7 @@
 /** This device: looks, storage, identity, and the two buttons that end things. */
 import { createSignal, For, Show, type JSX } from 'solid-js'
 import { useApp } from '../context.tsx'
-import { bytes, count, inCredits, percent } from '../format.ts'
+import { bytes, count, inCredits, percent, toCents } from '../format.ts'
 import { Badge, Button, Card, Hash, Note, Progress } from '../parts/basics.tsx'
 import { Confirm } from '../parts/dialogs.tsx'
 import { Segments } from '../parts/fields.tsx'
@@ -68,6 +68,7 @@ function Storage (): JSX.Element {
   return (
     <Card title="Storage" aside={<Badge tone={kept() ? 'good' : 'warn'} testid="persisted">{kept() ? 'kept' : 'may be cleared'}</Badge>}>
       <p data-testid="storage-used">{bytes(storage().used)} used{storage().quota === undefined ? '' : ` of ${bytes(storage().quota ?? 0)} (${percent(share())})`}</p>
+      <Show when={storage().claimed}>{claimed => <p class="quiet" data-testid="storage-own-count">This is the page’s own count. The browser says {bytes(claimed())}, which is more than there can be: its account of deleted files is known to go wrong.</p>}</Show>
       <Show when={share() !== undefined}><Progress value={share()} label="Storage used" /></Show>
       <Show when={!kept()} fallback={<p class="quiet">The browser has agreed not to clear this data by itself.</p>}>
         <p class="quiet">When the disk is short, the browser may clear this data, the key included. Ask it not to.</p>
@@ -110,7 +111,7 @@ function Danger (): JSX.Element {
       <Confirm open={asking() === 'erase'} onClose={() => { setAsking(undefined) }} onConfirm={() => { void run('Erasing', async () => { await app.deps.erase?.() }) }} busy={busy()} danger title="Erase everything?" confirm="Erase it all" testid="erase-confirm">
         <p>This page then reloads by itself and begins anew, with a new key; the chain comes again from other tabs, where one is in reach. Other tabs of this site stop until they are reloaded.</p>
         <Show when={at() > 0n}>
-          <Note tone="bad" title={`${inCredits(at())} at stake`}>{app.view.wallet.replaced ? 'That is of this tab’s key; the one that has taken its place on this device goes, too, with whatever it holds. ' : ''}{app.view.wallet.backedUp ? 'You can get at that again only with the backup of your key.' : 'There is no backup of the key: all of it would be gone for good.'}</Note>
+          <Note tone="bad" title={`${inCredits(toCents(at()))} at stake`}>{app.view.wallet.replaced ? 'That is of this tab’s key; the one that has taken its place on this device goes, too, with whatever it holds. ' : ''}{app.view.wallet.backedUp ? 'You can get at that again only with the backup of your key.' : 'There is no backup of the key: all of it would be gone for good.'}</Note>
         </Show>
       </Confirm>
     </Card>

@@ -2,7 +2,7 @@
 import { createEffect, createMemo, createSignal, For, Show, type JSX } from 'solid-js'
 import type { JobView, MiningSettings, NodePhase } from '../../bridge/api.ts'
 import { useApp } from '../context.tsx'
-import { ago, count, credits, duration, inCredits, percent, plural, shortId, si } from '../format.ts'
+import { ago, count, credits, duration, inCredits, percent, plural, si, toCents } from '../format.ts'
 import { recall, remember, REPLAYED } from '../memory.ts'
 import { Badge, Button, Card, Empty, Note, Progress, Skeleton, Stat } from '../parts/basics.tsx'
 import { CurveChart } from '../parts/Chart.tsx'
@@ -10,10 +10,7 @@ import { Range, Segments, Toggle } from '../parts/fields.tsx'
 import { Icon } from '../parts/Icon.tsx'
 import { Identicon } from '../parts/Identicon.tsx'
 import { InviteCard } from '../parts/Invite.tsx'
-import { backendReason, CHECKED, miningWords, paidShareWords, phaseWords } from '../words.ts'
-
-/** Grains of a hundredth of a credit: finer is the wallet's business. */
-const CENT = 10_000n
+import { backendReason, CHECKED, minerWords, miningWords, paidShareWords, phaseWords } from '../words.ts'
 
 const SETTLING_BLOCKS = 3
 /** A block or two to fetch is everyday business: the pill says so, the page does not jump. */
@@ -82,7 +79,7 @@ export function BackupNudge (): JSX.Element {
   return (
     <Show when={needed() && app.router.route().arg !== 'keys'}>
       <Note tone={app.view.wallet.replaced ? 'bad' : 'warn'} title={app.view.wallet.replaced ? 'The key of this tab is on no disk any more' : 'Your credits live on this device only'} testid="backup-nudge" action={<a class="button button-plain button-small" href={app.router.href('wallet', 'keys')}>Back up the key</a>}>
-        {app.view.wallet.replaced ? 'Another key has taken its place. Once this tab is reloaded or closed' : 'If this browser’s data is cleared'}, you lose {inCredits(app.view.wallet.balance + app.view.wallet.maturing)} for good. A backup takes a minute.
+        {app.view.wallet.replaced ? 'Another key has taken its place. Once this tab is reloaded or closed' : 'If this browser’s data is cleared'}, you lose {inCredits(toCents(app.view.wallet.balance + app.view.wallet.maturing))} for good. A backup takes a minute.
       </Note>
     </Show>
   )
@@ -201,7 +198,7 @@ function Numbers (): JSX.Element {
       <Stat label="Compute" value={`${si(app.view.compute.macsPerSecond)}MAC/s`} note={`${app.view.compute.backend} · ${app.view.compute.busy}/${app.view.compute.workers} busy`} tip={`Multiply-accumulates per second, on the backend named below. ${backendReason(app.view.compute)}`} testid="macs-rate" />
       <Stat label="Next block of yours" value={expected()} note={`${plural(app.view.mining.blocksFound, 'block')} found`} tip="Expected time until a piece of your work wins a block. Luck decides when exactly." testid="expected-block" />
       <Stat label="Samples, all tabs" value={`${si(app.view.networkSamplesPerSecond)}/s`} note={`${app.view.contributionsPerRound.toFixed(1)} contributions per round`} tip="Samples that sealed work of the last minute was trained on, all tabs together." testid="network-rate" />
-      <Stat label="Earned this session" value={credits(earned() / CENT * CENT)} note={`${plural(app.view.mining.contributionsSealed, 'contribution')} sealed`} tip="Credits for blocks and sealed work since this page was opened. They can be spent after a few blocks." testid="earned" />
+      <Stat label="Earned this session" value={credits(toCents(earned()))} note={`by all tabs of this wallet · ${plural(app.view.mining.contributionsSealed, 'contribution')} sealed by this one`} tip="Credits of this wallet for blocks and sealed work since this page was opened, whichever of its tabs did it. They can be spent after a few blocks." testid="earned" />
       <Stat label="Work replayed" value={count(app.view.replays)} note={app.view.replays + app.view.replayFailures === 0 ? 'nothing yet' : app.view.replayFailures === 0 ? 'all matched' : `${plural(app.view.replayFailures, 'mismatch', 'mismatches')}`} tip="Pieces of others’ work, in blocks and beside them, that this tab redid to check them." testid="replays" />
     </dl>
   )
@@ -246,7 +243,7 @@ function RecentBlocks (): JSX.Element {
               <li>
                 <a class="recent-row" href={app.router.href('blocks', b.hash)}>
                   <Identicon id={b.miner} size={26} />
-                  <span class="recent-main"><b>{count(b.height)}</b> {b.mine ? 'you' : shortId(b.miner)}<small>{b.jobName} · {ago(b.timeMs, app.now())}</small></span>
+                  <span class="recent-main"><b>{count(b.height)}</b> {minerWords(b, app.view.wallet.key)}<small>{b.jobName} · {ago(b.timeMs, app.now())}</small></span>
                   <Badge tone={CHECKED[b.checked].tone}>{CHECKED[b.checked].label}</Badge>
                   <Icon name="next" size={14} />
                 </a>

@@ -1,15 +1,16 @@
 /** What you have, where it came from, how to send it and how not to lose it. */
 import { Tabs } from '@kobalte/core/tabs'
-import { createEffect, createSignal, For, Show, type JSX } from 'solid-js'
+import { createEffect, createMemo, createSignal, For, Show, type JSX } from 'solid-js'
 import type { HistoryEntry, NodePhase, PendingView, WalletView } from '../../bridge/api.ts'
 import { useApp } from '../context.tsx'
-import { ago, count, creditUnit, credits, dateTime, duration, plural, shortId, signedCredits } from '../format.ts'
+import { ago, count, creditUnit, credits, dateTime, duration, plural, shortId, signedCredits, toCents } from '../format.ts'
+import { historyRows, rowWords, type HistoryRow } from '../historyRows.ts'
 import { Badge, Button, Card, CopyButton, Empty, Note, Skeleton } from '../parts/basics.tsx'
 import { Segments } from '../parts/fields.tsx'
 import { PendingRow } from '../parts/Pending.tsx'
 import { Qr } from '../parts/Qr.tsx'
 import { Unsent } from '../parts/Unsent.tsx'
-import type { HistoryChoice } from '../state.ts'
+import { HISTORY_MAX, type HistoryChoice } from '../state.ts'
 import { KIND_LABEL } from '../words.ts'
 import { Keys } from './Keys.tsx'
 import { Send } from './Send.tsx'
@@ -102,7 +103,10 @@ function History (): JSX.Element {
   const [limit, setLimit] = createSignal(HISTORY_PAGE)
   // The node picks them: among its newest lines of all kinds there may be none but what was earned.
   createEffect(() => { app.watchHistory(filter()) })
-  const shown = (): readonly HistoryEntry[] => app.s.history[filter()] ?? []
+  const shown = createMemo(() => { const entries = app.s.history[filter()] ?? []; return historyRows(entries, entries.length >= HISTORY_MAX) })
+  // By name, for every block makes all rows anew.
+  const [opened, setOpened] = createSignal<ReadonlySet<string>>(new Set())
+  const toggle = (id: string): void => { setOpened(before => before.has(id) ? new Set([...before].filter(other => other !== id)) : new Set([...before, id])) }
   /** What goes out and no block has, the newest first. */
   const pending = (): readonly PendingView[] => filter() === 'all' || filter() === 'spent' ? [...app.view.wallet.pending].reverse() : []
   return (
@@ -111,7 +115,7 @@ function History (): JSX.Element {
         <Show when={pending().length + shown().length > 0} fallback={<Empty icon="wallet" title={filter() === 'all' ? 'Nothing yet' : 'Nothing of this kind'}>Every credit you earn, get or spend is listed here with the reason.</Empty>}>
           <ul class="history">
             <For each={pending()}>{p => <PendingRow entry={p} />}</For>
-            <For each={shown().slice(0, limit())}>{h => <HistoryRow entry={h} />}</For>
+            <For each={shown().slice(0, limit())}>{row => <Row row={row} open={opened().has(row.id)} onToggle={() => { toggle(row.id) }} />}</For>
           </ul>
           <Show when={shown().length > limit()}>
             <div class="centre"><Button data-testid="history-more" onClick={() => setLimit(n => n + HISTORY_PAGE)}>Show more of {plural(shown().length, 'entry', 'entries')}</Button></div>
@@ -122,24 +126,34 @@ function History (): JSX.Element {
   )
 }
 
-function HistoryRow (props: { entry: HistoryEntry }): JSX.Element {
+function Row (props: { row: HistoryRow, open: boolean, onToggle: () => void }): JSX.Element {
   const app = useApp()
-  const h = (): HistoryEntry => props.entry
+  const h = (): HistoryEntry => props.row.parts[0]!
   const left = (): number => (h().maturesAt ?? 0) - app.view.height
+  const words = (): ReturnType<typeof rowWords> => rowWords(props.row)
+  /** The job of all parts, if it is one. */
+  const job = (): string | undefined => props.row.parts.every(e => e.job === h().job) ? h().job : undefined
+  const toggled = (): string => `history-parts-${props.row.id}`
   return (
-    <li class="history-row" data-testid="history-row" data-kind={h().kind}>
-      <span class="history-kind"><b>{KIND_LABEL[h().kind]}</b><small title={dateTime(h().timeMs)}>{ago(h().timeMs, app.now())}</small></span>
+    <li class="history-row" data-testid="history-row" data-kind={h().kind} data-parts={props.row.parts.length}>
+      <span class="history-kind"><b>{words()?.label ?? KIND_LABEL[h().kind]}</b><small title={dateTime(h().timeMs)}>{ago(h().timeMs, app.now())}</small></span>
       <span class="history-why">
-        {h().reason}
+        {words()?.why ?? h().reason}
         <small>
           block <Show when={h().block} fallback={count(h().height)}>{b => <a href={app.router.href('blocks', b())}>{count(h().height)}</a>}</Show>
-          <Show when={h().job}>{j => <> · <a href={app.router.href('jobs', j())}>job {shortId(j(), 4, 4)}</a></>}</Show>
+          <Show when={job()}>{j => <> · <a href={app.router.href('jobs', j())}>job {shortId(j(), 4, 4)}</a></>}</Show>
+          <Show when={words()}> · <button type="button" class="linklike" aria-expanded={props.open} aria-controls={toggled()} data-testid="history-open" onClick={props.onToggle}>{props.open ? 'hide the parts' : 'show the parts'}</button></Show>
         </small>
       </span>
-      <span class="history-amount" classList={{ credit: h().amount > 0n }}>
-        <b>{signedCredits(h().amount)}</b>
+      <span class="history-amount" classList={{ credit: props.row.amount > 0n }}>
+        <b>{signedCredits(props.row.amount)}</b>
         <Show when={left() > 0}><Badge tone="warn" tip={`Can be spent from block ${count(h().maturesAt ?? 0)}, in about ${duration(left() * app.view.blockIntervalMs)}.`}>in {plural(left(), 'block')}</Badge></Show>
       </span>
+      <Show when={words() !== undefined && props.open}>
+        <ul class="history-parts" id={toggled()}>
+          <For each={props.row.parts}>{part => <li data-testid="history-part"><span>{part.reason}</span><b>{signedCredits(part.amount)}</b></li>}</For>
+        </ul>
+      </Show>
     </li>
   )
 }
@@ -149,7 +163,7 @@ export function NotEnough (props: { need: bigint, have: bigint }): JSX.Element {
   const app = useApp()
   return (
     <Note tone="warn" title="Not enough credits for this" testid="not-enough" action={<Show when={!app.view.mining.settings.on && app.view.phase.phase !== 'stopped'}><Button small kind="primary" icon="play" onClick={() => { void app.attempt('Starting', async () => { await app.node.setMining({ on: true }) }) }}>Start training</Button></Show>}>
-      It takes {credits(props.need)}, you can spend {credits(props.have)}{app.view.wallet.maturing > 0n ? `, and ${credits(app.view.wallet.maturing)} mature soon` : ''}. Training in this tab earns credits; everything you have entered here is kept meanwhile.
+      It takes {credits(props.need)}, you can spend {credits(toCents(props.have))}{app.view.wallet.maturing > 0n ? `, and ${credits(toCents(app.view.wallet.maturing))} mature soon` : ''}. Training in this tab earns credits; everything you have entered here is kept meanwhile.
     </Note>
   )
 }

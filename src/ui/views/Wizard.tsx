@@ -7,11 +7,12 @@ import { forget, recall, remember } from '../memory.ts'
 import { Button, Card, Note } from '../parts/basics.tsx'
 import { Confirm, Receipt } from '../parts/dialogs.tsx'
 import { NotEnough } from './Wallet.tsx'
-import { columnOf, emptyDraft, formErrors, isUntouched, PATHS, readFields, restoreDraft, toJobDraft, typedCredits, type PriceErrors, type WizardDraft } from './wizardDraft.ts'
+import { columnOf, emptyDraft, formErrors, isUntouched, PATHS, placed, readFields, restoreDraft, toJobDraft, typedCredits, type PriceErrors, type WizardDraft } from './wizardDraft.ts'
 import { WizardData } from './WizardData.tsx'
 import { createWizardFiles, type WizardFiles } from './wizardFiles.ts'
 import { parseObject, print } from './wizardJson.ts'
 import { WizardModel } from './WizardModel.tsx'
+import { Cover, coverWords } from './WizardCover.tsx'
 import { fitToData, propose, type Records } from './wizardPresets.ts'
 import { WizardPrice } from './WizardPrice.tsx'
 
@@ -153,7 +154,7 @@ export function Wizard (): JSX.Element {
         </Match>
       </Switch>
       <Show when={step() === 3 && errors().length > 0}>
-        <Note tone="bad" title="The job was not taken" role="alert" testid="wizard-refused"><ul><For each={errors()}>{e => <li><code>{e.field}</code>{e.line === undefined ? '' : `, line ${e.line}`}: {e.message}</li>}</For></ul></Note>
+        <Note tone="bad" title="The job was not taken" role="alert" testid="wizard-refused"><ul><For each={errors()}>{e => <li><code>{e.field}</code>{placed(e)}</li>}</For></ul></Note>
       </Show>
       <footer class="wizard-foot">
         <Button disabled={step() === 0} icon="back" data-testid="wizard-back" onClick={() => { go(step() - 1) }}>Back</Button>
@@ -194,11 +195,12 @@ function Review (props: { draft: WizardDraft, data: DatasetPreview | undefined, 
         ['Escrow', `${typedCredits(props.draft.price.escrow)}, ${props.draft.price.price} for each contribution`],
         ['Burned', typedCredits(props.draft.price.burn)],
         ['Fee', typedCredits(props.draft.price.fee)],
-        ['Pays for', props.checked === undefined ? '–' : plural(props.checked.contributionsPaid, 'contribution')],
+        ['Pays for', props.checked === undefined ? '–' : `${plural(props.checked.contributionsPaid, 'contribution')}. ${coverWords(props.checked)}`],
         ['Deadline', `${count(Number(props.draft.price.deadline))} blocks, about ${duration(Number(props.draft.price.deadline) * app.view.blockIntervalMs)}`],
         ['Costs now', <b>{inCredits(props.total)}</b>],
         ['Left to spend', inCredits(props.spendable - props.total)]
       ]} />
+      <Cover check={props.checked} />
     </div>
   )
 }

@@ -5,10 +5,12 @@ import { outlineModel } from '../../bridge/modelOutline.ts'
 import { MAX_BATCH, MAX_SLICE_COST, MIN_BATCH } from '../../core/params.ts'
 import { count, percent, plural, sentence, si } from '../format.ts'
 import { Button, Note, saveFile, Stat } from '../parts/basics.tsx'
+import { Confirm } from '../parts/dialogs.tsx'
 import { Field, Segments } from '../parts/fields.tsx'
 import { Icon } from '../parts/Icon.tsx'
 import { LayerList } from './LayerList.tsx'
-import { emptyDraft, formErrors, PATHS, readFields, writeField, type ModelFields } from './wizardDraft.ts'
+import { takesWords } from './WizardCover.tsx'
+import { emptyDraft, formErrors, PATHS, placed, readFields, writeField, type ModelFields } from './wizardDraft.ts'
 import { isObject, parseObject, print, type Json } from './wizardJson.ts'
 import { architectureOf, kindOf, presetOf, PRESETS, recordsPicture, usePreset, withModel, type ModelKind, type Preset, type Records } from './wizardPresets.ts'
 
@@ -20,6 +22,7 @@ const KIND_WORDS: Readonly<Record<ModelKind, string>> = {
 }
 const PRESET_WORDS: Readonly<Record<Preset, string>> = { small: 'Small', medium: 'Medium' }
 const SCHEDULES = [{ value: 'linear', label: 'Falling' }, { value: 'constant', label: 'Constant' }] as const
+const LAYERS = 'architecture.layers'
 const JOB_FILE_MAX_BYTES = 64 * 1024
 
 export function WizardModel (props: { json: string, onJson: (json: string) => void, errors: readonly FieldError[], checked: JobCheck | undefined, data: Records | undefined }): JSX.Element {
@@ -42,20 +45,26 @@ export function WizardModel (props: { json: string, onJson: (json: string) => vo
     change(r => withModel(r, to, kept[to] ?? architectureOf(to, 'small', data), data))
   }
   const wrong = createMemo(() => formErrors(root() ?? {}))
+  /** What a slice costs is refused at its steps. Where nobody chose those, it is the model that is too small or too large. */
+  const ofModel = (): readonly FieldError[] => fields().steps === '' ? props.errors.filter(e => e.field === PATHS.steps) : []
   const errorOf = (field: keyof ModelFields): string | undefined => {
     const typed = wrong()[field]
     if (typed !== undefined) return typed
-    const found = props.errors.filter(e => e.field === PATHS[field])
+    const found = [...props.errors.filter(e => e.field === PATHS[field]), ...(field === 'hidden' ? ofModel() : [])]
     return found.length === 0 ? undefined : found.map(e => sentence(e.message)).join(' ')
   }
   const inForm = (e: FieldError): boolean => Object.values(PATHS).includes(e.field) || (kind() === 'cnn' && /^architecture\.(layers|input_shape$|output_size$)/.test(e.field))
   const listed = (): readonly FieldError[] => mode() === 'json' || root() === undefined ? props.errors : props.errors.filter(e => !inForm(e))
+  const [odd, setOdd] = createSignal<{ readonly name: string, readonly text: string }>()
   const openFile = async (file: File | undefined): Promise<void> => {
     if (file === undefined) return
     if (file.size > JOB_FILE_MAX_BYTES) { setFileError(`${file.name} is too large for a job file.`); return }
     setFileError(undefined)
-    props.onJson(await file.text())
+    const text = await file.text()
+    if (parseObject(text) === undefined) setOdd({ name: file.name, text })
+    else props.onJson(text)
   }
+  const takeOdd = (): void => { const file = odd(); setOdd(undefined); if (file !== undefined) props.onJson(file.text) }
   return (
     <div class="stack wizard-model" classList={{ 'drop-over': over() }} data-testid="wizard-model"
       onDragOver={e => { e.preventDefault(); setOver(true) }}
@@ -65,6 +74,9 @@ export function WizardModel (props: { json: string, onJson: (json: string) => vo
         <Segments label="How to edit" options={MODES} value={mode()} onChange={setMode} testid="wizard-mode" />
         <label class="button button-plain button-small"><Icon name="upload" size={16} /><span>Open a job file</span><input type="file" accept=".json,application/json" class="visually-hidden" data-testid="wizard-job-file" onChange={e => { void openFile(e.currentTarget.files?.[0]); e.currentTarget.value = '' }} /></label>
       </div>
+      <Confirm open={odd() !== undefined} onClose={() => { setOdd(undefined) }} onConfirm={takeOdd} danger title="This is no job file" confirm="Open it all the same" testid="wizard-job-file-odd">
+        <p>“{odd()?.name}” is not JSON, as a job file is{/\.(csv|tsv|txt|gz)$/i.test(odd()?.name ?? '') ? '; records are chosen at the step Data' : ''}. If you open it, its text takes the place of the job that you have here, and you have to mend it there.</p>
+      </Confirm>
       <Show when={fileError()}>{message => <p class="field-error" role="alert" data-testid="wizard-job-file-error">{message()}</p>}</Show>
       <Show when={mode() === 'form'} fallback={
         <>
@@ -79,7 +91,7 @@ export function WizardModel (props: { json: string, onJson: (json: string) => vo
             <Field label="Name" value={fields().name} onInput={set('name')} error={errorOf('name')} testid="wizard-name" hint="Everybody sees it." />
             <Show when={props.data}>{data => <Shape kind={kind()} choose={choose} data={data()} preset={presetOf(root() ?? {}, data())} usePreset={p => { change(r => usePreset(r, kind(), p, data())) }} />}</Show>
             <Switch>
-              <Match when={kind() === 'cnn'}><LayerList architecture={architecture()} onChange={next => { change(r => ({ ...r, architecture: next })) }} outline={outline()} errors={props.errors} /></Match>
+              <Match when={kind() === 'cnn'}><LayerList architecture={architecture()} onChange={next => { change(r => ({ ...r, architecture: next })) }} outline={outline()} errors={[...props.errors, ...ofModel().map(e => ({ ...e, field: LAYERS }))]} /></Match>
               <Match when={kind() === 'mlp'}><Field label="Hidden layers" value={fields().hidden} onInput={set('hidden')} error={errorOf('hidden')} testid="wizard-hidden" hint="Their widths, first to last, for example 128, 64. More is slower and can learn more." /></Match>
             </Switch>
             <div class="form-pair">
@@ -95,7 +107,7 @@ export function WizardModel (props: { json: string, onJson: (json: string) => vo
         </Show>
       </Show>
       <Show when={listed().length > 0}>
-        <Note tone="bad" title="Not right yet" role="alert" testid="wizard-model-error"><ul><For each={listed()}>{e => <li><code>{e.field}</code>{e.line === undefined ? '' : `, line ${e.line}`}: {e.message}</li>}</For></ul></Note>
+        <Note tone="bad" title="Not right yet" role="alert" testid="wizard-model-error"><ul><For each={listed()}>{e => <li><code>{e.field}</code>{placed(e)}</li>}</For></ul></Note>
       </Show>
       <Show when={props.checked}>{c => <Comes check={c()} />}</Show>
     </div>
@@ -128,7 +140,7 @@ function Comes (props: { check: JobCheck }): JSX.Element {
       <Stat label="Parameters" value={count(props.check.parameters)} testid="wizard-parameters" />
       <Stat label="One slice of work" value={plural(props.check.stepsPerSlice, 'step')} testid="wizard-slice-steps" />
       <Stat label="Cost of a slice" value={si(props.check.costPerSlice)} note={`multiply-adds, ${percent(props.check.costPerSlice / MAX_SLICE_COST, 0)} of the most allowed`} testid="wizard-slice-cost" />
-      <Stat label="Whole training" value={plural(props.check.rounds, 'round')} testid="wizard-rounds" />
+      <Stat label="Whole training" value={plural(props.check.rounds, 'round')} note={takesWords(props.check)} testid="wizard-rounds" />
     </dl>
   )
 }

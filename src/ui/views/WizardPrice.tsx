@@ -5,6 +5,7 @@ import { useApp } from '../context.tsx'
 import { count, creditUnit, credits, duration, sentence } from '../format.ts'
 import { Field } from '../parts/fields.tsx'
 import { Note, Stat } from '../parts/basics.tsx'
+import { Cover, coverWords } from './WizardCover.tsx'
 import { blocksOf, type PriceErrors, type PriceFields } from './wizardDraft.ts'
 
 const named = (e: FieldError | undefined): string | undefined => e === undefined ? undefined : sentence(e.message)
@@ -36,6 +37,8 @@ export function WizardPrice (props: { price: PriceFields, onPrice: (p: PriceFiel
         <Stat label="Costs now" value={known() ? credits(props.total) : '–'} note={creditUnit(props.total)} testid="wizard-total" />
         <Stat label="Left to spend" value={<Show when={known()} fallback="–"><Show when={props.total <= props.spendable} fallback="not enough">{credits(props.spendable - props.total)}</Show></Show>} note={`of ${credits(props.spendable)}`} testid="wizard-left" />
       </dl>
+      <Show when={props.checked}>{check => <p class="quiet" data-testid="wizard-cover">{coverWords(check())}</p>}</Show>
+      <Cover check={props.checked} />
     </div>
   )
 }

@@ -3,7 +3,7 @@
  * is what is posted; a field writes its key and leaves all others as they are, and reading goes the
  * other way. Numbers stay text, so that 0.0010 is not rewritten while someone is typing.
  */
-import type { JobDraft } from '../../bridge/api.ts'
+import type { FieldError, JobDraft } from '../../bridge/api.ts'
 import { parseAmount } from '../../core/codec/amount.ts'
 import { inCredits, sentence } from '../format.ts'
 import { isObject, number, read, text, write, type Json } from './wizardJson.ts'
@@ -47,6 +47,9 @@ export const PATHS: Readonly<Record<keyof ModelFields, string>> = {
   steps: 'training.steps_per_slice',
   schedule: 'training.schedule'
 }
+
+/** What follows the name of a field in a list: the line, unless the message begins with it, and what is wrong. */
+export const placed = ({ line, message }: FieldError): string => `${line === undefined || message.startsWith('line ') ? '' : `, line ${line}`}: ${message}`
 
 const START: Json = {
   name: 'My model',

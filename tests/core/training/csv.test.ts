@@ -44,7 +44,10 @@ describe('RFC 4180', () => {
     ['a trailing empty cell at the end', 'a,b\nc,', [['a', 'b'], ['c', '']]],
     ['a byte order mark', '\ufeffa,b', [['a', 'b']]],
     ['blanks around cells', ' a , b\t\n', [['a', 'b']]],
-    ['an empty quoted cell', '"",x', [['', 'x']]]
+    ['an empty quoted cell', '"",x', [['', 'x']]],
+    ['semicolons, as there are no commas outside quotes', '\n"a,b";c\r\n1.5;"x;y"\n;"1,5"', [['a,b', 'c'], ['1.5', 'x;y'], ['', '1,5']]],
+    ['commas, as there is one in the first row', 'a;b,c\nd,e;f', [['a;b', 'c'], ['d', 'e;f']]],
+    ['no semicolon within quotes as a separator', '"a;b"\n"c"', [['a;b'], ['c']]]
   ])('reads %s', (_, text, rows) => { expect(table(text)).toEqual(rows) })
 
   it('reads back what a writer wrote', () => {
@@ -58,9 +61,16 @@ describe('RFC 4180', () => {
   it.each([
     ['a,"b', '1:2 a quoted cell without its closing quote'],
     ['a,b\n"c"x,d', '2:1 text after a closing quote; expected a comma or the end of the line'],
+    ['a;b\n"c"x;d', '2:1 text after a closing quote; expected a semicolon or the end of the line'],
+    ['a;b\nc;1,5', '2:2 a comma where semicolons separate the columns'],
     ['a,b\nc,d"e', '2:2 a quote inside a cell that does not begin with one'],
     ['"x\ny",b\nc"', '3:1 a quote inside a cell that does not begin with one']
   ])('refuses %j', (text, message) => { expect(() => table(text)).toThrow(message) })
+})
+
+it('makes the same data set of a table with semicolons as of one with commas', () => {
+  const text = 'height,width,kind\n1.5,2,tall\n3,4.25,wide\n5,6,tall\n7,8,wide\n'
+  expect(read({ train: text.replaceAll(',', ';') }).ref).toEqual(read({ train: text }).ref)
 })
 
 describe('numbers in cells', () => {
@@ -160,8 +170,9 @@ describe('tables as data sets', () => {
   it.each<[string, { readonly train: string | Uint8Array, readonly test?: string, readonly labelColumn?: string }, string, string, number | undefined]>([
     ['an empty file', { train: '' }, 'trainFeatures', 'is empty: choose a file with a row for every record', undefined],
     ['a header alone', { train: 'x,y,kind\n' }, 'trainFeatures', 'has a header but no rows', undefined],
-    ['one column', { train: 'x\n1\n2\n' }, 'trainFeatures', 'line 1, column 1: one column only; expected at least one feature and the class, separated by commas', 1],
-    ['semicolons', { train: 'x;y\n1;2\n' }, 'trainFeatures', 'line 1, column 1: one column only; expected at least one feature and the class, separated by commas', 1],
+    ['one column', { train: 'x\n1\n2\n' }, 'trainFeatures', 'line 1, column 1: one column only; expected at least one feature and the class, separated by commas or semicolons', 1],
+    ['decimal commas between semicolons', { train: 'x;y\n1.5;a\n2,5;b\n' }, 'trainFeatures', 'line 3, column 1: a comma where semicolons separate the columns: write decimals with a point, and text with a comma in quotes', 3],
+    ['semicolons that are not the same in every row', { train: 'x;y\n1;2\n3;4;5\n' }, 'trainFeatures', 'line 3, column 3: the row has 3 cells, expected 2 as in the first row', 3],
     ['a short row', { train: 'x,y,kind\n1,2,a\n3,b\n' }, 'trainFeatures', 'line 3, column 2: the row has 2 cells, expected 3 as in the first row', 3],
     ['a long row', { train: 'x,y,kind\n1,2,a,\n' }, 'trainFeatures', 'line 2, column 4: the row has 4 cells, expected 3 as in the first row', 2],
     ['a word among numbers', { train: 'x,y,kind\n1,2,a\n3,many,b\n' }, 'trainFeatures', 'line 3, column 2: expected a number ("y"), found "many"', 3],

@@ -55,8 +55,8 @@ const csv: Target = {
   name: 'file/csv',
   max: 1024,
   covers: ['src/core/training/csv.ts#datasetFromCsv', 'src/core/training/csv.ts#readLayout'],
-  dictionary: words(',', '\n', '\r\n', '"', '""', '\ufeff', '1e9', '-0', '1e100', '.5', '5.', 'NaN', '+1', '"a\nb"', ' ', '0.1234567890123456789', 'label', '\r', '٣', ',,'),
-  seeds: () => words('a,b,label\n1,2,x\n3,4,y\n5,6,x\n7,8,y\n9,1,x\n2,2,y\n', '1,2,0\n3,4,1\n5,6,0\n', '"a, b",c\r\n1e-3,"x ""y"""\r\n-2.5,z\r\n0,z\r\n', '\ufeff1,0\n2,1\n\n3,0'),
+  dictionary: words(',', ';', '1,5', '\n', '\r\n', '"', '""', '\ufeff', '1e9', '-0', '1e100', '.5', '5.', 'NaN', '+1', '"a\nb"', ' ', '0.1234567890123456789', 'label', '\r', '٣', ',,'),
+  seeds: () => words('a,b,label\n1,2,x\n3,4,y\n5,6,x\n7,8,y\n9,1,x\n2,2,y\n', '1,2,0\n3,4,1\n5,6,0\n', '"a, b",c\r\n1e-3,"x ""y"""\r\n-2.5,z\r\n0,z\r\n', '\ufeff1,0\n2,1\n\n3,0', 'a;"b;c";label\n1;2.5;x\n3;4;"y, z"\n5;6;x\n'),
   run: input => {
     const whole = checkDataset(datasetFromCsv({ train: input }))
     // The same file for the test, with a label column by name and by index.

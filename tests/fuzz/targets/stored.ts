@@ -220,9 +220,9 @@ const curve: Target = {
   name: 'stored/curve',
   max: 512,
   covers: ['src/node/curve.ts#parsePoints'],
-  dictionary: [...JSON_WORDS, ...words('"job"', '"round"', '"timeMs"', '"samples"', '"accuracy"', '"loss"', JOB)],
+  dictionary: [...JSON_WORDS, ...words('"job"', '"round"', '"timeMs"', '"samples"', '"accuracy"', '"loss"', '"gap"', 'true', JOB)],
   seeds: () => words(
-    JSON.stringify([{ job: JOB, round: 1, timeMs: 5, samples: 100, accuracy: 0.5, loss: 1.25 }, { job: JOB, round: 2, timeMs: 9, samples: 100, accuracy: 0.75, loss: 1 }]),
+    JSON.stringify([{ job: JOB, round: 1, timeMs: 5, samples: 100, accuracy: 0.5, loss: 1.25 }, { job: JOB, round: 2, timeMs: 9, samples: 100, accuracy: 0.75, loss: 1, gap: true }]),
     '[]', 'null', '{}', '[null]', '7', '[{"round":"1"}]'
   ),
   run: async input => {
@@ -236,7 +236,7 @@ const curve: Target = {
     must(Array.isArray(points), 'a curve that is no list')
     for (const p of points) {
       must(p.job === JOB && Number.isInteger(p.round) && Number.isFinite(p.timeMs) && Number.isInteger(p.samples), 'a point that is none')
-      must(p.accuracy >= 0 && p.accuracy <= 1 && Number.isFinite(p.loss), 'a point that cannot be drawn')
+      must(p.accuracy >= 0 && p.accuracy <= 1 && Number.isFinite(p.loss) && (p.gap === undefined || p.gap === true), 'a point that cannot be drawn')
     }
     return log.warned ? 'damaged' : ACCEPTED
   }
