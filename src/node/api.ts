@@ -172,8 +172,8 @@ export class NodeService implements NodeApi {
   }
 
   async table (id: string): Promise<Table | undefined> {
-    const model = this.#model(id)
-    return model.ok ? this.#n.models.table(model.value) : undefined
+    const model = this.#n.models.opened(id) ?? this.#job(id)
+    return model === undefined ? undefined : this.#n.models.table(model)
   }
 
   async openModel (bytes: Uint8Array): Promise<Outcome<OpenedModel>> { return this.#n.models.open(bytes) }

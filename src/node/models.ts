@@ -55,7 +55,8 @@ export class Models {
     return data === undefined ? failed('job', 'the data set of this job is not held whole yet; it is being fetched from peers') : { ok: true, value: data }
   }
 
-  table (model: JobTip | ModelFile): Table | undefined { return this.#of(model).table }
+  /** A job's is known before it has a model. */
+  table (model: Pick<JobTip, 'spec'> | ModelFile): Table | undefined { return 'state' in model ? model.table : this.#tableOf(model.spec) }
 
   async predict (model: JobTip | ModelFile, features: Uint8Array): Promise<Outcome<Prediction>> {
     const { spec, state: stateOf, classNames } = this.#of(model)
@@ -97,7 +98,7 @@ export class Models {
     const at = trainRecords + index
     const label = data.value.label(at)
     const features = data.value.features(at).slice()
-    const { table } = this.#ofJob(tip)
+    const table = this.#tableOf(tip.spec)
     return {
       ok: true,
       value: { features, label, ...recordShape(tip, data.value), className: data.value.classNames[label] ?? String(label), ...(table === undefined ? {} : { row: rowOf(table, features) }) }
@@ -108,7 +109,7 @@ export class Models {
   async download (tip: JobTip): Promise<Outcome<{ readonly name: string, readonly bytes: Uint8Array }>> {
     const state = await this.#state(tip)
     if (!state.ok) return state
-    const file: ModelFile = { job: tip.job.id, round: tip.round, spec: tip.spec, state: state.value, table: this.#ofJob(tip).table }
+    const file: ModelFile = { job: tip.job.id, round: tip.round, spec: tip.spec, state: state.value, table: this.#tableOf(tip.spec) }
     const name = modelName(file).toLowerCase().replace(/[^a-z0-9]+/g, '-').replace(/^-|-$/g, '') || 'model'
     return { ok: true, value: { name: `${name}-round-${tip.round}.cwmodel`, bytes: encodeModelFile(file, tip.stateHash) } }
   }
@@ -140,13 +141,13 @@ export class Models {
 
   #ofJob (tip: JobTip): Subject {
     const data = this.#d.data.held(tip.spec.data.root)
-    // A root may be named with other sizes than the set has; then these columns are not the job's.
-    const columns = data !== undefined && data.ref.features === tip.spec.data.features && data.ref.classes === tip.spec.data.classes ? data.columns : undefined
-    return {
-      spec: tip.spec,
-      table: data === undefined || columns === undefined ? undefined : { columns, classes: data.classNames },
-      classNames: data?.classNames,
-      state: async () => await this.#state(tip)
-    }
+    return { spec: tip.spec, table: this.#tableOf(tip.spec), classNames: data?.classNames, state: async () => await this.#state(tip) }
+  }
+
+  /** A root may be named with other sizes than the set has; then its columns are not the job's. */
+  #tableOf (spec: JobSpec): Table | undefined {
+    const data = this.#d.data.held(spec.data.root)
+    if (data?.columns === undefined || data.ref.features !== spec.data.features || data.ref.classes !== spec.data.classes) return undefined
+    return { columns: data.columns, classes: data.classNames }
   }
 }
