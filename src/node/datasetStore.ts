@@ -103,9 +103,11 @@ export class DatasetStore {
     await this.#commit([...ops, { op: 'put', store: 'data', key: `${root}/${NOTE}`, value: note }])
   }
 
-  async drop (root: Hex): Promise<void> {
+  /** The note alone stays where `noted`: its names outlive the records. */
+  async drop (root: Hex, noted = false): Promise<void> {
     await this.written()
-    const keys = await this.#storage.keys('data', { from: `${root}/`, to: `${root}0` })
+    const all = await this.#storage.keys('data', { from: `${root}/`, to: `${root}0` })
+    const keys = noted ? all.filter(key => key !== `${root}/${NOTE}`) : all
     if (keys.length > 0) await this.#commit(keys.map(key => ({ op: 'delete', store: 'data', key })))
   }
 

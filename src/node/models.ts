@@ -14,7 +14,7 @@ import type { DataService, JobTip, StatesService } from './parts.ts'
 export interface ModelsDeps {
   readonly compute: Pick<Compute, 'evaluate' | 'predict'>
   readonly states: Pick<StatesService, 'state'>
-  readonly data: Pick<DataService, 'held'>
+  readonly data: Pick<DataService, 'held' | 'tableOf'>
 }
 
 const failed = (field: string, message: string): { readonly ok: false, readonly errors: ReadonlyArray<{ field: string, message: string }> } => ({ ok: false, errors: [{ field, message }] })
@@ -56,7 +56,7 @@ export class Models {
   }
 
   /** A job's is known before it has a model. */
-  table (model: Pick<JobTip, 'spec'> | ModelFile): Table | undefined { return 'state' in model ? model.table : this.#tableOf(model.spec) }
+  table (model: Pick<JobTip, 'spec'> | ModelFile): Table | undefined { return 'state' in model ? model.table : this.#d.data.tableOf(model.spec.data) }
 
   async predict (model: JobTip | ModelFile, features: Uint8Array): Promise<Outcome<Prediction>> {
     const { spec, state: stateOf, classNames } = this.#of(model)
@@ -98,7 +98,7 @@ export class Models {
     const at = trainRecords + index
     const label = data.value.label(at)
     const features = data.value.features(at).slice()
-    const table = this.#tableOf(tip.spec)
+    const table = this.#d.data.tableOf(tip.spec.data)
     return {
       ok: true,
       value: { features, label, ...recordShape(tip, data.value), className: data.value.classNames[label] ?? String(label), ...(table === undefined ? {} : { row: rowOf(table, features) }) }
@@ -109,7 +109,7 @@ export class Models {
   async download (tip: JobTip): Promise<Outcome<{ readonly name: string, readonly bytes: Uint8Array }>> {
     const state = await this.#state(tip)
     if (!state.ok) return state
-    const file: ModelFile = { job: tip.job.id, round: tip.round, spec: tip.spec, state: state.value, table: this.#tableOf(tip.spec) }
+    const file: ModelFile = { job: tip.job.id, round: tip.round, spec: tip.spec, state: state.value, table: this.#d.data.tableOf(tip.spec.data) }
     const name = modelName(file).toLowerCase().replace(/[^a-z0-9]+/g, '-').replace(/^-|-$/g, '') || 'model'
     return { ok: true, value: { name: `${name}-round-${tip.round}.cwmodel`, bytes: encodeModelFile(file, tip.stateHash) } }
   }
@@ -140,14 +140,7 @@ export class Models {
   }
 
   #ofJob (tip: JobTip): Subject {
-    const data = this.#d.data.held(tip.spec.data.root)
-    return { spec: tip.spec, table: this.#tableOf(tip.spec), classNames: data?.classNames, state: async () => await this.#state(tip) }
-  }
-
-  /** A root may be named with other sizes than the set has; then its columns are not the job's. */
-  #tableOf (spec: JobSpec): Table | undefined {
-    const data = this.#d.data.held(spec.data.root)
-    if (data?.columns === undefined || data.ref.features !== spec.data.features || data.ref.classes !== spec.data.classes) return undefined
-    return { columns: data.columns, classes: data.classNames }
+    const table = this.#d.data.tableOf(tip.spec.data)
+    return { spec: tip.spec, table, classNames: table?.classes ?? this.#d.data.held(tip.spec.data.root)?.classNames, state: async () => await this.#state(tip) }
   }
 }

@@ -26,7 +26,7 @@ const convolutional: Model = { channels: 3, height: 8, width: 10, ops: [opOf({ k
 
 function sample (model: Model, data: Dataset): readonly number[] {
   const never = (): never => { throw new Error('not used here') }
-  const models = new Models({ compute: { evaluate: never, predict: never }, states: { state: never }, data: { held: () => data } })
+  const models = new Models({ compute: { evaluate: never, predict: never }, states: { state: never }, data: { held: () => data, tableOf: () => undefined } })
   const outcome = models.sample({ spec: { ...benchmarkSpec, ...model, data: data.ref } } as JobTip, 1)
   if (!outcome.ok) throw new Error(JSON.stringify(outcome.errors))
   expect(outcome.value.features).toEqual(data.features(5))
@@ -52,7 +52,7 @@ describe('a model of a table', () => {
   const spec = { ...benchmarkSpec, ...mlp([2, 8, 2]), batch: 16, data: data.ref }
   const state = initialState(spec)
   const tip = { job: { id: new Uint8Array(32).fill(0xab), spec }, spec, round: 7, stateHash: stateHash(state) } as unknown as JobTip
-  const tab = (held: Dataset | undefined): Models => new Models({ compute: { evaluate: async task => await (await computing).evaluate(task), predict: async task => await (await computing).predict(task) }, states: { state: async () => state }, data: { held: () => held } })
+  const tab = (held: Dataset | undefined): Models => new Models({ compute: { evaluate: async task => await (await computing).evaluate(task), predict: async task => await (await computing).predict(task) }, states: { state: async () => state }, data: { held: () => held, tableOf: () => held?.columns === undefined ? undefined : { columns: held.columns, classes: held.classNames } } })
   const value = <T>(outcome: { readonly ok: true, readonly value: T } | { readonly ok: false, readonly errors: unknown }): T => {
     if (!outcome.ok) throw new Error(JSON.stringify(outcome.errors))
     return outcome.value

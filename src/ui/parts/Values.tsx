@@ -32,7 +32,7 @@ const rangeWords = ({ least, greatest }: TableColumn): string => least === great
 /** A held-out record, to be shown in the fields: by its row where the table is known. */
 interface Shown { readonly features?: Uint8Array, readonly row?: readonly string[] }
 
-export function Values (props: { features: number, table?: Table, shown?: Shown, onChange: (features: Uint8Array) => void, onRow: (row: readonly string[]) => void }): JSX.Element {
+export function Values (props: { features: number, table?: Table, own?: boolean, shown?: Shown, onChange: (features: Uint8Array) => void, onRow: (row: readonly string[]) => void }): JSX.Element {
   const start = (): string[] => props.table?.columns.map(c => c.least) ?? Array.from({ length: props.features }, () => '0')
   const [fields, setFields] = createSignal<readonly string[]>(start())
   const [list, setList] = createSignal(start().join(', '))
@@ -56,7 +56,7 @@ export function Values (props: { features: number, table?: Table, shown?: Shown,
   return (
     <form class="form" onSubmit={e => { e.preventDefault(); ask() }} novalidate data-testid="try-values">
       <Show when={props.table} fallback={<p class="quiet">These records are not pictures. Enter the {props.features} values as the model sees them: the smallest value of a column in the data is 0, the largest 255.</p>}>
-        <p class="quiet">Enter the values as they stand in the table; they are scaled as it was. The names and ranges of its columns come with a model file from this tab.</p>
+        <p class="quiet">Enter the values as they stand in the table; they are scaled as it was.{props.own === true ? ' The names and ranges of its columns go along in a model file that you download or share.' : ''}</p>
       </Show>
       <Show when={single()} fallback={<Field label="Values, separated by commas or spaces" rows={6} mono value={list()} onInput={setList} error={error()} />}>
         <div class="values" classList={{ 'values-named': props.table !== undefined }}><For each={start().map((_, i) => i)}>{i => <Field label={props.table?.columns[i]?.name ?? `Value ${i + 1}`} hint={props.table === undefined ? undefined : rangeWords(props.table.columns[i]!)} inputMode={props.table === undefined ? 'numeric' : 'text'} value={fields()[i] ?? ''} onInput={v => { setFields(f => f.map((old, at) => at === i ? v : old)) }} />}</For></div>

@@ -139,7 +139,7 @@ function Playground (props: { job: Subject }): JSX.Element {
       <Card title="Ask">
         <Switch>
           <Match when={shape() === undefined}><Skeleton lines={6} /></Match>
-          <Match when={shape() === null}><Values features={props.job.features} table={table()} shown={asked()} onChange={f => { void ask({ features: f }) }} onRow={row => { void ask({ row }) }} /></Match>
+          <Match when={shape() === null}><Values features={props.job.features} table={table()} own={props.job.testRecords !== undefined} shown={asked()} onChange={f => { void ask({ features: f }) }} onRow={row => { void ask({ row }) }} /></Match>
           <Match when={shape()}>{s => <>
             <DrawPad colour={s().channels > 1} onDraw={drawn} onPicture={f => { void picture(f) }} onClear={() => { latest++; setAsked(undefined); setAnswer(undefined); setRefused(undefined) }} />
             <Show when={s().channels === 1} fallback={<p class="quiet">Pictures are cropped to their middle and scaled to {s().width} × {s().height}.</p>}>
