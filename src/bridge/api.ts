@@ -3,6 +3,7 @@
  * structured clone: bytes are Uint8Array or lower-case hex, amounts are bigint grains.
  * The same object, wrapped, is `window.commonweight`.
  */
+import type { Table } from '../core/training/table.ts'
 import type { BackendChoice, BackendName, ComputeStatus, EvaluationResult } from '../ports/compute.ts'
 import type { NetworkStatus } from '../ports/network.ts'
 
@@ -95,7 +96,8 @@ export interface ReplayView {
 /** A record is [channels, height, width], row major. */
 export interface RecordShape { readonly channels: number, readonly height: number, readonly width: number }
 
-export interface SampleView extends RecordShape { readonly features: Uint8Array, readonly label: number, readonly className: string }
+/** A row is there where the columns of the data are known: the record in their units. */
+export interface SampleView extends RecordShape { readonly features: Uint8Array, readonly label: number, readonly className: string, readonly row?: readonly string[] }
 
 export interface JobView {
   readonly id: Hex
@@ -353,6 +355,29 @@ export interface JobCheck {
 
 export interface Prediction { readonly probabilities: readonly number[], readonly label: number, readonly classNames: readonly string[] }
 
+/** Of a row in the units of its table. */
+export interface RowPrediction extends Prediction {
+  /** What the model sees of it. */
+  readonly features: Uint8Array
+  /** Columns, from 0, whose value lies outside what training saw and was taken as the nearer end of it. */
+  readonly outside: readonly number[]
+}
+
+/** A model file that the user has opened. */
+export interface OpenedModel {
+  /** For `predict`, `predictRow` and `table`, until as many others are open as a tab keeps. */
+  readonly id: string
+  readonly name: string
+  readonly job: Hex
+  readonly round: number
+  readonly stateHash: Hex
+  /** Its layers, in words. */
+  readonly model: string
+  readonly input: RecordShape
+  readonly features: number
+  readonly classes: number
+}
+
 export type LibraryKind = 'model' | 'dataset' | 'snapshot' | 'file'
 
 /** What its publisher says of a set of files; checked for form, not for truth. */
@@ -521,8 +546,14 @@ export interface NodeApi {
   postJob(draft: JobDraft): Promise<Outcome<{ readonly id: Hex }>>
   cancelJob(id: Hex): Promise<Outcome<{ readonly id: Hex }>>
 
-  /** features: u8, spec.features of them. */
-  predict(job: Hex, features: Uint8Array): Promise<Outcome<Prediction>>
+  /** Of a job, by its id, or of a file that was opened. features: u8, spec.features of them. */
+  predict(model: string, features: Uint8Array): Promise<Outcome<Prediction>>
+  /** For a model whose table is known: the values of a record as they would stand in it, scaled as the table was. */
+  predictRow(model: string, row: readonly string[]): Promise<Outcome<RowPrediction>>
+  /** Columns and classes of what a model was trained on; known to the node that read the table, and from a file that it wrote. */
+  table(model: string): Promise<Table | undefined>
+  /** Reads a model file that `downloadModel` wrote, here or elsewhere. */
+  openModel(bytes: Uint8Array): Promise<Outcome<OpenedModel>>
   evaluate(job: Hex): Promise<Outcome<EvaluationResult>>
   /** A held-out record of the job's data, to try the model on. */
   sample(job: Hex, index: number): Promise<Outcome<SampleView>>

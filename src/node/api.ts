@@ -2,13 +2,15 @@
  * The node as the page sees it: one object of actions, and a stream of events. Views are built at
  * most four times a second, and only while somebody listens.
  */
-import type { BlockView, CurvePoint, DatasetPreview, FieldError, HistoryEntry, HistoryGroup, JobCheck, JobDraft, JobFiles, JobView, JoinedView, LibraryNote, LibrarySettings, LibraryView, LogEntry, MiningSettings, NodeApi, NodeEvent, NodeView, Outcome, Prediction, ReplayView } from '../bridge/api.ts'
+import type { BlockView, CurvePoint, DatasetPreview, FieldError, HistoryEntry, HistoryGroup, JobCheck, JobDraft, JobFiles, JobView, JoinedView, LibraryNote, LibrarySettings, LibraryView, LogEntry, MiningSettings, NodeApi, NodeEvent, NodeView, OpenedModel, Outcome, Prediction, ReplayView, RowPrediction } from '../bridge/api.ts'
 import { formatAddress } from '../core/codec/address.ts'
 import { equalBytes, fromHex, toHex } from '../core/codec/ssz.ts'
 import type { Claim } from '../core/codec/wire.ts'
 import { ticket } from '../core/crypto/ids.ts'
 import { findJob, type JobRecord } from '../core/ledger/state.ts'
 import { HASH_BYTES } from '../core/params.ts'
+import type { ModelFile } from '../core/training/modelFile.ts'
+import type { Table } from '../core/training/table.ts'
 import type { EvaluationResult } from '../ports/compute.ts'
 import { StorageError } from '../ports/storage.ts'
 import type { Node } from './node.ts'
@@ -166,10 +168,22 @@ export class NodeService implements NodeApi {
     return await this.#spend(async () => await this.#n.wallet.cancelJob(job.id))
   }
 
-  async predict (job: Hex, features: Uint8Array): Promise<Outcome<Prediction>> {
-    const tip = this.#tip(job)
-    return tip.ok ? await this.#n.models.predict(tip.value, features) : tip
+  async predict (id: string, features: Uint8Array): Promise<Outcome<Prediction>> {
+    const model = this.#model(id)
+    return model.ok ? await this.#n.models.predict(model.value, features) : model
   }
+
+  async predictRow (id: string, row: readonly string[]): Promise<Outcome<RowPrediction>> {
+    const model = this.#model(id)
+    return model.ok ? await this.#n.models.predictRow(model.value, row) : model
+  }
+
+  async table (id: string): Promise<Table | undefined> {
+    const model = this.#n.models.opened(id) ?? this.#job(id)
+    return model === undefined ? undefined : this.#n.models.table(model)
+  }
+
+  async openModel (bytes: Uint8Array): Promise<Outcome<OpenedModel>> { return this.#n.models.open(bytes) }
 
   async evaluate (job: Hex): Promise<Outcome<EvaluationResult>> {
     const tip = this.#tip(job)
@@ -253,6 +267,12 @@ export class NodeService implements NodeApi {
   #job (id: Hex): JobRecord | undefined {
     const bytes = fromHex(id, HASH_BYTES)
     return bytes === undefined ? undefined : findJob(this.#n.chain.head().ledger, bytes)
+  }
+
+  #model (id: string): Outcome<JobTip | ModelFile> {
+    const file = this.#n.models.opened(id)
+    if (file !== undefined) return { ok: true, value: file }
+    return id.startsWith('file-') ? refuse('model', 'this model file is no longer open here: open it again') : this.#tip(id)
   }
 
   #tip (id: Hex): Outcome<JobTip> {

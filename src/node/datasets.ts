@@ -18,12 +18,13 @@ import {
   BUILTIN_REF, builtinDataset, chunkCount, chunkRecords, chunkRoot, type Dataset, datasetRoot, type Display, heldDataset, packChunk, readRecords, recordCount, recordsPerChunk, unpackChunk
 } from '../core/training/dataset.ts'
 import { MAX_DATA_FILE_BYTES, dataFileMax, decodeDataFile, encodeDataFile, fileSizes } from '../core/training/datasetFile.ts'
+import type { Table } from '../core/training/table.ts'
 import { utf8Text } from '../core/training/utf8.ts'
 import type { Clock, Random } from '../ports/clock.ts'
 import type { Network, PeerId } from '../ports/network.ts'
 import type { Storage } from '../ports/storage.ts'
 import { ask, candidates, sleep, type Asking } from './askPeers.ts'
-import { DatasetStore } from './datasetStore.ts'
+import { DatasetStore, type Note } from './datasetStore.ts'
 import type { NewNote } from './libraryNotes.ts'
 import type { Blame, ChainService, DataService, Hex, Log } from './parts.ts'
 import type { Read, TorrentService } from './torrentFetch.ts'
@@ -46,6 +47,8 @@ const REQUESTS_AT_ONCE = 6
 const RETRY_MS = 2_000
 /** Sets the user brought, or of jobs that ended, that stay beside those of open jobs. */
 const EXTRA_SETS = 1
+/** Tables whose names stay after their records are gone: a model outlives its job. Of 128 KiB each at most. */
+const NOTES = 16
 /** Sets being fetched: no more jobs can be open. */
 const MAX_FETCHES = MAX_ACTIVE_JOBS
 
@@ -106,6 +109,8 @@ export class Datasets implements DataService {
   readonly #store: DatasetStore
   readonly #builtin = builtinDataset()
   readonly #held = new Map<Hex, Dataset>()
+  /** Of tables whose records are not held, oldest first. */
+  readonly #notes = new Map<Hex, Note>()
   /** By reference. */
   readonly #fetches = new Map<Hex, Fetch>()
   readonly #undo: Array<() => void> = []
@@ -119,7 +124,7 @@ export class Datasets implements DataService {
   async start (): Promise<void> {
     for (const root of await this.#store.roots()) {
       const note = await this.#store.note(root)
-      if (note !== undefined) await this.#load(root, note.ref, note.display)
+      if (note !== undefined) await this.#load(root, note)
     }
     this.#undo.push(await this.#d.network.handle(DATA_PROTOCOL,
       { maxRequestBytes: REQUEST_BYTES, maxResponseBytes: RESPONSE_BYTES, perPeerPerSecond: REQUESTS_PER_SECOND },
@@ -139,6 +144,15 @@ export class Datasets implements DataService {
 
   held (root: Uint8Array): Dataset | undefined {
     return equalBytes(root, BUILTIN_REF.root) ? this.#builtin : this.#held.get(toHex(root))
+  }
+
+  /** A root may be named with other sizes than its set has; then the columns are not those of that reference. */
+  tableOf ({ root, features, classes }: Pick<DataRef, 'root' | 'features' | 'classes'>): Table | undefined {
+    const data = this.held(root)
+    const note = data === undefined ? this.#notes.get(toHex(root)) : { ref: data.ref, display: data }
+    if (note === undefined || note.ref.features !== features || note.ref.classes !== classes) return undefined
+    const { columns, classNames } = note.display
+    return columns === undefined || classNames === undefined ? undefined : { columns, classes: classNames }
   }
 
   /** Records. */
@@ -216,6 +230,7 @@ export class Datasets implements DataService {
   }
 
   #hold (name: Hex, data: Dataset): void {
+    this.#notes.delete(name)
     this.#held.delete(name)
     this.#held.set(name, data)
     for (const fetch of this.#fetchesOf(data.ref.root)) fetch.stopped = true
@@ -229,17 +244,32 @@ export class Datasets implements DataService {
     const open = this.#openRoots()
     const extra = [...this.#held.keys()].filter(name => !open.has(name))
     for (const name of extra.slice(0, Math.max(0, extra.length - EXTRA_SETS))) {
+      const { ref, columns, classNames } = this.#held.get(name)!
       this.#held.delete(name)
-      await this.#store.drop(name)
+      if (columns !== undefined) await this.#remember(name, { ref, display: { columns, classNames } })
+      await this.#store.drop(name, columns !== undefined)
     }
     await this.#d.torrents.keepGroups(OF_DATA, new Set([...open, ...this.#held.keys()]))
   }
 
-  /** A set that is in storage whole. */
-  async #load (name: Hex, ref: DataRef, display: Display): Promise<void> {
-    const fetch = newFetch(ref)
+  /** Its note is in storage, or is left there by what drops the records. */
+  async #remember (name: Hex, note: Note): Promise<void> {
+    this.#notes.delete(name)
+    this.#notes.set(name, note)
+    const [oldest] = this.#notes.keys()
+    if (this.#notes.size <= NOTES) return
+    this.#notes.delete(oldest)
+    await this.#store.drop(oldest, false)
+  }
+
+  /** A set that is in storage whole; of a table that is not, the names. */
+  async #load (name: Hex, note: Note): Promise<void> {
+    const fetch = newFetch(note.ref)
     await this.#resume(name, fetch)
-    if (fetch.missing.size > 0 || !this.#finish(name, fetch, display)) await this.#store.drop(name)
+    if (fetch.missing.size === 0 && this.#finish(name, fetch, note.display)) return
+    const noted = note.display.columns !== undefined
+    if (noted) await this.#remember(name, note)
+    await this.#store.drop(name, noted)
   }
 
   async #run (name: Hex, fetch: Fetch): Promise<void> {
@@ -256,9 +286,10 @@ export class Datasets implements DataService {
       if (fetch.missing.size === before) await sleep(this.#d.clock, RETRY_MS)
     }
     if (fetch.stopped) return
-    if (this.#finish(name, fetch, {})) await this.#evict()
+    const table = this.tableOf(fetch.ref)
+    if (this.#finish(name, fetch, { columns: table?.columns, classNames: table?.classes })) await this.#evict()
     // What is stored may be good for the other reference.
-    else if (this.#fetchesOf(fetch.ref.root).length === 1) await this.#store.drop(name)
+    else if (this.#fetchesOf(fetch.ref.root).length === 1) await this.#store.drop(name, this.#notes.has(name))
   }
 
   /** Whole, unless most of it is here or it is of one chunk. */

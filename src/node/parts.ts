@@ -2,7 +2,7 @@
  * The seams between the parts of a node: who may ask what of whom. Each part takes the few it needs
  * by constructor argument; nothing here has an implementation.
  */
-import type { JobSpec } from '../core/codec/jobSpec.ts'
+import type { DataRef, JobSpec } from '../core/codec/jobSpec.ts'
 import type { Block, Body, Claim, SignedSeal, SignedTransaction } from '../core/codec/wire.ts'
 import type { BlockMeta } from '../core/consensus/chain.ts'
 import type { Refusal } from '../core/consensus/refusal.ts'
@@ -10,6 +10,7 @@ import type { LedgerEvent } from '../core/ledger/apply.ts'
 import type { JobRecord } from '../core/ledger/state.ts'
 import type { Dataset } from '../core/training/dataset.ts'
 import type { ModelState } from '../core/training/modelState.ts'
+import type { Table } from '../core/training/table.ts'
 import type { PeerId } from '../ports/network.ts'
 
 export type Hex = string
@@ -96,6 +97,8 @@ export interface PayloadService {
 export interface DataService {
   /** The data set, once held whole and verified against its root. */
   held(root: Uint8Array): Dataset | undefined
+  /** What this node knows of a table that it has read, its records held or not. */
+  tableOf(ref: Pick<DataRef, 'root' | 'features' | 'classes'>): Table | undefined
   progress(root: Uint8Array): { readonly have: number, readonly want: number }
   /** Starts fetching in the background. */
   want(spec: JobSpec): void

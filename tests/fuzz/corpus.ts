@@ -9,7 +9,7 @@ export const CORPUS_INPUTS_MAX = 32
 export const CORPUS_INPUT_BYTES_MAX = 1_500
 /** Of one target. */
 export const CORPUS_TARGET_BYTES_MAX = 4_000
-export const CORPUS_BYTES_MAX = 240_000
+export const CORPUS_BYTES_MAX = 250_000
 
 const fileOf = (target: string): string => join(CORPUS_FOLDER, `${target}.txt`)
 

@@ -97,10 +97,11 @@ describe('a stored payload', () => {
 
 describe('the note of a data set', () => {
   const ref: DataRef = { source: 1, root: new Uint8Array(32).fill(0xab), trainRecords: 6, testRecords: 3, features: 6, classes: 2 }
-  const note = async (text: string, over: Partial<DataRef> = {}): Promise<unknown> => {
+  const note = async (text: string, over: Partial<DataRef> = {}, log = new RingLog(clock)): Promise<unknown> => {
     const bytes = Uint8Array.of(...DataRef.serialize({ ...ref, ...over }), ...new TextEncoder().encode(text))
-    return await new DatasetStore(await diskWith('data', `${JOB}/note`, bytes), new RingLog(clock)).note(JOB)
+    return await new DatasetStore(await diskWith('data', `${JOB}/note`, bytes), log).note(JOB)
   }
+  const columns = Array.from({ length: 6 }, (_, i) => [`c${i}`, '0', '1.5'])
 
   it('comes back', async () => {
     expect(await note('{"classNames":["a","b"],"shape":{"width":2,"height":3}}')).toEqual({ ref, display: { classNames: ['a', 'b'], shape: { width: 2, height: 3 } } })
@@ -109,6 +110,22 @@ describe('the note of a data set', () => {
 
   it.each(['null', '7', '{"classNames":5}', '{"classNames":["a"]}', '{"classNames":["a",null]}', '{"shape":{"width":"2","height":3}}', '{"shape":{"width":0,"height":3}}', '{"shape":7}'])('is none if it says %s', async text => {
     expect(await note(text)).toBeUndefined()
+  })
+
+  it('comes back with the columns of a table', async () => {
+    expect(await note(JSON.stringify({ classNames: ['a', 'b'], columns }))).toMatchObject({ display: { columns: columns.map(([name, least, greatest]) => ({ name, least, greatest })) } })
+  })
+
+  it.each<[string, object]>([
+    ['table-columns', { classNames: ['a', 'b'], columns: columns.slice(1) }],
+    ['table-name', { classNames: ['a', 'b'], columns: [['', '0', '1'], ...columns.slice(1)] }],
+    ['table-number', { classNames: ['a', 'b'], columns: [['c', '0', '1.50'], ...columns.slice(1)] }],
+    ['table-range', { classNames: ['a', 'b'], columns: [['c', '2', '1'], ...columns.slice(1)] }],
+    ['table-form', { columns }]
+  ])('is refused as %s', async (reason, text) => {
+    const log = new RingLog(clock)
+    expect(await note(JSON.stringify(text), {}, log)).toBeUndefined()
+    expect(log.entries(9).map(e => e.text).join()).toContain(`damaged (${reason})`)
   })
 
   it('never makes a start reserve memory for what nobody can hold', async () => {

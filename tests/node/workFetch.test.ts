@@ -6,7 +6,8 @@ import { DataRequest, DataResponse, PayloadRequest, StateListRequest, StateListR
 import { genesis } from '../../src/core/consensus/chain.ts'
 import { hash, u32le } from '../../src/core/crypto/hash.ts'
 import { CHUNK_BYTES } from '../../src/core/params.ts'
-import { type Dataset, packChunk, recordsOf, recordsPerChunk } from '../../src/core/training/dataset.ts'
+import { datasetFromCsv } from '../../src/core/training/csv.ts'
+import { type Dataset, newDataset, packChunk, recordsOf, recordsPerChunk } from '../../src/core/training/dataset.ts'
 import { initialState } from '../../src/core/training/init.ts'
 import { payloadDigest } from '../../src/core/training/payload.ts'
 import { stateBytes, stateHash, stateSize } from '../../src/core/training/stateHash.ts'
@@ -444,6 +445,43 @@ describe('data sets', () => {
     expect(same(after.held(ref.root)!, smallData(60, 40, 9))).toBe(true)
     expect(after.held(ref.root)!.classNames).toEqual(['0', '1', '2'])
     after.stop()
+  })
+
+  test('of a table leave its names when their records go, over a reload and until the records are back', async () => {
+    const csv = (n: number): Dataset => {
+      const made = datasetFromCsv({ train: new TextEncoder().encode(`a,b,label\n${Array.from({ length: 40 }, (_, i) => `${i + n},${i * n},${i % 2 === 0 ? 'cat' : 'dog'}\n`).join('')}`) })
+      if (!made.ok) throw new Error(JSON.stringify(made.errors))
+      return made.value
+    }
+    const p = place()
+    const disk = new MemoryDisk()
+    const [first, second] = [csv(1), newDataset({ features: new Uint8Array(80).fill(9), labels: Uint8Array.from({ length: 40 }, (_, i) => i % 2), trainRecords: 30, classes: 2 })]
+    const table = { columns: first.columns!, classes: ['cat', 'dog'] }
+    const before = make(p, disk)
+    await before.start()
+    await before.add(first)
+    await before.add(second)
+    expect([before.held(first.ref.root), before.tableOf(first.ref), before.tableOf(second.ref)]).toEqual([undefined, table, undefined])
+    before.stop()
+    const after = make(p, disk)
+    await after.start()
+    expect([after.held(first.ref.root), after.tableOf(first.ref)]).toEqual([undefined, table])
+    expect(after.tableOf({ ...first.ref, features: 3 })).toBeUndefined()
+    expect(after.tableOf({ ...first.ref, classes: 3 })).toBeUndefined()
+    await after.add(first)
+    expect([after.held(first.ref.root)?.columns, after.tableOf(first.ref)]).toEqual([table.columns, table])
+    after.stop()
+  })
+
+  test('of many tables leave the names of the last ones only', async () => {
+    const p = place()
+    const held = make(p, new MemoryDisk())
+    await held.start()
+    const sets = Array.from({ length: 18 }, (_, n) => newDataset({ features: new Uint8Array(80).fill(n), labels: Uint8Array.from({ length: 40 }, (_, i) => i % 2), trainRecords: 30, classes: 2 }, { classNames: ['cat', 'dog'], columns: ['a', 'b'].map(name => ({ name, least: '0', greatest: '1' })) }))
+    for (const set of sets) await held.add(set)
+    // Sixteen by their names, and the last one with its records.
+    expect(sets.map(set => held.tableOf(set.ref) !== undefined)).toEqual(sets.map((_, n) => n > 0))
+    held.stop()
   })
 
   test('fit a job only if its records do', async () => {

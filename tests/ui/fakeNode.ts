@@ -265,6 +265,9 @@ export function createFakeNode (options: Options = {}): FakeNode {
       const classNames = features.length === 4 ? ['setosa', 'versicolor', 'virginica'] : DIGITS
       return done({ probabilities: classNames.map((_, i) => i === label ? 30_100 : i === (label + 2) % 10 ? 1_800 : 96), label, classNames })
     },
+    predictRow: async () => ({ ok: false, errors: [{ field: 'row', message: 'the columns of the data are not known here' }] }),
+    table: async () => undefined,
+    openModel: async () => ({ ok: false, errors: [{ field: 'file', message: 'this is no model file that can be read' }] }),
     evaluate: async () => {
       const confusion = new Uint32Array(100)
       for (let r = 0; r < 10; r++) for (let c = 0; c < 10; c++) confusion[r * 10 + c] = r === c ? 188 - (r * 7) % 13 : (r * 3 + c * 5) % 7 === 0 ? 4 + (r + c) % 5 : 0

@@ -1,11 +1,14 @@
+import { fireEvent } from '@solidjs/testing-library'
 import { describe, expect, test } from 'vitest'
+import type { OpenedModel } from '../../src/bridge/api.ts'
+import type { Table } from '../../src/core/training/table.ts'
 import { renderBootError, renderUnsupported, REASONS } from '../../src/ui/boot.tsx'
 import { centreInk, inkFromRgba } from '../../src/ui/digits.ts'
 import { ago, bytes, credits, duration, inCredits, percent, si } from '../../src/ui/format.ts'
-import { parseValues } from '../../src/ui/parts/Values.tsx'
-import { colourPixels, makeView, MY_JOB, PAID_JOB } from './fakeNode.ts'
+import { parseValues, splitRow } from '../../src/ui/parts/Values.tsx'
+import { colourPixels, type FakeNode, makeView, MY_JOB, PAID_JOB } from './fakeNode.ts'
 import { backendReason } from '../../src/ui/words.ts'
-import { all, click, find, get, open, text, waitFor } from './support.tsx'
+import { all, choose, click, find, get, open, text, waitFor } from './support.tsx'
 
 describe('try', () => {
   test('a held-out record is asked with the keyboard alone and compared with the truth', async () => {
@@ -70,6 +73,93 @@ describe('try', () => {
     expect(parseValues('1, 2 3;255', 4)).toEqual({ ok: true, value: Uint8Array.of(1, 2, 3, 255) })
     expect(parseValues('1 2 3', 4)).toEqual({ ok: false, error: 'Expected 4 values, found 3.' })
     for (const bad of ['256', '-1', '1.5', 'x', '?']) expect(parseValues(`0 ${bad}`, 2)).toMatchObject({ ok: false })
+  })
+})
+
+describe('try with the columns of a table', () => {
+  const table: Table = { columns: [{ name: 'weight', least: '0.5', greatest: '6.5' }, { name: 'legs', least: '4', greatest: '4' }, { name: 'ear', least: '-2', greatest: '9' }, { name: 'tail', least: '10', greatest: '40' }], classes: ['cat', 'dog'] }
+  const prediction = { probabilities: [0.8, 0.2], label: 0, classNames: table.classes }
+  const known = (node: FakeNode): void => {
+    node.answer('table', async () => table)
+    node.answer('predictRow', async (_, row) => ({ ok: true, value: { ...prediction, features: Uint8Array.of(255, 0, 7, 9), outside: row[0] === '9' ? [0] : [] } }))
+  }
+  const input = (i: number): HTMLInputElement => get('try-values').querySelectorAll('input')[i]!
+  const submit = (): void => { get('try-values').querySelector('button')?.click() }
+
+  test('a job of one\'s own takes raw values under the columns\' names, and answers with a class', async () => {
+    const { node } = await open(`try/${MY_JOB}`, {}, {}, known)
+    const form = await find('try-values')
+    expect([...form.querySelectorAll('label')].map(l => l.textContent)).toEqual(['weight', 'legs', 'ear', 'tail'])
+    expect([...form.querySelectorAll('.field-hint')].map(h => h.textContent)).toEqual(['0.5 to 6.5 in training', 'always 4 in training', '-2 to 9 in training', '10 to 40 in training'])
+    expect(form.textContent).toContain('go along in a model file')
+    expect(input(0).value).toBe('0.5')
+    fireEvent.input(input(0), { target: { value: '2.25' } })
+    submit()
+    expect((await find('try-label')).textContent).toBe('cat')
+    expect(node.called('predictRow')).toEqual([[MY_JOB, ['2.25', '4', '-2', '10']]])
+    expect(all('try-outside')).toHaveLength(0)
+  })
+
+  test('a value outside the range of training is said to be taken as its end', async () => {
+    await open(`try/${MY_JOB}`, {}, {}, known)
+    await find('try-values')
+    fireEvent.input(input(0), { target: { value: '9' } })
+    submit()
+    expect((await find('try-outside')).textContent).toContain('weight: 9 was taken as 6.5.')
+  })
+
+  test('a held-out record is shown in the units of the table', async () => {
+    const { node } = await open(`try/${MY_JOB}`, {}, {}, n => {
+      known(n)
+      n.answer('sample', async () => ({ ok: true, value: { features: Uint8Array.of(120, 0, 210, 96), label: 1, channels: 1, width: 2, height: 2, className: 'dog', row: ['3.3', '4', '7.1', '21'] } }))
+    })
+    await find('try-values')
+    click('try-sample')
+    await find('try-label')
+    expect([0, 1, 2, 3].map(i => input(i).value)).toEqual(['3.3', '4', '7.1', '21'])
+    expect(node.called('predict')).toEqual([[MY_JOB, Uint8Array.of(120, 0, 210, 96)]])
+    expect(text('try-answer')).toContain('truth: dog')
+  })
+
+  test('a model file brings them along, and is closed again', async () => {
+    const opened: OpenedModel = { id: 'file-1', name: 'Pets', job: MY_JOB, round: 40, stateHash: 'ab', model: '4 – 16 – 2', input: { channels: 4, height: 1, width: 1 }, features: 4, classes: 2 }
+    const { node } = await open('try', {}, {}, n => {
+      n.answer('openModel', async () => ({ ok: true, value: opened }))
+      n.answer('table', async id => id === 'file-1' ? table : undefined)
+      n.answer('predictRow', async () => ({ ok: true, value: { ...prediction, features: new Uint8Array(4), outside: [] } }))
+    })
+    await find('try-canvas')
+    choose('try-model-file', [new File([Uint8Array.of(1, 2, 3)], 'pets-round-40.cwmodel')])
+    expect((await find('try-opened')).textContent).toBe('From a file: Pets, 4 – 16 – 2.')
+    await find('try-values')
+    expect(node.called('openModel')).toEqual([[Uint8Array.of(1, 2, 3)]])
+    expect(all('try-sample')).toHaveLength(0)
+    expect(text('try-values')).not.toContain('go along')
+    submit()
+    expect((await find('try-label')).textContent).toBe('cat')
+    expect(node.called('predictRow')[0]?.[0]).toBe('file-1')
+    expect(text('try-answer')).toMatch(/Round 40\.$/)
+    click('try-model-close')
+    await find('try-canvas')
+  })
+
+  test('a file that is none is refused with the reason', async () => {
+    await open('try')
+    choose('try-model-file', [new File(['x'], 'notes.txt')])
+    expect((await find('try-model-error')).textContent).toContain('notes.txt: this is no model file that can be read')
+  })
+
+  test('many columns are a list with their order and ranges beside it', async () => {
+    const columns = Array.from({ length: 40 }, (_, i) => ({ name: `c${i}`, least: '0', greatest: `${i}.5` }))
+    const jobs = makeView().jobs.map(j => j.id === MY_JOB ? { ...j, features: 40 } : j)
+    const { node } = await open(`try/${MY_JOB}`, {}, {}, n => { known(n); n.answer('table', async () => ({ ...table, columns })); n.show({ jobs }) })
+    const form = await find('try-values')
+    expect(form.querySelectorAll('li')[39]?.textContent).toBe('c39: 0 to 39.5 in training')
+    submit()
+    await find('try-label')
+    expect(node.called('predictRow')).toEqual([[MY_JOB, columns.map(() => '0')]])
+    expect(splitRow('1.5; -2e3 x', 3)).toEqual({ ok: true, value: ['1.5', '-2e3', 'x'] })
+    expect(splitRow('1', 2)).toEqual({ ok: false, error: 'Expected 2 values, found 1.' })
   })
 })
 

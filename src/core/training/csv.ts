@@ -6,7 +6,9 @@ import { MAX_CLASSES, MAX_DATASET_BYTES, MAX_FEATURES, MAX_RECORDS } from '../pa
 import { type CellNumber, cellNumber, cellText, type CsvFault, scanCsv } from './csvScan.ts'
 import { newDataset, type Dataset } from './dataset.ts'
 import type { FieldError, Outcome } from './fieldError.ts'
+import { Scale } from './scale.ts'
 import { splitOrder } from './split.ts'
+import { columnName, tableOf } from './table.ts'
 
 export interface CsvFiles {
   readonly train: Uint8Array
@@ -114,69 +116,6 @@ function eachNumber (bytes: Uint8Array, layout: Layout, visit: (row: number, fea
   })
 }
 
-const POWERS = Array.from({ length: 16 }, (_, k) => Array<number>(k).fill(10).reduce((a, b) => a * b, 1))
-
-function digitCount (mantissa: number): number {
-  const m = Math.abs(mantissa)
-  let digits = 0
-  while (digits < POWERS.length && m >= POWERS[digits]) digits++
-  return digits
-}
-
-const big = ({ mantissa, exponent }: CellNumber, unit: number): bigint => BigInt(mantissa) * 10n ** BigInt(exponent - unit)
-
-function isLess (a: CellNumber, b: CellNumber): boolean {
-  const apart = a.exponent - b.exponent
-  if (apart === 0) return a.mantissa < b.mantissa
-  if (apart > 0 && apart + digitCount(a.mantissa) <= 15) return a.mantissa * POWERS[apart] < b.mantissa
-  if (apart < 0 && digitCount(b.mantissa) - apart <= 15) return a.mantissa < b.mantissa * POWERS[-apart]
-  const unit = Math.min(a.exponent, b.exponent)
-  return big(a, unit) < big(b, unit)
-}
-
-/** Range of one feature over the training rows, and the decimal places that all its rows need. */
-class Column {
-  private least?: CellNumber
-  private greatest?: CellNumber
-  /** Power of ten of the finest digit, and one above that of the coarsest. */
-  private finest = 100
-  private top = -200
-
-  see (value: CellNumber, training: boolean): void {
-    if (value.mantissa !== 0) {
-      this.finest = Math.min(this.finest, value.exponent)
-      this.top = Math.max(this.top, value.exponent + digitCount(value.mantissa))
-    }
-    if (!training) return
-    if (this.least === undefined || isLess(value, this.least)) this.least = value
-    if (this.greatest === undefined || isLess(this.greatest, value)) this.greatest = value
-  }
-
-  /**
-   * round(255 (v - least) / (greatest - least)), half up, clamped. Up to 12 digits plain numbers
-   * are exact: 10^12 * 2 * 510 < 2^53; beyond that bigints.
-   */
-  scaler (): (value: CellNumber) => number {
-    const zero: CellNumber = { mantissa: 0, exponent: 0 }
-    const { least = zero, greatest = zero, finest } = this
-    if (!isLess(least, greatest)) return () => 0
-    const clamp = (n: number): number => Math.max(0, Math.min(255, n))
-    if (this.top - finest <= 12) {
-      const units = (v: CellNumber): number => v.mantissa === 0 ? 0 : v.mantissa * POWERS[v.exponent - finest]
-      const from = units(least)
-      const range = units(greatest) - from
-      return value => clamp(Math.floor((510 * (units(value) - from) + range) / (2 * range)))
-    }
-    const units = (v: CellNumber): bigint => v.mantissa === 0 ? 0n : big(v, finest)
-    const from = units(least)
-    const range = units(greatest) - from
-    return value => {
-      const offset = units(value) - from
-      return offset <= 0n ? 0 : offset >= range ? 255 : Number((510n * offset + range) / (2n * range))
-    }
-  }
-}
-
 interface Source { readonly field: 'trainFeatures' | 'testFeatures', readonly bytes: Uint8Array, readonly layout: Layout }
 
 const faultError = (field: string, fault: CsvFault | string): FieldError =>
@@ -215,7 +154,7 @@ export function datasetFromCsv (files: CsvFiles): Outcome<Dataset> {
   if (classNames.length > MAX_CLASSES) return refuse('labelColumn', `${classNames.length} classes, at most ${MAX_CLASSES}; is it the right column?`)
 
   const { place, trainRecords } = placement(sources)
-  const columns = Array.from({ length: size }, () => new Column())
+  const columns = Array.from({ length: size }, () => new Scale())
   let offset = 0
   for (const { field, bytes, layout } of sources) {
     const base = offset
@@ -234,7 +173,13 @@ export function datasetFromCsv (files: CsvFiles): Outcome<Dataset> {
     for (const [row, label] of layout.labels.entries()) labels[place[base + row]] = classOf.get(label) as number
     offset += layout.labels.length
   }
-  return { ok: true, value: newDataset({ features, labels, trainRecords, classes: classNames.length }, { classNames }) }
+  const { header, labelIndex } = train.value
+  const named = columns.map((c, i) => {
+    const at = i < labelIndex ? i : i + 1
+    return { name: columnName(header?.[at], at), ...c.range() }
+  })
+  const display = { classNames, columns: tableOf(named, classNames)?.columns }
+  return { ok: true, value: newDataset({ features, labels, trainRecords, classes: classNames.length }, display) }
 }
 
 /** Where each row goes: in order if there is a test file, else as the split says. */

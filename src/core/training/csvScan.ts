@@ -112,8 +112,8 @@ export interface CellNumber {
   readonly exponent: number
 }
 
-const MAX_DIGITS = 15
-const MAX_POWER = 100
+export const MAX_DIGITS = 15
+export const MAX_POWER = 100
 
 /**
  * A decimal number, from the bytes. Digits after the fifteenth are dropped: a feature is scaled to

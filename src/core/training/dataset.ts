@@ -8,6 +8,7 @@ import { DATA_CHUNK_BYTES } from '../codec/wire.ts'
 import { hash } from '../crypto/hash.ts'
 import { merkleRoot } from '../crypto/merkle.ts'
 import { BUILTIN_CLASSES, BUILTIN_FEATURES, BUILTIN_ROOT, BUILTIN_SIDE, BUILTIN_TEST, BUILTIN_TRAIN, digitRecord } from './digits.ts'
+import type { TableColumn } from './table.ts'
 import { packZeros, unpackZeros } from './zeroRuns.ts'
 
 export interface Batch { readonly inputs: Uint8Array, readonly labels: Uint8Array }
@@ -17,6 +18,8 @@ export interface Dataset {
   /** Training and held-out records. */
   readonly records: number
   readonly classNames: readonly string[]
+  /** What its features were before they were scaled, where this node has read them from a table. */
+  readonly columns?: readonly TableColumn[]
   /** Shape to draw a record in: features = channels * height * width, one row where it is no image. */
   readonly channels: number
   readonly width: number
@@ -85,6 +88,7 @@ class MemoryDataset implements Dataset {
   readonly ref: DataRef
   readonly records: number
   readonly classNames: readonly string[]
+  readonly columns?: readonly TableColumn[]
   readonly channels: number
   readonly width: number
   readonly height: number
@@ -102,6 +106,7 @@ class MemoryDataset implements Dataset {
     this.channels = ref.features / (shape.width * shape.height)
     this.width = shape.width
     this.height = shape.height
+    this.columns = display.columns
     this.classNames = display.classNames ?? Array.from({ length: ref.classes }, (_, c) => String(c))
   }
 
@@ -117,6 +122,7 @@ class MemoryDataset implements Dataset {
 /** What is known about a data set besides its records; never committed to. */
 export interface Display {
   readonly classNames?: readonly string[]
+  readonly columns?: readonly TableColumn[]
   /** Of one channel: there are as many channels as the features leave room for. */
   readonly shape?: PictureShape
 }

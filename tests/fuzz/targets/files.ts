@@ -1,16 +1,23 @@
-/** Files that people open: IDX, CSV, gzip, key backups, checkpoints. */
+/** Files that people open: IDX, CSV, gzip, key backups, checkpoints, models. */
 import { gunzipSync, gzipSync } from 'node:zlib'
 import { decodeCheckpoint, encodeCheckpoint, firstProgress } from '../../../src/cli/train.ts'
+import type { JobSpec } from '../../../src/core/codec/jobSpec.ts'
 import { MAX_DATASET_BYTES, MAX_RECORDS } from '../../../src/core/params.ts'
+import { benchmarkSpec } from '../../../src/core/training/benchmark.ts'
 import { datasetFromCsv } from '../../../src/core/training/csv.ts'
 import type { Dataset } from '../../../src/core/training/dataset.ts'
 import type { Outcome } from '../../../src/core/training/fieldError.ts'
 import { datasetFromIdx, parseIdx } from '../../../src/core/training/idx.ts'
+import { initialState } from '../../../src/core/training/init.ts'
+import { decodeModelFile, encodeModelFile, type ModelFile } from '../../../src/core/training/modelFile.ts'
+import { mlp } from '../../../src/core/training/shape.ts'
 import { stateHash } from '../../../src/core/training/stateHash.ts'
+import { scaleRow, type Table } from '../../../src/core/training/table.ts'
 import type { Compute } from '../../../src/ports/compute.ts'
 import { openKey } from '../../../src/storage/keyBackup.ts'
 import { gunzip } from '../../../workers/gunzip.ts'
 import { backups, withChecksum } from '../backups.ts'
+import type { Rng } from '../random.ts'
 import { TINY_SPEC } from '../tinyModel.ts'
 import { ACCEPTED, bytesText, must, reasonOf, sameBytes, type Target, textBytes, words } from '../target.ts'
 
@@ -123,4 +130,54 @@ const checkpoint: Target = {
   }
 }
 
-export const fileTargets: readonly Target[] = [idx, csv, gzip, backup, checkpoint]
+const MODEL_SPEC: JobSpec = { ...benchmarkSpec, ...mlp([2, 2]), name: textBytes('m'), data: { ...benchmarkSpec.data, source: 1, trainRecords: 32, testRecords: 3, features: 2, classes: 2 } }
+
+const PLAIN_MODEL: ModelFile = { job: new Uint8Array(32).fill(0xab), round: 7, spec: MODEL_SPEC, state: initialState(MODEL_SPEC) }
+const modelBytes = (file: ModelFile): Uint8Array => encodeModelFile(file, stateHash(file.state))
+
+/** A good model whose table is made of good and bad parts. */
+function tabledModel (rng: Rng): Uint8Array {
+  const pick = (list: readonly string[]): string => list[rng.below(list.length)]
+  const names = ['a', 'b', 'cat', 'dog', 'é', rng.below(8) === 0 ? pick(['', '\n', '\ud800', '\u202e', 'n'.repeat(257)]) : 'c']
+  const numbers = ['-1000e100', '-3e-30', '-2', '0', '1e-7', '0.5', '1', '123456789012345e9', '1000e100', rng.below(8) === 0 ? pick(['-0', '0.50', '1e101', '1e3', 'x', ' 1', '']) : '7']
+  const bounds = [0, 0, 0, 0].map(() => rng.below(numbers.length))
+  // In order more often than not: the ends of a range the wrong way round are refused at once.
+  const range = (i: number): string[] => (rng.below(8) === 0 ? bounds.slice(i, i + 2) : bounds.slice(i, i + 2).sort((x, y) => x - y)).map(n => numbers[n])
+  const table = { columns: [[pick(names), ...range(0)], [pick(names), ...range(2)]], classes: [pick(names), pick(names)] }
+  const plain = modelBytes(PLAIN_MODEL)
+  const end = plain.indexOf(0x7d, plain.indexOf(10) - 1)
+  return Uint8Array.of(...plain.subarray(0, end), ...textBytes(`,"table":${JSON.stringify(table)}`), ...plain.subarray(end))
+}
+
+const model: Target = {
+  name: 'file/model',
+  max: 2048,
+  covers: ['src/core/training/modelFile.ts#decodeModelFile', 'src/core/training/table.ts#parseTable'],
+  dictionary: words('"table"', '"columns"', '"classes"', '"round"', '"specBytes"', '"stateBytes"', '"cat"', '["a","0","1"]', '"1e-7"', '"1000e100"', '"-0"', '"0.5"', 'null', '[]', '{}', ',', '\n', '1e300', '-1', '\\ud800', '\\u0000'),
+  seeds: () => {
+    const tables: Table[] = [
+      { columns: [{ name: 'a', least: '0.5', greatest: '2.5' }, { name: 'b', least: '-1e-30', greatest: '1000e100' }], classes: ['cat', 'dog'] },
+      { columns: [{ name: 'a', least: '3', greatest: '3' }, { name: 'a', least: '0', greatest: '0' }], classes: ['0', '1'] }
+    ]
+    return [PLAIN_MODEL, ...tables.map(table => ({ ...PLAIN_MODEL, table }))].map(modelBytes)
+  },
+  fresh: tabledModel,
+  freshEvery: 3,
+  run: input => {
+    const read = decodeModelFile(input)
+    if (!read.ok) return read.reason
+    const { spec, table } = read.value
+    must(sameBytes(modelBytes(read.value), input), 'a model file is written otherwise')
+    if (table === undefined) return ACCEPTED
+    must(table.columns.length === spec.data.features && table.classes.length === spec.data.classes, 'a table of another data set')
+    // The ends of every range are what a model sees as the ends, and nothing of them is outside.
+    for (const end of ['least', 'greatest'] as const) {
+      const scaled = scaleRow(table, table.columns.map(c => c[end]))
+      must(scaled.ok && scaled.value.outside.length === 0, 'a range does not hold its own ends')
+      must(table.columns.every((c, i) => scaled.value.features[i] === (end === 'least' || c.least === c.greatest ? 0 : 255)), 'an end of a range is scaled to the middle')
+    }
+    return 'with a table'
+  }
+}
+
+export const fileTargets: readonly Target[] = [idx, csv, gzip, backup, checkpoint, model]

@@ -290,8 +290,8 @@ const note: Target = {
   name: 'stored/dataset-note',
   max: 512,
   covers: ['src/node/datasetStore.ts#parseNote', 'src/core/codec/ssz.ts#decode DataRef'],
-  dictionary: [...JSON_WORDS, ...words('"classNames"', '"shape"', '"width"', '"height"')],
-  seeds: rng => ['{"classNames":["a","b"],"shape":{"width":2,"height":3}}', '{}', 'null', '7', '{"classNames":5}', '{"shape":{"width":"x"}}'].map(text => {
+  dictionary: [...JSON_WORDS, ...words('"classNames"', '"shape"', '"width"', '"height"', '"columns"', '["a","0","1"]', '"0.5"', '"1e-7"')],
+  seeds: rng => ['{"classNames":["a","b"],"shape":{"width":2,"height":3}}', `{"classNames":["a","b"],"columns":[${Array(6).fill('["a","0","1.5"]').join(',')}]}`, '{}', 'null', '7', '{"classNames":5}', '{"shape":{"width":"x"}}'].map(text => {
     const ref = { source: 1, root: NOTE_ROOT, trainRecords: 1 + rng.below(9), testRecords: 3, features: 6, classes: 2 }
     return Uint8Array.of(...serialize(WIRE_SCHEMAS.DataRef, ref), ...textBytes(text))
   }),
@@ -300,10 +300,11 @@ const note: Target = {
     disk.value = input
     const found = await new DatasetStore(disk, new Said()).note(toHex(NOTE_ROOT))
     if (found === undefined) return 'damaged'
-    const { classNames, shape } = found.display
+    const { classNames, shape, columns } = found.display
     // What would be made room for at the next start.
     must(recordCount(found.ref) <= MAX_RECORDS && recordCount(found.ref) * found.ref.features <= MAX_DATASET_BYTES, 'a set that nobody can hold')
     must(classNames === undefined || (Array.isArray(classNames) && classNames.every(n => typeof n === 'string')), 'class names that are none')
+    must(columns === undefined || (columns.length === found.ref.features && columns.every(c => typeof c.name === 'string')), 'columns that are none')
     must(shape === undefined || (Number.isInteger(shape.width) && Number.isInteger(shape.height) && shape.width > 0 && shape.height > 0), 'a shape that is none')
     return ACCEPTED
   }
