@@ -343,7 +343,7 @@ export class Chain implements ChainService {
       // Header rules come before the claim's signature is checked: they say nothing about its key.
       const signed = condemnsHash(refusal) && !HEADER_RULES.has(refusal.reason) && !isNews(refusal)
       const miner = signed ? toHex(block.header.template.miner) : undefined
-      this.#blame.refuse({ what, reason: refusal.reason, detail: refusal.detail, peer: how.blame, miner, fatal: !isNews(refusal) && !(how.maybeTrusted === true && isOfWork(refusal)) })
+      this.#blame.refuse({ what, reason: refusal.reason, detail: refusal.detail, peer: how.blame, miner, fatal: !isNews(refusal), deceived: how.maybeTrusted === true && isOfWork(refusal) })
     }
     return { status: 'refused', refusal }
   }

@@ -24,7 +24,8 @@ export interface Log {
 
 /** A refusal kept for the page, and the blame: `peer` is banned where `fatal`. */
 export interface Blame {
-  refuse(r: { readonly what: string, readonly reason: string, readonly detail: string, readonly peer?: PeerId, readonly miner?: Hex, readonly fatal: boolean }): void
+  /** `deceived`: the peer may have been, by whoever made it; it costs him no more than a harmless one. */
+  refuse(r: { readonly what: string, readonly reason: string, readonly detail: string, readonly peer?: PeerId, readonly miner?: Hex, readonly fatal: boolean, readonly deceived?: boolean }): void
   /** A miner key proved to have cheated; its claims are refused from now on. */
   isBannedMiner(miner: Uint8Array): boolean
 }

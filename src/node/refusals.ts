@@ -75,7 +75,7 @@ export class Refusals implements Blame {
     remember(this.#peers, peer, o)
     if (o.minute !== minute) { o.minute = minute; o.refusals = 0 }
     o.refusals++
-    if (r.fatal) {
+    if (r.fatal && r.deceived !== true) {
       const ms = Math.min(BAN_LAST_MS, BAN_FIRST_MS * BAN_FACTOR ** o.offences)
       o.offences++
       this.#ban(peer, `${r.what}: ${r.reason}`, ms)

@@ -149,3 +149,31 @@ it('a chain above a ledger that was never settled is not its own after a reload'
   const again = await reloaded(w, a, disk, { snapshots })
   expect(again.chain.head().height).toBe(0)
 }, 120_000)
+
+it('an honest peer that was deceived by somebody else is not banned for what it has on trust', async () => {
+  const w = world()
+  const wrong = new Branch(kit.genesis)
+  while (wrong.blocks.length < 70) wrong.at(kit.timeAfter(wrong.tip), wrong.blocks.length !== 21)
+  const own = honest.slice(0, 60)
+  expect(wrong.tip.work).toBeGreaterThan(own[59].meta.work)
+  const b = redoing(await node(w, 'b'))
+  const { replay } = b.replay
+  // It is deceived for long enough to show the chain to others.
+  b.replay.replay = async claim => {
+    if (claim.template.height === 22) await sleep(w.clock, 300_000)
+    return await replay(claim)
+  }
+  await stranger(w, 'liar', wrong.blocks)
+  await run(b)
+  await w.clock.advance(10_000)
+  expect(b.chain.head().height).toBe(70)
+  const a = redoing(await node(w, 'a'))
+  w.hub.cut('a', 'liar')
+  await feed(a, own)
+  await run(a)
+  await w.clock.advance(20_000)
+  expect(a.chain.head().header.template.miner).toEqual(honestMiner.key)
+  expect(a.blame.list().map(r => [r.peer, r.reason])).toEqual([['b', 'result-hash']])
+  expect((await a.network.status()).peers.map(p => p.id)).toContain('b')
+  expect(a.blame.isBannedMiner(forger.key)).toBe(true)
+}, 120_000)
