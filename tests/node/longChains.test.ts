@@ -9,10 +9,12 @@ import { createMemoryHub } from '../../src/net/memory.ts'
 import type { HeaderWalk } from '../../src/node/headerWalk.ts'
 import { RingLog } from '../../src/node/log.ts'
 import { PACKED_AT_ONCE, packOld } from '../../src/node/packedHeaders.ts'
-import { treeDepths } from '../../src/node/tree.ts'
+import { ledgerLookBack } from '../../src/node/chain.ts'
+import { ChainStore } from '../../src/node/persist.ts'
+import { treeDepths, treeNode } from '../../src/node/tree.ts'
 import { Weigher } from '../../src/node/weigh.ts'
 import { MemoryDisk, MemoryStorage } from '../../src/storage/memory.ts'
-import type { StorageOp } from '../../src/ports/storage.ts'
+import { StorageError, type StorageOp } from '../../src/ports/storage.ts'
 import { ChainKit, type Mined } from '../core/chainKit.ts'
 import { ManualClock, rig, type Rig, settle } from './chainRig.ts'
 import { Branch, honest, honestMiner, kit, ledgersOf, params, redoing, tip, world } from './forgedRig.ts'
@@ -206,3 +208,54 @@ it('an own block does not wait until all headers far below a ledger are written'
   expect(storage.commits.length).toBeGreaterThan(3)
   expect(await r.store.settledHash(1)).toBeDefined()
 }, 60_000)
+
+it('where the disk has no room for them own blocks are written all the same', async () => {
+  /** Room for a block. */
+  class Tight extends Cut {
+    isTight = false
+    override async commit (ops: readonly StorageOp[]): Promise<void> {
+      if (this.isTight && ops.length > 600) throw new StorageError('full', 'no room for so much')
+      await super.commit(ops)
+    }
+  }
+  const storage = new Tight(new MemoryDisk())
+  const r = await settles(1_200, new ManualClock(1_000_000_000_000 + 100_000_000), storage, Infinity)
+  const states: string[] = []
+  r.chain.on('storage', s => { states.push(s.ok ? 'ok' : s.kind) })
+  storage.isTight = true
+  const own = new Branch(settled.blocks[1_199].meta, { of: shallow, by: honestMiner })
+  own.after(10_000, true)
+  expect((await r.chain.submitOwn(own.blocks[0].block)).status).toBe('added')
+  await r.store.idle()
+  expect(await r.store.header(1_201, hex(own.tip))).toBeDefined()
+  expect(states).toEqual([])
+  expect(r.log.entries(100).map(e => e.text).filter(t => t.includes('no room for all headers'))).toHaveLength(1)
+})
+
+it('what waits is not lost where a block leaves the queue while those before it are written', async () => {
+  class Gated extends MemoryStorage {
+    isFull = true
+    open: (() => void) | undefined
+    override async commit (ops: readonly StorageOp[]): Promise<void> {
+      if (this.isFull) throw new StorageError('full', 'full')
+      if (this.open === undefined) await new Promise<void>(resolve => { this.open = resolve })
+      await super.commit(ops)
+    }
+  }
+  const storage = new Gated(new MemoryDisk())
+  const clock = new ManualClock(1_000_000_000_000)
+  const store = new ChainStore({ storage, clock, log: new RingLog(clock), lookBack: ledgerLookBack(kit.params), empty: kit.genesis.ledger })
+  const nodes = honest.slice(0, 20).map(m => treeNode({ meta: m.meta, body: m.block.body, events: [], checked: 'replayed' }))
+  for (const n of nodes) store.put(n)
+  await settle()
+  expect(store.state.ok).toBe(false)
+  storage.isFull = false
+  store.retry()
+  await settle()
+  // The first sixteen are on their way.
+  nodes[3].body = undefined
+  store.follow(honest[19].meta)
+  storage.open!()
+  await store.idle()
+  for (const n of nodes) expect(await store.header(n.meta.height, n.key), `block ${n.meta.height}`).toBeDefined()
+})

@@ -1,7 +1,11 @@
 /** What a joiner has proved is on probation: it is left for what weighs more, in part or as a whole, and nothing of what a liar said outlives that. */
 import { describe, expect, it } from 'vitest'
 import { equalBytes } from '../../src/core/codec/ssz.ts'
+import { Status } from '../../src/core/codec/wire.ts'
 import { createMemoryHub } from '../../src/net/memory.ts'
+import { sleep } from '../../src/node/askPeers.ts'
+import { HEADERS_PROTOCOL, STATUS_PROTOCOL } from '../../src/node/syncServer.ts'
+import { RequestError } from '../../src/ports/network.ts'
 import { MemoryDisk } from '../../src/storage/memory.ts'
 import { ChainKit } from '../core/chainKit.ts'
 import { ManualClock } from './chainRig.ts'
@@ -187,4 +191,51 @@ describe('what has not been proved is not a node\'s own', () => {
     expect(a.chain.offMain()).toEqual([])
     expect(hex(a.chain.head())).toBe(hex(tip))
   })
+})
+
+describe('a look at the others', () => {
+  it('is not used up by those who are busy again and again: who had no turn in it has the next', async () => {
+    const clock = new ManualClock(tip.header.template.time + 1_000)
+    const w: World = { kit, clock, hub: createMemoryHub({ clock, latencyMs: 50 }) }
+    const limits = { maxRequestBytes: 1 << 16, maxResponseBytes: 1 << 22, perPeerPerSecond: 100 }
+    for (let i = 0; i < 9; i++) {
+      const network = w.hub.join(`busy ${i}`)
+      await network.handle(STATUS_PROTOCOL, limits, async () => Status.serialize({ chain: kit.genesis.hash, version: 1, head: new Uint8Array(32).fill(i + 1), height: 1, work: 1n, historyFrom: 0 }))
+      let end: number | undefined
+      // Just before what was once the end of a look.
+      await network.handle(HEADERS_PROTOCOL, limits, async () => {
+        end ??= clock.now() + 59_900
+        if (end - clock.now() <= 9_800) {
+          await sleep(clock, Math.max(0, end - clock.now() - 50))
+          return new Uint8Array(0)
+        }
+        await sleep(clock, 9_700)
+        throw new RequestError('busy', 'too many requests per second')
+      })
+    }
+    await liar(w, 0, forge(kit.genesis, clock.now()))
+    await stranger(w, 'b', honest)
+    const a = redoing(await node(w, 'a'))
+    await run(a)
+    await clock.advance(5 * 60_000)
+    expect(hex(a.chain.head())).toBe(hex(tip))
+  }, 120_000)
+
+  it('does not keep a chain on probation for one whose newest blocks nobody can redo', async () => {
+    const w = world()
+    const snapshots = ledgersOf(48, headers => headers.length > 150 && equalBytes(headers[149].hash, honest[149].meta.hash) ? honest[149].meta : undefined)
+    const forged = new Branch(honest[149].meta)
+    forged.withhold(w.clock.now() - 30_000 - forged.tip.header.template.time)
+    while (forged.blocks.length < 51) forged.after(1, false)
+    const a = redoing(await node(w, 'a', new MemoryDisk(), { snapshots }))
+    await stranger(w, 'b', honest)
+    await run(a)
+    await w.clock.advance(5_000)
+    await stranger(w, 'one', [...honest.slice(0, 150), ...forged.blocks], { work: 1n })
+    await w.clock.advance(60_000)
+    expect(a.chain.isAdopted).toBe(true)
+    await w.clock.advance(4 * 60_000)
+    expect(a.chain.isAdopted).toBe(false)
+    expect(hex(a.chain.head())).toBe(hex(tip))
+  }, 120_000)
 })
