@@ -201,6 +201,8 @@ export class Watch {
     const other = this.#tabOfPeer.get(peer)
     if (other === undefined || !this.#sound(tab) || !this.#sound(other)) return
     this.refusedBetweenHonest[what] = (this.refusedBetweenHonest[what] ?? 0) + 1
+    // The blocks of the one are dated in the other's future: a fast tab mines on alone then, and each of its blocks is refused once.
+    if (Math.abs(tab.faults.skewMs - other.faults.skewMs) > this.#world.params.futureMs) return
     const name = `${tab.index}/${other.index}`
     const n = (this.#refusals.get(name) ?? 0) + 1
     this.#refusals.set(name, n)
