@@ -37,6 +37,9 @@ import { type Told, Trust } from './trust.ts'
 import { Versions } from './versions.ts'
 import { type Redoing, Weigher } from './weigh.ts'
 
+/** What finds the ledger of a newer block, and carries it over. */
+type Ledgers = Pick<SnapshotJoin, 'ahead' | 'find' | 'forget' | 'leastBlocks'>
+
 /** Statuses are exchanged this often, give or take a quarter. */
 export const STATUS_EVERY_MS = 4_000
 /** Peers asked in one go. */
@@ -71,7 +74,7 @@ export class Sync {
   readonly #log: Log
   readonly #server: SyncServer
   readonly #backfill: Backfill
-  readonly #snapshots: Pick<SnapshotJoin, 'ahead' | 'find' | 'forget' | 'leastBlocks'> | undefined
+  readonly #snapshots: Ledgers | undefined
   readonly #onJoined: (offer: SnapshotOffer) => void
   readonly #planner: Planner
   readonly #probation: Probation
@@ -105,7 +108,7 @@ export class Sync {
     readonly log: Log
     readonly backfill: Backfill
     /** Absent: every block is applied, however many they are. */
-    readonly snapshots?: Pick<SnapshotJoin, 'ahead' | 'find' | 'forget' | 'leastBlocks'>
+    readonly snapshots?: Ledgers
     /** Redoes a slice whose block is not here. */
     readonly redoAhead?: Redoing
     /** A chain that was joined by this snapshot is proved. */
@@ -397,7 +400,8 @@ export class Sync {
       this.#due = new Due(this.#clock, 2 ** Math.min(SLOWER_MAX, this.#peers.get(id)!.failures))
     }
     const claimed = this.#peers.get(id)!.status!.height
-    if (this.#mayJoin && claimed - this.#chain.head().height >= this.#snapshots!.leastBlocks) this.#snapshots!.ahead(this.#sources(id), claimed, () => this.#due.leftMs())
+    const ledgers = this.#joinable
+    if (ledgers !== undefined && claimed - this.#chain.head().height >= ledgers.leastBlocks) ledgers.ahead(this.#sources(id), claimed, () => this.#due.leftMs())
     const plan = await this.#plan(id)
     if ('why' in plan) {
       this.#snapshots?.forget()
@@ -445,21 +449,22 @@ export class Sync {
     return { ok: true }
   }
 
-  /** By the ledger of a newer block. */
-  get #mayJoin (): boolean { return this.#snapshots !== undefined && this.#trust.first === undefined && !this.#chain.isAdopted && !this.#trust.resting }
+  /** What finds the ledger of a newer block, while one may be joined. */
+  get #joinable (): Ledgers | undefined { return this.#trust.first === undefined && !this.#chain.isAdopted && !this.#trust.resting ? this.#snapshots : undefined }
 
   /** The headers whose blocks are still to be applied: all of them, unless a ledger near their end is to be had. */
   async #skip (id: PeerId, plan: Plan): Promise<readonly HeaderMeta[]> {
     const { headers, fork } = plan
     const tip = headers[headers.length - 1]
-    if (this.#snapshots === undefined || !this.#mayJoin || !plan.whole || headers.length < this.#snapshots.leastBlocks) {
+    const ledgers = this.#joinable
+    if (ledgers === undefined || !plan.whole || headers.length < ledgers.leastBlocks) {
       this.#snapshots?.forget()
       return headers
     }
     this.#report({ stage: 'snapshot', height: this.#chain.head().height, target: tip.height })
     // The kernels would wait meanwhile.
     this.#redoNewest(headers.slice(-this.#params.joinReplayBlocks)).catch((e: unknown) => { this.#log.error('sync', e instanceof Error ? e.message : String(e)) })
-    const start = await this.#snapshots.find(headers, id, this.#sources(id), () => this.#due.leftMs())
+    const start = await ledgers.find(headers, id, this.#sources(id), () => this.#due.leftMs())
     // Our own chain may have left the fork meanwhile, or never been there.
     if (start === undefined || this.#stopped || this.#chain.head().work >= tip.work || !this.#chain.isMain(fork.hash) || start.base.height > trustedUpTo(this.#params, this.#chain.owed(fork.hash), headers)) return headers
     const { base, offer, joined } = start
@@ -568,7 +573,7 @@ export class Sync {
     return await this.#planner.plan(id, {
       reached,
       // By blocks alone as many would take too long.
-      mostCut: this.#mayJoin ? this.#snapshots!.leastBlocks : Infinity,
+      mostCut: this.#joinable?.leastBlocks ?? Infinity,
       leftMs: () => this.#due.leftMs(),
       ended: (last) => {
         const status = this.#peers.get(id)?.status

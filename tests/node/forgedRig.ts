@@ -111,6 +111,15 @@ export function forge (fork: BlockMeta, nowMs: number): Branch {
   return forged
 }
 
+/** Twice as heavy as the honest chain by its dates alone, and from its tip on with a state that nobody has. */
+export function datedBack (): Branch {
+  const forged = new Branch(kit.genesis)
+  forged.at(tip.header.template.time - 86_400_000, false)
+  while (forged.tip.work < 2n * tip.work) forged.after(1, false)
+  forged.withhold()
+  return forged
+}
+
 /** Just after the honest chain's newest block. */
 export function world (): World {
   const clock = new ManualClock(tip.header.template.time + 1_000)

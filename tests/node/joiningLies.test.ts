@@ -3,7 +3,7 @@ import { expect, it } from 'vitest'
 import { toHex } from '../../src/core/codec/ssz.ts'
 import { sleep } from '../../src/node/askPeers.ts'
 import { MemoryDisk } from '../../src/storage/memory.ts'
-import { Branch, forge, forger, honest, honestMiner, kit, ledgersOf, liar, params, redoing, reloaded, tip, WITHHELD, world } from './forgedRig.ts'
+import { Branch, datedBack, forge, forger, honest, honestMiner, kit, ledgersOf, liar, params, redoing, reloaded, tip, WITHHELD, world } from './forgedRig.ts'
 import { feed, hex, node, run, stranger, type TestNode, type World } from './syncRig.ts'
 
 const DAY_MS = 86_400_000
@@ -85,10 +85,7 @@ it('a chain that is outweighed is left though others claim more and show it slow
 it('what was on trust is on trust after a reload, though its newest block was redone', async () => {
   const w = world()
   const disk = new MemoryDisk()
-  const forged = new Branch(kit.genesis)
-  forged.at(tip.header.template.time - DAY_MS, false)
-  while (forged.tip.work < 2n * tip.work) forged.after(1, false)
-  forged.withhold()
+  const forged = datedBack()
   while (forged.tip.header.template.target < params.maxTarget) forged.after(60_000, false)
   forged.restore(60_000)
   forged.withhold(60_000)

@@ -9,7 +9,7 @@ import { RequestError } from '../../src/ports/network.ts'
 import { MemoryDisk } from '../../src/storage/memory.ts'
 import { ChainKit } from '../core/chainKit.ts'
 import { ManualClock } from './chainRig.ts'
-import { Branch, forge, forger, honest, honestMiner, kit, ledgersOf, liar, params, redoing, reloaded, tip, world } from './forgedRig.ts'
+import { Branch, datedBack, forge, forger, honest, honestMiner, kit, ledgersOf, liar, params, redoing, reloaded, tip, world } from './forgedRig.ts'
 import { branch, feed, hex, kit as plainKit, node, run, stranger, type TestNode, type World, world as plainWorld } from './syncRig.ts'
 
 const DAY_MS = 86_400_000
@@ -97,11 +97,7 @@ describe('what has not been proved is not a node\'s own', () => {
   it('after a reload before any of it was redone', async () => {
     const w = world()
     const disk = new MemoryDisk()
-    // Heavy by its dates, and on a state that nobody has.
-    const forged = new Branch(kit.genesis)
-    forged.at(tip.header.template.time - DAY_MS, false)
-    while (forged.tip.work < 2n * tip.work) forged.after(1, false)
-    forged.withhold()
+    const forged = datedBack()
     for (let i = 0; i < params.joinReplayBlocks + 6; i++) forged.after(60_000, false)
     const a = redoing(await node(w, 'a', disk))
     await liar(w, 0, forged)
