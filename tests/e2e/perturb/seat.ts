@@ -48,7 +48,7 @@ export class Seat {
     this.working = false
     const page = await openPage(this.profile.context)
     this.page = page
-    page.on('pageerror', e => { if (this.page === page) this.profile.listener.trouble(this, `page error: ${e.message}`) })
+    page.on('pageerror', e => { if (this.page === page) this.profile.listener.trouble(this, `page error: ${e.stack ?? e.message}`) })
     page.on('console', message => { if (message.text().startsWith('perturb:')) this.#commit?.() })
     page.on('worker', worker => { if (worker.url().includes('node.worker')) worker.evaluate(tellCommits).catch(() => {}) })
     this.openedAt = Date.now()
