@@ -25,9 +25,12 @@ export interface BaseWanted {
  * The block to build on first; undefined: the genesis block. A snapshot on a side branch would keep
  * this node on that branch for ever.
  */
-export async function loadBase (store: Pick<ChainStore, 'snapshots' | 'header'>, { genesis, metas, wanted, least, top, branch }: BaseWanted): Promise<TreeNode | undefined> {
+export async function loadBase (store: Pick<ChainStore, 'snapshots' | 'header' | 'body'>, { genesis, metas, wanted, least, top, branch }: BaseWanted): Promise<TreeNode | undefined> {
   if (wanted === 0) return undefined
+  const first = branch.get(1)
   for await (const s of store.snapshots(wanted)) {
+    // The chain is hardly longer than what is kept: newer ones are for where its beginning is not here any more.
+    if (s.height > wanted && least === 0 && first !== undefined && await store.body(1, first) !== undefined) return undefined
     if (s.height > top || s.height < least || (branch.get(s.height) ?? s.hash) !== s.hash) continue
     const stored = await store.header(s.height, s.hash)
     if (stored === undefined || s.ledger.height !== s.height || toHex(ledgerRoot(s.ledger)) !== toHex(stored.header.template.stateRoot)) continue

@@ -171,6 +171,21 @@ describe('restart', () => {
     }
   })
 
+  it('keeps what branches off below the oldest snapshot, while all of it is in reach', async () => {
+    const kit = shallow()
+    const disk = new MemoryDisk()
+    const first = rig({ kit, storage: new MemoryStorage(disk) })
+    const blocks = grow(kit, kit.genesis, SNAPSHOT_BLOCKS + 6)
+    const side = grow(kit, kit.mine(blocks[SNAPSHOT_BLOCKS - 4].meta, { miner: keyPair(9) }).meta, 5)
+    await feed(first, [...blocks, kit.mine(blocks[SNAPSHOT_BLOCKS - 4].meta, { miner: keyPair(9) }), ...side])
+    await first.chain.stop()
+
+    const second = rig({ kit, storage: new MemoryStorage(disk) })
+    expect(await second.chain.loadFromStorage()).toEqual({ height: blocks.length, problem: undefined })
+    expect(second.chain.baseHeight()).toBe(0)
+    for (const b of side) expect(second.chain.get(b.meta.hash)).toBeDefined()
+  })
+
   it('forgets side branches and old snapshots once they are out of reach', async () => {
     const kit = shallow()
     const disk = new MemoryDisk()
