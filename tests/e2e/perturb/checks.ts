@@ -129,7 +129,8 @@ export function checkDisk (oracle: Oracle, who: Identity, dump: Dump, diedAt: nu
 
   const pool = new Set(dump.pool.map(([key]) => key))
   for (const [id, sentAt] of who.acknowledged) {
-    if (oracle.contains(toHex(best.hash), id, DEPTH)) continue
+    // However long ago: a profile that was left alone meanwhile has not been looked at.
+    if (oracle.contains(toHex(best.hash), id, Infinity)) continue
     if (!pool.has(id)) losses.push({ what: 'transaction', detail: `${at}: transfer ${id.slice(0, 8)}, called sent ${diedAt - sentAt} ms before, neither waits nor is in block ${best.height} or before` })
   }
   const { checked: slices, losses: reused } = checkSlices(oracle, who, dump, at)
@@ -188,7 +189,7 @@ export function checkAccount (oracle: Oracle, who: Identity, view: Shown): Loss[
   const at = `profile ${who.profile} slot ${who.slot}`
   const now = oracle.ledger(view.head, who.key)
   if (now === undefined) return [{ what: 'block', detail: `${at}: block ${view.height} ${view.head.slice(0, 8)} is shown and on no disk` }]
-  const waiting = [...who.acknowledged.keys()].filter(id => !oracle.contains(view.head, id, DEPTH)).length
+  const waiting = [...who.acknowledged.keys()].filter(id => !oracle.contains(view.head, id, Infinity)).length
   const losses: Loss[] = []
   if (String(now.balance) !== view.balance || String(now.maturing) !== view.maturing) losses.push({ what: 'credit', detail: `${at}: it shows ${view.balance} and ${view.maturing} maturing at block ${view.height}, the chain gives ${now.balance} and ${now.maturing}` })
   if (view.nonce < now.nonce + waiting) losses.push({ what: 'transaction', detail: `${at}: its nonce is ${view.nonce}, the chain's ${now.nonce} with ${waiting} sent and waiting` })

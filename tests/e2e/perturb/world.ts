@@ -46,7 +46,7 @@ export interface Figures {
 
 /** Seconds on a free machine; a peer that was too slow to follow is left alone for minutes. */
 const AGREE_MS = 300_000
-const LOG_LINES = 25
+const LOG_LINES = 60
 /** Tabs are let come to work for so long; one that is frozen or cut off may take longer. */
 const SETTLE_MS = 20_000
 const SEND_AMOUNT = 1_000n
@@ -416,7 +416,8 @@ export class World implements Listener {
   /** What a tab thought of it. */
   async #sayLog (seat: Seat): Promise<void> {
     const lines = await Promise.race([
-      seat.page?.evaluate(async n => (await window.commonweight!.logs(n)).map(l => `${new Date(l.timeMs).toISOString().slice(11, 23)} ${l.level} ${l.area}: ${l.text}`), LOG_LINES).catch(() => undefined),
+      // What it mined and shared says nothing of why it is where it is, and would be all that there is.
+      seat.page?.evaluate(async n => (await window.commonweight!.logs(2_000)).filter(l => l.level !== 'info' || !['trainer', 'torrents'].includes(l.area)).slice(-n).map(l => `${new Date(l.timeMs).toISOString().slice(11, 23)} ${l.level} ${l.area}: ${l.text}`), LOG_LINES).catch(() => undefined),
       sleep(10_000).then(() => undefined)
     ])
     process.stderr.write(`${seat.name}:\n${(lines ?? ['does not answer']).map(l => `  ${l}\n`).join('')}`)
