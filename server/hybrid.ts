@@ -283,6 +283,6 @@ class Bridge {
       links?.delete(e.link.id)
       if (links?.size === 0) this.#tcp.delete(e.link.infoHash)
     }
-    if (e.type === 'offence' && e.sole && e.link.peer !== undefined) this.#later(async () => { await this.#swarm.refuse(e.link.peer!) })
+    if (e.type === 'offence' && e.link.peer !== undefined) this.#later(async () => { await this.#swarm.refuse(e.link.peer!) })
   }
 }

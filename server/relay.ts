@@ -15,6 +15,7 @@ import { yamux } from '@libp2p/yamux'
 import { createLibp2p, type Libp2p } from 'libp2p'
 import { retimeableSignal } from 'retimeable-signal'
 import { readFrame, writeFrame } from '../src/net/frames.ts'
+import { forgetTheGone } from '../src/net/forgetTheGone.ts'
 import { PeerBuckets } from '../src/net/peerBook.ts'
 import { type PeerStreams, peerStreams } from '../src/net/peerStreams.ts'
 import { encodeNames, MAX_NAMES, MAX_NAMESPACE_BYTES, RENDEZVOUS } from '../src/net/protocols.ts'
@@ -111,21 +112,6 @@ export async function startRelay (options: SocketBounds & { readonly dataDir: st
     known: async () => (await node.peerStore.all()).map(p => p.id.toString()),
     stop: async () => { await node.stop() }
   }
-}
-
-/**
- * The stock book of peers keeps a name until somebody asks for it, and nobody asks for one that never comes back:
- * every load of the page is a new one. Who is here keeps its entry, and who comes back says anew who it is.
- */
-export function forgetTheGone (node: Pick<Libp2p, 'addEventListener' | 'getConnections'> & { readonly peerStore: Pick<Libp2p['peerStore'], 'delete'> }): void {
-  const forget = (peer: PeerId): void => {
-    if (node.getConnections(peer).length > 0) return
-    // An entry that stays costs memory and nothing else.
-    node.peerStore.delete(peer).catch(() => {})
-  }
-  node.addEventListener('peer:disconnect', e => { forget(e.detail) })
-  // What a name says of itself as it goes may be written down only after it has gone.
-  node.addEventListener('peer:update', e => { forget(e.detail.peer.id) })
 }
 
 /** Who is here, by network. */

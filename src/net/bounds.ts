@@ -13,9 +13,22 @@ export const MAX_VALIDATIONS_PER_PEER = 64
 export const MAX_VALIDATIONS = 512
 export const VALIDATIONS_SHARED = 320
 export const VALIDATIONS_KEPT_PER_PEER = 4
-/** Messages one neighbour may hand us: sustained per second, and at once. */
+/**
+ * Messages one neighbour may hand us: sustained per second, and at once. An honest one hands over what it passes on, each
+ * once, and its own; asked for what we have missed it gives all it took within GOSSIP_HISTORY_SECONDS in one go.
+ */
 export const GOSSIP_PER_PEER_PER_SECOND = 50
-export const GOSSIP_BURST = 250
+export const GOSSIP_BURST = 500
+/** What of that a copy costs, and what is on a topic that we do not follow: no signature of it is looked at. */
+export const UNCHECKED_SHARE = 1 / 4
+/** Heartbeats of a second for which gossipsub offers what it has passed on. */
+export const GOSSIP_HISTORY_SECONDS = 3
+/**
+ * Packets one neighbour may send, of messages or of none: an honest one tells all its neighbours of each large message that it hears
+ * for the first time, so there may be as many as its links (48) may bring it.
+ */
+export const PACKETS_PER_PEER_PER_SECOND = 48 * GOSSIP_PER_PEER_PER_SECOND
+export const PACKETS_BURST = 48 * GOSSIP_BURST
 /**
  * Messages we pass on, in all: less than one neighbour may hand over, own ones included, else whoever
  * says much would have those banned who pass it on. Most of that is for whoever comes first; of

@@ -13,12 +13,12 @@ export class Bucket {
     this.#at = now
   }
 
-  /** False: too fast. */
-  take (now: number): boolean {
+  /** False: too fast. `price`: of one that costs less than others. */
+  take (now: number, price = 1): boolean {
     this.#taken = Math.max(0, this.#taken - Math.max(0, now - this.#at) / 1000 * this.#perSecond)
     this.#at = now
-    if (this.#taken + 1 > this.#burst()) return false
-    this.#taken++
+    if (this.#taken + price > this.#burst()) return false
+    this.#taken += price
     return true
   }
 }

@@ -3,10 +3,12 @@
  * score, sizes bounded before they can kill a link, neighbours bounded in what they may hand us.
  */
 import { gossipsub, type GossipSub, type GossipSubComponents, type Message, StrictSign, TopicValidatorResult } from '@libp2p/gossipsub'
+import type { RPC } from '@libp2p/gossipsub/message'
 import type { PeerId as LibPeerId } from '@libp2p/interface'
+import { equalBytes, toHex } from '../core/codec/ssz.ts'
 import { MAX_GOSSIP_BYTES } from '../core/params.ts'
 import type { GossipMessage, PeerId, Verdict } from '../ports/network.ts'
-import { DISCONNECT_SCORE, GOSSIP_BURST, GOSSIP_PER_PEER_PER_SECOND, PENALTY_TOO_FAST, VALIDATOR_TIMEOUT_MS } from './bounds.ts'
+import { DISCONNECT_SCORE, GOSSIP_BURST, GOSSIP_HISTORY_SECONDS, GOSSIP_PER_PEER_PER_SECOND, PACKETS_BURST, PACKETS_PER_PEER_PER_SECOND, PENALTY_TOO_FAST, UNCHECKED_SHARE, VALIDATOR_TIMEOUT_MS } from './bounds.ts'
 import { type BanList, Forwards, PeerBuckets, type Penalties, Validations } from './peerBook.ts'
 
 /** Over this, one RPC kills the link for good on both sides; several messages may share one. */
@@ -28,8 +30,24 @@ const TOPIC_SCORE = {
 /** What the service has beside its published interface. */
 export type GossipService = GossipSub & {
   readonly opts: { readonly scoreParams: { readonly topics: Record<string, typeof TOPIC_SCORE> } }
+  /** Of messages whose signature was right. */
+  readonly fastMsgIdCache: { get (copy: string): string | undefined }
   getScore (peer: string): number
+  handleReceivedRpc (from: LibPeerId, rpc: RPC): Promise<void>
 }
+
+/** An Ed25519 key as an envelope names it: its multihash is the key itself, behind these two bytes, as a protobuf. */
+const MULTIHASH_IDENTITY = [0x00, 0x24]
+const ED25519 = [...MULTIHASH_IDENTITY, 0x08, 0x01, 0x12, 0x20]
+
+/** Whether all who sign so are of our kind. Other keys take up to ten times as long to verify, and nobody here has one. */
+function isOurKind ({ from, key, signature }: RPC.Message): boolean {
+  return from?.length === ED25519.length + 32 && ED25519.every((b, i) => from[i] === b) && signature?.length === 64 &&
+    (key === undefined || equalBytes(key, from.subarray(MULTIHASH_IDENTITY.length)))
+}
+
+/** A copy has it, too. */
+const copyId = (m: RPC.Message): string => toHex(m.signature ?? new Uint8Array(0))
 
 export function gossipService (penalties: Penalties): (components: GossipSubComponents) => GossipService {
   return components => gossipsub({
@@ -42,6 +60,9 @@ export function gossipService (penalties: Penalties): (components: GossipSubComp
     // A circuit dies within two minutes; gossip streams on it would die unseen.
     runOnLimitedConnection: false,
     maxInboundDataLength: MAX_RPC_BYTES,
+    // Without it the signature of each copy would be verified.
+    fastMsgIdFn: copyId,
+    mcacheGossip: GOSSIP_HISTORY_SECONDS,
     maxTopicBytesPerPeer: 64 * 1024,
     gossipsubIWantFollowupMs: 10_000,
     scoreThresholds: { gossipThreshold: -20, publishThreshold: -40, graylistThreshold: DISCONNECT_SCORE },
@@ -87,6 +108,7 @@ export interface GossipOptions {
 export class Gossip {
   readonly #o: GossipOptions
   readonly #rate: PeerBuckets
+  readonly #packets: PeerBuckets
   readonly #forwards: Forwards
   readonly #validating = new Validations()
   readonly #validators = new ValidatorMap()
@@ -94,8 +116,16 @@ export class Gossip {
   constructor (options: GossipOptions) {
     this.#o = options
     this.#rate = new PeerBuckets(options.now, GOSSIP_PER_PEER_PER_SECOND, GOSSIP_BURST)
+    this.#packets = new PeerBuckets(options.now, PACKETS_PER_PEER_PER_SECOND, PACKETS_BURST)
     this.#forwards = new Forwards(options.now)
-    options.service.topicValidators = this.#validators
+    const { service } = options
+    service.topicValidators = this.#validators
+    // Gossipsub verifies first and then looks whether it has the message, or minds its topic.
+    const receive = service.handleReceivedRpc.bind(service)
+    service.handleReceivedRpc = async (from, rpc) => {
+      const messages = this.#admit(from.toString(), rpc.messages)
+      if (messages !== undefined) await receive(from, { ...rpc, messages })
+    }
   }
 
   async publish (topic: string, bytes: Uint8Array): Promise<number> {
@@ -116,15 +146,29 @@ export class Gossip {
     }
   }
 
+  /** What of a packet is worth a look; undefined: nothing, whatever else it holds. */
+  #admit (via: PeerId, messages: readonly RPC.Message[]): RPC.Message[] | undefined {
+    const { bans, penalties, service } = this.#o
+    if (bans.has(via)) return undefined
+    let tooFast = this.#packets.take(via) ? 0 : 1
+    const admitted = messages.filter(m => {
+      const isMinded = this.#validators.has(m.topic) && isOurKind(m)
+      const isChecked = isMinded && service.fastMsgIdCache.get(copyId(m)) === undefined
+      if (this.#rate.take(via, isChecked ? 1 : UNCHECKED_SHARE)) return isMinded
+      tooFast++
+      return false
+    })
+    if (tooFast === 0) return admitted
+    penalties.add(via, tooFast * PENALTY_TOO_FAST)
+    this.#o.onReject(via)
+    return bans.has(via) ? undefined : admitted
+  }
+
   async #judge (topic: string, validator: Validator, from: LibPeerId, message: Message): Promise<Verdict> {
     const via = from.toString()
     if (message.type !== 'signed' || message.data.length > MAX_GOSSIP_BYTES) return this.#reject(via)
     const origin = message.from.toString()
     if (this.#o.bans.has(via) || this.#o.bans.has(origin)) return 'ignore'
-    if (!this.#rate.take(via)) {
-      this.#o.penalties.add(via, PENALTY_TOO_FAST)
-      return 'ignore'
-    }
     const done = this.#validating.enter(via)
     if (done === undefined) return 'ignore'
     let timer: ReturnType<typeof setTimeout> | undefined

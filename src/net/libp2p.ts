@@ -14,6 +14,7 @@ import { yamux } from '@libp2p/yamux'
 import { createLibp2p } from 'libp2p'
 import { type GossipMessage, type Network, type NetworkStatus, type PeerId, type ProtocolLimits, RequestError, type RequestOptions, type Verdict } from '../ports/network.ts'
 import { SCORE_BAN_MS } from './bounds.ts'
+import { forgetTheGone } from './forgetTheGone.ts'
 import { Gossip, type GossipService, gossipService } from './gossip.ts'
 import { DIAL_MS, Mesh, MESH, type MeshNumbers, TAB_RELAY } from './mesh.ts'
 import { type PeerStreams, peerStreams } from './peerStreams.ts'
@@ -82,6 +83,7 @@ export async function createLibp2pNetwork (options: Libp2pNetworkOptions): Promi
       relay: circuitRelayServer({ reservations: TAB_RELAY })
     }
   })
+  forgetTheGone(node)
   const network = new Libp2pNetwork(node, options, bans, penalties, bytes, now)
   await network.start()
   return network

@@ -78,13 +78,13 @@ export class PeerBuckets {
   }
 
   /** False: too fast. */
-  take (id: PeerId): boolean {
+  take (id: PeerId, price = 1): boolean {
     const now = this.#now()
     let bucket = this.#buckets.get(id)
     if (bucket === undefined) remember(this.#buckets, id, bucket = new Bucket(now, this.#perSecond, this.#burst), MAX_TRACKED_PEERS)
     // Who comes first goes first only once there are many: moving an entry to the end costs more than all the rest.
     else if (this.#buckets.size > MAX_TRACKED_PEERS / 2) remember(this.#buckets, id, bucket, MAX_TRACKED_PEERS)
-    return bucket.take(now)
+    return bucket.take(now, price)
   }
 }
 

@@ -35,9 +35,6 @@ const REST_MS = 15_000
 const STILL_MS = 10_000
 /** For how long a link to a slow peer is not made again. */
 const SLOW_AGAIN_MS = 10 * 60_000
-/** Bad pieces that a peer may have had a part in, within so long, before it is sent away: who only stood beside a liar is not blamed for all time. */
-export const SHARED_FAULTS_MAX = 3
-export const FAULT_MS = 30 * 60_000
 const NAMES_KEPT = 256
 const OBTAIN_MS = 100
 /** Others that follow a set, below which those are asked too who have not shown that they hold it. */
@@ -79,8 +76,6 @@ export class Library {
   readonly #hosting: Hosting
   readonly #listeners = new Set<() => void>()
   readonly #banned = new Map<PeerId, string>()
-  /** When a peer had a part in a bad piece. */
-  readonly #faults = new Map<PeerId, readonly number[]>()
   /** Room found for what has no entry yet, bytes: two that ask at once do not get the same. */
   #reserved = 0
   #sharing: number | undefined
@@ -576,12 +571,6 @@ export class Library {
     const { peer } = e.link
     if (e.offence === 'slow') { await this.#d.swarm.cut(e.link.id, SLOW_AGAIN_MS); return }
     if (peer === undefined) { await this.#d.swarm.cut(e.link.id); return }
-    const now = this.#d.clock.now()
-    const faults = [...this.#faults.get(peer) ?? [], now].filter(at => now - at < FAULT_MS)
-    this.#faults.delete(peer)
-    this.#faults.set(peer, faults)
-    if (this.#faults.size > NAMES_KEPT) this.#faults.delete(this.#faults.keys().next().value!)
-    if (!e.sole && faults.length < SHARED_FAULTS_MAX) return
     this.#banned.set(peer, `${e.offence}: ${e.detail}`)
     if (this.#banned.size > NAMES_KEPT) this.#banned.delete(this.#banned.keys().next().value!)
     await this.#d.swarm.refuse(peer)

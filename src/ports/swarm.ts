@@ -76,8 +76,8 @@ export type SwarmEvent =
   | { readonly type: 'unlink', readonly link: SwarmLink }
   /** A message of the node at the other end of a link, and the counts at the time it came. */
   | { readonly type: 'message', readonly link: SwarmLink, readonly bytes: Uint8Array }
-  /** `sole`: nobody else can have done it. */
-  | { readonly type: 'offence', readonly link: SwarmLink, readonly offence: Offence, readonly sole: boolean, readonly detail: string }
+  /** Nobody else can have done it. The link may be gone. */
+  | { readonly type: 'offence', readonly link: SwarmLink, readonly offence: Offence, readonly detail: string }
   | { readonly type: 'complete', readonly infoHash: InfoHash }
   /** Of what share() is working on: bytes read, of so many; each byte is read twice. */
   | { readonly type: 'sharing', readonly done: number, readonly of: number }

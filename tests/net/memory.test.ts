@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { GOSSIP_BURST } from '../../src/net/bounds.ts'
 import { createMemoryHub, type MemoryHubOptions } from '../../src/net/memory.ts'
 import type { Clock, Random } from '../../src/ports/clock.ts'
 import type { Network, RequestError } from '../../src/ports/network.ts'
@@ -175,9 +176,9 @@ describe('the hub in memory', () => {
       judged++
       return 'accept'
     })
-    for (let i = 0; i < 400; i++) await nodes[0].publish('t', text(`${i}`))
+    for (let i = 0; i < GOSSIP_BURST + 100; i++) await nodes[0].publish('t', text(`${i}`))
     await clock.run(500)
-    expect(judged).toBeLessThanOrEqual(250)
+    expect(judged).toBeLessThanOrEqual(GOSSIP_BURST)
     expect((await nodes[1].status()).banned).toEqual([{ id: 'n0', reason: 'score' }])
   })
 

@@ -7,12 +7,11 @@ import { noteMessage } from '../../src/core/crypto/ids.ts'
 import { decodeMetainfo, torrentWithTracker } from '../../src/core/torrent/metainfo.ts'
 import { MemoryDisk as PieceMemory, type PieceDisk } from '../../src/net/swarm/pieceDisk.ts'
 import { announcementFault, type AnnouncementFault, writeNote } from '../../src/node/libraryNotes.ts'
-import { FAULT_MS, SHARED_FAULTS_MAX } from '../../src/node/library.ts'
 import { ANNOUNCE_MS, ENOUGH_HOLDERS, HOLDER_MS, LIBRARY_TOPIC, LibraryTable, MAX_HOLDERS, MAX_SETS, MAX_SETS_PER_PEER } from '../../src/node/libraryTable.ts'
 import { RingLog } from '../../src/node/log.ts'
 import type { GossipMessage, Verdict } from '../../src/ports/network.ts'
 import type { Signatures } from '../../src/ports/signatures.ts'
-import { SwarmError, type SwarmEvent, type SwarmLink } from '../../src/ports/swarm.ts'
+import { SwarmError } from '../../src/ports/swarm.ts'
 import { MemoryStorage } from '../../src/storage/memory.ts'
 import { ManualClock, TestSignatures } from './chainRig.ts'
 import { CHAIN, file, item, keyOf, LibraryWorld, SAID, share, view } from './libraryRig.ts'
@@ -400,23 +399,6 @@ describe('cheats', () => {
     await share(honest, file(400_000, 50))
     await w.until('the rest comes', () => item(victim, name)?.state === 'complete')
     expect(victim.refused).toHaveLength(1)
-  })
-
-  test('a part in several bad pieces is forgotten in time, and counts while it is fresh', async () => {
-    const w = new LibraryWorld()
-    const victim = await w.tab('victim')
-    const link: SwarmLink = { id: 1, infoHash: HASH, peer: 'beside', via: 'mesh', has: 1, down: 1, up: 0, downPerSecond: 0, upPerSecond: 0, choked: false, interested: false }
-    const offend = async (): Promise<void> => {
-      (victim.swarm as unknown as { emit (e: SwarmEvent): void }).emit({ type: 'offence', link, offence: 'bad-piece', sole: false, detail: 'piece 1' })
-      await w.clock.advance(10)
-    }
-    for (let i = 0; i < 3 * SHARED_FAULTS_MAX; i++) {
-      await offend()
-      await w.clock.advance(FAULT_MS / (SHARED_FAULTS_MAX - 1))
-    }
-    expect(view(victim).banned).toEqual([])
-    for (let i = 0; i < SHARED_FAULTS_MAX; i++) await offend()
-    expect(view(victim).banned).toEqual([{ peer: 'beside', reason: 'bad-piece: piece 1' }])
   })
 
   const key = keyOf('cheat')

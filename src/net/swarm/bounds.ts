@@ -10,6 +10,8 @@ export const MAX_METADATA_BYTES = 4 * 1024 * 1024
 /** A peer that serves us sends at least a block in this time, or it is left. */
 export const SLOW_MS = 25_000
 export const SLOW_BYTES = 16 * 1024
+/** Of whom alone a piece is asked that was wrong, sends something of it in this time, or another is asked; twice as long once all were. */
+export const ALONE_MS = SLOW_MS
 /** Refusals of pieces a peer says it has, while it serves us. */
 export const FALSE_HAVE_MAX = 64
 /** Bytes of pieces nobody asked for, beside a share of those that were: a request given up may still be answered. */

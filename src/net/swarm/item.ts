@@ -8,6 +8,7 @@ import { chunkStoreClass } from './chunkStore.ts'
 import { Link } from './link.ts'
 import { Looks } from './looks.ts'
 import type { PieceDisk } from './pieceDisk.ts'
+import { Proof } from './proof.ts'
 import type { Client, SwarmPeer, Torrent, Wire } from './webtorrentTypes.ts'
 
 const FAILED_PIECE = /^Piece (\d+) failed verification/
@@ -21,19 +22,9 @@ export interface ItemDeps {
   readonly nextLink: () => number
   /** Whether a link to this peer may be. */
   readonly admits: (infoHash: InfoHash, peer: PeerId) => boolean
-  /** Refused or banned, whatever torrent it was for. */
-  readonly isSentAway: (peer: PeerId) => boolean
   readonly emit: (e: SwarmEvent) => void
   readonly onLink: (link: Link) => void
   readonly onUnlink: (link: Link) => void
-}
-
-/**
- * Of those who sent blocks of a bad piece, whose fault it may be. Blocks of one that has been sent away
- * stay in the pieces that others then complete: theirs is not the fault.
- */
-export function blamedFor<L extends { readonly peer?: PeerId }> (sources: readonly L[], isSentAway: (peer: PeerId) => boolean): readonly L[] {
-  return sources.length > 1 && sources.some(l => l.peer !== undefined && isSentAway(l.peer)) ? [] : sources
 }
 
 export class Item {
@@ -43,9 +34,8 @@ export class Item {
   metainfo: Metainfo | undefined
   readonly #d: ItemDeps
   readonly #looks: Looks
+  readonly #proof: Proof
   readonly #torrentFile: Uint8Array | undefined
-  /** By piece that is not verified yet: who sent blocks of it. */
-  readonly #sources = new Map<number, Set<Link>>()
   #fetch: boolean
   #failure: Pick<SwarmItem, 'failure' | 'detail'> | undefined
   #availabilityAt = 0
@@ -69,9 +59,15 @@ export class Item {
       uploads: UPLOAD_SLOTS
     })
     this.#looks = new Looks(this.torrent)
+    this.#proof = new Proof({
+      torrent: this.torrent,
+      now: d.now,
+      linkOf: wire => this.links.get(wire),
+      onLiar: (link, piece) => { this.#offence(link, 'bad-piece', `piece ${piece} is not what its hash says`) }
+    })
     this.torrent.on('wire', wire => { this.#onWire(wire) })
     this.torrent.on('metadata', () => { this.#onMetadata() })
-    this.torrent.on('verified', piece => { this.#sources.delete(piece) })
+    this.torrent.on('verified', piece => { void this.#proof.isRight(piece) })
     this.torrent.on('warning', e => { this.#onWarning(e instanceof Error ? e.message : e) })
     // A connection that a tracker led to fails when it likes, also when nobody minds it any more; an error that nobody listens for ends in the page's console.
     for (const event of ['peer', 'invalidPeer'] as const) this.torrent.on(event, peer => { if (typeof peer !== 'string') peer.on('error', () => {}) })
@@ -92,7 +88,10 @@ export class Item {
     this.#select()
   }
 
-  watch (throttled: boolean): void { for (const link of [...this.links.values()]) link.watch(throttled) }
+  watch (throttled: boolean): void {
+    for (const link of [...this.links.values()]) link.watch(throttled)
+    this.#proof.look()
+  }
 
   view (): SwarmItem {
     const { metainfo, torrent } = this
@@ -178,12 +177,7 @@ export class Item {
       during: hear => { this.#looks.during(hear) },
       events: {
         message: (l, bytes) => { this.#d.emit({ type: 'message', link: l.view(), bytes }) },
-        offence: (l, offence, sole, detail) => { this.#offence(l, offence, sole, detail) },
-        block: (l, piece) => {
-          const sources = this.#sources.get(piece) ?? new Set<Link>()
-          sources.add(l)
-          this.#sources.set(piece, sources)
-        },
+        offence: (l, offence, detail) => { this.#offence(l, offence, detail) },
         closed: l => { this.#onClosed(l) }
       }
     })
@@ -200,18 +194,15 @@ export class Item {
     this.#d.emit({ type: 'unlink', link: link.view() })
   }
 
-  #offence (link: Link, offence: Offence, sole: boolean, detail: string): void {
-    this.#d.emit({ type: 'offence', link: link.view(), offence, sole, detail })
+  #offence (link: Link, offence: Offence, detail: string): void {
+    this.#d.emit({ type: 'offence', link: link.view(), offence, detail })
     // Whatever the node makes of it, this link has shown what it is worth.
-    if (sole) link.cut()
+    link.cut()
   }
 
   #onWarning (text: string): void {
     const piece = FAILED_PIECE.exec(text)?.[1]
-    if (piece === undefined) return
-    const sources = [...this.#sources.get(Number(piece)) ?? []]
-    this.#sources.delete(Number(piece))
-    for (const link of blamedFor(sources, this.#d.isSentAway)) this.#offence(link, 'bad-piece', sources.length === 1, `piece ${piece} is not what its hash says`)
+    if (piece !== undefined) this.#proof.isWrong(Number(piece))
   }
 
   #connectionOf (wire: Wire): SwarmPeer | undefined {

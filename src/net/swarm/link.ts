@@ -17,9 +17,7 @@ const WAITING_MAX = 4
 
 export interface LinkEvents {
   readonly message: (link: Link, bytes: Uint8Array) => void
-  readonly offence: (link: Link, offence: Offence, sole: boolean, detail: string) => void
-  /** A block of this piece came over this link. */
-  readonly block: (link: Link, piece: number) => void
+  readonly offence: (link: Link, offence: Offence, detail: string) => void
   readonly closed: (link: Link) => void
 }
 
@@ -74,29 +72,26 @@ export class Link {
       parse(bytes, parser)
       // After its end a wire waits for what never comes.
       if (bytes <= MAX_WIRE_MESSAGE_BYTES || wire.destroyed || bytes > 0xffffffff) return
-      d.events.offence(this, 'message-too-large', true, `a message of ${bytes} bytes`)
+      d.events.offence(this, 'message-too-large', `a message of ${bytes} bytes`)
     }
     const request = wire.request.bind(wire)
     wire.request = (piece, offset, length, callback) => {
       request(piece, offset, length, (error, bytes) => {
-        if (bytes !== null && bytes !== undefined) {
-          this.down += bytes.length
-          d.events.block(this, piece)
-        }
+        if (bytes !== null && bytes !== undefined) this.down += bytes.length
         callback(error, bytes)
       })
     }
-    new RequestQueue(wire, () => { d.events.offence(this, 'request-flood', true, `more than ${REQUESTS_MAX} requests ahead`) })
-    queueMetadataRequests(wire, detail => { d.events.offence(this, 'request-flood', true, detail) })
-    new Talk({ wire, now: d.now, pieces: d.pieces, during: d.during, onFlood: detail => { d.events.offence(this, 'message-flood', true, detail) } })
+    new RequestQueue(wire, () => { d.events.offence(this, 'request-flood', `more than ${REQUESTS_MAX} requests ahead`) })
+    queueMetadataRequests(wire, detail => { d.events.offence(this, 'request-flood', detail) })
+    new Talk({ wire, now: d.now, pieces: d.pieces, during: d.during, onFlood: detail => { d.events.offence(this, 'message-flood', detail) } })
     wire.on('reject', piece => {
-      if (!wire.peerChoking && wire.peerPieces.get(piece) && ++this.#rejects === FALSE_HAVE_MAX) d.events.offence(this, 'false-have', true, `refused ${FALSE_HAVE_MAX} requests for pieces it says it has`)
+      if (!wire.peerChoking && wire.peerPieces.get(piece) && ++this.#rejects === FALSE_HAVE_MAX) d.events.offence(this, 'false-have', `refused ${FALSE_HAVE_MAX} requests for pieces it says it has`)
     })
     wire.on('extended', (name, payload) => {
       if (name === 'handshake') this.#onHandshake(payload as ExtendedHandshake)
     })
     wire.ut_metadata?.on('warning', e => {
-      if (e.message.includes('invalid metadata')) d.events.offence(this, 'metadata-refused', true, 'it sends metadata of another hash')
+      if (e.message.includes('invalid metadata')) d.events.offence(this, 'metadata-refused', 'it sends metadata of another hash')
     })
     // Who linked when neither side had the metadata asks for it only once he is told that it is here now.
     wire.ut_metadata?.on('metadata', () => {
@@ -141,19 +136,19 @@ export class Link {
   watch (throttled: boolean): void {
     const now = this.#d.now()
     const { wire } = this
-    if (wire.downloaded - this.down > UNASKED_BYTES_MAX + this.down / UNASKED_SHARE) this.#d.events.offence(this, 'unasked-bytes', true, `${wire.downloaded - this.down} bytes that were not asked for`)
+    if (wire.downloaded - this.down > UNASKED_BYTES_MAX + this.down / UNASKED_SHARE) this.#d.events.offence(this, 'unasked-bytes', `${wire.downloaded - this.down} bytes that were not asked for`)
     if (throttled || wire.peerChoking || wire.requests.length === 0 || this.down - this.#usefulDown >= SLOW_BYTES) {
       this.#usefulAt = now
       this.#usefulDown = this.down
     } else if (now - this.#usefulAt >= SLOW_MS) {
       this.#usefulAt = now
-      this.#d.events.offence(this, 'slow', true, `${this.down - this.#usefulDown} bytes in ${Math.round(SLOW_MS / 1000)} s, ${wire.requests.length} blocks asked for`)
+      this.#d.events.offence(this, 'slow', `${this.down - this.#usefulDown} bytes in ${Math.round(SLOW_MS / 1000)} s, ${wire.requests.length} blocks asked for`)
     }
   }
 
   #onHandshake (handshake: ExtendedHandshake): void {
     const size = handshake.metadata_size
-    if (typeof size === 'number' && size > MAX_METADATA_BYTES) this.#d.events.offence(this, 'metadata-too-large', true, `${size} bytes of metadata, at most ${MAX_METADATA_BYTES}`)
+    if (typeof size === 'number' && size > MAX_METADATA_BYTES) this.#d.events.offence(this, 'metadata-too-large', `${size} bytes of metadata, at most ${MAX_METADATA_BYTES}`)
   }
 
   #extension (): new () => WireExtension {
@@ -168,8 +163,8 @@ export class Link {
 
       onMessage (bytes: Uint8Array): void {
         if (link.wire.destroyed) return
-        if (!link.#messages.take(link.#d.now())) events.offence(link, 'message-flood', true, `more than ${LINK_MESSAGES_BURST} messages at once`)
-        else if (bytes.length > MAX_LINK_MESSAGE_BYTES) events.offence(link, 'message-too-large', true, `${bytes.length} bytes`)
+        if (!link.#messages.take(link.#d.now())) events.offence(link, 'message-flood', `more than ${LINK_MESSAGES_BURST} messages at once`)
+        else if (bytes.length > MAX_LINK_MESSAGE_BYTES) events.offence(link, 'message-too-large', `${bytes.length} bytes`)
         else events.message(link, bytes.slice())
       }
     }

@@ -383,7 +383,7 @@ class MemorySwarm implements Swarm {
     side.down += bytes.length
     this.#touch()
     if (!this.#isRight(m, piece, bytes)) {
-      this.emit({ type: 'offence', link: this.linkView(side), offence: 'bad-piece', sole: true, detail: `piece ${piece} is not what its hash says` })
+      this.emit({ type: 'offence', link: this.linkView(side), offence: 'bad-piece', detail: `piece ${piece} is not what its hash says` })
       this.#end(side)
       return
     }

@@ -143,7 +143,6 @@ export class WebTorrentSwarm implements Swarm {
         now: this.#now,
         nextLink: () => this.#nextLink++,
         admits: (hash, peer) => this.#admits(hash, peer),
-        isSentAway: peer => this.#isSentAway(peer),
         emit: e => { this.#emit(e) },
         onLink: link => { this.#links.set(link.id, link) },
         onUnlink: link => { this.#links.delete(link.id) }

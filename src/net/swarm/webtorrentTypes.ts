@@ -73,6 +73,14 @@ export interface SomeEmitter { on (event: 'error', listener: () => void): unknow
 
 export interface SwarmPeer { readonly id: string, readonly wire: Wire | null, readonly source: string | null }
 
+/** A piece that is not here yet. */
+export interface TorrentPiece {
+  readonly length: number
+  readonly constructor: new (length: number) => TorrentPiece
+  /** True: all of it is here. */
+  set (block: number, bytes: Uint8Array, from: Wire): boolean
+}
+
 export interface Torrent {
   readonly infoHash: string
   readonly destroyed: boolean
@@ -89,6 +97,10 @@ export interface Torrent {
   /** Private there, both: looks at all pieces, whether one of this peer is wanted; at all peers, what is to be asked of them. */
   _updateWireInterest (wire: Wire): void
   _update (): void
+  /** None where it is verified. */
+  readonly pieces: Array<TorrentPiece | null>
+  /** Private there: asks this peer for a block of this piece, if there is one to be asked for. */
+  _request (wire: Wire, piece: number, hotswap: boolean): boolean
   addPeer (connection: object): boolean
   select (from: number, to: number, priority?: number): void
   on (event: 'wire', listener: (wire: Wire) => void): void

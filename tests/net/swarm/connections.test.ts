@@ -20,7 +20,7 @@ async function followed (sets: number): Promise<{ readonly torrents: EventEmitte
     }
 
     add (_torrent: string, _o: AddOptions): EventEmitter {
-      const torrent = Object.assign(new EventEmitter(), { destroyed: true, ready: false, metadata: null, wires: [], discovery: { tracker: { _trackers: [{ socket }, { socket: null }, {}] } }, _updateWireInterest () {}, _update () {} })
+      const torrent = Object.assign(new EventEmitter(), { destroyed: true, ready: false, metadata: null, wires: [], discovery: { tracker: { _trackers: [{ socket }, { socket: null }, {}] } }, _updateWireInterest () {}, _update () {}, _request: () => false })
       torrents.push(torrent)
       return torrent
     }

@@ -12,7 +12,7 @@ test('blocks that were given up and came all the same are no offence in one of m
   const wire = new FakeWire()
   const link = new Link({
     id: 1, infoHash: 'ab'.repeat(20), peer: 'they', via: 'mesh', wire: wire.wire, now: () => 0, pieces: () => 1, during: hear => { hear() },
-    events: { message: () => {}, offence: (_l, offence) => { offences.push(offence) }, block: () => {}, closed: () => {} }
+    events: { message: () => {}, offence: (_l, offence) => { offences.push(offence) }, closed: () => {} }
   })
   // One block of 32 is one that was asked of another in the meantime.
   while (wire.downloaded < 64 * UNASKED_BYTES_MAX) {
