@@ -4,9 +4,7 @@
  */
 import type { BlockView, CurvePoint, DatasetPreview, FieldError, HistoryEntry, HistoryGroup, JobCheck, JobDraft, JobFiles, JobView, JoinedView, LibraryNote, LibrarySettings, LibraryView, LogEntry, MiningSettings, NodeApi, NodeEvent, NodeView, OpenedModel, Outcome, Prediction, ReplayView, RowPrediction } from '../bridge/api.ts'
 import { formatAddress } from '../core/codec/address.ts'
-import { equalBytes, fromHex, toHex } from '../core/codec/ssz.ts'
-import type { Claim } from '../core/codec/wire.ts'
-import { ticket } from '../core/crypto/ids.ts'
+import { fromHex, toHex } from '../core/codec/ssz.ts'
 import { findJob, type JobRecord } from '../core/ledger/state.ts'
 import { HASH_BYTES } from '../core/params.ts'
 import type { ModelFile } from '../core/training/modelFile.ts'
@@ -16,6 +14,7 @@ import { StorageError } from '../ports/storage.ts'
 import type { Node } from './node.ts'
 import { Paced } from './paced.ts'
 import type { BlockRecord, Hex, JobTip } from './parts.ts'
+import { redoneView } from './redoneView.ts'
 import { atRest, blockView, jobView, paidShare, peerHeights, samplesPerSecond, walletView } from './views.ts'
 import type { Lost } from './walletWatch.ts'
 
@@ -102,22 +101,7 @@ export class NodeService implements NodeApi {
     if (r === undefined || r.meta.height === 0) {
       return { hash, ok: false, claimedResult: '', claimedPayload: '', backend, steps: 0, elapsedMs: 0, reason: r === undefined ? 'this block is older than what this tab keeps, or not known here' : 'the first block holds no work' }
     }
-    const claim: Claim = r.meta.header
-    const spec = findJob(r.meta.ledger, claim.template.job)!.spec
-    const claimed = { hash, claimedResult: toHex(claim.resultHash), claimedPayload: toHex(claim.payloadDigest), backend, steps: spec.stepsPerSlice }
-    const done = await this.#n.replays.replayAfresh(claim, spec)
-    if (done.kind === 'unavailable') return { ...claimed, ok: false, elapsedMs: 0, reason: done.detail }
-    const ok = equalBytes(done.resultHash, claim.resultHash) && equalBytes(done.payloadDigest, claim.payloadDigest)
-    if (ok) this.#n.chain.markReplayed(r.meta.hash)
-    return {
-      ...claimed,
-      ok,
-      computedResult: toHex(done.resultHash),
-      computedPayload: toHex(done.payloadDigest),
-      ticket: toHex(ticket({ ...claim, resultHash: done.resultHash, payloadDigest: done.payloadDigest })),
-      elapsedMs: done.elapsedMs,
-      reason: ok ? undefined : 'the work redone here ends in other bits than the block claims'
-    }
+    return await redoneView(this.#n, r, backend)
   }
 
   async curve (job: Hex): Promise<CurvePoint[]> { return this.#n.curve.points(job) }

@@ -12,7 +12,7 @@ import { decode, equalBytes, toHex } from '../core/codec/ssz.ts'
 import { Block, BodiesRequest, BodiesResponse, Body, Claim, SignedTransaction } from '../core/codec/wire.ts'
 import { type BlockMeta, chainId } from '../core/consensus/chain.ts'
 import { checkHeader } from '../core/consensus/header.ts'
-import { invalid, isNews, type ReasonCode, type Refusal } from '../core/consensus/refusal.ts'
+import { invalid, isNews, isOfWork, type ReasonCode, type Refusal } from '../core/consensus/refusal.ts'
 import { claimId, transactionId } from '../core/crypto/ids.ts'
 import { type ChainParams, MAX_BODY_BYTES, MAX_GOSSIP_BYTES, PROTOCOL_VERSION } from '../core/params.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -193,9 +193,19 @@ export class BlocksGossip {
       }
       this.#chain.submit(block, m.origin, m.via, onSound).then(r => {
         if (unknown && r.status === 'refused' && r.refusal.verdict === 'invalid') this.#doubted.set(m.via, true)
-        resolve(verdictOf(r))
+        resolve(this.#mayBeCredit(block, r) ? 'ignore' : verdictOf(r))
       }, reject)
     })
+  }
+
+  /**
+   * Whoever brought it may have passed it on before it was redone, as he should. It may have been refused here
+   * already: a header alone is redone by whoever hears it, so its maker chooses who has done so before the others hear of it.
+   */
+  #mayBeCredit ({ header }: Block, r: SubmitResult): boolean {
+    if (r.status !== 'refused' || !isOfWork(r.refusal)) return false
+    const parent = this.#chain.meta(header.template.parent)
+    return parent === undefined || this.#records.standing(parent, header.template.miner) !== false
   }
 
   /** Of the miner at this block's parent: the same wherever the bodies behind it are. */

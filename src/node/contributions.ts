@@ -255,6 +255,10 @@ export class Contributions {
   /** Keys (hex) that vouched for a contribution, also after it was sealed. */
   vouchersOf (contribution: Uint8Array): Hex[] { return this.#vouchers.get(toHex(contribution)) ?? [] }
 
+  rememberVouchers (contribution: Uint8Array, keys: Iterable<Hex>): void {
+    this.#vouchers.set(toHex(contribution), [...new Set([...this.vouchersOf(contribution), ...keys])])
+  }
+
   /** It was found wrong, or can be sealed no more: its place is free again. */
   drop (job: Uint8Array, contribution: Uint8Array): void {
     const name = toHex(contribution)
@@ -372,7 +376,7 @@ export class Contributions {
     for (const [name, c] of pool ?? []) {
       if (isOn(c.claim, tip)) continue
       pool?.delete(name)
-      if (c.vouches.size > 0) this.#vouchers.set(name, [...c.vouches.keys()])
+      if (c.vouches.size > 0) this.rememberVouchers(c.id, c.vouches.keys())
     }
     // Those whose payloads are on their way find out at the end.
     const slots = new Slots()

@@ -73,6 +73,9 @@ export class DatasetStore {
     return undefined
   }
 
+  /** Though it may be damaged. */
+  async isNoted (root: Hex): Promise<boolean> { return await this.#storage.get('data', `${root}/${NOTE}`) !== undefined }
+
   async chunks (root: Hex): Promise<number[]> {
     // '0' is the character after '/'.
     const keys = await this.#storage.keys('data', { from: `${root}/`, to: `${root}0` })

@@ -49,6 +49,11 @@ const RETRY_MS = 2_000
 const EXTRA_SETS = 1
 /** Tables whose names stay after their records are gone: a model outlives its job. Of 128 KiB each at most. */
 const NOTES = 16
+/**
+ * What was fetched for a job that is open no more stays so long after it was wanted last: what is asked for in order to
+ * redo old blocks comes in parts, and a block that left the chain may come back.
+ */
+export const LEFT_MS = 5 * 60_000
 /** Sets being fetched: no more jobs can be open. */
 const MAX_FETCHES = MAX_ACTIVE_JOBS
 
@@ -113,6 +118,8 @@ export class Datasets implements DataService {
   readonly #notes = new Map<Hex, Note>()
   /** By reference. */
   readonly #fetches = new Map<Hex, Fetch>()
+  /** By root, of sets that are not here whole and were given up: the end of their time. */
+  readonly #leaving = new Map<Hex, () => void>()
   readonly #undo: Array<() => void> = []
   #stopped = false
 
@@ -125,6 +132,7 @@ export class Datasets implements DataService {
     for (const root of await this.#store.roots()) {
       const note = await this.#store.note(root)
       if (note !== undefined) await this.#load(root, note)
+      else await this.#forget(root)
     }
     this.#undo.push(await this.#d.network.handle(DATA_PROTOCOL,
       { maxRequestBytes: REQUEST_BYTES, maxResponseBytes: RESPONSE_BYTES, perPeerPerSecond: REQUESTS_PER_SECOND },
@@ -138,7 +146,7 @@ export class Datasets implements DataService {
   async stop (): Promise<void> {
     this.#stopped = true
     for (const fetch of this.#fetches.values()) fetch.stopped = true
-    for (const undo of this.#undo.splice(0)) undo()
+    for (const undo of [...this.#undo.splice(0), ...this.#leaving.values()]) undo()
     await this.#store.written()
   }
 
@@ -262,6 +270,24 @@ export class Datasets implements DataService {
     await this.#store.drop(oldest, false)
   }
 
+  /** It is fetched no more; its job may have ended. */
+  #leave (name: Hex): void {
+    if (this.#stopped) return
+    this.#leaving.get(name)?.()
+    this.#leaving.set(name, this.#d.clock.after(LEFT_MS, () => {
+      this.#leaving.delete(name)
+      this.#forget(name).catch((e: unknown) => { this.#d.log.error('data', e instanceof Error ? e.message : String(e)) })
+    }))
+  }
+
+  /** What was fetched and nothing needs. What the user brought stays though its note cannot be read. */
+  async #forget (name: Hex): Promise<void> {
+    const isWanted = [...this.#fetches.values()].some(f => toHex(f.ref.root) === name)
+    if (this.#stopped || isWanted || this.#held.has(name) || this.#openRoots().has(name)) return
+    const noted = this.#notes.has(name)
+    if (noted || !await this.#store.isNoted(name)) await this.#store.drop(name, noted)
+  }
+
   /** A set that is in storage whole; of a table that is not, the names. */
   async #load (name: Hex, note: Note): Promise<void> {
     const fetch = newFetch(note.ref)
@@ -285,7 +311,7 @@ export class Datasets implements DataService {
       }))
       if (fetch.missing.size === before) await sleep(this.#d.clock, RETRY_MS)
     }
-    if (fetch.stopped) return
+    if (fetch.stopped) return this.#leave(name)
     const table = this.tableOf(fetch.ref)
     if (this.#finish(name, fetch, { columns: table?.columns, classNames: table?.classes })) await this.#evict()
     // What is stored may be good for the other reference.

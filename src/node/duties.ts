@@ -114,7 +114,8 @@ export function isVouched (committees: ReadonlyArray<readonly Uint8Array[]>, con
   if (committees.length === 0) return false
   const needed = vouchesNeeded(committees[0], claim, hasRecord)
   const drawn = committees.flatMap(members => replayers(members, contribution, claim).slice(0, needed + reserves))
-  return vouchers.filter(v => drawn.some(d => equalBytes(d, v))).length >= needed
+  const isFirst = (v: Uint8Array, i: number): boolean => !vouchers.some((x, before) => before < i && equalBytes(x, v))
+  return vouchers.filter((v, i) => isFirst(v, i) && drawn.some(d => equalBytes(d, v))).length >= needed
 }
 
 /** Those who vouched, by how soon they count: whoever was drawn first in any of the committees comes first. */

@@ -125,6 +125,7 @@ export class Node {
   readonly chain: Chain
   readonly data: Datasets
   readonly replays: Replays
+  readonly backfill: Backfill
   readonly rounds: Rounds
   readonly curve: Curve
   readonly sync: Sync
@@ -154,7 +155,6 @@ export class Node {
   readonly #supervisor: Supervisor
   readonly #slices: SliceCounter
   readonly #trainer: Trainer
-  readonly #backfill: Backfill
   readonly #gossip: BlocksGossip
   readonly #mining: MiningControl
   readonly #offs: Array<() => void | Promise<void>> = []
@@ -221,7 +221,7 @@ export class Node {
       ready: () => this.presence.mayWork() === undefined
     })
     this.curve = new Curve({ rounds, states, data, compute, storage, clock, log })
-    const backfill = this.#backfill = new Backfill({ chain, verifier: this.#verifier, log })
+    const backfill = this.backfill = new Backfill({ chain, verifier: this.#verifier, log })
     const ledgers = this.ledgers = new LedgerTorrents({ params, chainId: first.hash, chain, library, network, storage, log, synced, once })
     const snapshots = new SnapshotJoin({ params, chainId: first.hash, empty: first.ledger, network, library, signatures, random, clock, blame, log })
     const sync = this.sync = new Sync({ params, clock, random, network, chain, store, blame, log, backfill, snapshots: d.joinBySnapshot === false ? undefined : snapshots, onJoined: (offer) => { ledgers.keep(offer).catch((e: unknown) => { log.error('snapshot', e instanceof Error ? e.message : String(e)) }) }, redoAhead: async (claim, from) => await replays.redo(claim, findJob(chain.head().ledger, claim.template.job)?.spec, from), historyFrom: () => Math.max(0, chain.head().height - historyBlocks) })
@@ -321,7 +321,7 @@ export class Node {
     this.#challenges.stop()
     this.#contributions.stop()
     this.rounds.stop()
-    this.#backfill.stop()
+    this.backfill.stop()
     const rest: ReadonlyArray<() => unknown> = [
       () => this.sync.stop(), () => this.#topics.stop(), () => { this.seeding.stop() }, () => { this.ledgers.stop() }, () => { this.#torrents.stop() }, () => this.library.stop(), ...this.#offs.splice(0),
       () => this.curve.stop(), () => this.data.stop(), () => this.#states.stop(), () => this.#payloads.stop(), () => this.spending.idle(), () => this.pool.idle(), () => this.history.idle(), () => this.chain.stop(),

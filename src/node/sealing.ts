@@ -74,7 +74,7 @@ export interface SealingDeps {
   readonly key: MinerKey
   readonly chain: Pick<ChainService, 'head' | 'get' | 'on'>
   readonly rounds: Pick<Rounds, 'tip' | 'onTip' | 'add' | 'pendingSeal'>
-  readonly contributions: Pick<Contributions, 'pending' | 'find' | 'vouch'>
+  readonly contributions: Pick<Contributions, 'pending' | 'find' | 'vouch' | 'rememberVouchers'>
   readonly records: Records
   readonly states: Pick<StatesService, 'sealState'>
   readonly data: Pick<DataService, 'held' | 'want'>
@@ -112,7 +112,11 @@ export class Sealing {
   start (): void {
     this.#undo.push(this.#d.rounds.onTip(tip => {
       const name = toHex(tip.job.id)
-      for (const [key, offer] of this.#offers.get(name) ?? []) if (!isOn(offer.seal, tip)) this.#offers.get(name)?.delete(key)
+      for (const [key, offer] of this.#offers.get(name) ?? []) {
+        if (isOn(offer.seal, tip)) continue
+        if (equalBytes(offer.hash, tip.seal) || this.#d.rounds.pendingSeal(offer.hash) !== undefined) this.#rememberVouchers(offer)
+        this.#offers.get(name)?.delete(key)
+      }
       this.#waiters.wake()
     }))
     this.#undo.push(this.#d.chain.on('head', () => { this.#waiters.wake() }))
@@ -328,6 +332,12 @@ export class Sealing {
     await this.#tryVotes(tip)
   }
 
+  /** Of what was sealed: a contribution that was never said but in its offer may be found wrong later. Keys without a seat are anybody's. */
+  #rememberVouchers ({ anchor, vouches }: Offer): void {
+    const members = committeesAround(this.#d.params, anchor).flat()
+    for (const { contribution, member } of vouches) if (members.some(m => equalBytes(m, member))) this.#d.contributions.rememberVouchers(contribution, [toHex(member)])
+  }
+
   /**
    * A round that stands still collects offers of many committees: those that nobody repeats, and those whose
    * committee is out of date, would keep the newer ones out for as long as it stands.
@@ -356,11 +366,13 @@ export class Sealing {
 
   /** Every rule of the seal but its quorum, and every signature in the proposal. */
   async #checkProposal (p: Proposal, tip: RoundTip, members: readonly Uint8Array[], via: PeerId, known: boolean): Promise<Taken | undefined> {
-    // Nobody signs the list of vouches: it holds what a proposer puts into it and no more.
-    const ids = new Set(p.seal.contributions.map(c => toHex(claimId(c))))
-    const given = new Map<Hex, number>()
-    for (const { contribution } of p.vouches) given.set(toHex(contribution), (given.get(toHex(contribution)) ?? 0) + 1)
-    if ([...given].some(([id, n]) => n > VOUCHES_PER_CONTRIBUTION || !ids.has(id))) return this.#reject('proposal-vouches', `by ${short(p.proposer)}`, via, true)
+    // Nobody signs the list of vouches: it holds what a proposer puts into it and no more, and each member's word once.
+    const given = new Map(p.seal.contributions.map(c => [toHex(claimId(c)), new Set<Hex>()]))
+    const isMade = p.vouches.every(({ contribution, member }) => {
+      const by = given.get(toHex(contribution))
+      return by !== undefined && by.size < VOUCHES_PER_CONTRIBUTION && by.size < by.add(toHex(member)).size
+    })
+    if (!isMade) return this.#reject('proposal-vouches', `by ${short(p.proposer)}`, via, true)
     const items = [
       { key: p.proposer, message: proposalMessage(p), signature: p.signature },
       ...p.vouches.map(v => ({ key: v.member, message: vouchMessage(v), signature: v.signature }))

@@ -1,10 +1,11 @@
 /** Blocks that go on before their work is redone: what a miner with a record can do with that, and what nobody is banned for. */
 import { describe, expect, it } from 'vitest'
 import { equalBytes, toHex } from '../../src/core/codec/ssz.ts'
-import { Block } from '../../src/core/codec/wire.ts'
+import { Block, BodiesResponse, Body, Claim } from '../../src/core/codec/wire.ts'
 import { claimId } from '../../src/core/crypto/ids.ts'
 import { BlocksGossip, blocksTopic } from '../../src/node/blocksGossip.ts'
 import { Records } from '../../src/node/records.ts'
+import { BODIES_PROTOCOL } from '../../src/node/syncServer.ts'
 import { type Network } from '../../src/ports/network.ts'
 import { keyPair } from '../core/chainKit.ts'
 import { hex, type TestNode, type World, kit, world, node, run, branch, feed, stranger } from './syncRig.ts'
@@ -12,7 +13,8 @@ import { hex, type TestNode, type World, kit, world, node, run, branch, feed, st
 describe('blocks on credit', () => {
   const known = keyPair(2)
   const base = branch(kit, kit.genesis, kit.params.committeeBlocks + kit.params.maturity + 2)
-  const round = kit.sealRound(base[base.length - 1].meta, [known])
+  const workers = [known, keyPair(3), keyPair(4)]
+  const round = kit.sealRound(base[base.length - 1].meta, workers)
   const grown = [...base, round]
   /** evil - a - b - c, all at the same block; evil can be heard by a alone unless a test says so. */
   async function line (): Promise<{ w: World, evil: Network, nodes: readonly TestNode[], hand: (block: Block) => Promise<void> }> {
@@ -64,6 +66,49 @@ describe('blocks on credit', () => {
     await hand(kit.block(round.meta, { miner: known, slice: 3 }))
     await w.clock.advance(1_000)
     expect([a, b, c].map((n, i) => n.replay.replayed.length - before[i])).toEqual([1, 1, 1])
+  })
+
+  it('nobody is banned who passed on, before it was redone, what another has been shown as a header alone and has refused', async () => {
+    const { w, nodes: [a, b, c], hand } = await line()
+    const forged = workers.map(miner => kit.block(round.meta, { miner }))
+    for (const n of [a, b, c]) for (const f of forged) n.replay.wrong.add(toHex(claimId(f.header)))
+    for (const [i, f] of forged.entries()) {
+      const name = w.hub.join(`evil${i}`)
+      for (const n of ['a', 'b']) w.hub.cut(`evil${i}`, n)
+      await name.handle(BODIES_PROTOCOL, { maxRequestBytes: 1 << 16, maxResponseBytes: 1 << 22, perPeerPerSecond: 100 }, async () => BodiesResponse.serialize({ bodies: [Body.serialize(f.body)] }))
+      await name.publish(blocksTopic(kit.genesis.hash), Uint8Array.of(1, ...Claim.serialize(f.header)))
+      await w.clock.advance(1_000)
+      await hand(f)
+      await w.clock.advance(1_000)
+    }
+    expect(c.blame.list().map(r => r.peer)).toEqual(['evil2', 'evil1', 'evil0'])
+    expect(await Promise.all([a, b, c].map(bans))).toEqual([[], [], ['evil0', 'evil1', 'evil2']])
+  })
+
+  it('nobody is banned who brought wrong blocks of keys that had no credit left here: with him they may have had it', async () => {
+    const { w, nodes: [a], hand } = await line()
+    for (const miner of workers) {
+      const [waits, forged] = [5, 0].map(slice => kit.block(round.meta, { miner, slice }))
+      a.replay.unavailable.add(toHex(claimId(waits.header)))
+      a.replay.wrong.add(toHex(claimId(forged.header)))
+      for (const block of [waits, forged]) await hand(block)
+      await w.clock.advance(1_000)
+      expect(a.blame.isBannedMiner(miner.key)).toBe(true)
+    }
+    expect(await bans(a)).toEqual([])
+  })
+
+  it('what was refused is not redone again, and who brings it on and on is sent away', async () => {
+    const { w, nodes: [a], hand } = await line()
+    const forged = kit.block(round.meta, { miner: known })
+    a.replay.wrong.add(toHex(claimId(forged.header)))
+    await hand(forged)
+    await w.clock.advance(1_000)
+    const before = a.replay.replayed.length
+    for (let i = 0; i < 130; i++) await hand(forged)
+    await w.clock.advance(1_000)
+    expect(a.replay.replayed.length).toBe(before)
+    expect(await bans(a)).toEqual(['evil'])
   })
 
   it('what others build on a block of a banned key is followed all the same', async () => {

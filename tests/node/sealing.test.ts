@@ -28,7 +28,7 @@ const nothing = (): void => {}
 /** A node that can have no payloads until it is told so: it can sign nothing before. */
 type Judged = 'right' | 'wrong' | 'unavailable'
 
-function sealing (me: KeyPair, o: { readonly head?: BlockMeta, readonly pending?: readonly Candidate[] } = {}): { readonly sealing: Sealing, readonly clock: ManualClock, readonly votes: string[], readonly offers: Proposal[], readonly judge: (by: (n: number) => Promise<Judged>) => void, readonly setReady: (yes: boolean) => void } {
+function sealing (me: KeyPair, o: { readonly head?: BlockMeta, readonly pending?: readonly Candidate[], readonly hasRecord?: boolean } = {}): { readonly sealing: Sealing, readonly clock: ManualClock, readonly votes: string[], readonly offers: Proposal[], readonly judge: (by: (n: number) => Promise<Judged>) => void, readonly setReady: (yes: boolean) => void } {
   const clock = new ManualClock(1_000_000_000)
   const votes: string[] = []
   const offers: Proposal[] = []
@@ -41,7 +41,7 @@ function sealing (me: KeyPair, o: { readonly head?: BlockMeta, readonly pending?
     // Long ago: everybody has had a turn.
     rounds: { tip: () => ({ job, seal: job.seal, pending: [], round: job.round, since: 0, spec: job.spec }), onTip: () => nothing, pendingSeal: () => undefined, add: async () => ({ status: 'known' }) },
     contributions: { pending: () => [...o.pending ?? []], find: () => undefined, vouch: async () => ({ verdict: 'accept' }) },
-    records: { has: () => true },
+    records: { has: () => o.hasRecord ?? true },
     states: {
       sealState: async () => {
         const as = await judged(asked++)
@@ -61,10 +61,10 @@ function sealing (me: KeyPair, o: { readonly head?: BlockMeta, readonly pending?
 }
 
 /** Offer number n of a member: a contribution of its own, with as many vouches as there may be. */
-function offer (by: KeyPair, n: number): Proposal {
+function offer (by: KeyPair, n: number, vouchers: readonly KeyPair[] = pairs.slice(0, 2)): Proposal {
   const claim = kit.contribution(tip, job, keyPair(9 + n), 0)
   const seal = { job: job.id, round: job.round + 1, previous: job.seal, anchor: anchor.hash, contributions: [claim], stateHash: job.stateHash }
-  const vouches = pairs.slice(0, 2).map(p => {
+  const vouches = vouchers.map(p => {
     const vouch = { job: job.id, contribution: claimId(claim), member: p.key, signature: new Uint8Array(64) }
     return { ...vouch, signature: sign(p.seed, vouchMessage(vouch)) }
   })
@@ -211,6 +211,17 @@ test('a list of vouches that no proposer makes is refused before a signature is 
   expect(await s.takeProposal({ ...p, vouches: [vouch, vouch, vouch] }, from)).toEqual(refused)
   expect(await s.takeProposal({ ...p, vouches: [{ ...vouch, contribution: ZERO32 }] }, from)).toEqual(refused)
   expect(await s.takeProposal(p, from)).toEqual({ verdict: 'accept' })
+})
+
+test('one member\'s word said twice in its own offer is not the word of two, which a key without a record needs', async () => {
+  const [cheater, me, third] = pairs
+  for (const [vouchers, verdict, n] of [[[cheater, cheater], 'reject', 0], [[cheater], 'accept', 0], [[cheater, third], 'accept', 1]] as const) {
+    const { clock, judge, sealing: s, votes } = sealing(me, { hasRecord: false })
+    judge(async () => 'right')
+    expect(await s.takeProposal(offer(cheater, 0, vouchers), from)).toMatchObject({ verdict })
+    await clock.advance(1)
+    expect(votes).toHaveLength(n)
+  }
 })
 
 test('right contributions that have grown too old, or whose draw is of another branch, are in no offer: nobody would sign it', async () => {

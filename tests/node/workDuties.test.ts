@@ -7,7 +7,7 @@ import { claimId, sealHash } from '../../src/core/crypto/ids.ts'
 import { benchmarkJob } from '../../src/core/ledger/state.ts'
 import { AGAIN_MS, AUDITS_MAX, Challenges, type ChallengesDeps } from '../../src/node/challenges.ts'
 import type { Candidate } from '../../src/node/contributions.ts'
-import { anchorOn, auditors, byLot, replayers } from '../../src/node/duties.ts'
+import { anchorOn, auditors, byLot, isVouched, replayers } from '../../src/node/duties.ts'
 import { RingLog } from '../../src/node/log.ts'
 import type { JobTip } from '../../src/node/parts.ts'
 import { Supervisor, type SupervisorDeps } from '../../src/node/supervisor.ts'
@@ -187,6 +187,13 @@ test('of the vouches for a contribution those that count soonest come first, tho
   expect(order.length).toBeGreaterThan(1)
   expect(byLot([members], id, claim, [stranger, ...[...order].reverse()]).map(toHex)).toEqual(order.map(toHex))
   expect(byLot([[stranger], members], id, claim, [...order, stranger]).slice(0, 2).map(toHex).sort()).toEqual([order[0], stranger].map(toHex).sort())
+})
+
+test('a member counts once, however often its word is given', () => {
+  const members = committee(kit.params, anchorOn(kit.params, tip, 0)!)
+  const id = claimId(claim)
+  const [first, second] = replayers(members, id, claim)
+  expect([[first], [first, first], [first, second]].map(by => isVouched([members], id, claim, by, false, 0))).toEqual([false, false, true])
 })
 
 test('vouches of members who were not drawn do not keep the drawn one from looking, and what cannot be had is not asked for without a pause', async () => {

@@ -3,7 +3,7 @@ import { afterEach, describe, expect, test, vi } from 'vitest'
 import { compareBytes, equalBytes, toHex, ZERO32 } from '../../src/core/codec/ssz.ts'
 import { type Claim, type Seal, WORK_CHALLENGE, WORK_CLAIM, WorkMessage } from '../../src/core/codec/wire.ts'
 import { hash } from '../../src/core/crypto/hash.ts'
-import { claimId, sealHash } from '../../src/core/crypto/ids.ts'
+import { claimId, proposalMessage, sealHash, vouchMessage } from '../../src/core/crypto/ids.ts'
 import { sign } from '../../src/core/crypto/keys.ts'
 import { MAX_CONTRIBUTION_SLICES } from '../../src/core/params.ts'
 import { payloadDigest } from '../../src/core/training/payload.ts'
@@ -234,6 +234,35 @@ test('a colluding committee\'s seal is challenged and dropped, with the blocks t
     carried.push(...n.rounds.tip(n.benchmark)!.pending.map(s => s.seal))
     expect(carried.flatMap(s => s.contributions).filter(c => lies.has(toHex(c.resultHash)))).toEqual([])
   }
+})
+
+test('a member whose word for a wrong slice was in its offer alone loses its key once the slice is challenged', async () => {
+  const { w, a } = await lone()
+  const kit = new ChainKit(workParams, { benchmark: workSpec })
+  const d = await w.add('d', 4, { auditShare: 0 })
+  await w.catchUp(d, a)
+  await w.until('the same round', () => equalBytes(d.rounds.tip(d.benchmark)!.seal, a.rounds.tip(a.benchmark)!.seal))
+  // Its slice is another one than it says, and nobody hears of it before it is offered.
+  const lie = await claimOn(a, workParams, keyPair(7), 0, c => ({ resultHash: hash('test-lie', c.resultHash) }))
+  await serving(w, 's', [lie])
+  const tip = d.rounds.tip(d.benchmark)!
+  const anchor = d.chain.head()
+  const draft: Seal = { job: tip.job.id, round: tip.round + 1, previous: tip.seal, anchor: anchor.hash, contributions: [lie.claim], stateHash: ZERO32 }
+  const next = await during(w, 2_000, d.states.sealState(tip.spec, { seal: draft, signatures: [] }, 's'))
+  if (next.kind !== 'done') throw new Error(next.detail)
+  const seal = { ...draft, stateHash: next.stateHash }
+  // A stranger's word beside it is nobody's.
+  const vouches = [a.keys, keyPair(8)].map(by => {
+    const vouch = { job: tip.job.id, contribution: claimId(lie.claim), member: by.key, signature: new Uint8Array(64) }
+    return { ...vouch, signature: sign(by.seed, vouchMessage(vouch)) }
+  })
+  const proposal = { seal, vouches, proposer: a.keys.key, signature: sign(a.keys.seed, proposalMessage({ seal, proposer: a.keys.key })) }
+  expect(await during(w, 1_000, d.sealing.takeProposal(proposal, from('s')))).toEqual({ verdict: 'accept' })
+  expect(await during(w, 1_000, d.rounds.add(kit.signSeal(seal, anchor), 's'))).toEqual({ status: 'added' })
+  const challenge = { job: seal.job, sealHash: sealHash(seal), contribution: claimId(lie.claim) }
+  expect(await during(w, 1_000, d.challenges.take(challenge, from('t')))).toEqual({ verdict: 'accept' })
+  expect([keyPair(7), a.keys, keyPair(8)].map(k => d.blame.isBannedMiner(k.key))).toEqual([true, true, false])
+  expect(d.refusals()).toContain('vouched for a wrong slice')
 })
 
 describe('a challenge', () => {

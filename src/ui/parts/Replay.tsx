@@ -61,7 +61,7 @@ function Result (props: { result: ReplayView }): JSX.Element {
     <div class="replay" data-testid="replay-result" data-verdict={verdict(r())}>
       <Switch>
         <Match when={verdict(r()) === 'ok'}><Note tone="good" title="The work matches, bit for bit">{count(r().steps)} steps redone in {duration(r().elapsedMs)} on the {r().backend} backend.</Note></Match>
-        <Match when={verdict(r()) === 'mismatch'}><Note tone="bad" title="The work does not match">This block claims a result that its training does not give{r().reason === undefined ? '' : `: ${r().reason}`}. An honest node refuses it.</Note></Match>
+        <Match when={verdict(r()) === 'mismatch'}><Note tone="bad" title="The work does not match">This block claims what its training does not give{r().reason === undefined ? '' : `: ${r().reason}`}. An honest node refuses it.</Note></Match>
         <Match when={verdict(r()) === 'unavailable'}><Note tone="warn" title="This work cannot be replayed here now">{r().reason ?? 'What it needs is not held by this tab.'} That says nothing against the block.</Note></Match>
       </Switch>
       <For each={rows()}>{([name, claimed, computed]) => (
