@@ -47,7 +47,7 @@ export async function runWorld (o: SimOptions, course: Course): Promise<WorldRep
     enemy: i => i < attackers ? squads[i % squads.length].recruit() : undefined
   })
   const faults = new Faults(world, o.faults)
-  const watch = new Watch(world, faults, o, squads)
+  const watch = new Watch(world, faults, squads)
   const observer = new Observer(world, LOOK_MS)
   const users = new Users(world, o.users)
   const unhandled = (e: unknown): void => { watch.fail('unhandled rejection', e instanceof Error ? e.stack ?? e.message : String(e)) }

@@ -5,20 +5,20 @@
  * Bounds with a confidence are one-sided; each is so rare for a right node (1e-9 per tab and world)
  * that a thousand worlds of a hundred tabs raise a false alarm once in ten thousand runs.
  */
-import { toHex } from '../../src/core/codec/ssz.ts'
+import { equalBytes, toHex } from '../../src/core/codec/ssz.ts'
 import type { BlockMeta } from '../../src/core/consensus/chain.ts'
 import type { Node } from '../../src/node/node.ts'
 import type { BlockRecord } from '../../src/node/parts.ts'
 import type { StorageOp } from '../../src/ports/storage.ts'
 import { type Claim, WORK_CLAIM } from '../../src/core/codec/wire.ts'
 import { claimId, transactionId } from '../../src/core/crypto/ids.ts'
+import { CONTRIBUTION_SUBSIDY_SHARE } from '../../src/core/params.ts'
 import { account } from '../../src/core/ledger/state.ts'
 import { Apart, luckyDepth } from './apart.ts'
 import { Auditing } from './auditing.ts'
-import { poissonAtLeast, poissonAtMost } from './chance.ts'
+import { type Earner, pooled, unfair } from './fairness.ts'
 import type { Faults } from './faults.ts'
 import { Forgeries } from './forgeries.ts'
-import type { SimOptions } from './options.ts'
 import type { Violation } from './report/types.ts'
 import type { Squad } from './enemies/squad.ts'
 import { isWork, workMessage } from './enemies/tap.ts'
@@ -52,15 +52,12 @@ const VIOLATIONS_PER_CHECKER = 5
 const CLAIMS_KEPT = 100_000
 /** A right node fails a statistical bound with this chance. */
 const RARE = 1e-9
-/** Honest work may pay so much more than its share before chance is asked: others lose more to latency. */
-const SYSTEMATIC = 2
 
 interface Committed { readonly height: number, readonly hash: string }
 
 export class Watch {
   readonly #world: World
   readonly #faults: Faults
-  readonly #o: SimOptions
   readonly #forgeries: Forgeries
   readonly #apart: Apart
   readonly #depth: number
@@ -70,6 +67,8 @@ export class Watch {
   readonly #perChecker = new Map<string, number>()
   /** Who is who on the network, of all sessions. */
   readonly #tabOfPeer = new Map<string, Tab>()
+  /** Of all profiles. */
+  readonly #tabOfMiner = new Map<string, Tab>()
   readonly #known = new Map<string, BlockMeta>()
   /** Blocks that each profile was told are on its disk. */
   readonly #committed = new Map<Tab, { profile: number, blocks: Map<string, Committed>, head: BlockMeta | undefined }>()
@@ -78,14 +77,15 @@ export class Watch {
   /** Of honest tabs, by miner, job, round, height and slice. */
   readonly #claims = new Map<string, string>()
   readonly #refusals = new Map<string, number>()
+  /** The most that heads of each tab have said it owns, by its nonce, and when one said less last: not for having been spent. */
+  readonly #funds = new Map<Tab, { readonly profile: number, readonly most: Map<number, bigint>, lessAtMs: number }>()
   /** Main chain of the whole world as blocks come: how often each was a head anywhere. */
   readonly refusedBetweenHonest: Record<string, number> = {}
   deepestReorganisation = 0
 
-  constructor (world: World, faults: Faults, o: SimOptions, squads: readonly Squad[]) {
+  constructor (world: World, faults: Faults, squads: readonly Squad[]) {
     this.#world = world
     this.#faults = faults
-    this.#o = o
     this.#apart = new Apart(world)
     const speed = (tabs: readonly Tab[]): number => tabs.reduce((sum, t) => sum + t.costPerSecond, 0)
     const against = speed(world.tabs.filter(t => !t.honest)) / speed(world.tabs)
@@ -128,6 +128,7 @@ export class Watch {
   #opened (tab: Tab, node: Node): void {
     const session = tab.session!
     this.#tabOfPeer.set(session.id, tab)
+    this.#tabOfMiner.set(toHex(tab.minerKey), tab)
     // Of what was written before a crash and never announced, as its own block may be, nobody has heard.
     const there = mainChain(node)
     if (!this.#sound(tab)) this.#auditing.heard(there)
@@ -137,6 +138,7 @@ export class Watch {
       return
     }
     this.#resumed(tab, node)
+    this.#funded(tab, node, node.chain.head())
     node.chain.on('head', ({ head, removed, added }) => { this.#head(tab, session, head, removed, added) })
     node.rounds.onTip(tip => { if (this.#sound(tab)) for (const s of tip.pending) this.#forgeries.sealed(tab, session, s, !node.sync.unproved()) })
     node.chain.on('condemned', id => { this.#forgeries.condemned(session, id) })
@@ -149,6 +151,18 @@ export class Watch {
   #closed (tab: Tab, session: Session): void {
     this.#rested.delete(tab)
     for (const { id, reason } of session.node?.net.banned ?? []) this.#banned(tab, id, reason)
+  }
+
+  /** Credits that were in blocks which are taken back: what was to be paid with them may never be. */
+  #funded (tab: Tab, node: Node, { ledger }: BlockMeta): void {
+    const { balance: ripe, nonce } = account(ledger, node.payee)
+    // With what the next block makes ripe, and more.
+    const balance = ledger.maturing.reduce((sum, m) => equalBytes(m.account, node.payee) ? sum + m.amount : sum, ripe)
+    let f = this.#funds.get(tab)
+    if (f === undefined || f.profile !== tab.profile) this.#funds.set(tab, f = { profile: tab.profile, most: new Map(), lessAtMs: -1 })
+    const most = f.most.get(nonce)
+    if (most === undefined || balance > most) f.most.set(nonce, balance)
+    else if (balance < most) f.lessAtMs = this.#world.elapsed
   }
 
   /** Two claims for one slice look like cheating: whoever is honest makes none, whenever his page was loaded again. */
@@ -170,6 +184,7 @@ export class Watch {
       return
     }
     this.#auditing.added(tab.index, added)
+    if (session.node !== undefined) this.#funded(tab, session.node, head)
     // Who joins may leave what he was only told of.
     const depth = removed.filter(r => r.checked !== 'ledger').length
     if (depth > this.deepestReorganisation) this.deepestReorganisation = depth
@@ -320,11 +335,11 @@ export class Watch {
 
   /** What is only known at the end. */
   finish (users: Users): void {
-    this.#fairness()
     this.#transactions(users)
     const [head] = this.#mainChain()
     if (head === undefined) return
     const id = toHex(head.hash)
+    this.#fairness(id)
     this.#auditing.replay(id, this.#forgeries)
     this.#forgeries.finish(depth => this.#auditing.sealed(id, depth), RARE)
   }
@@ -345,30 +360,28 @@ export class Watch {
     return chain
   }
 
-  /** Nobody honest finds many more blocks than his work can; where there are no enemies, nor many fewer. */
-  #fairness (): void {
-    const chain = this.#mainChain()
-    const found = new Map<string, number>()
-    for (const m of chain) {
-      const miner = toHex(m.header.template.miner)
-      found.set(miner, (found.get(miner) ?? 0) + 1)
+  /** Nobody earns many more credits than his work is worth, nor finds more blocks; where there are no enemies, nor many fewer. */
+  #fairness (id: string): void {
+    const rewards = this.#auditing.rewards(id)
+    const earned = new Map<Tab, { blocks: number, credits: number }>()
+    for (const [key, { blocks, credited }] of rewards) {
+      const tab = this.#tabOfMiner.get(key)
+      if (tab === undefined) continue
+      const sum = earned.get(tab) ?? { blocks: 0, credits: 0 }
+      earned.set(tab, { blocks: sum.blocks + blocks, credits: sum.credits + Number(credited['block-reward'] + credited['contribution-subsidy']) })
     }
-    const work = (tab: Tab): number => (tab.work.minedMs + (tab.session?.device.minedMs ?? 0)) * tab.costPerSecond
-    // Attackers may find none: what they take for work can be worth nothing.
-    const all = this.#world.tabs.reduce((sum, tab) => sum + (this.#sound(tab) ? work(tab) : 0), 0)
-    for (const tab of this.#world.tabs) {
-      // Wiped ones have had several keys.
-      if (!this.#sound(tab) || tab.profile > 0) continue
-      const expected = chain.length * work(tab) / all
-      const n = found.get(toHex(tab.minerKey)) ?? 0
-      if (poissonAtLeast(n, SYSTEMATIC * expected) < RARE) this.fail('fairness', `tab ${tab.index} (${tab.deviceClass}) has ${n} of ${chain.length} blocks, its work is worth ${expected.toFixed(1)}`)
-      if (this.#o.attackerShare === 0 && poissonAtMost(n, expected / (2 * SYSTEMATIC)) < RARE) this.fail('fairness', `tab ${tab.index} (${tab.deviceClass}) has only ${n} of ${chain.length} blocks, its work is worth ${expected.toFixed(1)}`)
-    }
+    const all = this.#world.tabs.map((tab): Earner => ({
+      name: `tab ${tab.index} (${tab.enemy?.name ?? tab.deviceClass})`, kind: !tab.honest ? 'attacker' : this.#sound(tab) ? 'honest' : 'other',
+      work: (tab.work.minedMs + (tab.session?.device.minedMs ?? 0)) * tab.costPerSecond, ...earned.get(tab) ?? { blocks: 0, credits: 0 }
+    }))
+    const kinds = pooled(all.map((e, i) => ({ ...e, name: e.kind === 'other' ? 'wrong' : this.#world.tabs[i].enemy?.name ?? `every ${this.#world.tabs[i].deviceClass}` })))
+    const unit = Number(this.#world.params.subsidy * BigInt(256 - CONTRIBUTION_SUBSIDY_SHARE) / 256n)
+    for (const why of [...unfair(all, unit, RARE), ...unfair(kinds, unit, RARE)]) this.fail('fairness', why)
   }
 
   /**
-   * What a wallet took still waits, or its nonce is spent: by itself or by another. The account says
-   * so, which is audited: blocks from before a tab joined are not there to be searched.
+   * What a wallet took still waits, or its nonce is spent: by itself or by another, also where its page was loaded again. The
+   * account says so, which is audited: blocks from before a tab joined are not there to be searched.
    */
   #transactions (users: Users): void {
     for (const { atMs, id, kind, nonce, profile, tab } of users.sent) {
@@ -378,7 +391,9 @@ export class Watch {
       const node = tab.node!
       const spent = account(node.chain.head().ledger, node.payee).nonce > nonce
       const waits = node.pool.pending(node.payee).some(t => toHex(transactionId(t.transaction)) === id)
-      if (!waits && !spent) this.fail('transaction lost', `tab ${tab.index} took ${id.slice(0, 8)} with nonce ${nonce} at ${Math.round(atMs / 1000)} s; it is in no block and waits no more`)
+      // Its credits were taken back for so long that the wallet gave it up, and says so.
+      const isVoid = this.#funds.get(tab)!.lessAtMs >= atMs && node.spending.unsent().some(u => u.id === id && u.why === 'void')
+      if (!waits && !spent && !isVoid) this.fail('transaction lost', `tab ${tab.index} took ${id.slice(0, 8)} with nonce ${nonce} at ${Math.round(atMs / 1000)} s; it is in no block and waits no more`)
     }
   }
 }
@@ -404,8 +419,8 @@ export const CHECKED: readonly string[] = [
   'Nobody takes a block that is dated further ahead of his clock than the rules allow.',
   'Of rounds in which a committee sealed contributions that are forged or of wrong bits no more keep them than chance lets through; who has found one wrong does not keep its block, and none is sealed where nobody vouches for friends.',
   'Nobody honest takes back a longer branch that he has redone than the time allows for which he himself was apart from the others.',
-  'Nobody honest has many more blocks than the work is worth; without attackers, nor many fewer.',
-  'A transfer that a wallet took is in the chain, still waits, or its nonce was spent otherwise.',
+  'Nobody, attackers included, has many more blocks or credits than the work is worth, alone or with all of a kind of device or enemy; without attackers, nor many fewer.',
+  'A transfer that a wallet took is in the chain, still waits, or its nonce was spent otherwise; where its credits were taken back the wallet says that it was not sent.',
   'Blocks held, transactions waiting and bytes on the disk stay within their bounds.',
   'An honest node logs no error and leaves no rejection without a handler.',
   'After healing all honest nodes agree within the time given, and the chain goes on, and its rounds do if enough seats are theirs.'
