@@ -5,7 +5,7 @@
 import type { Tab } from './tab.ts'
 import type { World } from './world.ts'
 
-/** Who is linked to this share of the speed of all that are open misses no more of the work than luck makes up for. */
+/** Who is linked to this share of the speed of all honest ones that are open misses no more of the work than luck makes up for. */
 const WITH = 0.9
 /** Until a tab that is in touch again has found, loaded and redone what it has missed, ms. */
 const REJOIN_MS = 180_000
@@ -48,7 +48,8 @@ export class Apart {
     const up = tabs.filter(t => t.session !== undefined && t.up)
     const byId = new Map(up.map(t => [t.session!.id, t]))
     for (const t of tabs) this.#skewMs = Math.max(this.#skewMs, Math.abs(t.faults.skewMs))
-    const speed = (some: Iterable<Tab>): number => [...some].reduce((sum, t) => sum + t.costPerSecond, 0)
+    // Enemies are banned: what they do among themselves is a matter of luckyDepth.
+    const speed = (some: Iterable<Tab>): number => [...some].reduce((sum, t) => sum + (t.honest ? t.costPerSecond : 0), 0)
     const all = speed(up)
     const alike = (a: Tab, b: Tab): boolean => Math.abs(a.faults.skewMs - b.faults.skewMs) <= params.futureMs / 2
     const group = groups(up, tab => internet.hub.links(tab.session!.id).flatMap(id => {

@@ -1,5 +1,7 @@
 /** Who earns too much or too little for his work is named, and luck is not. */
 import { describe, expect, it } from 'vitest'
+import type { WorldReport } from './report/types.ts'
+import { count, type SoakSummary, soakVerdict } from './soak.ts'
 import { type Earner, pooled, unfair, workShare } from './fairness.ts'
 
 const RARE = 1e-9
@@ -43,5 +45,25 @@ describe('what is earned beside the work', () => {
 
   it('counts what was done wrong into the whole, and judges it not', () => {
     expect(unfair([...laptops(10, 10), one({ kind: 'other', work: 0, blocks: 100 })], 1, RARE)).toEqual([])
+  })
+})
+
+describe('a soak', () => {
+  const soaked = (worlds: number, o: { readonly reward: number, readonly kept: number }): SoakSummary => {
+    const all: SoakSummary = { seed: 's', first: 0, worlds: 0, next: 0, failed: [], nodes: 0, virtualHours: 0, blocks: 0, checkers: {}, wallMs: 0, earned: [], wrongRounds: { rounds: 0, kept: 0, byChance: 0 } }
+    const tab = (role: string, workShare: number, rewardShare: number): WorldReport['tabs'][number] => ({ tab: 0, device: 'laptop', role, workShare, blockShare: workShare, rewardShare, bytesPerSecond: 0 })
+    const report = {
+      nodes: 2, virtualMs: 0, blocksMain: 10, tabs: [tab('honest', 0.8, 1 - o.reward), tab('selfish', 0.2, o.reward)],
+      options: { 'wrong contributions: rounds': 1, 'wrong contributions: kept': o.kept, 'wrong contributions: byChance': 0.3 }
+    } as unknown as WorldReport
+    for (let i = 0; i < worlds; i++) count(all, { index: i, seed: `s-${i}`, command: '', report, violations: [] })
+    return all
+  }
+
+  it('judges all worlds together: what shows in none of them', () => {
+    expect(soakVerdict(soaked(100, { reward: 0.25, kept: 0 }))).toEqual([])
+    expect(soakVerdict(soaked(3, { reward: 0.7, kept: 1 }))).toEqual([])
+    expect(soakVerdict(soaked(100, { reward: 0.7, kept: 0 }))).toEqual([expect.stringContaining('selfish has 700.0 of 1000.0 block rewards, its work is worth 200.0')])
+    expect(soakVerdict(soaked(100, { reward: 0.2, kept: 1 }))).toEqual([expect.stringContaining('100 of 100 rounds')])
   })
 })
