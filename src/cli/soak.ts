@@ -2,8 +2,10 @@
 import { writeFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
 import { renderReport } from '../../tests/simulation/report/html.ts'
+import { tableText } from '../../tests/simulation/report/text.ts'
 import type { WorldReport } from '../../tests/simulation/report/types.ts'
-import { soak, soakCommand } from '../../tests/simulation/soak.ts'
+import { soak, soakCommand, soakVerdict } from '../../tests/simulation/soak.ts'
+import { percent } from '../ui/format.ts'
 import { fileToWrite, number, runCommand, say, seedOf } from './arguments.ts'
 
 const USAGE = `npm run soak -- [--worlds 1000] [--seed S] [--first I] [--hours-wall H] [--attackers 0.3] [--nodes N] [--workers 2] [--stop] [--json] [--report FILE.html]
@@ -20,7 +22,7 @@ const USAGE = `npm run soak -- [--worlds 1000] [--seed S] [--first I] [--hours-w
   --json           the summary as one line of JSON on stdout
   --report FILE    a page about all worlds
 
-Exit code 1 if a checker fired in any world.`
+Exit code 1 if a checker fired in any world, or in what all worlds together give.`
 
 /** A world that takes longer has hung. */
 const WORLD_MS = 3 * 3_600_000
@@ -61,10 +63,18 @@ await runCommand(USAGE, async () => {
   if (values.json) process.stdout.write(`${JSON.stringify(all)}\n`)
   for (const f of all.failed) say(`FAILED ${f.seed}: ${[...new Set(f.violations.map(v => v.checker))].join(', ')}: ${f.command}`)
   say(`${all.worlds} worlds, ${all.nodes} nodes, ${all.virtualHours.toFixed(1)} virtual hours, ${all.blocks} blocks: ${all.failed.length} failed`)
+  const works = all.earned.reduce((sum, e) => sum + e.work, 0)
+  if (works > 0) {
+    const part = (n: number, of: (e: typeof all.earned[number]) => number): string => percent(n / Math.max(1, all.earned.reduce((sum, e) => sum + of(e), 0)))
+    say(tableText({ caption: 'Who earned what, all worlds together', head: ['who', 'work', 'blocks', 'credits'], rows: all.earned.map(e => [e.name, part(e.work, x => x.work), part(e.blocks, x => x.blocks), part(e.credits, x => x.credits)]) }))
+    say(`of ${all.wrongRounds.rounds} rounds with wrong contributions ${all.wrongRounds.kept} keep them, ${all.wrongRounds.byChance.toFixed(1)} by chance`)
+  }
+  const verdict = soakVerdict(all)
+  for (const why of verdict) say(`FAILED in all worlds together: ${why}`)
   if (file !== undefined) {
     await writeFile(file, renderReport({ kind: 'sweep', command: soakCommand({ seed, args }, first, all.worlds), scenario: 'soak', points }))
     say(`the report is in ${file}`)
   }
   say(`go on with: ${soakCommand({ seed, args }, all.next, first + worlds > all.next ? first + worlds - all.next : worlds)}`)
-  return all.failed.length === 0 ? 0 : 1
+  return all.failed.length === 0 && verdict.length === 0 ? 0 : 1
 })

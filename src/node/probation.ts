@@ -12,7 +12,7 @@ import type { Told, Trust } from './trust.ts'
 import type { Heavier, Weigher } from './weigh.ts'
 
 export interface ProbationDeps {
-  readonly chain: Pick<Chain, 'head' | 'headerAt' | 'forkHeights' | 'metaAt'>
+  readonly chain: Pick<Chain, 'head' | 'headerAt' | 'forkHeights' | 'metaAt' | 'isMain'>
   readonly store: Pick<ChainStore, 'settledHash'>
   readonly trust: Pick<Trust, 'proved'>
   readonly weigher: Weigher
@@ -80,7 +80,8 @@ export class Probation {
     const heavier = this.#outweighed
     const { proved } = this.#d.trust
     this.#outweighed = undefined
-    if (heavier === undefined || proved === undefined) return undefined
+    // While it was weighed it may have become ours: to leave it then would be to shut out everybody who is on it.
+    if (heavier === undefined || proved === undefined || this.#d.chain.isMain(heavier.first)) return undefined
     const left = this.#d.chain.metaAt(Math.max(proved.height, heavier.fork + 1)) ?? proved
     this.#d.weigher.outweigh(left.hash)
     this.#heavier = { peers: heavier.peers, first: heavier.first, left: left.hash }

@@ -5,15 +5,26 @@
  */
 import { toHex } from '../../src/core/codec/ssz.ts'
 import { Block, type Claim } from '../../src/core/codec/wire.ts'
-import { hash } from '../../src/core/crypto/hash.ts'
 import { encodeJobSpec } from '../../src/core/codec/jobSpec.ts'
+import { claimId } from '../../src/core/crypto/ids.ts'
 import { encodeLedger } from '../../src/core/ledger/state.ts'
-import { noiseKey } from '../../src/core/training/sampling.ts'
 import type { BlockRecord } from '../../src/node/parts.ts'
 import type { Node } from '../../src/node/node.ts'
 import { Auditor } from './audit/auditor.ts'
+import { H, hexOf } from './audit/bytes.ts'
+import type { Rewards } from './audit/history.ts'
+import { noiseKey, type Supply } from './audit/replay.ts'
+import type { State } from './audit/states.ts'
 import type { Violation } from './audit/violations.ts'
+import type { Forgeries } from './forgeries.ts'
 import type { World } from './world.ts'
+
+/** What devices.ts gives for a slice where nobody trains: every parameter moves by a byte of the noise key's hash. */
+export function standIn (state: State, noiseKey: Uint8Array): { readonly after: State, readonly resultHash: Uint8Array } {
+  const resultHash = H('sim-slice', noiseKey)
+  const move = (tensor: Int32Array): Int32Array => tensor.map((w, i) => w + (resultHash[i % 32] & 63) - 31)
+  return { after: { ...state, weights: state.weights.map(move), biases: state.biases.map(move) }, resultHash }
+}
 
 export class Auditing {
   readonly #world: World
@@ -61,31 +72,64 @@ export class Auditing {
   /** What a node says of its head and of everybody's credits. */
   head (tab: number, node: Node): void {
     const { hash: id, height, ledger, work } = node.chain.head()
-    if (height === 0) return
-    for (const v of [...this.#auditor.head({ id: toHex(id), height, work }), ...this.#auditor.state(toHex(id), encodeLedger(ledger))]) {
-      this.#fail(`audit: ${v.name}`, `head of tab ${tab}, block ${v.height} ${v.block.slice(0, 8)}: ${v.evidence}`)
-    }
+    if (height > 0) this.#ofHead(tab, [...this.#auditor.head({ id: toHex(id), height, work }), ...this.#auditor.state(toHex(id), encodeLedger(ledger))])
   }
 
-  /** Where slices are real, every block up to `id` is redone, and the newest with their contributions. */
-  replay (id: string, count: number): void {
-    if (this.#world.options.compute !== 'real') return
+  /** Whether a node's head may be that beside what else it holds. */
+  choice (tab: number, { chain }: Pick<Node, 'chain'>): void {
+    const rivals = this.#rivals(chain)
+    if (rivals.length > 0) this.#ofHead(tab, this.#auditor.headAmong(toHex(chain.head().hash), rivals))
+  }
+
+  #ofHead (tab: number, violations: readonly Violation[]): void {
+    for (const v of violations) this.#fail(`audit: ${v.name}`, `head of tab ${tab}, block ${v.height} ${v.block.slice(0, 8)}: ${v.evidence}`)
+  }
+
+  /** Blocks beside a node's main chain that may lead: all on their branch is redone, and none of it was condemned. */
+  #rivals (chain: Node['chain']): string[] {
+    const beside = new Map(chain.offMain().sort((a, b) => a.meta.height - b.meta.height).map(r => [toHex(r.meta.hash), r]))
+    const condemned = chain.condemnedContributions()
+    const may = new Set<string>()
+    for (const [id, r] of beside) {
+      const parent = toHex(r.meta.header.template.parent)
+      const follows = beside.has(parent) ? may.has(parent) : chain.isMain(r.meta.header.template.parent)
+      if (!follows || r.checked === 'ledger' || r.body.seals.some(({ seal }) => seal.contributions.some(c => condemned.has(toHex(claimId(c)))))) continue
+      if (this.#right.has(id) || this.#judge(r).length === 0) may.add(id)
+    }
+    return [...may]
+  }
+
+  /** Ids of the contributions that the chain up to `id` has sealed, so many blocks below it or deeper. */
+  sealed (id: string, depth: number): ReadonlySet<string> { return this.#auditor.sealed(id, depth) }
+
+  /** What every miner of the chain up to `id` did and was credited, by its key in hex. */
+  rewards (id: string): Rewards { return this.#auditor.rewards(id) }
+
+  /**
+   * Every block up to `id` is redone, with what it seals and the states that its seals define. `known`: contributions
+   * that are known to be wrong and may have come through by chance, and what was given out as their payloads.
+   */
+  replay (id: string, known: Pick<Forgeries, 'has' | 'payload'>): void {
     const { data } = this.#world
     const records = {
       features: Uint8Array.from(Array.from({ length: data.records }, (_, i) => [...data.features(i)]).flat()),
       labels: Uint8Array.from({ length: data.records }, (_, i) => data.label(i))
     }
-    const chain = this.#auditor.chain(id)
-    for (const [i, block] of chain.entries()) {
-      const { violations } = this.#auditor.replay(block, { contributions: i >= chain.length - count, records: root => root === toHex(data.ref.root) ? records : undefined })
+    const supply: Supply = {
+      records: root => root === toHex(data.ref.root) ? records : undefined, payload: digest => known.payload(digest), contributions: c => !known.has(c),
+      ...(this.#world.options.compute === 'stand-in' ? { standIn } : {})
+    }
+    for (const block of this.#auditor.chain(id)) {
+      const { unchecked, violations } = this.#auditor.replay(block, supply)
       for (const v of violations) this.#fail(`audit: ${v.name}`, `block ${v.height} ${v.block.slice(0, 8)}: ${v.evidence}`)
+      for (const what of unchecked) this.#fail('audit: unchecked', `block ${block.slice(0, 8)}: ${what}`)
     }
   }
 
   /** What a stand-in slice gives is known from its key: a node that says it has redone one knows it, too. */
   #work (tab: number, claim: Claim, what: string): void {
     if (this.#world.options.compute !== 'stand-in') return
-    const right = toHex(hash('sim-slice', noiseKey(claim.template, claim.slice)))
+    const right = hexOf(H('sim-slice', noiseKey(claim.template, claim.slice)))
     if (toHex(claim.resultHash) !== right) this.#fail('audit: result-hash', `${what}, taken by tab ${tab}: ${toHex(claim.resultHash).slice(0, 16)} instead of ${right.slice(0, 16)}`)
   }
 }

@@ -39,17 +39,16 @@ export class Faults {
   #healed = false
   /** How often each kind has struck. */
   readonly counts: Record<string, number> = {}
-  /** Tabs whose disks, devices or clocks have failed at any time. */
+  /** Tabs whose disks or devices have failed at any time. */
   readonly disks = new Set<Tab>()
   readonly devices = new Set<Tab>()
-  readonly clocks = new Set<Tab>()
+  /** The most that a tab's clock has ever been ahead, ms. */
+  readonly aheadMs = new Map<Tab, number>()
   /** Tabs that have computed wrong bits, and so may believe anything. */
   readonly wrong = new Set<Tab>()
   /** Hashes they gave that are not those of the work, and who gave them. */
   readonly wrongResults = new Map<string, Tab>()
   readonly #wrongForGood = new Set<Tab>()
-  /** The longest time for which a tab may have gone on apart from the others so far, ms. */
-  apartMs = 0
   /** What broke in here: a mistake of the simulator. */
   readonly mistakes: unknown[] = []
 
@@ -125,14 +124,9 @@ export class Faults {
 
   #honest (): Tab[] { return this.#world.tabs.filter(t => t.honest) }
 
-  #length (r: Seeded): number { return this.#apart(r.exponential(this.#o.awayMs)) }
+  #length (r: Seeded): number { return r.exponential(this.#o.awayMs) }
 
-  #outage (r: Seeded): number { return this.#apart(r.exponential(this.#o.outageMs)) }
-
-  #apart (ms: number): number {
-    this.apartMs = Math.max(this.apartMs, ms)
-    return ms
-  }
+  #outage (r: Seeded): number { return r.exponential(this.#o.outageMs) }
 
   #after (ms: number, fn: () => void, healing = false): void {
     this.#world.scheduler.after(ms, () => { if (healing || !this.#healed) fn() })
@@ -299,10 +293,7 @@ export class Faults {
   #skew (tab: Tab, ms: number): void {
     tab.faults.skewMs = ms
     if (tab.session !== undefined) tab.session.clock.skewMs = ms
-    if (ms === 0) return
-    this.clocks.add(tab)
-    // Until such a clock has come up to the others', their blocks lie in its future.
-    if (Math.abs(ms) > this.#world.params.futureMs / 2) this.#apart(Math.abs(ms))
+    this.aheadMs.set(tab, Math.max(this.aheadMs.get(tab) ?? 0, ms))
   }
 
   #clocks (): void {

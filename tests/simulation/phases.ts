@@ -47,7 +47,7 @@ export async function runWorld (o: SimOptions, course: Course): Promise<WorldRep
     enemy: i => i < attackers ? squads[i % squads.length].recruit() : undefined
   })
   const faults = new Faults(world, o.faults)
-  const watch = new Watch(world, faults, o, squads)
+  const watch = new Watch(world, faults, squads)
   const observer = new Observer(world, LOOK_MS)
   const users = new Users(world, o.users)
   const unhandled = (e: unknown): void => { watch.fail('unhandled rejection', e instanceof Error ? e.stack ?? e.message : String(e)) }
@@ -68,7 +68,7 @@ export async function runWorld (o: SimOptions, course: Course): Promise<WorldRep
     for (const e of [...faults.mistakes, ...users.mistakes]) watch.fail('simulator', e instanceof Error ? e.stack ?? e.message : String(e))
     const report = observer.report({
       command: course.command, scenario: course.scenario, wallMs: performance.now() - begun, violations: watch.violations, checked: CHECKED,
-      options: { ...printable(o), ...prefixed('struck: ', faults.counts), ...prefixed('users: ', users.counts), ...Object.assign({}, ...squads.map(squad => prefixed(`${squad.name}: `, squad.deeds.all()))) as Record<string, number>, ...prefixed('refused between honest: ', watch.refusedBetweenHonest), 'deepest reorganisation': watch.deepestReorganisation, 'wrong contributions sealed': watch.sealedWrong },
+      options: { ...printable(o), ...prefixed('struck: ', faults.counts), ...prefixed('users: ', users.counts), ...Object.assign({}, ...squads.map(squad => prefixed(`${squad.name}: `, squad.deeds.all()))) as Record<string, number>, ...prefixed('refused between honest: ', watch.refusedBetweenHonest), 'deepest reorganisation': watch.deepestReorganisation, 'wrong contributions sealed': watch.sealedWrong, ...prefixed('wrong contributions: ', watch.wrongRounds) },
       healedAtMs
     })
     return agreedAtMs === undefined ? report : { ...report, agreedAtMs }

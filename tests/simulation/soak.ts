@@ -6,6 +6,8 @@
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { withBundle } from '../../scripts/bundle.mjs'
+import { type Earner, pooled, unfair } from './fairness.ts'
+import { tooManyKept } from './forgeries.ts'
 import type { Violation, WorldReport } from './report/types.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
@@ -53,6 +55,19 @@ export interface SoakSummary {
   /** By checker, in how many worlds. */
   checkers: Record<string, number>
   wallMs: number
+  /** All tabs of a kind of device or of enemy in all worlds: shares of every world, in its blocks. */
+  earned: readonly Earner[]
+  /** Rounds in which a committee sealed something wrong. */
+  wrongRounds: { readonly rounds: number, readonly kept: number, readonly byChance: number }
+}
+
+/** So rarely is it chance where all worlds together are judged. */
+const RARE = 1e-9
+
+/** What no world shows alone: who earns too much or too little in all of them, and wrong contributions that stay too often. */
+export function soakVerdict ({ earned, wrongRounds: { byChance, kept, rounds } }: Pick<SoakSummary, 'earned' | 'wrongRounds'>): string[] {
+  const wrong = rounds === 0 ? undefined : tooManyKept(kept, rounds, byChance, RARE)
+  return [...unfair(earned, 1, RARE), ...wrong === undefined ? [] : [wrong]]
 }
 
 /** What is young may be much, as in scripts/run.mjs: a tenth of a world's time went into collecting what would soon be dead. */
@@ -67,7 +82,7 @@ export async function soak (o: SoakOptions): Promise<SoakSummary> {
 
 async function soakBy (file: string, o: SoakOptions): Promise<SoakSummary> {
   const begun = performance.now()
-  const all: SoakSummary = { seed: o.seed, first: o.first, worlds: 0, next: o.first, failed: [], nodes: 0, virtualHours: 0, blocks: 0, checkers: {}, wallMs: 0 }
+  const all: SoakSummary = { seed: o.seed, first: o.first, worlds: 0, next: o.first, failed: [], nodes: 0, virtualHours: 0, blocks: 0, checkers: {}, wallMs: 0, earned: [], wrongRounds: { rounds: 0, kept: 0, byChance: 0 } }
   const ended = new Set<number>()
   let index = o.first
   const more = (): boolean => index < o.first + o.worlds && performance.now() - begun < o.wallMs && !(o.stopAtFailure && all.failed.length > 0)
@@ -84,12 +99,19 @@ async function soakBy (file: string, o: SoakOptions): Promise<SoakSummary> {
   return all
 }
 
-function count (all: SoakSummary, { command, report, seed, violations }: SoakWorld): void {
+export function count (all: SoakSummary, { command, report, seed, violations }: SoakWorld): void {
   all.worlds++
   if (report !== undefined) {
     all.nodes += report.nodes
     all.virtualHours += report.virtualMs / 3_600_000
     all.blocks += report.blocksMain
+    all.earned = pooled([...all.earned, ...report.tabs.map((t): Earner => ({
+      name: t.role === 'honest' ? `every ${t.device}` : t.role, kind: t.role === 'honest' ? 'honest' : 'attacker',
+      work: t.workShare * report.blocksMain, blocks: t.blockShare * report.blocksMain, credits: t.rewardShare * report.blocksMain
+    }))])
+    const of = (what: string): number => Number(report.options[`wrong contributions: ${what}`] ?? 0)
+    const { byChance, kept, rounds } = all.wrongRounds
+    all.wrongRounds = { rounds: rounds + of('rounds'), kept: kept + of('kept'), byChance: byChance + of('byChance') }
   }
   if (violations.length === 0) return
   all.failed.push({ seed, command, violations })

@@ -85,6 +85,16 @@ export class Auditor {
     return ids.reverse()
   }
 
+  /** Ids of the contributions that the chain up to `id` has sealed, so many blocks below it or deeper. */
+  sealed (id: Hex, depth = 0): Set<Hex> {
+    const head = this.#entries.get(id)
+    const ids = new Set<Hex>()
+    for (let e = head; e?.block !== undefined; e = e.parent) {
+      if (head!.height - e.height >= depth) for (const { seal } of e.block.body.seals) for (const c of seal.contributions) ids.add(hexOf(claimId(c)))
+    }
+    return ids
+  }
+
   /** Judges a block. Its parent must have been added before. */
   add (blockBytes: Uint8Array): AuditResult {
     const name = createHash('sha256').update(blockBytes).digest('hex')
@@ -116,7 +126,7 @@ export class Auditor {
     return this.#name(id, entry.height, ahead > this.params.futureMs ? [['header-time-future', `${ahead} ms ahead of the clock, at most ${this.params.futureMs}`]] : [])
   }
 
-  /** Whether a node that holds all of `others` may have this head: fork choice, docs/protocol.md, section 12. */
+  /** Whether a node that holds all of `others`, redone, may have this head: fork choice, docs/protocol.md, section 12. */
   headAmong (id: Hex, others: readonly Hex[]): Violation[] {
     const head = this.#entries.get(id)
     if (head === undefined) return this.#name(id, 0, [['head-unknown', 'no such block was added']])

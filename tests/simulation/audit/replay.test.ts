@@ -113,6 +113,25 @@ describe('a chain of real work', () => {
     expect(replayed.unchecked).toEqual([expect.stringContaining('are not to be had')])
   })
 
+  it('takes what a stand-in gives for a slice, without records', () => {
+    const auditor = audited()
+    const first = auditor.chain(toHex(node.chain.head().hash))[0]
+    const { slices, unchecked, violations } = auditor.replay(first, { records: () => undefined, standIn: after => ({ after, resultHash: other }) })
+    expect([slices, unchecked, names(violations)]).toEqual([1, [], ['result-hash', 'payload-digest']])
+  })
+
+  it('leaves out the contributions that it is told to', () => {
+    const auditor = audited()
+    const asked: Hex[] = []
+    for (const id of auditor.chain(toHex(node.chain.head().hash))) {
+      const supply: Supply = { records: () => undefined, payload: digest => payloads.get(digest), contributions: c => { asked.push(c); return false } }
+      // Only its own slice is missing.
+      expect(auditor.replay(id, supply).unchecked).toHaveLength(1)
+    }
+    expect(new Set(asked)).toEqual(auditor.sealed(toHex(node.chain.head().hash)))
+    expect(asked.length).toBeGreaterThan(5)
+  })
+
   it('refuses records that are not those of the job', () => {
     const auditor = audited()
     expect(() => auditor.replay(auditor.chain(toHex(node.chain.head().hash))[0], { records: () => recordsOf(paidData) })).toThrow('not those of')

@@ -21,8 +21,10 @@ export interface Supply {
   readonly records: (root: Hex) => Records | undefined
   /** By payload digest. Where it has none, the slice is redone and what comes out is taken. */
   readonly payload?: (digest: Hex) => Uint8Array | undefined
-  /** Whether to redo the slices that the block seals too; otherwise only its own. Default true. */
-  readonly contributions?: boolean
+  /** Of the contributions that the block seals those whose slices are redone, too; otherwise only its own. Default: all. */
+  readonly contributions?: boolean | ((contribution: Hex) => boolean)
+  /** What a slice gives where nobody trains: instead of the reference kernels, which need the records. */
+  readonly standIn?: (state: State, noiseKey: Uint8Array) => { readonly after: State, readonly resultHash: Uint8Array }
 }
 
 export interface Replayed {
@@ -107,14 +109,14 @@ export class Replayer {
       unchecked.push(`${what}: its job is gone`)
       return
     }
-    if (supply.contributions !== false) {
-      for (const claim of seal.contributions) {
-        const slice = this.#slice(entry, job, claim, supply)
-        if (typeof slice === 'string') unchecked.push(`contribution ${hexOf(claimId(claim))}: ${slice}`)
-        else if (slice.resultHash !== hexOf(claim.resultHash) || slice.payloadDigest !== hexOf(claim.payloadDigest)) {
-          findings.push(['contribution-wrong', `${hexOf(claimId(claim))} claims ${hexOf(claim.resultHash)}, is ${slice.resultHash}`])
-        }
-      }
+    const { contributions = true } = supply
+    for (const claim of seal.contributions) {
+      const id = hexOf(claimId(claim))
+      if (!(typeof contributions === 'boolean' ? contributions : contributions(id))) continue
+      const slice = this.#slice(entry, job, claim, supply)
+      if (typeof slice === 'string') unchecked.push(`contribution ${id}: ${slice}`)
+      else if (slice.resultHash !== hexOf(claim.resultHash)) findings.push(['contribution-wrong', `${id} claims ${hexOf(claim.resultHash)}, is ${slice.resultHash}`])
+      else if (slice.payloadDigest !== hexOf(claim.payloadDigest)) findings.push(['contribution-wrong', `${id} claims payload ${hexOf(claim.payloadDigest)}, is ${slice.payloadDigest}`])
     }
     const next = this.#defined(entry, job, seal, supply)
     if (typeof next === 'string') unchecked.push(`${what}: ${next}`)
@@ -185,21 +187,29 @@ export class Replayer {
     const key = noiseKey(template, slice)
     const known = this.#slices.get(hexOf(key))
     if (known !== undefined) return known
+    const made = this.#made(entry, job, { template, slice }, key, supply)
+    if (typeof made === 'string') return made
+    const { state, after, resultHash } = made
+    this.#computed++
+    const payload = encodeChange(state, after)
+    const result = { resultHash: hexOf(resultHash), payload, payloadDigest: hexOf(H('payload', payload)) }
+    this.#slices.set(hexOf(key), result)
+    return result
+  }
+
+  #made (entry: Entry, job: Job, { template, slice }: Pick<Claim, 'template' | 'slice'>, key: Uint8Array, supply: Supply): { readonly state: State, readonly after: State, readonly resultHash: Uint8Array } | string {
     const { spec } = job
-    const records = this.#data(spec, supply)
-    if (records === undefined) return `records of ${hexOf(spec.data.root)} are not to be had`
+    const records = supply.standIn === undefined ? this.#data(spec, supply) : undefined
+    if (records === undefined && supply.standIn === undefined) return `records of ${hexOf(spec.data.root)} are not to be had`
     const state = this.#state(entry, job, hexOf(template.seal), supply)
     if (typeof state === 'string') return state
+    if (records === undefined) return { state, ...supply.standIn!(state, key) }
     const drawn = batchRecords(batchKey(template, slice), spec.data.trainRecords, spec.stepsPerSlice * spec.batch)
     const size = spec.data.features
     const inputs = new Uint8Array(drawn.length * size)
     for (const [i, r] of drawn.entries()) inputs.set(records.features.subarray(r * size, (r + 1) * size), i * size)
     const labels = Uint8Array.from(drawn, r => records.labels[r])
     const after = referenceKernels.runSlice({ spec, state, lr20: lr20At(spec, template.round), noiseKey: key, steps: spec.stepsPerSlice, inputs, labels }) as State
-    this.#computed++
-    const payload = encodeChange(state, after)
-    const result = { resultHash: hexOf(stateHash(after)), payload, payloadDigest: hexOf(H('payload', payload)) }
-    this.#slices.set(hexOf(key), result)
-    return result
+    return { state, after, resultHash: stateHash(after) }
   }
 }

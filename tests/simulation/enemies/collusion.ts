@@ -103,6 +103,8 @@ export function collusion (): Colluders {
     deeds,
     forged,
     sealed,
+    payloads,
+    vouchesUnseen: true,
     recruit: () => {
       const states = new StateTap()
       return {

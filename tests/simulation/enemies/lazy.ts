@@ -63,6 +63,7 @@ export function lazy (): Squad {
   return {
     name: 'lazy verification',
     deeds,
+    vouchesUnseen: true,
     recruit: () => ({
       name: 'lazy verification',
       ports: deps => {

@@ -49,19 +49,18 @@ function worker (shortcut: Shortcut, run: Run): Run {
   }
 }
 
-export interface ShortcutSquad extends Squad {
-  /** Noise keys in hex of all slices that were claimed without having been done. */
-  readonly lies: ReadonlySet<string>
-}
+export interface ShortcutSquad extends Squad { readonly lies: ReadonlySet<string> }
 
 export function shortcuts (shortcut: Shortcut = 'fewer steps'): ShortcutSquad {
   const deeds = new Deeds()
   const lies = new Set<string>()
+  const payloads = new Map<string, Uint8Array>()
   const name = `shortcut: ${shortcut}`
   return {
     name,
     deeds,
     lies,
+    payloads,
     recruit: () => ({
       name,
       ports: (deps, tab: Tab) => {
@@ -74,7 +73,9 @@ export function shortcuts (shortcut: Shortcut = 'fewer steps'): ShortcutSquad {
             if (priority !== 'slice') return await deps.compute.runSlice(task, priority)
             deeds.add('slices cut short')
             lies.add(toHex(task.noiseKey))
-            return await work(task)
+            const result = await work(task)
+            payloads.set(toHex(result.payloadDigest), result.payload)
+            return result
           })
         }
       }

@@ -18,6 +18,12 @@ export interface Squad {
   readonly deeds: Deeds
   /** Ids in hex of contributions that were not worked for. */
   readonly forged?: ReadonlySet<string>
+  /** Noise keys in hex of slices that were claimed without having been done. */
+  readonly lies?: ReadonlySet<string>
+  /** It vouches for what it has not redone. */
+  readonly vouchesUnseen?: true
+  /** What was given out as the change of the weights by what was not worked for: payloads by their digests in hex. */
+  readonly payloads?: ReadonlyMap<string, Uint8Array>
   /** What makes one more tab an enemy. */
   recruit (): Enemy
 }

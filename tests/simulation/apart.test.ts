@@ -1,0 +1,49 @@
+/** Who is parted is seen from the lines: in groups made by hand, and in a world that is cut in two and healed. */
+import { describe, expect, it } from 'vitest'
+import { Apart, groups, luckyDepth } from './apart.ts'
+import { World } from './world.ts'
+
+describe('groups', () => {
+  it('are who can reach one another, by others too', () => {
+    const links: Record<string, string[]> = { a: ['b'], b: ['a', 'c'], c: ['b'], d: [] }
+    const of = groups(Object.keys(links), x => links[x])
+    expect([...of.get('c')!].sort()).toEqual(['a', 'b', 'c'])
+    expect([...of.get('d')!]).toEqual(['d'])
+  })
+})
+
+describe('the depth that luck allows', () => {
+  it('is that of one in 800,000, and none where enemies have half of the speed', () => {
+    expect([luckyDepth(0, 16), luckyDepth(0.1, 16), luckyDepth(0.3, 16), luckyDepth(0.5, 16)]).toEqual([16, 16, 17, Infinity])
+    expect((0.35 / 0.65) ** luckyDepth(0.35, 16)).toBeLessThan(1 / 800_000)
+  })
+})
+
+describe('a tab', () => {
+  it('is apart as long as its lines or its clock are, and for a while after', async () => {
+    const world = new World({ seed: 'apart', nodes: 4, compute: 'stand-in', laptopSliceMs: 250, warm: true, devices: 'laptop' })
+    const apart = new Apart(world)
+    const spell = async (ms: number): Promise<number[]> => {
+      for (let t = 0; t < ms; t += 5_000) {
+        await world.run(5_000)
+        apart.sample(5_000)
+      }
+      return world.tabs.map(t => apart.ms(t))
+    }
+    world.openAll(1_000)
+    await world.run(10_000)
+    expect(await spell(10_000)).toEqual([0, 0, 0, 0])
+    const { hub } = world.internet
+    const ids = world.tabs.map(t => t.session!.id)
+    hub.partition([ids.slice(0, 1), ids.slice(1)])
+    const cut = await spell(20_000)
+    expect(cut[0]).toBe(20_000)
+    hub.heal()
+    for (const id of ids.slice(1)) hub.connect(ids[0], id)
+    expect((await spell(60_000))[0]).toBe(20_000)
+    expect(await spell(130_000)).toEqual([0, 0, 0, 0])
+    world.tabs[3].faults.skewMs = world.params.futureMs
+    const wrong = await spell(10_000)
+    expect(wrong[3]).toBe(10_000)
+  }, 60_000)
+})

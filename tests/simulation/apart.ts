@@ -1,0 +1,68 @@
+/**
+ * Who is parted from the others, and for how long: seen from the lines and the clocks, not from what nodes say. A tab
+ * that bytes reach neither way, or whose clock is so wrong that blocks do not count, goes on alone; so does a group.
+ */
+import type { Tab } from './tab.ts'
+import type { World } from './world.ts'
+
+/** Who is linked to this share of the speed of all honest ones that are open misses no more of the work than luck makes up for. */
+const WITH = 0.9
+/** Until a tab that is in touch again has found, loaded and redone what it has missed, ms. */
+const REJOIN_MS = 180_000
+/** A pool that keeps its blocks back is ever as far ahead as DEPTH with a chance of one in so many, at 30 % of the speed. */
+const LUCK = 800_000
+
+/** Of so many blocks alone a reorganisation may be where enemies have the share `q` of the speed: the others' luck is no better than theirs. */
+export function luckyDepth (q: number, least: number): number {
+  if (q >= 0.5) return Infinity
+  return q === 0 ? least : Math.max(least, Math.ceil(Math.log(LUCK) / Math.log((1 - q) / q)))
+}
+
+/** Who can speak with whom: ids by those they are joined with, themselves among them. */
+export function groups<T> (all: readonly T[], joined: (one: T) => readonly T[]): Map<T, ReadonlySet<T>> {
+  const of = new Map<T, ReadonlySet<T>>()
+  for (const one of all) {
+    if (of.has(one)) continue
+    const group = new Set([one])
+    for (const x of group) for (const y of joined(x)) group.add(y)
+    for (const x of group) of.set(x, group)
+  }
+  return of
+}
+
+export class Apart {
+  readonly #world: World
+  /** Ms apart since it was last in touch for long enough, and ms in touch since. */
+  readonly #spells = new Map<Tab, { apartMs: number, touchMs: number }>()
+  /** The most that any clock was wrong by: so long may blocks wait for their time to come. */
+  #skewMs = 0
+
+  constructor (world: World) { this.#world = world }
+
+  /** Ms for which the tab may have gone on without the others, up to now. */
+  ms (tab: Tab): number { return this.#spells.get(tab)?.apartMs ?? 0 }
+
+  /** Every `ms`. Of a tab that is not open nothing changes. */
+  sample (ms: number): void {
+    const { internet, params, tabs } = this.#world
+    const up = tabs.filter(t => t.session !== undefined && t.up)
+    const byId = new Map(up.map(t => [t.session!.id, t]))
+    for (const t of tabs) this.#skewMs = Math.max(this.#skewMs, Math.abs(t.faults.skewMs))
+    // Enemies are banned: what they do among themselves is a matter of luckyDepth.
+    const speed = (some: Iterable<Tab>): number => [...some].reduce((sum, t) => sum + (t.honest ? t.costPerSecond : 0), 0)
+    const all = speed(up)
+    const alike = (a: Tab, b: Tab): boolean => Math.abs(a.faults.skewMs - b.faults.skewMs) <= params.futureMs / 2
+    const group = groups(up, tab => internet.hub.links(tab.session!.id).flatMap(id => {
+      const other = byId.get(id)
+      return other !== undefined && alike(tab, other) && internet.passes(tab.session!.id, id) ? [other] : []
+    }))
+    for (const tab of up) {
+      const s = this.#spells.get(tab) ?? { apartMs: 0, touchMs: 0 }
+      this.#spells.set(tab, s)
+      if (speed(group.get(tab)!) < WITH * all) {
+        s.apartMs += ms
+        s.touchMs = 0
+      } else if ((s.touchMs += ms) >= REJOIN_MS + this.#skewMs) s.apartMs = 0
+    }
+  }
+}
