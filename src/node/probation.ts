@@ -30,7 +30,8 @@ export class Probation {
   #weighing = false
   /** Somebody is among those looked at who had no turn before. */
   #isFirst = false
-  #outweighed: Heavier | undefined
+  /** `left`: our lowest block that has to go for it. */
+  #outweighed: Heavier & { readonly left: Pick<Told, 'hash' | 'height'> } | undefined
   /** Whose chain ours was just left for: who is to be followed, in this order. `left`: our lowest block that had to go. */
   #heavier: { readonly peers: readonly PeerId[], readonly first: Uint8Array, readonly left: Uint8Array } | undefined
 
@@ -62,7 +63,12 @@ export class Probation {
     this.#weighing = true
     let failed = false
     locatorOf(chain, store, undefined)
-      .then(async locator => { this.#outweighed = await weigher.heavier(others, locator, { onBegun: (id) => { this.#begun.add(id) }, onWeighed: (id) => { this.#weighed.add(id) } }) })
+      .then(async locator => await weigher.heavier(others, locator, { onBegun: (id) => { this.#begun.add(id) }, onWeighed: (id) => { this.#weighed.add(id) } }))
+      .then(heavier => {
+        const { proved } = trust
+        if (heavier === undefined || proved === undefined || chain.isMain(heavier.first)) return
+        this.#outweighed = { ...heavier, left: chain.metaAt(Math.max(proved.height, heavier.fork + 1)) ?? proved }
+      })
       .catch((e: unknown) => {
         failed = true
         log.error('sync', e instanceof Error ? e.message : String(e))
@@ -78,13 +84,12 @@ export class Probation {
   /** The lowest block of ours that has to go, where a chain that weighs more was found. */
   leave (): Pick<Told, 'hash' | 'height'> | undefined {
     const heavier = this.#outweighed
-    const { proved } = this.#d.trust
     this.#outweighed = undefined
-    // While it was weighed it may have become ours: to leave it then would be to shut out everybody who is on it.
-    if (heavier === undefined || proved === undefined || this.#d.chain.isMain(heavier.first)) return undefined
-    const left = this.#d.chain.metaAt(Math.max(proved.height, heavier.fork + 1)) ?? proved
+    // By now another chain may be ours, that one for instance: to leave it would be to shut out everybody who is on it.
+    if (heavier === undefined || this.#d.trust.proved === undefined || !this.#d.chain.isMain(heavier.left.hash)) return undefined
+    const { first, left, peers } = heavier
     this.#d.weigher.outweigh(left.hash)
-    this.#heavier = { peers: heavier.peers, first: heavier.first, left: left.hash }
+    this.#heavier = { peers, first, left: left.hash }
     return left
   }
 

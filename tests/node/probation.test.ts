@@ -1,10 +1,13 @@
 /** What a joiner has proved is on probation: it is left for what weighs more, in part or as a whole, and nothing of what a liar said outlives that. */
 import { describe, expect, it } from 'vitest'
-import { equalBytes } from '../../src/core/codec/ssz.ts'
+import { equalBytes, toHex } from '../../src/core/codec/ssz.ts'
 import { Status } from '../../src/core/codec/wire.ts'
 import { createMemoryHub } from '../../src/net/memory.ts'
 import { sleep } from '../../src/node/askPeers.ts'
+import { RingLog } from '../../src/node/log.ts'
+import { Probation } from '../../src/node/probation.ts'
 import { HEADERS_PROTOCOL, STATUS_PROTOCOL } from '../../src/node/syncServer.ts'
+import type { Heavier, Weigher } from '../../src/node/weigh.ts'
 import { RequestError } from '../../src/ports/network.ts'
 import { MemoryDisk } from '../../src/storage/memory.ts'
 import { ChainKit } from '../core/chainKit.ts'
@@ -234,4 +237,29 @@ describe('a look at the others', () => {
     expect(a.chain.isAdopted).toBe(false)
     expect(hex(a.chain.head())).toBe(hex(tip))
   }, 120_000)
+})
+
+it.each([['is still ours', 'left'], ['has become that very one', 'kept'], ['has become a third one', 'kept']] as const)('a chain that was weighed and %s by the time of the verdict is %s', async (now, what) => {
+  const [ours, theirs, third] = [10, 20, 30].map(i => honest[i].meta)
+  let main: readonly unknown[] = [ours.hash]
+  const shut: string[] = []
+  const verdict: Heavier = { peers: ['peer'], fork: ours.height - 1, first: theirs.hash }
+  let said = (): void => {}
+  const probation = new Probation({
+    chain: { head: () => ours, headerAt: () => ours, forkHeights: () => [], metaAt: () => ours, isMain: hash => main.includes(hash) },
+    store: { settledHash: async () => undefined },
+    trust: { proved: { hash: ours.hash, height: ours.height, since: 0 } },
+    weigher: { heavier: async () => verdict, outweigh: (first: Uint8Array) => { shut.push(toHex(first)) } } as unknown as Weigher,
+    log: new RingLog({ now: () => 0 }),
+    elsewhere: () => ['peer'],
+    onOutweighed: () => { said() }
+  })
+  const outweighed = new Promise<void>(resolve => { said = resolve })
+  probation.begin()
+  await outweighed
+  if (now === 'has become that very one') main = [theirs.hash]
+  if (now === 'has become a third one') main = [third.hash]
+  expect(probation.leave()?.hash).toBe(what === 'left' ? ours.hash : undefined)
+  expect(shut).toEqual(what === 'left' ? [hex(ours)] : [])
+  expect(probation.isOpen).toBe(false)
 })
