@@ -13,6 +13,11 @@ export const MAX_VALIDATIONS_PER_PEER = 64
 export const MAX_VALIDATIONS = 512
 export const VALIDATIONS_SHARED = 320
 export const VALIDATIONS_KEPT_PER_PEER = 4
+/**
+ * A message is known for so long after its first copy, and further copies go no further than the adapter; then it is
+ * forgotten, and one that comes is judged anew.
+ */
+export const SEEN_MS = 120_000
 /** Messages one neighbour may hand us: sustained per second, and at once. */
 export const GOSSIP_PER_PEER_PER_SECOND = 50
 export const GOSSIP_BURST = 250

@@ -6,7 +6,7 @@ import { gossipsub, type GossipSub, type GossipSubComponents, type Message, Stri
 import type { PeerId as LibPeerId } from '@libp2p/interface'
 import { MAX_GOSSIP_BYTES } from '../core/params.ts'
 import type { GossipMessage, PeerId, Verdict } from '../ports/network.ts'
-import { DISCONNECT_SCORE, GOSSIP_BURST, GOSSIP_PER_PEER_PER_SECOND, PENALTY_TOO_FAST, VALIDATOR_TIMEOUT_MS } from './bounds.ts'
+import { DISCONNECT_SCORE, GOSSIP_BURST, GOSSIP_PER_PEER_PER_SECOND, PENALTY_TOO_FAST, SEEN_MS, VALIDATOR_TIMEOUT_MS } from './bounds.ts'
 import { type BanList, Forwards, PeerBuckets, type Penalties, Validations } from './peerBook.ts'
 
 /** Over this, one RPC kills the link for good on both sides; several messages may share one. */
@@ -42,6 +42,7 @@ export function gossipService (penalties: Penalties): (components: GossipSubComp
     // A circuit dies within two minutes; gossip streams on it would die unseen.
     runOnLimitedConnection: false,
     maxInboundDataLength: MAX_RPC_BYTES,
+    seenTTL: SEEN_MS,
     maxTopicBytesPerPeer: 64 * 1024,
     gossipsubIWantFollowupMs: 10_000,
     scoreThresholds: { gossipThreshold: -20, publishThreshold: -40, graylistThreshold: DISCONNECT_SCORE },
