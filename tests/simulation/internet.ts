@@ -20,8 +20,20 @@ const REGION_MS = [
 ] as const
 const REGION_SHARES = [0.35, 0.3, 0.1, 0.2, 0.05] as const
 
-/** open: anybody reaches it. cone: with hole punching. symmetric: not from another symmetric one. */
+/**
+ * What a router lets in after its tab has sent out, both having learned of one another by way of a third (RFC 4787).
+ * open: whatever comes from that address, or from anywhere. cone: only from that very port, which a symmetric one does
+ * not use again: it takes a new port for each it speaks to.
+ */
 export type Nat = 'open' | 'cone' | 'symmetric'
+
+const LINKS: Readonly<Record<Nat, readonly Nat[]>> = {
+  open: ['open', 'cone', 'symmetric'],
+  cone: ['open', 'cone'],
+  symmetric: ['open']
+}
+/** One tab in so many is open whatever is drawn, so that in small worlds, too, the symmetric ones find somebody. */
+const OPEN_EVERY = 3
 
 export interface Line {
   readonly region: number
@@ -31,19 +43,20 @@ export interface Line {
   readonly down: number
 }
 
-export function drawLine (random: Seeded): Line {
+/** Of the tab of this place in its world. */
+export function drawLine (random: Seeded, index: number): Line {
   let region = 0
   for (let u = random.uniform(); region < REGION_SHARES.length - 1 && (u -= REGION_SHARES[region]) >= 0;) region++
   const u = random.uniform()
   return {
     region,
-    nat: u < 0.15 ? 'open' : u < 0.8 ? 'cone' : 'symmetric',
+    nat: u < 0.15 || index % OPEN_EVERY === OPEN_EVERY - 1 ? 'open' : u < 0.8 ? 'cone' : 'symmetric',
     up: Math.max(0.1, random.logNormal(1250, 0.8)),
     down: Math.max(0.5, random.logNormal(6250, 0.8))
   }
 }
 
-export const canLink = (a: Line, b: Line): boolean => a.nat !== 'symmetric' || b.nat !== 'symmetric'
+export const canLink = (a: Pick<Line, 'nat'>, b: Pick<Line, 'nat'>): boolean => LINKS[a.nat].includes(b.nat)
 
 export interface InternetFaults {
   /** Share of packets a line loses: they come again a round trip later. */
