@@ -50,8 +50,8 @@ export interface Kernels {
  */
 export type WrongBit = 'weight' | 'hash'
 
-/** Of the change of a weight: large enough to be seen in the mean of many, and no more than a slice may move it. */
-const WRONG_BIT = 64
+/** Seen in a payload's eight bits beside changes a hundred times as large, and in the mean of many; no more than a slice may move a weight by. */
+const WRONG_BIT = 2 ** 17
 
 function erred (kind: WrongBit, before: ModelState, result: SliceResult): SliceResult {
   if (kind === 'hash') return { ...result, stateHash: result.stateHash.map((b, i) => i === 0 ? b ^ 1 : b) }
