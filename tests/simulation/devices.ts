@@ -46,9 +46,11 @@ export interface Kernels {
 
 /**
  * How a backend errs. weight: a bit of a weight is wrong, and hash and payload are those of the wrong state, so that what
- * it hands out fits together and only the work done again tells. hash: the state is right, its hash is not.
+ * it hands out fits together and only the work done again tells. hot: as weight, in the slices that it makes one after
+ * another, and not in those it redoes now and then, so that it stays on the others' chain and offers them its work.
+ * hash: the state is right, its hash is not.
  */
-export type WrongBit = 'weight' | 'hash'
+export type WrongBit = 'weight' | 'hot' | 'hash'
 
 /** Seen in a payload's eight bits beside changes a hundred times as large, and in the mean of many; no more than a slice may move a weight by. */
 const WRONG_BIT = 2 ** 17
@@ -168,7 +170,7 @@ export class SimDevice implements Compute {
     if (this.lost) throw new Error('the device was lost')
     if (priority === 'slice') { this.minedMs += ms; this.slices++ } else { this.replayedMs += ms; this.replays++ }
     const result = { ...this.#o.kernels.slice(task), elapsedMs: ms }
-    if (this.wrongBit === undefined) return result
+    if (this.wrongBit === undefined || (this.wrongBit === 'hot' && priority !== 'slice')) return result
     const wrong = erred(this.wrongBit, task.state, result)
     this.onWrong(wrong.stateHash)
     return wrong

@@ -25,9 +25,9 @@ const REOPEN_MS = 5_000
 /** One clock in so many is wrong by a hundred times as much. */
 const VERY_WRONG = 10
 const SLOWNESS = 8
-/** Of tabs that compute wrong bits, those that never stop, and those that err in the hash alone. */
+/** Of tabs that compute wrong bits, those that never stop. */
 const FOR_GOOD = 0.5
-const IN_HASH = 0.25
+const WRONG_BITS: readonly WrongBit[] = ['weight', 'hot', 'hot', 'hash']
 
 export class Faults {
   readonly #world: World
@@ -370,7 +370,7 @@ export class Faults {
       if (!random.chance(this.#o.wrongShare)) continue
       const from = random.between(0, 120_000)
       const forGood = random.chance(FOR_GOOD)
-      const kind = kinds.chance(IN_HASH) ? 'hash' : 'weight'
+      const kind = kinds.pick(WRONG_BITS)
       this.#after(from, () => {
         this.#struck(`wrong ${kind}`)
         this.wrong.add(tab)

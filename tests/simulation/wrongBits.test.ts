@@ -8,7 +8,7 @@ import { encodePayload, payloadDigest } from '../../src/core/training/payload.ts
 import { initialState } from '../../src/core/training/init.ts'
 import { stateHash } from '../../src/core/training/stateHash.ts'
 import { hash } from '../../src/core/crypto/hash.ts'
-import type { SliceResult, SliceTask } from '../../src/ports/compute.ts'
+import type { Priority, SliceResult, SliceTask } from '../../src/ports/compute.ts'
 import { realKernels, SimDevice, type WrongBit } from './devices.ts'
 import { Life } from './life.ts'
 import { drawOptions } from './options.ts'
@@ -23,11 +23,11 @@ for (let i = 0; i < records; i++) inputs.set(data.features(i), i * spec.data.fea
 const labels = Uint8Array.from({ length: records }, (_, i) => data.label(i))
 const task: SliceTask = { spec, state: initialState(spec), lr20: spec.lr20, noiseKey: hash('test'), steps: spec.stepsPerSlice, inputs, labels }
 
-async function slice (wrongBit: WrongBit | undefined): Promise<SliceResult> {
+async function slice (wrongBit: WrongBit | undefined, priority: Priority = 'slice'): Promise<SliceResult> {
   const clock = new Scheduler(0)
   const device = new SimDevice({ clock, life: new Life(), kernels: realKernels(), costPerSecond: 1e12 })
   device.wrongBit = wrongBit
-  const result = device.runSlice(task, 'slice')
+  const result = device.runSlice(task, priority)
   await clock.runUntil(1_000)
   return await result
 }
@@ -38,8 +38,11 @@ const fitsTogether = (r: SliceResult): boolean =>
 it('in a weight: state, hash and payload are wrong alike; in the hash: the state stays right', async () => {
   const right = await slice(undefined)
   const weight = await slice('weight')
+  const hot = await slice('hot')
   const inHash = await slice('hash')
-  expect([right, weight, inHash].map(fitsTogether)).toEqual([true, true, false])
+  expect([right, weight, hot, inHash].map(fitsTogether)).toEqual([true, true, true, false])
+  expect(toHex(hot.stateHash)).toBe(toHex(weight.stateHash))
+  expect(toHex((await slice('hot', 'replay')).stateHash)).toBe(toHex(right.stateHash))
   for (const name of ['stateHash', 'payload', 'payloadDigest'] as const) expect(toHex(weight[name]), name).not.toBe(toHex(right[name]))
   expect(toHex(inHash.payload)).toBe(toHex(right.payload))
   expect(weight.state.weights[0].map((w, i) => w - right.state.weights[0][i]).filter(d => d !== 0)).toHaveLength(1)
@@ -50,6 +53,6 @@ const OPTIONS = { seed: 'wrong-5', nodes: 8, hours: 0.04, enemies: [], set: { co
 it('in a world: replay refuses what it makes, and all others agree and go on', async () => {
   const report = await runWorld(drawOptions(OPTIONS), { command: 'npm run sim -- --seed wrong-5 --nodes 8 --hours 0.04 --attackers 0 --set compute=real,wrongShare=0.2', scenario: 'faults' })
   expect(report.violations).toEqual([])
-  expect(report.options['struck: wrong weight']).toBeGreaterThan(0)
+  expect(report.options['struck: wrong hot']).toBeGreaterThan(0)
   expect(report.agreedAtMs).toBeGreaterThan(0)
 }, 300_000)
