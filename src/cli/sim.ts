@@ -18,13 +18,14 @@ const HOURS_MAX = 1_000
 
 const chosenBy = (uses: readonly Choice[]): string => ['seed', ...uses].map(name => `--${name}`).join(', ')
 
-const USAGE = `npm run sim -- [--nodes N] [--hours H] [--seed S] [--attackers F] [--enemies NAME,NAME] [--scenario NAME] [--json] [--report FILE.html]
+const USAGE = `npm run sim -- [--nodes N] [--hours H] [--seed S] [--attackers F] [--enemies NAME,NAME] [--set NAME=VALUE,NAME=VALUE] [--scenario NAME] [--json] [--report FILE.html]
 
   --nodes N        tabs of the world (2..${NODES_MAX}); drawn from the seed if left out
   --hours H        virtual hours, here with faults (above 0, at most ${HOURS_MAX}); drawn if left out
   --seed S         any text; the same seed and options give the same world. Random if left out
   --attackers F    share of attackers, 0 to 0.5; drawn if left out
   --enemies NAMES  of which kinds they may be: ${Object.keys(ATTACKERS).join(', ')}; if left out, any
+  --set OPTIONS    what is not to be drawn, by the names that are printed first: compute=real,duplicate=0.2
   --scenario NAME  ${Object.entries(SCENARIOS).map(([name, s]) => `${name}: ${s.about} (${chosenBy(s.uses)})`).join('\n                   ')}
   --json           the report as one line of JSON on stdout
   --report FILE    the report as a page
@@ -33,11 +34,19 @@ Exit code 1 if a checker fired: then how to see it again is said, too.`
 
 function worlds (report: Report): readonly WorldReport[] { return report.kind === 'world' ? [report] : report.points }
 
+function settings (text: string): Record<string, string> {
+  return Object.fromEntries(text.split(',').map(part => {
+    const [name, value] = part.split('=')
+    if (value === undefined) throw new Misused(`--set: expected NAME=VALUE, got "${part}"`)
+    return [name, value]
+  }))
+}
+
 if (isPartThread()) await runScalePart()
 else await runCommand(USAGE, async () => {
   const { values } = parseArgs({
     options: {
-      nodes: { type: 'string' }, hours: { type: 'string' }, seed: { type: 'string' }, attackers: { type: 'string' }, enemies: { type: 'string' },
+      nodes: { type: 'string' }, hours: { type: 'string' }, seed: { type: 'string' }, attackers: { type: 'string' }, enemies: { type: 'string' }, set: { type: 'string' },
       scenario: { type: 'string', default: 'faults' }, json: { type: 'boolean', default: false }, report: { type: 'string' }, help: { type: 'boolean', default: false }
     }
   })
@@ -52,11 +61,12 @@ else await runCommand(USAGE, async () => {
   const attackers = number('attackers', values.attackers, 0, 0.5, false)
   const enemies = values.enemies?.split(',')
   for (const name of enemies ?? []) if (!Object.hasOwn(ATTACKERS, name)) throw new Misused(`--enemies: there is no "${name}"; there are ${Object.keys(ATTACKERS).join(', ')}`)
-  const given = { nodes, hours, attackers, enemies }
+  const set = values.set === undefined ? undefined : settings(values.set)
+  const given = { nodes, hours, attackers, enemies, set }
   for (const name of Object.keys(given) as Choice[]) if (given[name] !== undefined && !scenario.uses.includes(name)) throw new Misused(`--${name} means nothing for the scenario ${values.scenario}, which takes ${chosenBy(scenario.uses)}`)
   const file = await fileToWrite('report', values.report)
   const seed = seedOf(values.seed)
-  const command = ['npm run sim --', `--scenario ${values.scenario}`, `--seed ${seed}`, ...Object.entries(given).flatMap(([name, n]) => n === undefined ? [] : [`--${name} ${n}`])].join(' ')
+  const command = ['npm run sim --', `--scenario ${values.scenario}`, `--seed ${seed}`, ...Object.entries(given).flatMap(([name, n]) => n === undefined ? [] : [`--${name} ${name === 'set' ? values.set : n}`])].join(' ')
   say(`seed ${seed}: ${command}`)
 
   const report = await scenario.run({ seed, ...given, command, progress: say, threads: new URL(import.meta.url) })

@@ -14,6 +14,11 @@ export const MAX_VALIDATIONS = 512
 export const VALIDATIONS_SHARED = 320
 export const VALIDATIONS_KEPT_PER_PEER = 4
 /**
+ * A message is known for so long after its first copy, and further copies go no further than the adapter; then it is
+ * forgotten, and one that comes is judged anew.
+ */
+export const SEEN_MS = 120_000
+/**
  * Messages one neighbour may hand us: sustained per second, and at once. An honest one hands over what it passes on, each
  * once, and its own; asked for what we have missed it gives all it took within GOSSIP_HISTORY_SECONDS in one go.
  */

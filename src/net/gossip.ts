@@ -8,7 +8,7 @@ import type { PeerId as LibPeerId } from '@libp2p/interface'
 import { equalBytes, toHex } from '../core/codec/ssz.ts'
 import { MAX_GOSSIP_BYTES } from '../core/params.ts'
 import type { GossipMessage, PeerId, Verdict } from '../ports/network.ts'
-import { DISCONNECT_SCORE, GOSSIP_BURST, GOSSIP_HISTORY_SECONDS, GOSSIP_PER_PEER_PER_SECOND, PACKETS_BURST, PACKETS_PER_PEER_PER_SECOND, PENALTY_TOO_FAST, UNCHECKED_SHARE, VALIDATOR_TIMEOUT_MS } from './bounds.ts'
+import { DISCONNECT_SCORE, GOSSIP_BURST, GOSSIP_HISTORY_SECONDS, GOSSIP_PER_PEER_PER_SECOND, PACKETS_BURST, PACKETS_PER_PEER_PER_SECOND, PENALTY_TOO_FAST, SEEN_MS, UNCHECKED_SHARE, VALIDATOR_TIMEOUT_MS } from './bounds.ts'
 import { type BanList, Forwards, PeerBuckets, type Penalties, Validations } from './peerBook.ts'
 
 /** Over this, one RPC kills the link for good on both sides; several messages may share one. */
@@ -63,6 +63,7 @@ export function gossipService (penalties: Penalties): (components: GossipSubComp
     // Without it the signature of each copy would be verified.
     fastMsgIdFn: copyId,
     mcacheGossip: GOSSIP_HISTORY_SECONDS,
+    seenTTL: SEEN_MS,
     maxTopicBytesPerPeer: 64 * 1024,
     gossipsubIWantFollowupMs: 10_000,
     scoreThresholds: { gossipThreshold: -20, publishThreshold: -40, graylistThreshold: DISCONNECT_SCORE },

@@ -6,14 +6,14 @@
 import { MAX_GOSSIP_BYTES } from '../core/params.ts'
 import type { Clock, Random } from '../ports/clock.ts'
 import { type GossipMessage, type Network, type NetworkStatus, type PeerId, type PeerView, type ProtocolLimits, RequestError, type RequestOptions, type Verdict } from '../ports/network.ts'
-import { GOSSIP_BURST, GOSSIP_PER_PEER_PER_SECOND, HANDLER_TIMEOUT_MS, PENALTY_OVERSIZE, PENALTY_REJECTED_MESSAGE, PENALTY_TOO_FAST, SCORE_BAN_MS, VALIDATOR_TIMEOUT_MS } from './bounds.ts'
+import { GOSSIP_BURST, GOSSIP_PER_PEER_PER_SECOND, HANDLER_TIMEOUT_MS, PENALTY_OVERSIZE, PENALTY_REJECTED_MESSAGE, PENALTY_TOO_FAST, SCORE_BAN_MS, SEEN_MS, VALIDATOR_TIMEOUT_MS } from './bounds.ts'
 import { type Answer, answerTo, Calls, type Elsewhere, Names, type Parcel } from './memoryParts.ts'
 import { BanList, Forwards, isUnbearable, PeerBuckets, Penalties, RequestGate, Validations } from './peerBook.ts'
 
 const STATUS_EVERY_MS = 1_000
 
 /** When a message of so many bytes arrives, ms from now, once per copy; empty when it is lost. */
-export type Route = (bytes: number) => readonly number[]
+export type Route = (bytes: number, kind: 'gossip' | 'stream') => readonly number[]
 
 export interface MemoryHubOptions {
   readonly clock: Clock
@@ -29,7 +29,7 @@ export interface MemoryHubOptions {
   readonly maxLinks?: number
   /**
    * For large worlds. Everybody gets the very bytes that were sent, not a copy: their nodes leave them
-   * as they are. And a gossip message that will not be the first copy to arrive is counted, not carried.
+   * as they are. And a gossip message that its receiver will have seen by then is counted, not carried.
    */
   readonly share?: boolean
   /** Bytes that were counted are told to listeners so long after, ms; whether peers came or went, at once. */
@@ -70,7 +70,7 @@ interface Flying {
   readonly bytes: Uint8Array
   readonly origin: PeerId
   /**
-   * When the first copy reaches whom; Infinity: none is on its way, HERE: it has it, against loops. Kept with the
+   * When the first copy reaches whom; Infinity: none is on its way, `seen`: it has it, against loops. Kept with the
    * message, and so no longer than the message is on its way.
    */
   readonly arrivals: PerNode
@@ -78,7 +78,11 @@ interface Flying {
   name: number | undefined
 }
 
-const HERE = -Infinity
+/** Of whom a copy has reached at this time: below all times. */
+const seen = (atMs: number): number => -1 - atMs
+
+/** Does a copy that comes at `atMs` find this arrival forgotten? As in gossipsub, from the first copy on. */
+const isForgotten = (arrival: number, atMs: number): boolean => atMs - (arrival < 0 ? seen(arrival) : arrival) >= SEEN_MS
 
 /** A number for each node, by its index: of these a flood asks at every link, and the nodes themselves lie far apart in memory. */
 class PerNode {
@@ -101,6 +105,14 @@ class PerNode {
     }
     this.#values[index] = value
   }
+}
+
+/** Will a copy that comes at `atMs` be handed to the node? If it is the first of all, others are measured by it. */
+function isNews (arrivals: PerNode, index: number, atMs: number): boolean {
+  const first = arrivals.of(index)
+  if (first <= atMs) return isForgotten(first, atMs)
+  arrivals.set(index, atMs)
+  return true
 }
 
 interface Link {
@@ -194,7 +206,7 @@ class Hub implements MemoryHub {
 
   /** Runs `fn` one latency later, unless the message is lost or the link is down by then. */
   carry (from: PeerId, to: PeerId, bytes: number, fn: (node: MemoryNode) => void): void {
-    for (const ms of this.nodes.get(from)?.link(to)?.route(bytes) ?? []) {
+    for (const ms of this.nodes.get(from)?.link(to)?.route(bytes, 'stream') ?? []) {
       this.clock.after(ms, () => {
         const node = this.nodes.get(to)
         if (node !== undefined && this.open(from, to)) fn(node)
@@ -231,12 +243,8 @@ class Hub implements MemoryHub {
     }
     const message = this.#names!.find(parcel.name, () => ({ topic: this.topic(parcel.topic), bytes: parcel.bytes, origin: parcel.origin, arrivals: new PerNode(this.joined, Infinity), name: parcel.name }))
     const { arrivals } = message
-    arrivals.set(this.#node(from).index, HERE)
-    const { index } = this.#node(to)
-    if (this.shares) {
-      if (arrivals.of(index) <= parcel.atMs) return
-      arrivals.set(index, parcel.atMs)
-    }
+    arrivals.set(this.#node(from).index, seen(this.clock.now()))
+    if (this.shares && !isNews(arrivals, this.#node(to).index, parcel.atMs)) return
     due(node => { node.receive(message, from) })
   }
 
@@ -244,7 +252,7 @@ class Hub implements MemoryHub {
 
   /** As often as the way brings it. */
   #post (from: PeerId, to: PeerId, bytes: number, parcel: (atMs: number) => Parcel): void {
-    for (const ms of this.nodes.get(from)?.link(to)?.route(bytes) ?? []) this.elsewhere!.post(parcel(this.clock.now() + ms))
+    for (const ms of this.nodes.get(from)?.link(to)?.route(bytes, 'stream') ?? []) this.elsewhere!.post(parcel(this.clock.now() + ms))
   }
 
   topic (name: string): Topic {
@@ -327,7 +335,7 @@ class MemoryNode implements Network {
     this.#running()
     if (bytes.length > MAX_GOSSIP_BYTES) throw new Error(`a message of ${bytes.length} bytes is over the limit of ${MAX_GOSSIP_BYTES}`)
     const message: Flying = { topic: this.#hub.topic(topic), bytes: this.#hub.copy(bytes), origin: this.#id, arrivals: new PerNode(this.#hub.joined, Infinity), name: undefined }
-    message.arrivals.set(this.index, HERE)
+    message.arrivals.set(this.index, seen(this.#hub.clock.now()))
     return this.#spread(message)
   }
 
@@ -424,9 +432,12 @@ class MemoryNode implements Network {
 
   receive (message: Flying, via: PeerId): void {
     const validator = this.#validators.get(message.topic.name)
-    if (validator === undefined || message.arrivals.of(this.index) === HERE) return
+    if (validator === undefined) return
+    const now = this.#hub.clock.now()
+    const before = message.arrivals.of(this.index)
+    if (before < 0 && !isForgotten(before, now)) return
     this.#count('in', message.bytes.length)
-    message.arrivals.set(this.index, HERE)
+    message.arrivals.set(this.index, seen(now))
     if (this.#bans.has(message.origin)) return
     if (!this.#gossipRate.take(via)) return this.#offend(via, PENALTY_TOO_FAST)
     const done = this.#validating.enter(via)
@@ -496,11 +507,8 @@ class MemoryNode implements Network {
     for (const { elsewhere, id, index, node, route } of this.#ways) {
       if ((topic.followers.of(index) === 0 && !elsewhere) || id === via || id === origin || !this.#hub.passes(this.#id, id)) continue
       sent++
-      for (const ms of route(bytes.length)) {
-        if (shares) {
-          if (arrivals.of(index) <= now + ms) continue
-          arrivals.set(index, now + ms)
-        }
+      for (const ms of route(bytes.length, 'gossip')) {
+        if (shares && !isNews(arrivals, index, now + ms)) continue
         if (elsewhere) {
           this.#hub.elsewhere!.post({ kind: 'gossip', from: this.#id, to: id, atMs: now + ms, name: this.#hub.nameOf(message), topic: topic.name, origin, bytes })
           continue

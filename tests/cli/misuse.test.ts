@@ -24,6 +24,7 @@ describe('exit code 2 and one sentence above the usage', () => {
     ['src/cli/sim.ts', ['--scenario', 'selfish', '--nodes', '50'], '--nodes means nothing for the scenario selfish, which takes --seed'],
     ['src/cli/sim.ts', ['--scenario', 'forks', '--attackers', '0.1'], '--attackers means nothing for the scenario forks, which takes --seed, --hours'],
     ['src/cli/sim.ts', ['--nodes', '5', '--report', '/nowhere/report.html'], '--report: /nowhere/report.html cannot be written: '],
+    ['src/cli/sim.ts', ['--nodes', '5', '--set', 'duplicates=0.2'], '--set: there is nothing of the name "duplicates" to set'],
     ['src/cli/soak.ts', ['--worlds', '1', '--report', '/nowhere/report.html'], '--report: /nowhere/report.html cannot be written: '],
     ['src/cli/demo.ts', ['--miners', '0'], '--miners: expected a whole number from 1 to 8, got "0"'],
     ['src/cli/interop.ts', ['--size', 'large'], '--size: expected a number from 0.1 to 4000, got "large"'],

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { GOSSIP_BURST } from '../../src/net/bounds.ts'
+import { GOSSIP_BURST, SEEN_MS } from '../../src/net/bounds.ts'
 import { createMemoryHub, type MemoryHubOptions } from '../../src/net/memory.ts'
 import type { Clock, Random } from '../../src/ports/clock.ts'
 import type { Network, RequestError } from '../../src/ports/network.ts'
@@ -167,6 +167,24 @@ describe('the hub in memory', () => {
     for (let i = 0; i < 10; i++) await quiet.publish('t', text(`${i}`))
     await clock.run(100)
     expect(heard).toEqual(['0', '1', '2', '3'])
+  })
+
+  it.each([false, true])('a second copy is dropped while the message is known, and judged and passed on anew once it is forgotten (bytes shared: %s)', async share => {
+    const again = [20, SEEN_MS - 1, SEEN_MS + 20]
+    const { clock, hub, nodes } = world(3, { maxLinks: 0, share, route: from => (_, kind) => kind === 'gossip' && from === 'n0' ? [10, ...again] : [10] })
+    hub.connect('n0', 'n1')
+    hub.connect('n1', 'n2')
+    const start = clock.now()
+    const at: Array<[number, number]> = []
+    for (const [i, n] of nodes.entries()) {
+      await n.subscribe('t', async () => {
+        at.push([i, clock.now() - start])
+        return 'accept'
+      })
+    }
+    await nodes[0].publish('t', text('x'))
+    await clock.run(2 * SEEN_MS)
+    expect(at).toEqual([[1, 10], [2, 20], [1, SEEN_MS + 20], [2, SEEN_MS + 30]])
   })
 
   it('a flood of one neighbour is bounded and ends in a disconnect', async () => {

@@ -44,6 +44,25 @@ export interface Kernels {
   evaluate(task: EvaluationTask): EvaluationResult
 }
 
+/**
+ * How a backend errs. weight: a bit of a weight is wrong, and hash and payload are those of the wrong state, so that what
+ * it hands out fits together and only the work done again tells. hot: as weight, in the slices that it makes one after
+ * another, and not in those it redoes now and then, so that it stays on the others' chain and offers them its work.
+ * hash: the state is right, its hash is not.
+ */
+export type WrongBit = 'weight' | 'hot' | 'hash'
+
+/** Seen in a payload's eight bits beside changes a hundred times as large, and in the mean of many; no more than a slice may move a weight by. */
+const WRONG_BIT = 2 ** 17
+
+function erred (kind: WrongBit, before: ModelState, result: SliceResult): SliceResult {
+  if (kind === 'hash') return { ...result, stateHash: result.stateHash.map((b, i) => i === 0 ? b ^ 1 : b) }
+  const [first, ...others] = result.state.weights
+  const state: ModelState = { ...result.state, weights: [first.map((w, i) => i === 0 ? w ^ WRONG_BIT : w), ...others] }
+  const payload = encodePayload(before, state)
+  return { ...result, state, stateHash: stateHash(state), payload, payloadDigest: payloadDigest(payload) }
+}
+
 const hashes = new WeakMap<ModelState, { readonly bytes: Uint8Array, readonly name: string }>()
 
 function hashOf (state: ModelState): { readonly bytes: Uint8Array, readonly name: string } {
@@ -130,7 +149,7 @@ export class SimDevice implements Compute {
   /** Faults. */
   lost = false
   slowness = 1
-  wrongBit = false
+  wrongBit: WrongBit | undefined
   /** Told the hash of every result that is not what it should be. */
   onWrong: (stateHash: Uint8Array) => void = () => {}
   /** Virtual ms of work done, by kind. */
@@ -151,10 +170,10 @@ export class SimDevice implements Compute {
     if (this.lost) throw new Error('the device was lost')
     if (priority === 'slice') { this.minedMs += ms; this.slices++ } else { this.replayedMs += ms; this.replays++ }
     const result = { ...this.#o.kernels.slice(task), elapsedMs: ms }
-    if (!this.wrongBit) return result
-    const wrong = result.stateHash.map((b, i) => i === 0 ? b ^ 1 : b)
-    this.onWrong(wrong)
-    return { ...result, stateHash: wrong }
+    if (this.wrongBit === undefined || (this.wrongBit === 'hot' && priority !== 'slice')) return result
+    const wrong = erred(this.wrongBit, task.state, result)
+    this.onWrong(wrong.stateHash)
+    return wrong
   }
 
   async evaluate (task: EvaluationTask): Promise<EvaluationResult> { return this.#o.kernels.evaluate(task) }

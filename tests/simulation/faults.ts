@@ -6,6 +6,7 @@
 import { toHex } from '../../src/core/codec/ssz.ts'
 import type { PeerId } from '../../src/ports/network.ts'
 import { StorageError, type StorageFailure } from '../../src/ports/storage.ts'
+import type { WrongBit } from './devices.ts'
 import type { FaultOptions } from './options.ts'
 import type { Seeded } from './seeded.ts'
 import type { Tab } from './tab.ts'
@@ -26,6 +27,7 @@ const VERY_WRONG = 10
 const SLOWNESS = 8
 /** Of tabs that compute wrong bits, those that never stop. */
 const FOR_GOOD = 0.5
+const WRONG_BITS: readonly WrongBit[] = ['weight', 'hot', 'hot', 'hash']
 
 export class Faults {
   readonly #world: World
@@ -48,7 +50,7 @@ export class Faults {
   readonly wrong = new Set<Tab>()
   /** Hashes they gave that are not those of the work, and who gave them. */
   readonly wrongResults = new Map<string, Tab>()
-  readonly #wrongForGood = new Set<Tab>()
+  readonly #wrongForGood = new Map<Tab, WrongBit>()
   /** What broke in here: a mistake of the simulator. */
   readonly mistakes: unknown[] = []
 
@@ -99,7 +101,7 @@ export class Faults {
     internet.heal()
     const random = this.#random.stream('heal')
     for (const tab of this.#honest()) {
-      const forGood = this.#wrongForGood.has(tab)
+      const forGood = this.#wrongForGood.get(tab)
       Object.assign(tab.faults, { skewMs: 0, slowness: 1, wrongBit: forGood, diskLatencyMs: Math.min(2, tab.faults.diskLatencyMs) })
       tab.disk.fail(undefined)
       tab.diskEvents.cut = undefined
@@ -354,22 +356,24 @@ export class Faults {
 
   #wrongBits (): void {
     const random = this.#random.stream('wrong')
+    const kinds = this.#random.stream('wrong kind')
     for (const tab of this.#honest()) {
       if (!random.chance(this.#o.wrongShare)) continue
       const from = random.between(0, 120_000)
       const forGood = random.chance(FOR_GOOD)
+      const kind = kinds.pick(WRONG_BITS)
       this.#after(from, () => {
-        this.#struck('wrong')
+        this.#struck(`wrong ${kind}`)
         this.wrong.add(tab)
         // Whose time has not come before all is healed stays sound.
-        if (forGood) this.#wrongForGood.add(tab)
-        this.#computesWrong(tab, true)
-        if (!forGood) this.#after(this.#length(random), () => { this.#computesWrong(tab, false) })
+        if (forGood) this.#wrongForGood.set(tab, kind)
+        this.#computesWrong(tab, kind)
+        if (!forGood) this.#after(this.#length(random), () => { this.#computesWrong(tab, undefined) })
       })
     }
   }
 
-  #computesWrong (tab: Tab, wrong: boolean): void {
+  #computesWrong (tab: Tab, wrong: WrongBit | undefined): void {
     tab.faults.wrongBit = wrong
     if (tab.session !== undefined) tab.session.device.wrongBit = wrong
   }

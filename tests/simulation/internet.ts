@@ -5,6 +5,7 @@
  */
 import type { Clock } from '../../src/ports/clock.ts'
 import type { PeerId } from '../../src/ports/network.ts'
+import { SEEN_MS } from '../../src/net/bounds.ts'
 import { createMemoryHub, type MemoryHub, type Route } from '../../src/net/memory.ts'
 import type { Elsewhere, Parcel } from '../../src/net/memoryParts.ts'
 import type { Seeded } from './seeded.ts'
@@ -19,8 +20,20 @@ const REGION_MS = [
 ] as const
 const REGION_SHARES = [0.35, 0.3, 0.1, 0.2, 0.05] as const
 
-/** open: anybody reaches it. cone: with hole punching. symmetric: not from another symmetric one. */
+/**
+ * What a router lets in after its tab has sent out, both having learned of one another by way of a third (RFC 4787).
+ * open: whatever comes from that address, or from anywhere. cone: only from that very port, which a symmetric one does
+ * not use again: it takes a new port for each it speaks to.
+ */
 export type Nat = 'open' | 'cone' | 'symmetric'
+
+const LINKS: Readonly<Record<Nat, readonly Nat[]>> = {
+  open: ['open', 'cone', 'symmetric'],
+  cone: ['open', 'cone'],
+  symmetric: ['open']
+}
+/** One tab in so many is open whatever is drawn, so that in small worlds, too, the symmetric ones find somebody. */
+const OPEN_EVERY = 3
 
 export interface Line {
   readonly region: number
@@ -30,26 +43,27 @@ export interface Line {
   readonly down: number
 }
 
-export function drawLine (random: Seeded): Line {
+/** Of the tab of this place in its world. */
+export function drawLine (random: Seeded, index: number): Line {
   let region = 0
   for (let u = random.uniform(); region < REGION_SHARES.length - 1 && (u -= REGION_SHARES[region]) >= 0;) region++
   const u = random.uniform()
   return {
     region,
-    nat: u < 0.15 ? 'open' : u < 0.8 ? 'cone' : 'symmetric',
+    nat: u < 0.15 || index % OPEN_EVERY === OPEN_EVERY - 1 ? 'open' : u < 0.8 ? 'cone' : 'symmetric',
     up: Math.max(0.1, random.logNormal(1250, 0.8)),
     down: Math.max(0.5, random.logNormal(6250, 0.8))
   }
 }
 
-export const canLink = (a: Line, b: Line): boolean => a.nat !== 'symmetric' || b.nat !== 'symmetric'
+export const canLink = (a: Pick<Line, 'nat'>, b: Pick<Line, 'nat'>): boolean => LINKS[a.nat].includes(b.nat)
 
 export interface InternetFaults {
   /** Share of packets a line loses: they come again a round trip later. */
   loss: number
   /** Share of messages whose stream breaks: they never come. */
   drop: number
-  /** Share of messages that come twice. */
+  /** Share of messages that come twice: of gossip, which a node that has seen it drops, some so late that it has forgotten. */
   duplicate: number
   /** Jitter of the way, as the spread of a log-normal factor. */
   jitter: number
@@ -61,6 +75,11 @@ export const CALM: Readonly<InternetFaults> = { loss: 0, drop: 0, duplicate: 0, 
 
 /** Bytes of headers, encryption and acknowledgement around a message. */
 const OVERHEAD_BYTES = 120
+/** The second copy comes so much later, in the mean, ms. */
+const AGAIN_MS = 500
+/** Of second copies of gossip, those of a tab that slept over the first: its neighbours have forgotten what it hands on. */
+const SLEPT_OVER = 0.1
+const SLEPT_MS = 30_000
 /** Nobody looks at a tab's traffic more often, ms. */
 const STATUS_EVERY_MS = 10_000
 /** The sender's queue is dropped when it is longer, ms. */
@@ -154,7 +173,7 @@ export class Internet {
     const { row } = a
     const { row: there } = b
     const through = this.#elsewhere?.runs(to) !== true
-    return bytes => this.#pass(from, row, to, there, way, bytes, through)
+    return (bytes, kind) => this.#pass(from, row, to, there, way, bytes, kind, through)
   }
 
   /** What another part has sent is at the receiver's line. */
@@ -164,7 +183,7 @@ export class Internet {
   }
 
   /** `a`, `b`: their rows; `way`: between their regions, ms. `through`: with the receiver's downlink, of which its own part of the world knows. */
-  #pass (from: PeerId, a: number, to: PeerId, b: number, way: number, size: number, through: boolean): readonly number[] {
+  #pass (from: PeerId, a: number, to: PeerId, b: number, way: number, size: number, kind: 'gossip' | 'stream', through: boolean): readonly number[] {
     const numbers = this.#numbers
     if (numbers[a + REACHABLE] === 0 || numbers[b + REACHABLE] === 0) return []
     if (this.#oneWay !== undefined && this.#oneWay.from.has(from) && this.#oneWay.to.has(to)) return []
@@ -181,7 +200,8 @@ export class Internet {
     let arrives = sentAt + (faults.jitter > 0 ? random.logNormal(way, faults.jitter) : way)
     while (faults.loss > 0 && random.chance(faults.loss)) arrives += 2 * way + 20
     const ms = (through ? this.#land(b, bytes, arrives) : arrives) - now
-    return faults.duplicate > 0 && random.chance(faults.duplicate) ? [ms, ms + random.exponential(500)] : [ms]
+    if (faults.duplicate === 0 || !random.chance(faults.duplicate)) return [ms]
+    return [ms, ms + (kind === 'gossip' && random.chance(SLEPT_OVER) ? SEEN_MS + random.exponential(SLEPT_MS) : random.exponential(AGAIN_MS))]
   }
 
   /** When the last of so many bytes, whose first come at `arrives`, is through the receiver's line. */

@@ -4,6 +4,7 @@
  * ISSTA 2012; TigerBeetle's vopr draws its options so.) Each number has a stream of its own, so that
  * a new one changes none of the others.
  */
+import { Misused } from '../../src/cli/arguments.ts'
 import { type ChainParams, MAIN, TEST } from '../../src/core/params.ts'
 import { Seeded } from './seeded.ts'
 
@@ -82,6 +83,8 @@ export interface Given {
   readonly attackerShare?: number
   /** Enemies to choose from. */
   readonly enemies?: readonly string[]
+  /** By the names that are printed: these are not drawn. */
+  readonly set?: Readonly<Record<string, string>>
 }
 
 const MINUTE = 60_000
@@ -98,6 +101,32 @@ function swarm (random: Seeded, mild: number, wild: number): number {
 const rounded = (n: number): number => Number(n.toPrecision(3))
 
 export function drawOptions (given: Given): SimOptions {
+  const { faults, users, ...drawn } = draw(given)
+  const set = new Map(Object.entries(given.set ?? {}))
+  const options = { ...setIn(drawn, set), faults: setIn(faults, set), users: setIn(users, set) }
+  for (const name of set.keys()) throw new Misused(`--set: there is nothing of the name "${name}" to set`)
+  return options
+}
+
+const WORDS: Readonly<Record<string, readonly string[]>> = { compute: ['real', 'stand-in'], network: ['main', 'fast'] }
+/** Options of the command itself. */
+const OWN: readonly string[] = ['nodes', 'attackerShare', 'safetyMs']
+
+/** With what `set` says of these, which is taken out of it. */
+function setIn<T extends object> (options: T, set: Map<string, string>): T {
+  const changed: Record<string, string | number> = {}
+  for (const [name, drawn] of Object.entries(options) as Array<[string, unknown]>) {
+    const text = set.get(name)
+    const words = WORDS[name]
+    if (text === undefined || OWN.includes(name) || (typeof drawn !== 'number' && words === undefined)) continue
+    if (words === undefined ? text.trim() === '' || !(Number(text) >= 0) : !words.includes(text)) throw new Misused(`--set: ${name} cannot be "${text}"`)
+    changed[name] = words === undefined ? Number(text) : text
+    set.delete(name)
+  }
+  return { ...options, ...changed }
+}
+
+function draw (given: Given): SimOptions {
   const root = new Seeded(given.seed, 'options')
   const of = (name: string): Seeded => root.stream(name)
   const fault = (name: string, mild: number, wild: number): number => rounded(swarm(of(name), mild, wild))

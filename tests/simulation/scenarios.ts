@@ -19,6 +19,8 @@ export interface ScenarioOptions {
   readonly attackers?: number
   /** Kinds they may be of; if left out, those that are drawn (attackers.ts). */
   readonly enemies?: readonly string[]
+  /** Options that are not drawn, by name. */
+  readonly set?: Readonly<Record<string, string>>
   /** The line that does it again. */
   readonly command: string
   readonly progress: (line: string) => void
@@ -27,7 +29,7 @@ export interface ScenarioOptions {
 }
 
 /** Options that mean something to some scenarios only. */
-export type Choice = 'nodes' | 'hours' | 'attackers' | 'enemies'
+export type Choice = 'nodes' | 'hours' | 'attackers' | 'enemies' | 'set'
 
 export interface Scenario {
   readonly about: string
@@ -36,13 +38,13 @@ export interface Scenario {
 }
 
 async function faults (o: ScenarioOptions): Promise<Report> {
-  const drawn = drawOptions({ seed: o.seed, nodes: o.nodes, hours: o.hours, attackerShare: o.attackers, enemies: o.enemies ?? DRAWN })
+  const drawn = drawOptions({ seed: o.seed, nodes: o.nodes, hours: o.hours, attackerShare: o.attackers, enemies: o.enemies ?? DRAWN, set: o.set })
   o.progress(Object.entries(printable(drawn)).map(([name, value]) => `${name} ${value}`).join(', '))
   return await runWorld(drawn, { command: o.command, scenario: 'faults', progress: o.progress })
 }
 
 export const SCENARIOS: Readonly<Record<string, Scenario>> = {
-  faults: { about: 'everything that can go wrong, as drawn from the seed; then healed, and all must agree', uses: ['nodes', 'hours', 'attackers', 'enemies'], run: faults },
+  faults: { about: 'everything that can go wrong, as drawn from the seed; then healed, and all must agree', uses: ['nodes', 'hours', 'attackers', 'enemies', 'set'], run: faults },
   pot: {
     about: "the Proof of Training prototype's experiment with our nodes, its table beside ours; --nodes for one size alone",
     uses: ['nodes'],

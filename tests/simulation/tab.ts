@@ -10,7 +10,7 @@ import { MemoryDisk } from '../../src/storage/memory.ts'
 import { MemoryProfile, MemoryPurse } from '../../src/storage/memoryPurse.ts'
 import { MemorySiblings } from '../../src/storage/memorySiblings.ts'
 import { hash, ascii } from '../../src/core/crypto/hash.ts'
-import { type DeviceClass, DEVICE_CLASSES, SimDevice } from './devices.ts'
+import { type DeviceClass, DEVICE_CLASSES, SimDevice, type WrongBit } from './devices.ts'
 import { type DiskEvents, TabStorage } from './disk.ts'
 import type { Line } from './internet.ts'
 import { nativeKeyOf, plainSignatures, rememberedOnce, rememberedSignatures } from './remember.ts'
@@ -73,7 +73,7 @@ export class Tab {
   #profile = 0
   get profile (): number { return this.#profile }
   /** Faults that outlive a reload. */
-  readonly faults = { skewMs: 0, slowness: 1, wrongBit: false, diskLatencyMs: 0 }
+  readonly faults = { skewMs: 0, slowness: 1, wrongBit: undefined as WrongBit | undefined, diskLatencyMs: 0 }
   readonly diskEvents: DiskEvents = {}
   /** Is told what its node publishes. */
   published: ((topic: string, bytes: Uint8Array) => void) | undefined
@@ -93,7 +93,7 @@ export class Tab {
 
   get honest (): boolean { return this.enemy === undefined }
   /** Honest, and its device computes right. */
-  get sound (): boolean { return this.honest && !this.faults.wrongBit }
+  get sound (): boolean { return this.honest && this.faults.wrongBit === undefined }
   get node (): Node | undefined { return this.session?.node }
   get up (): boolean { return this.session?.node !== undefined && this.session.life.up }
   get minerSeed (): Uint8Array { return hash('sim-miner', ascii(`${this.world.options.seed}/${this.index}/${this.#profile}`)) }
