@@ -1,8 +1,9 @@
 /** What a tab must do does not grow with the network, in the small; `npm run sim -- --scenario scale` does it in the large. */
 import { describe, expect, it } from 'vitest'
+import type { WorldReport } from './report/types.ts'
 import { growth, GROWTH_SLACK, scaleSweep } from './scale.ts'
 
-describe('traffic and disk of a tab', () => {
+describe('traffic, disk and memory of a tab', () => {
   it('grow no faster than log N from 20 to 80 tabs', async () => {
     const { points } = await scaleSweep({ seed: 'g3', nodes: 80, hours: 0.03, duty: 0.02, offers: 12, params: { blockIntervalMs: 3_000, committeeBlocks: 4 } }, [20, 80])
     expect(points.map(p => p.nodes)).toEqual([20, 80])
@@ -13,12 +14,19 @@ describe('traffic and disk of a tab', () => {
       expect(p.bytesPerSecond.p50).toBeGreaterThan(0)
     }
     expect(points.flatMap(p => p.violations)).toEqual([])
-    // The check can fail: the same figures with eight times the traffic.
+    for (const p of points) expect(p.heapPerTab).toBeGreaterThan(10_000)
+    // The checks can fail: the same figures with one of them eight times as large.
     const [small, large] = points
-    const much = 8 * GROWTH_SLACK * small.bytesPerSecond.p50
-    const [found] = growth([small, { ...large, bytesPerSecond: { ...large.bytesPerSecond, p50: much } }])
-    expect(found.checker).toBe('bandwidth-growth')
-    expect(found.detail).toMatch(/B\/s per tab with 80 tabs, .*B\/s with 20: more than .*B\/s$/)
+    const much = (n: number): number => 8 * GROWTH_SLACK * n
+    const broken = (change: Partial<WorldReport>): string[] => growth([small, { ...large, ...change }]).map(v => v.checker)
+    const { bytesPerSecond, diskBytes, heapPerTab } = small
+    expect(broken({})).toEqual([])
+    expect(broken({ bytesPerSecond: { ...large.bytesPerSecond, p50: much(bytesPerSecond.p50) } })).toEqual(['bandwidth-growth'])
+    expect(broken({ bytesPerSecond: { ...large.bytesPerSecond, p95: much(bytesPerSecond.p95) } })).toEqual(['bandwidth-growth'])
+    expect(broken({ diskBytes: { ...large.diskBytes, p95: much(diskBytes.p95) } })).toEqual(['disk-growth'])
+    expect(broken({ heapPerTab: much(heapPerTab!) })).toEqual(['memory-growth'])
+    const [found] = growth([small, { ...large, bytesPerSecond: { ...large.bytesPerSecond, p50: much(bytesPerSecond.p50) } }])
+    expect(found.detail).toMatch(/^half of the tabs: .*B\/s per tab with 80 tabs, .*B\/s with 20: more than .*B\/s$/)
   }, 600_000)
 
   it('are not judged by a few rounds', async () => {

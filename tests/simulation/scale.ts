@@ -1,13 +1,14 @@
 /**
  * How large a network one process can be, and what grows with it: calm worlds of phones and laptops
- * that mine a two-hundredth of their time, of some sizes, and per tab its traffic, its disk, its events. A world is run in
- * two parts (parts/).
+ * that mine a two-hundredth of their time, of some sizes, and per tab its traffic, its disk, its memory, its events. A world is
+ * run in two parts (parts/).
  * What a tab must do may grow like log N (hops), not like N: the growth is checked, not only shown.
  */
 import { type ChainParams, MAIN } from '../../src/core/params.ts'
 import { bytes, count, percent, rate } from '../../src/ui/format.ts'
 import { DEAREST_SLICE_MS } from './devices.ts'
 import { forkWords, likeLog, rateInterval } from './figures.ts'
+import { heapBytes } from './heap.ts'
 import { Observer } from './observer.ts'
 import { inTurns, type Part } from './parts/lockstep.ts'
 import { Inbox, Outbox } from './parts/post.ts'
@@ -56,11 +57,13 @@ interface Seen {
   readonly roundMs: number
   /** Contributions offered, by the round they start from. */
   readonly offered: ReadonlyMap<number, number>
+  /** What the part, or all parts of this thread, hold alive in the end. */
+  readonly heapBytes: number
 }
 
 type PartOptions = Pick<ScaleOptions, 'duty' | 'hours' | 'nodes' | 'offers' | 'params' | 'seed'>
 
-function partOfScale (o: PartOptions, index: number): { readonly part: Part, readonly ms: number, readonly look: () => Look, readonly seen: () => Seen } {
+function partOfScale (o: PartOptions, index: number): { readonly part: Part, readonly ms: number, readonly look: () => Look, readonly seen: () => Omit<Seen, 'heapBytes'> } {
   const { duty = DUTY, nodes, offers = OFFERS, seed } = o
   const outbox = new Outbox()
   const world = new World({
@@ -83,12 +86,18 @@ function partOfScale (o: PartOptions, index: number): { readonly part: Part, rea
     const heights = world.tabs.flatMap(t => t.node === undefined ? [] : [t.node.chain.head().height])
     return { low: Math.min(...heights), high: Math.max(...heights), events: world.scheduler.events }
   }
-  const seen = (): Seen => ({ sightings: observer.sightings(), offerShare: world.offerShare, roundMs: world.params.roundMs, offered })
+  const seen = (): Omit<Seen, 'heapBytes'> => ({ sightings: observer.sightings(), offerShare: world.offerShare, roundMs: world.params.roundMs, offered })
   return { part: { world, outbox, inbox: new Inbox() }, ms: o.hours * 3_600_000, look, seen }
 }
 
 /** In a thread that `scale` has started. */
-export const runScalePart = async (): Promise<void> => { await runPart(partOfScale) }
+export async function runScalePart (): Promise<void> {
+  const before = heapBytes()
+  await runPart((o: PartOptions, index) => {
+    const { seen, ...part } = partOfScale(o, index)
+    return { ...part, seen: (): Seen => ({ heapBytes: heapBytes() - before, ...seen() }) }
+  })
+}
 
 export async function scale (o: ScaleOptions): Promise<WorldReport> {
   const { duty = DUTY, hours, nodes, offers, params, seed } = o
@@ -111,7 +120,7 @@ export async function scale (o: ScaleOptions): Promise<WorldReport> {
   for (const s of seen) for (const [round, n] of s.offered) offered.set(round, (offered.get(round) ?? 0) + n)
   const rounds = [...offered].sort(([a], [b]) => a - b).map(([, n]) => n)
   const half = rounds.slice(Math.floor(rounds.length / 2), -1)
-  return reportOf(sightings, {
+  const report = reportOf(sightings, {
     command: o.command ?? `npm run sim -- --scenario scale --nodes ${nodes} --hours ${hours} --seed ${seed}`, scenario: 'scale', wallMs: performance.now() - begun,
     options: {
       'round, ms': seen[0].roundMs, 'share of time mined': duty, 'offer share of the first block': seen[0].offerShare, 'CPU, s': Math.round(used()), 'memory of the process, MB': Math.round(rss / 1e6),
@@ -120,24 +129,34 @@ export async function scale (o: ScaleOptions): Promise<WorldReport> {
       'contributions offered per round of the second half': half.length === 0 ? 0 : Math.round(half.reduce((a, b) => a + b, 0) / half.length)
     }
   })
+  return { ...report, heapPerTab: seen.reduce((sum, s) => sum + s.heapBytes, 0) / nodes }
 }
 
 async function inOneThread (o: PartOptions, looked: (looks: readonly Look[]) => void): Promise<Seen[]> {
+  const before = heapBytes()
   const [a, b] = [partOfScale(o, 0), partOfScale(o, 1)]
   await inTurns([a.part, b.part], a.ms, () => { looked([a.look(), b.look()]) })
-  return [a.seen(), b.seen()]
+  const held = heapBytes() - before
+  return [{ ...a.seen(), heapBytes: held }, { ...b.seen(), heapBytes: 0 }]
 }
+
+const size = (b: number): string => bytes(Math.round(b))
+
+/** What may grow no faster than log N. Of memory there is one figure for all: the tabs of a process share most of it. */
+const FIGURES: ReadonlyArray<{ readonly checker: string, readonly of: (p: WorldReport) => number, readonly whose: string, readonly words: (n: number) => string }> = [
+  { checker: 'bandwidth-growth', of: p => p.bytesPerSecond.p50, whose: 'half of the tabs', words: rate },
+  { checker: 'bandwidth-growth', of: p => p.bytesPerSecond.p95, whose: '95 of 100 tabs', words: rate },
+  { checker: 'disk-growth', of: p => p.diskBytes.p50, whose: 'half of the tabs', words: size },
+  { checker: 'disk-growth', of: p => p.diskBytes.p95, whose: '95 of 100 tabs', words: size },
+  { checker: 'memory-growth', of: p => p.heapPerTab ?? 0, whose: 'the mean tab', words: size }
+]
 
 /** Figures per tab that grow faster than log N, from the smallest world to each larger one. */
 export function growth (points: readonly WorldReport[]): Violation[] {
   const [first, ...larger] = points
-  const figures = [
-    { checker: 'bandwidth-growth', of: (p: WorldReport) => p.bytesPerSecond.p50, words: rate },
-    { checker: 'disk-growth', of: (p: WorldReport) => p.diskBytes.p50, words: (b: number) => bytes(Math.round(b)) }
-  ]
-  return larger.flatMap(p => figures.flatMap(({ checker, of, words }) => {
+  return larger.flatMap(p => FIGURES.flatMap(({ checker, of, whose, words }) => {
     const most = GROWTH_SLACK * likeLog(of(first), first.nodes, p.nodes)
-    return of(p) <= most ? [] : [{ checker, detail: `${words(of(p))} per tab with ${p.nodes} tabs, ${words(of(first))} with ${first.nodes}: more than ${words(most)}`, atMs: p.virtualMs }]
+    return of(p) <= most ? [] : [{ checker, detail: `${whose}: ${words(of(p))} per tab with ${p.nodes} tabs, ${words(of(first))} with ${first.nodes}: more than ${words(most)}`, atMs: p.virtualMs }]
   }))
 }
 
@@ -153,12 +172,14 @@ function intervalOf (p: WorldReport): string {
   return `${percent(low)} to ${percent(high)}`
 }
 
+const MEMORY_NOTE = 'Memory is what the process holds alive in the end over its tabs: what they share, blocks and results, counts once, and what the simulator keeps of them counts, too.'
+
 function tableOf (points: readonly WorldReport[], notes: readonly string[]): Table {
   return {
     caption: 'A tab in a larger network',
-    head: ['tabs', 'blocks', 'beside them', '95 % interval', 'traffic of a tab', 'disk of a tab'],
-    rows: points.map(p => [count(p.nodes), count(p.blocksMain), percent(p.forkRate), intervalOf(p), rate(p.bytesPerSecond.p50), bytes(Math.round(p.diskBytes.p50))]),
-    notes
+    head: ['tabs', 'blocks', 'beside them', '95 % interval', 'traffic of a tab', '95 %', 'disk of a tab', '95 %', 'memory per tab'],
+    rows: points.map(p => [count(p.nodes), count(p.blocksMain), percent(p.forkRate), intervalOf(p), rate(p.bytesPerSecond.p50), rate(p.bytesPerSecond.p95), size(p.diskBytes.p50), size(p.diskBytes.p95), size(p.heapPerTab ?? 0)]),
+    notes: [MEMORY_NOTE, ...notes]
   }
 }
 
@@ -168,14 +189,14 @@ export async function scaleSweep (o: ScaleOptions, sizes: readonly number[] = [2
   for (const nodes of [...new Set(sizes)].sort((a, b) => a - b)) {
     const p = await scale({ ...o, nodes })
     points.push(p)
-    o.progress?.(`${nodes} nodes: ${p.blocksMain} blocks, ${forkWords(p)}, ${p.bytesPerSecond.p50.toFixed(0)} B/s and ${(p.diskBytes.p50 / 1e6).toFixed(1)} MB of disk per tab, ${Object.entries(p.options).map(([name, value]) => `${name}: ${value}`).join('; ')}`)
+    o.progress?.(`${nodes} nodes: ${p.blocksMain} blocks, ${forkWords(p)}, ${p.bytesPerSecond.p50.toFixed(0)} B/s and ${(p.diskBytes.p50 / 1e6).toFixed(1)} MB of disk for half of the tabs, ${p.bytesPerSecond.p95.toFixed(0)} B/s and ${(p.diskBytes.p95 / 1e6).toFixed(1)} MB for 95 of 100, ${((p.heapPerTab ?? 0) / 1e6).toFixed(2)} MB of memory per tab, ${Object.entries(p.options).map(([name, value]) => `${name}: ${value}`).join('; ')}`)
   }
   const rounds = Math.floor(o.hours * 3_600_000 / (o.params?.roundMs ?? MAIN.roundMs))
   const command = o.command ?? points[points.length - 1].command
   if (rounds < JUDGED_ROUNDS) {
-    return { kind: 'sweep', command, scenario: 'scale', points, tables: [tableOf(points, [`Too short to judge how traffic and disk grow: it had time for ${rounds} rounds, and takes ${JUDGED_ROUNDS}.`])] }
+    return { kind: 'sweep', command, scenario: 'scale', points, tables: [tableOf(points, [`Too short to judge how traffic, disk and memory grow: it had time for ${rounds} rounds, and takes ${JUDGED_ROUNDS}.`])] }
   }
   const violations = growth(points)
-  const judged = points.map((p, i) => ({ ...p, checked: ['Traffic and disk of a tab grow no faster than the logarithm of the tabs.'], violations: i < points.length - 1 ? p.violations : [...p.violations, ...violations] }))
+  const judged = points.map((p, i) => ({ ...p, checked: ['Traffic and disk of a tab, of half of them and of 95 of 100, and memory per tab grow no faster than the logarithm of the tabs.'], violations: i < points.length - 1 ? p.violations : [...p.violations, ...violations] }))
   return { kind: 'sweep', command, scenario: 'scale', points: judged, tables: [tableOf(points, [])] }
 }

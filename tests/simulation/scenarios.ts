@@ -59,7 +59,7 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
     run: async o => await forksSweep({ seed: o.seed, virtualMs: o.hours === undefined ? undefined : o.hours * 3_600_000, command: o.command, onPoint: p => { o.progress(`${p.nodes} nodes: ${forkWords(p)}`) } })
   },
   scale: {
-    about: 'calm worlds of 20, 200 and --nodes (2000) with a round a minute: forks, traffic, disk and time they take; nothing per tab may grow faster than log N',
+    about: 'calm worlds of 20, 200 and --nodes (2000) with a round a minute: forks, traffic, disk, memory and time they take; none of traffic, disk and memory per tab may grow faster than log N',
     uses: ['nodes', 'hours'],
     run: async o => await scaleSweep({ seed: o.seed, nodes: o.nodes ?? 2_000, hours: o.hours ?? 1, params: { roundMs: LARGE_ROUND_MS }, command: o.command, progress: o.progress, threads: o.threads })
   },

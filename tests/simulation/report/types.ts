@@ -83,6 +83,8 @@ export interface WorldReport {
   readonly bytesPerSecond: Spread
   /** Bytes of every tab's disk. */
   readonly diskBytes: Spread
+  /** What the process holds alive in the end, over its tabs; where it was measured. */
+  readonly heapPerTab?: number
   readonly tabs: readonly TabFigures[]
   readonly moments: readonly Moment[]
   /** When everything was healed, and when all honest tabs agreed again; virtual ms. */
