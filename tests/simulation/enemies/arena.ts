@@ -29,6 +29,7 @@ export class Arena {
   readonly #believed = new Set<string>()
   /** Names of honest tabs, of every page load. */
   readonly #honestIds = new Set<PeerId>()
+  readonly #refused = new Map<string, number>()
   /** Whom honest tabs have banned, and why; a first ban lasts a minute and is not to be seen in the end. */
   readonly #bans = new Map<string, { readonly by: Tab, readonly of: PeerId, readonly reason: string }>()
 
@@ -42,6 +43,7 @@ export class Arena {
         if (tab.index === 0) this.chain.follow(node)
         if (!tab.honest) return
         this.#honestIds.add(tab.session!.id)
+        node.refusals.onRefusal(({ reason }) => { this.#refused.set(reason, this.refusals(reason) + 1) })
         node.chain.on('head', ({ added }) => { for (const r of added) this.#believed.add(toHex(r.meta.hash)) })
       }
     })
@@ -55,8 +57,8 @@ export class Arena {
   async run (ms: number): Promise<void> { await this.world.run(ms) }
 
   /** How many blocks below the lowest honest head the honest tabs stop agreeing; 0: all of it is one chain. */
-  disagreement (among: readonly Tab[] = this.honest): number {
-    const chains = among.map(t => t.node!.chain)
+  disagreement (): number {
+    const chains = this.honest.map(t => t.node!.chain)
     const lowest = Math.min(...chains.map(c => c.head().height))
     for (let h = lowest; h > 0; h--) {
       const names = new Set(chains.map(c => c.metaAt(h) === undefined ? 'gone' : toHex(c.metaAt(h)!.hash)))
@@ -66,10 +68,10 @@ export class Arena {
   }
 
   /** Goes on until the honest tabs agree but for so many blocks, for six block intervals at most: at any one moment they may be in the middle of a reorganisation. */
-  async settle (most: number, among: readonly Tab[] = this.honest): Promise<number> {
+  async settle (most: number): Promise<number> {
     const { blockIntervalMs } = this.world.params
-    for (let i = 0; i < 6 && this.disagreement(among) > most; i++) await this.run(blockIntervalMs)
-    return this.disagreement(among)
+    for (let i = 0; i < 6 && this.disagreement() > most; i++) await this.run(blockIntervalMs)
+    return this.disagreement()
   }
 
   /** Blocks on the main chain of any honest tab by these tabs. */
@@ -100,8 +102,8 @@ export class Arena {
     return [...found]
   }
 
-  /** Four standard deviations above the part of the blocks that a part of the work finds. */
-  luck (work: number): number { return work + 4 * Math.sqrt(work * (1 - work) / this.chain.records.length) }
+  /** Three standard deviations above the part of so many blocks, or of all, that a part of the work finds. */
+  luck (work: number, of = this.chain.records.length): number { return work + 3 * Math.sqrt(work * (1 - work) / of) }
 
   /** Which of these blocks honest tabs had on their main chain, if only for a moment. */
   believed (blocks: ReadonlySet<string>): string[] { return [...blocks].filter(b => this.#believed.has(b)) }
@@ -120,7 +122,5 @@ export class Arena {
   }
 
   /** How often honest tabs refused something for this reason. */
-  refusals (reason: string): number {
-    return this.honest.reduce((sum, t) => sum + t.node!.refusals.list().filter(r => r.reason === reason).length, 0)
-  }
+  refusals (reason: string): number { return this.#refused.get(reason) ?? 0 }
 }
