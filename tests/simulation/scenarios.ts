@@ -1,6 +1,7 @@
 /** What `npm run sim -- --scenario NAME` can run: name, what it is, and the function that does it. */
 import { DRAWN } from './attackers.ts'
 import { datacentreWorld } from './datacentre.ts'
+import { gainsSweep } from './enemies/gains.ts'
 import { forkWords } from './figures.ts'
 import { forksSweep } from './forks.ts'
 import { drawOptions, printable } from './options.ts'
@@ -67,6 +68,11 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
     about: 'one data-centre GPU among 200 laptops: its share of work, blocks, contributions and credits',
     uses: ['nodes', 'hours'],
     run: async o => await datacentreWorld({ seed: o.seed, nodes: o.nodes, virtualMs: o.hours === undefined ? undefined : o.hours * 3_600_000, command: o.command, progress: o.progress })
+  },
+  gains: {
+    about: 'floods, an eclipse, a Sybil swarm and free riders in small worlds: what they get or cost',
+    uses: [],
+    run: async o => await gainsSweep({ seed: o.seed, command: o.command, progress: o.progress })
   },
   selfish: {
     about: 'a selfish pool with a quarter and with a third of the work over 2 000 blocks each, beside what theory allows',

@@ -2,6 +2,7 @@
 import { toHex } from '../../../src/core/codec/ssz.ts'
 import type { Claim } from '../../../src/core/codec/wire.ts'
 import { claimId } from '../../../src/core/crypto/ids.ts'
+import type { PeerId } from '../../../src/ports/network.ts'
 import type { Enemy, Tab } from '../tab.ts'
 import { World, type WorldOptions } from '../world.ts'
 import { MainChain, shares } from './mainChain.ts'
@@ -9,6 +10,9 @@ import type { Squad } from './squad.ts'
 
 /** Blocks come faster than on the main network and committees are smaller, so that minutes are enough. */
 const QUICK = { blockIntervalMs: 6_000, roundMs: 6_000, committeeBlocks: 5 } as const
+
+/** Oftener than a ban ends. */
+const LOOK_MS = 5_000
 
 export interface ArenaOptions extends Partial<Omit<WorldOptions, 'enemy'>> {
   readonly seed: string
@@ -21,14 +25,30 @@ export class Arena {
   readonly world: World
   /** As the first honest tab sees it. */
   readonly chain = new MainChain()
+  /** Blocks in hex that were on an honest tab's main chain, if only for a moment. */
+  readonly #believed = new Set<string>()
+  /** Names of honest tabs, of every page load. */
+  readonly #honestIds = new Set<PeerId>()
+  readonly #refused = new Map<string, number>()
+  /** Whom honest tabs have banned, and why; a first ban lasts a minute and is not to be seen in the end. */
+  readonly #bans = new Map<string, { readonly by: Tab, readonly of: PeerId, readonly reason: string }>()
 
   constructor ({ honest, enemies, params, ...o }: ArenaOptions) {
     const recruits: Enemy[] = enemies.flatMap(([squad, count]) => Array.from({ length: count }, () => squad.recruit()))
     const nodes = honest + recruits.length
     // Honest ones first.
     this.world = new World({ compute: 'stand-in', devices: 'laptop', laptopSliceMs: 1_500, warm: true, ...o, nodes, params: { ...QUICK, ...params }, enemy: i => recruits[i - honest] })
-    this.world.listen({ opened: (tab, node) => { if (tab.index === 0) this.chain.follow(node) } })
+    this.world.listen({
+      opened: (tab, node) => {
+        if (tab.index === 0) this.chain.follow(node)
+        if (!tab.honest) return
+        this.#honestIds.add(tab.session!.id)
+        node.refusals.onRefusal(({ reason }) => { this.#refused.set(reason, this.refusals(reason) + 1) })
+        node.chain.on('head', ({ added }) => { for (const r of added) this.#believed.add(toHex(r.meta.hash)) })
+      }
+    })
     this.world.openAll(500)
+    this.#look()
   }
 
   get honest (): Tab[] { return this.world.tabs.filter(t => t.honest) }
@@ -37,8 +57,8 @@ export class Arena {
   async run (ms: number): Promise<void> { await this.world.run(ms) }
 
   /** How many blocks below the lowest honest head the honest tabs stop agreeing; 0: all of it is one chain. */
-  disagreement (among: readonly Tab[] = this.honest): number {
-    const chains = among.map(t => t.node!.chain)
+  disagreement (): number {
+    const chains = this.honest.map(t => t.node!.chain)
     const lowest = Math.min(...chains.map(c => c.head().height))
     for (let h = lowest; h > 0; h--) {
       const names = new Set(chains.map(c => c.metaAt(h) === undefined ? 'gone' : toHex(c.metaAt(h)!.hash)))
@@ -48,10 +68,10 @@ export class Arena {
   }
 
   /** Goes on until the honest tabs agree but for so many blocks, for six block intervals at most: at any one moment they may be in the middle of a reorganisation. */
-  async settle (most: number, among: readonly Tab[] = this.honest): Promise<number> {
+  async settle (most: number): Promise<number> {
     const { blockIntervalMs } = this.world.params
-    for (let i = 0; i < 6 && this.disagreement(among) > most; i++) await this.run(blockIntervalMs)
-    return this.disagreement(among)
+    for (let i = 0; i < 6 && this.disagreement() > most; i++) await this.run(blockIntervalMs)
+    return this.disagreement()
   }
 
   /** Blocks on the main chain of any honest tab by these tabs. */
@@ -82,17 +102,25 @@ export class Arena {
     return [...found]
   }
 
-  /** Four standard deviations above the part of the blocks that a part of the work finds. */
-  luck (work: number): number { return work + 4 * Math.sqrt(work * (1 - work) / this.chain.records.length) }
+  /** Three standard deviations above the part of so many blocks, or of all, that a part of the work finds. */
+  luck (work: number, of = this.chain.records.length): number { return work + 3 * Math.sqrt(work * (1 - work) / of) }
 
-  /** Honest tabs that an honest tab refuses to talk to. */
+  /** Which of these blocks honest tabs had on their main chain, if only for a moment. */
+  believed (blocks: ReadonlySet<string>): string[] { return [...blocks].filter(b => this.#believed.has(b)) }
+
+  /** Honest tabs that have banned one of these peers. */
+  bannedBy (isOne: (id: PeerId) => boolean): Tab[] { return this.honest.filter(t => [...this.#bans.values()].some(b => b.by === t && isOne(b.of))) }
+
+  /** Honest tabs that an honest tab refused to talk to, if only for a while. */
   wronglyBanned (): string[] {
-    const honest = new Set(this.honest.flatMap(t => t.session?.id ?? []))
-    return this.honest.flatMap(t => t.node!.net.banned.filter(b => honest.has(b.id)).map(b => `${t.session!.id} bans ${b.id}: ${b.reason}`))
+    return [...this.#bans.values()].filter(b => this.#honestIds.has(b.of)).map(b => `tab ${b.by.index} bans ${b.of}: ${b.reason}`)
+  }
+
+  #look (): void {
+    for (const by of this.honest) for (const { id, reason } of by.node?.net.banned ?? []) this.#bans.set(`${by.index} ${id}`, { by, of: id, reason })
+    this.world.scheduler.after(LOOK_MS, () => { this.#look() })
   }
 
   /** How often honest tabs refused something for this reason. */
-  refusals (reason: string): number {
-    return this.honest.reduce((sum, t) => sum + t.node!.refusals.list().filter(r => r.reason === reason).length, 0)
-  }
+  refusals (reason: string): number { return this.#refused.get(reason) ?? 0 }
 }

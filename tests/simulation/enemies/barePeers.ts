@@ -21,6 +21,7 @@ export class BarePeers {
   readonly #mixes: boolean
   readonly #present: Array<{ peer: BarePeer, lonely: number }> = []
   #names = 0
+  #stopped = false
 
   /** `made` is called with every new name; `mixes`: it is dialled and dials like everybody. */
   constructor (world: World, name: string, count: number, mixes: boolean, made: (peer: BarePeer) => void = () => {}) {
@@ -36,6 +37,12 @@ export class BarePeers {
   get names (): number { return this.#names }
   get all (): BarePeer[] { return this.#present.map(p => p.peer) }
 
+  /** All of them leave, and none comes again. */
+  stop (): void {
+    this.#stopped = true
+    for (const { peer } of this.#present.splice(0)) this.#leave(peer)
+  }
+
   #join (): BarePeer {
     const { internet, topology } = this.#world
     const id = `${this.#name}.${this.#names++}`
@@ -46,15 +53,21 @@ export class BarePeers {
     return peer
   }
 
+  #leave ({ id, network }: BarePeer): void {
+    const { internet, topology } = this.#world
+    topology.remove(id)
+    void network.stop()
+    internet.unplug(id)
+  }
+
   #tick (): void {
-    const { internet, topology, scheduler } = this.#world
+    if (this.#stopped) return
+    const { internet, scheduler } = this.#world
     const tabs = new Set(this.#world.tabs.flatMap(t => t.session?.id ?? []))
     for (const p of this.#present) {
       p.lonely = internet.hub.links(p.peer.id).some(id => tabs.has(id)) ? 0 : p.lonely + TICK_MS
       if (p.lonely <= LONELY_MS) continue
-      topology.remove(p.peer.id)
-      void p.peer.network.stop()
-      internet.unplug(p.peer.id)
+      this.#leave(p.peer)
       p.peer = this.#join()
       p.lonely = 0
     }

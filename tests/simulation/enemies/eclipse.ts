@@ -1,7 +1,7 @@
 /**
  * Fills all links of one victim with names of its own that agree with whatever it says and tell it
  * nothing. The victim still dials others now and then (src/net/mesh.ts: every 45 s), and a link that
- * it has may be dropped to make room; that is what it is saved by.
+ * it has may be dropped to make room: that is how it hears of the others, and why it does not for long.
  */
 import { STATUS_PROTOCOL } from '../../../src/node/syncServer.ts'
 import { TOPOLOGY } from '../internet.ts'
@@ -12,26 +12,34 @@ import { Deeds, type Squad } from './squad.ts'
 const DIAL_MS = 500
 
 export interface EclipseOptions {
-  /** Index of the tab it is about. */
+  /** Index of the tab it is about; below 0, from the end. */
   readonly victim: number
   readonly names: number
+  /** For so long, ms; a victim may not come back before. */
+  readonly forMs: number
 }
 
 /** The tab that is recruited does nothing itself: the names are what attacks. */
-export function eclipse ({ victim, names }: EclipseOptions = { victim: 0, names: 24 }): Squad {
+export function eclipse ({ victim, names, forMs }: EclipseOptions = { victim: -1, names: 24, forMs: 180_000 }): Squad {
   const deeds = new Deeds()
   let begun = false
   const begin = (world: World): void => {
     const { hub } = world.internet
+    const tab = world.tabs.at(victim)!
     const peers = new BarePeers(world, 'eclipse', names, false, ({ network }) => {
       void network.handle(STATUS_PROTOCOL, { maxRequestBytes: 256, maxResponseBytes: 256, perPeerPerSecond: 4 }, async (_, body) => {
         deeds.add('empty answers')
         return body
       })
     })
+    const endMs = world.elapsed + forMs
     const dial = (): void => {
-      const id = world.tabs[victim].session?.id
-      if (id !== undefined && world.tabs[victim].up) {
+      if (world.elapsed >= endMs) {
+        peers.stop()
+        return
+      }
+      const id = tab.session?.id
+      if (id !== undefined && tab.up) {
         const mine = new Set(peers.all.map(p => p.id))
         for (const p of mine) {
           if (hub.links(id).length >= TOPOLOGY.hard) break

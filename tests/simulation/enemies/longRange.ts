@@ -25,14 +25,20 @@ export interface LongRangeOptions {
   readonly afterMs: number
 }
 
-export function longRange ({ blocks, everyMs, afterMs }: LongRangeOptions = { blocks: 40, everyMs: 3_000, afterMs: 130_000 }): Squad {
+export interface LongRange extends Squad {
+  readonly forged: ReadonlySet<string>
+}
+
+export function longRange ({ blocks, everyMs, afterMs }: LongRangeOptions = { blocks: 40, everyMs: 3_000, afterMs: 130_000 }): LongRange {
   const deeds = new Deeds()
+  const forged = new Set<string>()
   const forge = (tab: Tab): Forged[] => {
     const { params, genesis } = tab.world
     const chain: Forged[] = []
     for (let i = 1, parent = genesis; i <= blocks; i++) {
       const { block, meta } = forgeBlock(params, parent, hash('enemy-long-range', tab.minerSeed, Uint8Array.of(i & 255, i >> 8)), START_MS + i * everyMs)
       chain.push({ meta, body: Body.serialize(block.body) })
+      forged.add(toHex(meta.hash))
       parent = meta
     }
     deeds.add('blocks forged', blocks)
@@ -41,6 +47,7 @@ export function longRange ({ blocks, everyMs, afterMs }: LongRangeOptions = { bl
   return {
     name: 'long-range fork',
     deeds,
+    forged,
     recruit: () => {
       let chain: Forged[] = []
       const byHash = new Map<string, Forged>()

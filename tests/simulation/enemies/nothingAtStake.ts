@@ -49,7 +49,12 @@ export function nothingAtStake (): Squad {
             tab,
             states,
             // Another tip for every slice.
-            parent: () => { const all = tips(); return all[turn++ % all.length] },
+            parent: () => {
+              const all = tips()
+              const chosen = all[turn++ % all.length]
+              if (chosen !== all[0]) deeds.add('turns on other forks')
+              return chosen
+            },
             won: async block => {
               note(claimId(block.header), block.header.template.height)
               deeds.add(node.chain.isMain(block.header.template.parent) && block.header.template.height > node.chain.head().height ? 'blocks on the best chain' : 'blocks on other forks')

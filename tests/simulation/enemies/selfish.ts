@@ -85,6 +85,7 @@ export class SelfishPool {
       await this.#publish(Infinity)
       this.#settled(meta)
     } else if (leadBefore === 0 && this.#branch.length === 1 && !this.#worthHolding(tab, meta)) {
+      this.deeds.add('blocks shown at once')
       await this.#publish(Infinity)
       this.#settled(meta)
     } else {

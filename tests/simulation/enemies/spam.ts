@@ -11,6 +11,7 @@ import { publicKey, sign } from '../../../src/core/crypto/keys.ts'
 import { blocksTopic, transactionsTopic } from '../../../src/node/blocksGossip.ts'
 import { HEADERS_PROTOCOL } from '../../../src/node/syncServer.ts'
 import { workTopic } from '../../../src/node/workTopics.ts'
+import type { PeerId } from '../../../src/ports/network.ts'
 import type { Tab } from '../tab.ts'
 import { BarePeers, type BarePeer } from './barePeers.ts'
 import { forgeBlock } from './forge.ts'
@@ -18,13 +19,19 @@ import { Deeds, type Squad } from './squad.ts'
 import { announcement } from './submit.ts'
 
 const TICK_MS = 1_000
-const KINDS = ['garbage', 'forged blocks', 'claims without payload', 'dust', 'requests', 'oversize requests'] as const
+export const KINDS = ['garbage', 'forged blocks', 'claims without payload', 'dust', 'requests', 'oversize requests'] as const
 type Kind = typeof KINDS[number]
 
 export interface SpamOptions { /** Of each kind, per second and name. */ readonly perSecond: number }
 
-export function spam ({ perSecond }: SpamOptions = { perSecond: 10 }): Squad {
+export interface Flood extends Squad {
+  /** What each name said. */
+  readonly names: ReadonlyMap<PeerId, Kind>
+}
+
+export function spam ({ perSecond }: SpamOptions = { perSecond: 10 }): Flood {
   const deeds = new Deeds()
+  const names = new Map<PeerId, Kind>()
 
   const say = async (kind: Kind, tab: Tab, peer: BarePeer, serial: number): Promise<void> => {
     const node = tab.node
@@ -67,6 +74,7 @@ export function spam ({ perSecond }: SpamOptions = { perSecond: 10 }): Squad {
   return {
     name: 'spam',
     deeds,
+    names,
     recruit: () => ({
       name: 'spam',
       started: tab => {
@@ -75,7 +83,10 @@ export function spam ({ perSecond }: SpamOptions = { perSecond: 10 }): Squad {
         let serial = 0
         const tick = (): void => {
           if (tab.session !== session) return
-          mouths.all.forEach((peer, i) => { for (let k = 0; k < perSecond; k++) void say(KINDS[i], tab, peer, serial++) })
+          mouths.all.forEach((peer, i) => {
+            names.set(peer.id, KINDS[i])
+            for (let k = 0; k < perSecond; k++) void say(KINDS[i], tab, peer, serial++)
+          })
           world.scheduler.after(TICK_MS, tick)
         }
         tick()

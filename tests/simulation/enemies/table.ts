@@ -52,8 +52,8 @@ export const ENEMIES = {
   },
   'eclipse': {
     wants: 'one tab that sees nothing but what it is shown',
-    stoppedBy: 'the victim dials somebody new every 45 s, and drops links at random when it has too many',
-    seenBy: 'the time for which the victim lags behind, and that it catches up',
+    stoppedBy: 'nothing while it lasts: the victim dials somebody new every 45 s, and loses the link again among too many',
+    seenBy: 'the time for which the victim is off the others\' chain, and that it comes back when it is over',
     make: () => eclipse()
   },
   'self-pay': {
@@ -112,7 +112,7 @@ export const ENEMIES = {
   },
   'free-riding': {
     wants: 'pay without serving, vouching or passing on',
-    stoppedBy: 'nothing yet: serving is not paid',
+    stoppedBy: 'nothing: blocks and contributions are paid whoever serves, and receipts pay only for bytes of torrents',
     seenBy: 'its credits beside its work: the same as others',
     make: freeRiding
   },
