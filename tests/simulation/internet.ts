@@ -21,19 +21,10 @@ const REGION_MS = [
 const REGION_SHARES = [0.35, 0.3, 0.1, 0.2, 0.05] as const
 
 /**
- * What a router lets in after its tab has sent out, both having learned of one another by way of a third (RFC 4787).
- * open: whatever comes from that address, or from anywhere. cone: only from that very port, which a symmetric one does
- * not use again: it takes a new port for each it speaks to.
+ * Of a router: cone: with hole punching anybody reaches the tab behind it, as without a router. symmetric: another
+ * symmetric one does not.
  */
-export type Nat = 'open' | 'cone' | 'symmetric'
-
-const LINKS: Readonly<Record<Nat, readonly Nat[]>> = {
-  open: ['open', 'cone', 'symmetric'],
-  cone: ['open', 'cone'],
-  symmetric: ['open']
-}
-/** One tab in so many is open whatever is drawn, so that in small worlds, too, the symmetric ones find somebody. */
-const OPEN_EVERY = 3
+export type Nat = 'cone' | 'symmetric'
 
 export interface Line {
   readonly region: number
@@ -43,20 +34,19 @@ export interface Line {
   readonly down: number
 }
 
-/** Of the tab of this place in its world. */
-export function drawLine (random: Seeded, index: number): Line {
+export function drawLine (random: Seeded): Line {
   let region = 0
   for (let u = random.uniform(); region < REGION_SHARES.length - 1 && (u -= REGION_SHARES[region]) >= 0;) region++
   const u = random.uniform()
   return {
     region,
-    nat: u < 0.15 || index % OPEN_EVERY === OPEN_EVERY - 1 ? 'open' : u < 0.8 ? 'cone' : 'symmetric',
+    nat: u < 0.8 ? 'cone' : 'symmetric',
     up: Math.max(0.1, random.logNormal(1250, 0.8)),
     down: Math.max(0.5, random.logNormal(6250, 0.8))
   }
 }
 
-export const canLink = (a: Pick<Line, 'nat'>, b: Pick<Line, 'nat'>): boolean => LINKS[a.nat].includes(b.nat)
+export const canLink = (a: Pick<Line, 'nat'>, b: Pick<Line, 'nat'>): boolean => a.nat !== 'symmetric' || b.nat !== 'symmetric'
 
 export interface InternetFaults {
   /** Share of packets a line loses: they come again a round trip later. */

@@ -117,7 +117,7 @@ export class World {
     for (let i = 0; i < o.nodes; i++) {
       const drawn = drawDevice(classes)
       const deviceClass = typeof o.devices === 'function' ? o.devices(i) : o.devices ?? drawn
-      this.tabs.push(new Tab(this, i, { line: drawLine(lines, i), deviceClass, enemy: o.enemy?.(i) }))
+      this.tabs.push(new Tab(this, i, { line: drawLine(lines), deviceClass, enemy: o.enemy?.(i) }))
     }
     const interval = o.params?.blockIntervalMs ?? MAIN.blockIntervalMs
     const workPerBlock = BigInt(Math.ceil(this.tabs.reduce((sum, t) => sum + t.costPerSecond, 0) * (o.duty ?? 1) * interval / 1000))

@@ -44,7 +44,7 @@ export class Arena {
         if (!tab.honest) return
         this.#honestIds.add(tab.session!.id)
         node.refusals.onRefusal(({ reason }) => { this.#refused.set(reason, this.refusals(reason) + 1) })
-        node.chain.on('head', ({ added }) => { for (const r of added) this.#believed.add(toHex(r.meta.hash)) })
+        node.chain.on('head', ({ added }) => { for (const r of added) if (r.checked !== 'ledger') this.#believed.add(toHex(r.meta.hash)) })
       }
     })
     this.world.openAll(500)

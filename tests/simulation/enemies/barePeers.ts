@@ -29,7 +29,7 @@ export class BarePeers {
     this.#name = name
     this.#mixes = mixes
     this.#made = made
-    this.#line = { ...drawLine(world.random.stream(`line of ${name}`), 0), nat: 'open' }
+    this.#line = { ...drawLine(world.random.stream(`line of ${name}`)), nat: 'cone' }
     for (let i = 0; i < count; i++) this.#present.push({ peer: this.#join(), lonely: 0 })
     this.#tick()
   }
