@@ -37,7 +37,7 @@ export async function fileToWrite (name: string, given: string | undefined): Pro
   return file
 }
 
-/** 0: all is well. 1: it is not, or the program broke. 2: it was asked wrongly. */
+/** 0: all is well. 1: it is not, or the program broke. 2: it was asked wrongly, or did less than was asked. */
 export async function runCommand (usage: string, main: () => Promise<number>): Promise<void> {
   try {
     process.exitCode = await main()

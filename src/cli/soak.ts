@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util'
 import { renderReport } from '../../tests/simulation/report/html.ts'
 import { tableText } from '../../tests/simulation/report/text.ts'
 import type { WorldReport } from '../../tests/simulation/report/types.ts'
-import { soak, soakCommand, soakVerdict } from '../../tests/simulation/soak.ts'
+import { idle, soak, soakCommand, soakVerdict } from '../../tests/simulation/soak.ts'
 import { percent } from '../ui/format.ts'
 import { fileToWrite, number, runCommand, say, seedOf } from './arguments.ts'
 
@@ -13,7 +13,7 @@ const USAGE = `npm run soak -- [--worlds 1000] [--seed S] [--first I] [--hours-w
   --worlds N       worlds to run, of 30 to 100 nodes each (1..1000000)
   --seed S         any text: world I has the seed S-I. Random if left out
   --first I        the first world: goes on with a soak that was broken off (its last line says where)
-  --hours-wall H   begin no world after so many hours on the clock of the wall
+  --hours-wall H   begin no world after so many hours on the clock of the wall: with exit code 2 if some were left
   --attackers F    share of attackers, 0 to 0.5
   --nodes N        nodes of every world instead of drawn numbers (2..5000)
   --hours H        virtual hours with faults instead of drawn ones
@@ -22,7 +22,8 @@ const USAGE = `npm run soak -- [--worlds 1000] [--seed S] [--first I] [--hours-w
   --json           the summary as one line of JSON on stdout
   --report FILE    a page about all worlds
 
-Exit code 1 if a checker fired in any world, or in what all worlds together give.`
+Exit code 1 if a checker fired in any world or in what all worlds together give, or if in a hundred worlds or more a kind
+of enemy did not do what it does; 2 if fewer worlds were run than was asked.`
 
 /** A world that takes longer has hung. */
 const WORLD_MS = 3 * 3_600_000
@@ -61,6 +62,9 @@ await runCommand(USAGE, async () => {
     }
   })
   if (values.json) process.stdout.write(`${JSON.stringify(all)}\n`)
+  for (const [name, { deeds, worlds: n }] of Object.entries(all.enemies).sort()) say(`${name} in ${n} worlds: ${Object.entries(deeds).map(([deed, times]) => `${times} ${deed}`).join(', ')}`)
+  const nothing = drawn.attackers === 0 ? [] : idle(all)
+  for (const what of nothing) say(`FAILED ${what}`)
   for (const f of all.failed) say(`FAILED ${f.seed}: ${[...new Set(f.violations.map(v => v.checker))].join(', ')}: ${f.command}`)
   say(`${all.worlds} worlds, ${all.nodes} nodes, ${all.virtualHours.toFixed(1)} virtual hours, ${all.blocks} blocks: ${all.failed.length} failed`)
   const works = all.earned.reduce((sum, e) => sum + e.work, 0)
@@ -76,5 +80,8 @@ await runCommand(USAGE, async () => {
     say(`the report is in ${file}`)
   }
   say(`go on with: ${soakCommand({ seed, args }, all.next, first + worlds > all.next ? first + worlds - all.next : worlds)}`)
-  return all.failed.length === 0 && verdict.length === 0 ? 0 : 1
+  if (all.failed.length > 0 || nothing.length > 0 || verdict.length > 0) return 1
+  if (all.worlds === worlds) return 0
+  say(`SHORT: ${all.worlds} of ${worlds} worlds, for the ${hoursWall} hours were over`)
+  return 2
 })

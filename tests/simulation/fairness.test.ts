@@ -50,7 +50,7 @@ describe('what is earned beside the work', () => {
 
 describe('a soak', () => {
   const soaked = (worlds: number, o: { readonly reward: number, readonly kept: number }): SoakSummary => {
-    const all: SoakSummary = { seed: 's', first: 0, worlds: 0, next: 0, failed: [], nodes: 0, virtualHours: 0, blocks: 0, checkers: {}, wallMs: 0, earned: [], wrongRounds: { rounds: 0, kept: 0, byChance: 0 } }
+    const all: SoakSummary = { seed: 's', first: 0, worlds: 0, next: 0, failed: [], nodes: 0, virtualHours: 0, blocks: 0, enemies: {}, checkers: {}, wallMs: 0, earned: [], wrongRounds: { rounds: 0, kept: 0, byChance: 0 } }
     const tab = (role: string, workShare: number, rewardShare: number): WorldReport['tabs'][number] => ({ tab: 0, device: 'laptop', role, workShare, blockShare: workShare, rewardShare, bytesPerSecond: 0 })
     const report = {
       nodes: 2, virtualMs: 0, blocksMain: 10, tabs: [tab('honest', 0.8, 1 - o.reward), tab('selfish', 0.2, o.reward)],

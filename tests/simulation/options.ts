@@ -196,8 +196,8 @@ function verifying (laptopSliceMs: number, network: SimOptions['network']): numb
 
 export function paramsOf (network: SimOptions['network']): Partial<ChainParams> {
   if (network === 'main') return {}
-  const { cancelDelay, committeeBlocks, maturity, retargetWindow } = TEST
-  return { blockIntervalMs: MAIN.blockIntervalMs / 2, roundMs: MAIN.roundMs / 2, cancelDelay, committeeBlocks, maturity, retargetWindow }
+  const { cancelDelay, committeeBlocks, epochBlocks, maturity, retargetWindow } = TEST
+  return { blockIntervalMs: MAIN.blockIntervalMs / 2, roundMs: MAIN.roundMs / 2, cancelDelay, committeeBlocks, epochBlocks, maturity, retargetWindow }
 }
 
 /** One number per name, for the report and for the first lines of the command. */

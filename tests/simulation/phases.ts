@@ -71,7 +71,8 @@ export async function runWorld (o: SimOptions, course: Course): Promise<WorldRep
       options: { ...printable(o), ...prefixed('struck: ', faults.counts), ...prefixed('users: ', users.counts), ...Object.assign({}, ...squads.map(squad => prefixed(`${squad.name}: `, squad.deeds.all()))) as Record<string, number>, ...prefixed('refused between honest: ', watch.refusedBetweenHonest), 'deepest reorganisation': watch.deepestReorganisation, 'wrong contributions sealed': watch.sealedWrong, ...prefixed('wrong contributions: ', watch.wrongRounds) },
       healedAtMs
     })
-    return agreedAtMs === undefined ? report : { ...report, agreedAtMs }
+    const deeds = Object.fromEntries(o.attackers.slice(0, attackers).map((name, i) => [name, squads[i].deeds.all()]))
+    return { ...report, deeds, ...agreedAtMs === undefined ? {} : { agreedAtMs } }
   } finally {
     process.off('unhandledRejection', unhandled)
   }

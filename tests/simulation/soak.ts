@@ -6,9 +6,16 @@
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { withBundle } from '../../scripts/bundle.mjs'
+import { DRAWN } from './attackers.ts'
+import { ENEMIES, type EnemyName } from './enemies/table.ts'
 import { type Earner, pooled, unfair } from './fairness.ts'
 import { tooManyKept } from './forgeries.ts'
 import type { Violation, WorldReport } from './report/types.ts'
+
+/** From so many worlds on each kind of enemy must have done what it does: it was in some seven of them. */
+const IDLE_WORLDS = 100
+/** By chance one of the kinds is in none of a hundred worlds once in fifty soaks; of so many, once in a hundred thousand. */
+const ABSENT_WORLDS = 250
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 
@@ -52,6 +59,8 @@ export interface SoakSummary {
   nodes: number
   virtualHours: number
   blocks: number
+  /** By kind of enemy: in how many worlds it was, and how often it did what such an enemy does. */
+  enemies: Record<string, { worlds: number, deeds: Record<string, number> }>
   /** By checker, in how many worlds. */
   checkers: Record<string, number>
   wallMs: number
@@ -82,7 +91,7 @@ export async function soak (o: SoakOptions): Promise<SoakSummary> {
 
 async function soakBy (file: string, o: SoakOptions): Promise<SoakSummary> {
   const begun = performance.now()
-  const all: SoakSummary = { seed: o.seed, first: o.first, worlds: 0, next: o.first, failed: [], nodes: 0, virtualHours: 0, blocks: 0, checkers: {}, wallMs: 0, earned: [], wrongRounds: { rounds: 0, kept: 0, byChance: 0 } }
+  const all: SoakSummary = { seed: o.seed, first: o.first, worlds: 0, next: o.first, failed: [], nodes: 0, virtualHours: 0, blocks: 0, enemies: {}, checkers: {}, wallMs: 0, earned: [], wrongRounds: { rounds: 0, kept: 0, byChance: 0 } }
   const ended = new Set<number>()
   let index = o.first
   const more = (): boolean => index < o.first + o.worlds && performance.now() - begun < o.wallMs && !(o.stopAtFailure && all.failed.length > 0)
@@ -112,10 +121,25 @@ export function count (all: SoakSummary, { command, report, seed, violations }: 
     const of = (what: string): number => Number(report.options[`wrong contributions: ${what}`] ?? 0)
     const { byChance, kept, rounds } = all.wrongRounds
     all.wrongRounds = { rounds: rounds + of('rounds'), kept: kept + of('kept'), byChance: byChance + of('byChance') }
+    for (const [name, did] of Object.entries(report.deeds ?? {})) {
+      const sum = all.enemies[name] ??= { worlds: 0, deeds: Object.fromEntries(ENEMIES[name as EnemyName].deeds.map(d => [d, 0])) }
+      sum.worlds++
+      for (const deed of Object.keys(sum.deeds)) sum.deeds[deed] += did[deed] ?? 0
+    }
   }
   if (violations.length === 0) return
   all.failed.push({ seed, command, violations })
   for (const checker of new Set(violations.map(v => v.checker))) all.checkers[checker] = (all.checkers[checker] ?? 0) + 1
+}
+
+/** Of the kinds that are drawn those that did nothing, or left out a part of what they do, in worlds enough for it: their worlds have proved nothing. */
+export function idle ({ enemies, worlds }: Pick<SoakSummary, 'enemies' | 'worlds'>): string[] {
+  if (worlds < IDLE_WORLDS) return []
+  return DRAWN.flatMap(name => {
+    const sum = enemies[name]
+    if (sum === undefined) return worlds < ABSENT_WORLDS ? [] : [`${name} was in no world`]
+    return Object.entries(sum.deeds).flatMap(([deed, n]) => n > 0 ? [] : [`${name}: no ${deed} in ${sum.worlds} worlds`])
+  })
 }
 
 async function oneWorld (index: number, file: string, o: SoakOptions): Promise<SoakWorld> {

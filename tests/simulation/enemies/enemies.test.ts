@@ -7,6 +7,8 @@ import { toHex } from '../../../src/core/codec/ssz.ts'
 import { committee } from '../../../src/core/consensus/committee.ts'
 import { claimId } from '../../../src/core/crypto/ids.ts'
 import { noiseKey } from '../../../src/core/training/sampling.ts'
+import { DRAWN } from '../attackers.ts'
+import { idle } from '../soak.ts'
 import { Arena } from './arena.ts'
 import { collusion } from './collusion.ts'
 import { eclipse } from './eclipse.ts'
@@ -300,6 +302,21 @@ describe('what theory allows', () => {
 })
 
 describe('the table of enemies', () => {
+  test('a soak of a hundred worlds in which a kind did nothing has failed, one of fewer has not', () => {
+    const busy = Object.fromEntries(DRAWN.map(name => [name, { worlds: 7, deeds: Object.fromEntries(ENEMIES[name].deeds.map(d => [d, 1])) }]))
+    expect(idle({ worlds: 100, enemies: busy })).toEqual([])
+    const lame = { ...busy, spam: { worlds: 7, deeds: { ...busy.spam.deeds, dust: 0 } } }
+    expect(idle({ worlds: 100, enemies: lame })).toEqual(['spam: no dust in 7 worlds'])
+    expect(idle({ worlds: 99, enemies: lame })).toEqual([])
+    const { credit: _, ...others } = busy
+    expect(idle({ worlds: 100, enemies: others })).toEqual([])
+    expect(idle({ worlds: 1000, enemies: others })).toEqual(['credit was in no world'])
+  })
+
+  test('every kind can be drawn for a world', () => {
+    expect([...DRAWN].sort()).toEqual(Object.keys(ENEMIES).sort())
+  })
+
   test('every squad has its own name, and gives as many tabs as the share says', () => {
     const names = Object.values(ENEMIES).map(k => k.make().name)
     expect(names.length).toBeGreaterThan(15)

@@ -35,6 +35,7 @@ export function selfPay (): Squad {
     const epoch = epochAt(head.height + 1, params.epochBlocks)
     const aside = await node.wallet.submit({ selector: ACTION_SET_ASIDE, value: { grains: ASIDE } }, params.minFee)
     if (aside.ok) deeds.add('set aside')
+    if (epoch === 0) return
     const receipts = receiptsFor(tab, node.genesisHash, epoch - 1)
     // All at once, then one by one: whichever the ledger takes.
     for (const some of [receipts, ...receipts.map(r => [r])]) {

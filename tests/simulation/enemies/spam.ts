@@ -22,16 +22,22 @@ const TICK_MS = 1_000
 export const KINDS = ['garbage', 'forged blocks', 'claims without payload', 'dust', 'requests', 'oversize requests'] as const
 type Kind = typeof KINDS[number]
 
-export interface SpamOptions { /** Of each kind, per second and name. */ readonly perSecond: number }
+export interface SpamOptions {
+  /** Of each kind, per second and name. */
+  readonly perSecond: number
+  /** So many of its tabs flood; the others only belong to it. */
+  readonly tabs?: number
+}
 
 export interface Flood extends Squad {
   /** What each name said. */
   readonly names: ReadonlyMap<PeerId, Kind>
 }
 
-export function spam ({ perSecond }: SpamOptions = { perSecond: 10 }): Flood {
+export function spam ({ perSecond, tabs = Infinity }: SpamOptions = { perSecond: 10 }): Flood {
   const deeds = new Deeds()
   const names = new Map<PeerId, Kind>()
+  const flooding = new Set<Tab>()
 
   const say = async (kind: Kind, tab: Tab, peer: BarePeer, serial: number): Promise<void> => {
     const node = tab.node
@@ -79,6 +85,8 @@ export function spam ({ perSecond }: SpamOptions = { perSecond: 10 }): Flood {
       name: 'spam',
       started: tab => {
         const { world, session } = tab
+        flooding.add(tab)
+        if ([...flooding].indexOf(tab) >= tabs) return
         const mouths = new BarePeers(world, `spam of ${session!.id}`, KINDS.length, true, () => { deeds.add('names') })
         let serial = 0
         const tick = (): void => {

@@ -67,6 +67,8 @@ export interface WorldReport {
   readonly wallMs: number
   readonly events: number
   readonly violations: readonly Violation[]
+  /** What each kind of enemy did (enemies/table.ts), by name of the deed. */
+  readonly deeds?: Readonly<Record<string, Readonly<Record<string, number>>>>
   /** What the checkers of this run look for, a sentence each; absent where none ran. */
   readonly checked?: readonly string[]
   /** What the scenario was run for. */
