@@ -7,6 +7,7 @@ import { parseArgs } from 'node:util'
 import { ATTACKERS } from '../../tests/simulation/attackers.ts'
 import { renderReport } from '../../tests/simulation/report/html.ts'
 import { tableText } from '../../tests/simulation/report/text.ts'
+import { drawOptions } from '../../tests/simulation/options.ts'
 import type { Report, WorldReport } from '../../tests/simulation/report/types.ts'
 import { isPartThread } from '../../tests/simulation/parts/threads.ts'
 import { runScalePart } from '../../tests/simulation/scale.ts'
@@ -67,6 +68,8 @@ else await runCommand(USAGE, async () => {
   const file = await fileToWrite('report', values.report)
   const seed = seedOf(values.seed)
   const command = ['npm run sim --', `--scenario ${values.scenario}`, `--seed ${seed}`, ...Object.entries(given).flatMap(([name, n]) => n === undefined ? [] : [`--${name} ${name === 'set' ? values.set : n}`])].join(' ')
+  // A name that nobody draws is said before anything is run.
+  if (set !== undefined) drawOptions({ seed, set })
   say(`seed ${seed}: ${command}`)
 
   const report = await scenario.run({ seed, ...given, command, progress: say, threads: new URL(import.meta.url) })
