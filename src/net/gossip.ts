@@ -9,7 +9,7 @@ import { equalBytes, toHex } from '../core/codec/ssz.ts'
 import { MAX_GOSSIP_BYTES } from '../core/params.ts'
 import type { GossipMessage, PeerId, Verdict } from '../ports/network.ts'
 import { DISCONNECT_SCORE, GOSSIP_BURST, GOSSIP_HISTORY_SECONDS, GOSSIP_PER_PEER_PER_SECOND, PACKETS_BURST, PACKETS_PER_PEER_PER_SECOND, PENALTY_TOO_FAST, SEEN_MS, UNCHECKED_SHARE, VALIDATOR_TIMEOUT_MS } from './bounds.ts'
-import { type BanList, Forwards, PeerBuckets, type Penalties, Validations } from './peerBook.ts'
+import { type BanList, Forwards, PeerBuckets, PeerTimes, type Penalties, Validations } from './peerBook.ts'
 
 /** Over this, one RPC kills the link for good on both sides; several messages may share one. */
 const MAX_RPC_BYTES = 2 * 1024 * 1024
@@ -88,7 +88,7 @@ export function gossipService (penalties: Penalties): (components: GossipSubComp
 }
 
 type Validator = (m: GossipMessage) => Promise<Verdict>
-const RESULT: Readonly<Record<Verdict, TopicValidatorResult>> = { accept: TopicValidatorResult.Accept, ignore: TopicValidatorResult.Ignore, reject: TopicValidatorResult.Reject }
+const RESULT: Readonly<Record<Verdict, TopicValidatorResult>> = { accept: TopicValidatorResult.Accept, welcome: TopicValidatorResult.Accept, ignore: TopicValidatorResult.Ignore, reject: TopicValidatorResult.Reject }
 type LibValidator = (via: LibPeerId, message: Message) => Promise<TopicValidatorResult>
 
 /** Answers for topics nobody asked for, too: without a validator gossipsub would accept. */
@@ -112,6 +112,7 @@ export class Gossip {
   readonly #packets: PeerBuckets
   readonly #forwards: Forwards
   readonly #validating = new Validations()
+  readonly #welcomes: PeerTimes
   readonly #validators = new ValidatorMap()
 
   constructor (options: GossipOptions) {
@@ -119,6 +120,7 @@ export class Gossip {
     this.#rate = new PeerBuckets(options.now, GOSSIP_PER_PEER_PER_SECOND, GOSSIP_BURST)
     this.#packets = new PeerBuckets(options.now, PACKETS_PER_PEER_PER_SECOND, PACKETS_BURST)
     this.#forwards = new Forwards(options.now)
+    this.#welcomes = new PeerTimes(options.now)
     const { service } = options
     service.topicValidators = this.#validators
     // Gossipsub verifies first and then looks whether it has the message, or minds its topic.
@@ -146,6 +148,9 @@ export class Gossip {
       this.#o.service.unsubscribe(topic)
     }
   }
+
+  /** When a neighbour was the first to bring something welcome, last. */
+  welcomeAt (via: PeerId): number | undefined { return this.#welcomes.of(via) }
 
   /** What of a packet is worth a look; undefined: nothing, whatever else it holds. */
   #admit (via: PeerId, messages: readonly RPC.Message[]): RPC.Message[] | undefined {
@@ -177,7 +182,8 @@ export class Gossip {
       const late = new Promise<Verdict>(resolve => { timer = setTimeout(() => { resolve('ignore') }, VALIDATOR_TIMEOUT_MS) })
       const verdict = await Promise.race([validator({ topic, bytes: message.data, origin, via }), late])
       if (verdict === 'reject') return this.#reject(via)
-      return verdict === 'accept' && !this.#forwards.take(via) ? 'ignore' : verdict
+      if (verdict === 'welcome') this.#welcomes.note(via)
+      return verdict !== 'ignore' && !this.#forwards.take(via) ? 'ignore' : verdict
     } catch (e) {
       this.#o.onError(e)
       return 'ignore'

@@ -137,6 +137,7 @@ class Libp2pNetwork implements TabNetwork {
       namespace: options.namespace ?? 'commonweight',
       numbers: { ...MESH, ...options.mesh },
       isBanned: id => bans.has(id),
+      welcomeAt: id => this.#gossip.welcomeAt(id),
       onChange: () => { this.#announce() },
       onDebug: options.onDebug ?? (() => {})
     })

@@ -8,7 +8,7 @@ import type { Clock, Random } from '../ports/clock.ts'
 import { type GossipMessage, type Network, type NetworkStatus, type PeerId, type PeerView, type ProtocolLimits, RequestError, type RequestOptions, type Verdict } from '../ports/network.ts'
 import { GOSSIP_BURST, GOSSIP_PER_PEER_PER_SECOND, HANDLER_TIMEOUT_MS, PENALTY_OVERSIZE, PENALTY_REJECTED_MESSAGE, PENALTY_TOO_FAST, SCORE_BAN_MS, SEEN_MS, VALIDATOR_TIMEOUT_MS } from './bounds.ts'
 import { type Answer, answerTo, Calls, type Elsewhere, Names, type Parcel } from './memoryParts.ts'
-import { BanList, Forwards, isUnbearable, PeerBuckets, Penalties, RequestGate, Validations } from './peerBook.ts'
+import { BanList, Forwards, isUnbearable, PeerBuckets, PeerTimes, Penalties, RequestGate, Validations } from './peerBook.ts'
 
 const STATUS_EVERY_MS = 1_000
 
@@ -44,6 +44,8 @@ export interface MemoryHub {
   disconnect (a: PeerId, b: PeerId): void
   /** Those a node is linked to, whether or not anything passes now; none for who is not in the hub. */
   links (id: PeerId): PeerId[]
+  /** When the second was the first to bring the first something welcome, last. */
+  welcomeAt (id: PeerId, by: PeerId): number | undefined
   /** Nothing passes between the two until `heal`. */
   cut (a: PeerId, b: PeerId): void
   /** Nothing passes between nodes of different groups until `heal`. */
@@ -178,6 +180,7 @@ class Hub implements MemoryHub {
     this.nodes.get(b)?.unlinked(a)
   }
 
+  welcomeAt (id: PeerId, by: PeerId): number | undefined { return this.nodes.get(id)?.welcomeAt(by) }
   links (id: PeerId): PeerId[] { return this.nodes.get(id)?.links() ?? [] }
 
   cut (a: PeerId, b: PeerId): void {
@@ -307,6 +310,7 @@ class MemoryNode implements Network {
   readonly #gossipRate: PeerBuckets
   readonly #forwards: Forwards
   readonly #validating = new Validations()
+  readonly #welcomes: PeerTimes
   readonly #listeners = new Set<(s: NetworkStatus) => void>()
   #bytesIn = 0
   #bytesOut = 0
@@ -322,6 +326,7 @@ class MemoryNode implements Network {
     this.#penalties = new Penalties(now)
     this.#gossipRate = new PeerBuckets(now, GOSSIP_PER_PEER_PER_SECOND, GOSSIP_BURST)
     this.#forwards = new Forwards(now)
+    this.#welcomes = new PeerTimes(now)
   }
 
   async status (): Promise<NetworkStatus> { return this.#status() }
@@ -407,6 +412,7 @@ class MemoryNode implements Network {
   isLinked (id: PeerId): boolean { return this.#links.has(id) }
   links (): PeerId[] { return [...this.#links.keys()] }
   link (id: PeerId): Link | undefined { return this.#links.get(id) }
+  welcomeAt (by: PeerId): number | undefined { return this.#welcomes.of(by) }
 
   linked (id: PeerId, node: MemoryNode, direction: 'inbound' | 'outbound'): void {
     if (this.#links.has(id)) return
@@ -449,7 +455,8 @@ class MemoryNode implements Network {
       cancel()
       done()
       if (this.#stopped) return
-      if (verdict === 'accept' && this.#forwards.take(via)) this.#spread(message, via)
+      if (verdict === 'welcome') this.#welcomes.note(via)
+      if ((verdict === 'accept' || verdict === 'welcome') && this.#forwards.take(via)) this.#spread(message, via)
       if (verdict === 'reject') this.#offend(via, PENALTY_REJECTED_MESSAGE)
     }
     const cancel = this.#hub.clock.after(VALIDATOR_TIMEOUT_MS, () => { settle('ignore') })
@@ -494,7 +501,9 @@ class MemoryNode implements Network {
   #status (): NetworkStatus {
     const peers: PeerView[] = []
     for (const { connectedAt, direction, id } of this.#ways) {
-      if (this.#hub.passes(this.#id, id)) peers.push({ id, link: 'memory', direction, connectedAt, score: this.#penalties.score(id) })
+      if (!this.#hub.passes(this.#id, id)) continue
+      const welcomeAt = this.#welcomes.of(id)
+      peers.push({ id, link: 'memory', direction, connectedAt, score: this.#penalties.score(id), ...(welcomeAt === undefined ? {} : { welcomeAt }) })
     }
     return { self: this.#id, peers, relays: [], bytesIn: this.#bytesIn, bytesOut: this.#bytesOut, banned: this.#bans.list() }
   }

@@ -10,20 +10,23 @@ import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
 import { retimeableSignal } from 'retimeable-signal'
 import type { PeerId, PeerView } from '../ports/network.ts'
 import { readFrame, writeFrame } from './frames.ts'
+import { byWorth } from './peerBook.ts'
 import { decodeNames, encodeNames, MAX_NAMES_BYTES, NEIGHBOURS, RENDEZVOUS } from './protocols.ts'
 
 export interface MeshNumbers {
   /** Neighbours looked for; with fewer than `enough`, more are. */
   readonly target: number
   readonly enough: number
-  /** Above it, meeting somebody new costs an old link. */
+  /** Of these so many at least that it has dialled itself, however many have come by themselves. */
+  readonly own: number
+  /** Above it, meeting somebody new costs old links. */
   readonly soft: number
   readonly tickMs: number
   /** Somebody new is met this often, so that two halves of a network find each other. */
   readonly exploreMs: number
 }
 
-export const MESH: MeshNumbers = { target: 5, enough: 4, soft: 10, tickMs: 1_000, exploreMs: 45_000 }
+export const MESH: MeshNumbers = { target: 5, enough: 4, own: 2, soft: 10, tickMs: 1_000, exploreMs: 45_000 }
 
 /** A tab passes signalling on for its neighbours within these bounds. */
 export const TAB_RELAY = { maxReservations: 64, defaultDurationLimit: 60_000, defaultDataLimit: BigInt(128 * 1024) }
@@ -69,6 +72,8 @@ export interface MeshOptions {
   readonly namespace: string
   readonly numbers: MeshNumbers
   readonly isBanned: (id: PeerId) => boolean
+  /** When a neighbour was the first to bring something welcome, last. */
+  readonly welcomeAt: (id: PeerId) => number | undefined
   /** A neighbour appeared or went. */
   readonly onChange: () => void
   readonly onDebug: (text: string) => void
@@ -175,6 +180,7 @@ export class Mesh {
       direction: c.direction,
       score: score(id),
       connectedAt: c.timeline.open,
+      ...(this.#o.welcomeAt(id) === undefined ? {} : { welcomeAt: this.#o.welcomeAt(id) }),
       ...(c.rtt === undefined ? {} : { rttMs: c.rtt })
     }))
   }
@@ -188,6 +194,7 @@ export class Mesh {
 
   #connections (peer: PeerId): Connection[] { return this.#node.getConnections(peerIdFromString(peer)) }
   #isDirect (c: Connection): boolean { return c.status === 'open' && c.limits === undefined && this.#identified.has(c.id) }
+  #isOwn (id: PeerId): boolean { return this.connectionTo(id)?.direction === 'outbound' }
   #isUp (b: Bootstrap): boolean { return this.#connections(b.id).some(c => c.status === 'open') }
 
   #linkOf (c: Connection): PeerView['link'] {
@@ -244,12 +251,13 @@ export class Mesh {
     if (this.#ticking) return
     this.#ticking = true
     try {
-      const { enough, target, soft, exploreMs } = this.#o.numbers
+      const { enough, exploreMs, own, target } = this.#o.numbers
       for (const b of this.#bootstraps) void this.#redial(b)
       this.#clean()
-      const have = this.#neighbours().length
-      if (have < enough && Date.now() >= this.#searchAt) {
-        const found = await this.#grow(target - have)
+      const neighbours = this.#neighbours()
+      const [have, haveOwn] = [neighbours.length, neighbours.filter(id => this.#isOwn(id)).length]
+      if ((have < enough || haveOwn < own) && Date.now() >= this.#searchAt) {
+        const found = await this.#grow(Math.max(target - have, own - haveOwn))
         this.#searchWaitMs = found ? SEARCH_MS[0] : Math.min(SEARCH_MS[1], this.#searchWaitMs * 2)
         // Two tabs that lost each other would dial at once: the jitter spares double links.
         this.#searchAt = Date.now() + this.#searchWaitMs * (0.5 + Math.random())
@@ -257,7 +265,7 @@ export class Mesh {
       if (Date.now() >= this.#exploreAt) {
         this.#exploreAt = Date.now() + exploreMs * (0.75 + Math.random() / 2)
         await this.#grow(1)
-        if (this.#neighbours().length > soft) this.#dropOne()
+        this.#makeRoom()
       }
     } catch (e) {
       this.#o.onDebug(`mesh: ${reasonOf(e)}`)
@@ -390,11 +398,16 @@ export class Mesh {
     if (this.#failed.size < MAX_FAILED_KEPT) this.#failed.set(id, Date.now() + FAILED_DIAL_MS)
   }
 
-  /** Makes room: a random neighbour that nothing is being fetched from. */
-  #dropOne (): void {
-    const idle = this.#neighbours().filter(id => this.#connections(id).every(c => c.streams.every(s => !s.protocol.startsWith('/cw/'))))
-    const [id] = shuffled(idle)
-    if (id !== undefined) this.#drop(id, 'making room')
+  /**
+   * Among links that nothing is being fetched over. Whoever fills a tab's places with names of his own must not decide
+   * what it hears (Heilman et al., "Eclipse Attacks on Bitcoin's Peer-to-Peer Network", USENIX Security 2015, section
+   * 7): links that it has dialled itself go last, and of the others those first that were welcome the longest ago.
+   */
+  #makeRoom (): void {
+    const neighbours = this.#neighbours()
+    const idle = shuffled(neighbours).filter(id => this.#connections(id).every(c => c.streams.every(s => !s.protocol.startsWith('/cw/'))))
+    const order = byWorth(idle, id => this.#isOwn(id), id => this.#o.welcomeAt(id))
+    for (const id of order.slice(0, Math.max(0, neighbours.length - this.#o.numbers.soft))) this.#drop(id, 'making room')
   }
 
   /** Aborts, so that the other side sees its streams reset at once. */

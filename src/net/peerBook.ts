@@ -88,6 +88,23 @@ export class PeerBuckets {
   }
 }
 
+/** When each has done something last. */
+export class PeerTimes {
+  readonly #now: Now
+  readonly #times = new Map<PeerId, number>()
+
+  constructor (now: Now) { this.#now = now }
+
+  note (id: PeerId): void { remember(this.#times, id, this.#now(), MAX_TRACKED_PEERS) }
+  of (id: PeerId): number | undefined { return this.#times.get(id) }
+}
+
+/** Those first that can be spared; what are alike stay in their order. */
+export function byWorth (ids: readonly PeerId[], isOwn: (id: PeerId) => boolean, welcomeAt: (id: PeerId) => number | undefined): PeerId[] {
+  const worth = ids.map(id => ({ id, own: Number(isOwn(id)), at: welcomeAt(id) ?? -Infinity }))
+  return worth.sort((a, b) => a.own - b.own || (a.at === b.at ? 0 : a.at - b.at)).map(w => w.id)
+}
+
 /** What of the accepted messages goes on. One neighbour's flood leaves the others a little each. */
 export class Forwards {
   readonly #now: Now

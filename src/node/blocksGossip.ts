@@ -187,7 +187,7 @@ export class BlocksGossip {
       const onSound: OnSound = () => {
         const standing = this.#standing(block)
         unknown = standing === 'unknown'
-        if (standing === 'credit') resolve('accept')
+        if (standing === 'credit') resolve('welcome')
         if (unknown && this.#doubted.has(m.via)) return 'let-go'
         return standing === 'credit' || standing === 'unknown' ? 'forgiven' : standing
       }
@@ -310,7 +310,7 @@ function message (kind: number, content: Uint8Array): Uint8Array {
 /** Held blocks are not forwarded: this node cannot answer for them yet. */
 function verdictOf (r: SubmitResult): Verdict {
   switch (r.status) {
-    case 'added': return 'accept'
+    case 'added': return 'welcome'
     case 'known':
     case 'held': return 'ignore'
     case 'refused': return r.refusal.verdict === 'invalid' && !isNews(r.refusal) ? 'reject' : 'ignore'

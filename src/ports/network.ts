@@ -5,8 +5,11 @@
  */
 export type PeerId = string
 
-/** accept: forward it. ignore: do not forward, no blame. reject: do not forward, the sender pays. */
-export type Verdict = 'accept' | 'ignore' | 'reject'
+/**
+ * accept: forward it. ignore: do not forward, no blame. reject: do not forward, the sender pays.
+ * welcome: forward it, and it cost work to make: a link that brings such things is among the last to go.
+ */
+export type Verdict = 'accept' | 'welcome' | 'ignore' | 'reject'
 
 export interface GossipMessage {
   readonly topic: string
@@ -24,6 +27,8 @@ export interface PeerView {
   readonly direction: 'inbound' | 'outbound'
   readonly score: number
   readonly connectedAt: number
+  /** When it was the first to bring something welcome, last. */
+  readonly welcomeAt?: number
   /** Round trip, ms, where known. */
   readonly rttMs?: number
 }

@@ -112,6 +112,20 @@ export function networkCompliance (name: string, makeLine: () => Promise<Line>):
         c.stop()
       })
 
+      it('passes on what is welcome, and knows who was the first to bring it', async () => {
+        const isWelcome = (m: GossipMessage): boolean => words(m).startsWith('work')
+        const b = await listen(line.b, 'welcome', m => isWelcome(m) ? 'welcome' : 'accept')
+        const c = await listen(line.c, 'welcome', () => 'accept')
+        const welcomeAt = async (of: string): Promise<number | undefined> => (await line.b.status()).peers.find(p => p.id === of)?.welcomeAt
+        await publishUntil(line.a, 'welcome', 'talk', () => starts(c.got, 'talk'))
+        expect(await welcomeAt(ids.a)).toBeUndefined()
+        await publishUntil(line.a, 'welcome', 'work', () => starts(c.got, 'work'))
+        expect(await welcomeAt(ids.a)).toBeGreaterThan(0)
+        expect(await welcomeAt(ids.c)).toBeUndefined()
+        b.stop()
+        c.stop()
+      })
+
       it('counts whom a message was sent to, and sends to nobody who does not follow', async () => {
         expect(await line.a.publish('nobody-follows', text('x'))).toBe(0)
         const b = await listen(line.b, 'counted', () => 'accept')

@@ -95,8 +95,60 @@ describe('the mesh', { timeout: 120_000 }, () => {
   })
 })
 
+/** Links as libp2p shows them, on which names are asked for; a mesh identifies them at its start. */
+const someone = async (): Promise<LibPeerId> => peerIdFromPrivateKey(await generateKeyPair('Ed25519'))
+
+function fakeLink (remotePeer: LibPeerId, names: readonly string[], part: Partial<Connection> = {}): Connection {
+  const answer = async (): Promise<Stream> => {
+    const [here, there] = await streamPair()
+    void writeFrame(there, encodeNames(names), AbortSignal.timeout(1_000))
+    return here
+  }
+  return { id: remotePeer.toString(), status: 'open', direction: 'outbound', remotePeer, remoteAddr: multiaddr('/memory/1'), timeline: { open: Date.now() }, streams: [], newStream: answer, ...part } as unknown as Connection
+}
+
+function fakeNode (self: LibPeerId, links: readonly Connection[], dial: (address: Multiaddr) => void): MeshOptions['node'] {
+  return {
+    peerId: self,
+    services: { relay: { reservations: new Map() } },
+    getConnections: (of?: LibPeerId) => links.filter(c => c.status === 'open' && (of === undefined || c.remotePeer.equals(of))),
+    addEventListener: (name: string, listener: (e: { readonly detail: unknown }) => void) => { if (name === 'peer:identify') for (const connection of links) listener({ detail: { connection } }) },
+    handle: async () => {},
+    dial: async (address: Multiaddr) => {
+      dial(address)
+      throw new Error('nobody there')
+    }
+  } as unknown as MeshOptions['node']
+}
+
+const quiet = { bootstraps: [], namespace: 'one', isBanned: () => false, welcomeAt: () => undefined, onChange: () => {}, onDebug: () => {} }
+
+describe('too many links', () => {
+  it('cost those that others have dialled and that brought nothing, and none over which something is fetched', async () => {
+    const [self, own, ...others] = await Promise.all(Array.from({ length: 8 }, someone))
+    const [useful, fetching, ...idle] = others.map(id => id.toString())
+    const dropped: string[] = []
+    const links = [own, ...others].map(id => {
+      const link = fakeLink(id, [], {
+        direction: id === own ? 'outbound' : 'inbound',
+        streams: (id.toString() === fetching ? [{ protocol: '/cw/1/payload', direction: 'outbound' }] : []) as Connection['streams'],
+        abort: () => {
+          dropped.push(id.toString())
+          ;(link as { status: string }).status = 'closed'
+        }
+      })
+      return link
+    })
+    // Its own links, two at least, are looked for meanwhile: nobody is found.
+    const mesh = new Mesh({ ...quiet, node: fakeNode(self, links, () => {}), numbers: { ...MESH, soft: 3, tickMs: 20, exploreMs: 1 }, welcomeAt: id => id === useful ? 1 : undefined })
+    await mesh.start()
+    await until('room', async () => dropped.length >= 4, 5_000)
+    mesh.stop()
+    expect(dropped.sort()).toEqual(idle.sort())
+  })
+})
+
 describe('names of peers that neighbours give', () => {
-  const someone = async (): Promise<LibPeerId> => peerIdFromPrivateKey(await generateKeyPair('Ed25519'))
   const nobody = '2'.repeat(50)
 
   it('are those of peers; the rest of an answer is dropped', async () => {
@@ -107,28 +159,9 @@ describe('names of peers that neighbours give', () => {
 
   it('lead on to others, though one neighbour names what no peer is called', async () => {
     const [self, good, bad, ...newcomers] = await Promise.all(Array.from({ length: 5 }, someone))
-    const answer = async (names: readonly string[]): Promise<Stream> => {
-      const [here, there] = await streamPair()
-      void writeFrame(there, encodeNames(names), AbortSignal.timeout(1_000))
-      return here
-    }
-    const link = (remotePeer: LibPeerId, names: readonly string[]): Connection => ({
-      id: remotePeer.toString(), status: 'open', direction: 'outbound', remotePeer, remoteAddr: multiaddr('/memory/1'), timeline: { open: Date.now() }, streams: [], newStream: async () => answer(names)
-    } as unknown as Connection)
-    const links = [link(good, [newcomers[0].toString()]), link(bad, [nobody, newcomers[1].toString()])]
+    const links = [fakeLink(good, [newcomers[0].toString()]), fakeLink(bad, [nobody, newcomers[1].toString()])]
     const dialled: string[] = []
-    const node = {
-      peerId: self,
-      services: { relay: { reservations: new Map() } },
-      getConnections: (of?: LibPeerId) => links.filter(c => of === undefined || c.remotePeer.equals(of)),
-      addEventListener: (name: string, listener: (e: { readonly detail: unknown }) => void) => { if (name === 'peer:identify') for (const connection of links) listener({ detail: { connection } }) },
-      handle: async () => {},
-      dial: async (address: Multiaddr) => {
-        dialled.push(address.toString())
-        throw new Error('nobody there')
-      }
-    } as unknown as MeshOptions['node']
-    const mesh = new Mesh({ node, bootstraps: [], namespace: 'one', numbers: MESH, isBanned: () => false, onChange: () => {}, onDebug: () => {} })
+    const mesh = new Mesh({ ...quiet, node: fakeNode(self, links, address => { dialled.push(address.toString()) }), numbers: MESH })
     await mesh.start()
     await until('both dialled', async () => dialled.length === 2, 5_000)
     mesh.stop()

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { DISCONNECT_SCORE, MAX_BANS, MAX_REQUESTS_PER_PEER, MAX_REQUESTS_PER_PROTOCOL, MAX_VALIDATIONS, MAX_VALIDATIONS_PER_PEER, PENALTY_REJECTED_MESSAGE, SCORE_HALF_LIFE_MS, VALIDATIONS_KEPT_PER_PEER, VALIDATIONS_SHARED } from '../../src/net/bounds.ts'
-import { BanList, InFlight, isUnbearable, PeerBuckets, Penalties, RequestGate, Validations } from '../../src/net/peerBook.ts'
+import { BanList, byWorth, InFlight, isUnbearable, PeerBuckets, Penalties, RequestGate, Validations } from '../../src/net/peerBook.ts'
 import { decodeNames, encodeNames, MAX_NAMES, MAX_NAMES_BYTES } from '../../src/net/protocols.ts'
 
 describe('bans', () => {
@@ -30,6 +30,14 @@ describe('penalties', () => {
     expect(p.score('a')).toBeCloseTo(-37.5)
     expect(p.score('stranger')).toBe(0)
     expect(isUnbearable(DISCONNECT_SCORE)).toBe(true)
+  })
+})
+
+describe('the worth of links', () => {
+  it('those that came by themselves go first, of them those that were welcome the longest ago or never; else they stay in their order', () => {
+    const own = new Set(['o1', 'o2'])
+    const welcome: Record<string, number> = { late: 9, early: 1, o1: 20 }
+    expect(byWorth(['o1', 'late', 'never', 'o2', 'early', 'nor he'], id => own.has(id), id => welcome[id])).toEqual(['never', 'nor he', 'early', 'late', 'o2', 'o1'])
   })
 })
 

@@ -8,6 +8,7 @@ import type { PeerId } from '../../src/ports/network.ts'
 import { SEEN_MS } from '../../src/net/bounds.ts'
 import { createMemoryHub, type MemoryHub, type Route } from '../../src/net/memory.ts'
 import type { Elsewhere, Parcel } from '../../src/net/memoryParts.ts'
+import { byWorth } from '../../src/net/peerBook.ts'
 import type { Seeded } from './seeded.ts'
 
 /** One way between regions, ms: Europe, North America, South America, Asia, Oceania. */
@@ -216,6 +217,7 @@ export const LEAST_WAY_MS = Math.min(...REGION_MS.flatMap((row, a) => row.filter
 
 export interface TopologyNumbers {
   readonly target: number
+  readonly own: number
   readonly soft: number
   readonly hard: number
   readonly tickMs: number
@@ -223,10 +225,18 @@ export interface TopologyNumbers {
 }
 
 /** As in src/net/mesh.ts. */
-export const TOPOLOGY: TopologyNumbers = { target: 5, soft: 10, hard: 16, tickMs: 2_000, exploreMs: 45_000 }
+export const TOPOLOGY: TopologyNumbers = { target: 5, own: 2, soft: 10, hard: 16, tickMs: 2_000, exploreMs: 45_000 }
 
 /** What the topology needs to know of a node that is up. */
-export interface Dialler { readonly id: PeerId, readonly line: Line, readonly wants: () => boolean, exploreAt: number, dialling: number }
+export interface Dialler {
+  readonly id: PeerId
+  readonly line: Line
+  readonly wants: () => boolean
+  /** Those it has linked to itself. */
+  readonly own: Set<PeerId>
+  exploreAt: number
+  dialling: number
+}
 
 /** Keeps everybody linked to a few others: what src/net/mesh.ts does over real connections. */
 export class Topology {
@@ -246,7 +256,7 @@ export class Topology {
   }
 
   add (id: PeerId, line: Line, wants: () => boolean = () => true): void {
-    const d: Dialler = { id, line, wants, exploreAt: this.#clock.now() + this.#random.uniform() * this.#numbers.exploreMs, dialling: 0 }
+    const d: Dialler = { id, line, wants, own: new Set(), exploreAt: this.#clock.now() + this.#random.uniform() * this.#numbers.exploreMs, dialling: 0 }
     this.#present.set(id, d)
     this.#order.push(d)
     for (let i = 0; i < this.#numbers.target; i++) this.#dial(d)
@@ -265,18 +275,30 @@ export class Topology {
 
   #tick (): void {
     const { hub } = this.#internet
-    const { exploreMs, soft, target, tickMs } = this.#numbers
+    const { exploreMs, own, target, tickMs } = this.#numbers
     const now = this.#clock.now()
     for (const d of this.#order) {
       const links = hub.links(d.id)
-      if (links.length + d.dialling < target) this.#dial(d)
-      else if (now >= d.exploreAt) {
+      for (const id of d.own) if (!links.includes(id)) d.own.delete(id)
+      if (links.length + d.dialling < target || d.own.size + d.dialling < own) this.#dial(d)
+      if (now >= d.exploreAt) {
         d.exploreAt = now + exploreMs * this.#random.between(0.75, 1.25)
         this.#dial(d)
+        this.#makeRoom(d, links)
       }
-      if (links.length > soft) hub.disconnect(d.id, this.#random.pick(links))
     }
     this.#clock.after(tickMs, () => { this.#tick() })
+  }
+
+  #makeRoom (d: Dialler, links: readonly PeerId[]): void {
+    const over = links.length - this.#numbers.soft
+    if (over <= 0) return
+    const { hub } = this.#internet
+    const shuffled = links.map(id => ({ id, at: this.#random.uniform() })).sort((a, b) => a.at - b.at).map(l => l.id)
+    for (const id of byWorth(shuffled, l => d.own.has(l), l => hub.welcomeAt(d.id, l)).slice(0, over)) {
+      d.own.delete(id)
+      hub.disconnect(d.id, id)
+    }
   }
 
   #dial (d: Dialler): void {
@@ -288,7 +310,10 @@ export class Topology {
       d.dialling--
       const there = this.#present.get(other.id)
       if (there === undefined || !there.wants() || this.#present.get(d.id) !== d || !canLink(d.line, other.line) || this.#internet.apart?.(d.id, other.id) === true) return
-      if (this.#internet.hub.links(other.id).length < this.#numbers.hard) this.#internet.hub.connect(d.id, other.id)
+      const { hub } = this.#internet
+      if (hub.links(other.id).length >= this.#numbers.hard || hub.links(d.id).includes(other.id)) return
+      hub.connect(d.id, other.id)
+      d.own.add(other.id)
     })
   }
 

@@ -34,7 +34,7 @@ export class Peer {
   private constructor (node: Libp2p<Services>, bootstraps: readonly string[], namespace: string, penalties: Penalties) {
     this.id = node.peerId.toString()
     this.#node = node
-    this.#mesh = new Mesh({ node, bootstraps, namespace, numbers: MESH, isBanned: () => false, onChange: () => {}, onDebug: () => {} })
+    this.#mesh = new Mesh({ node, bootstraps, namespace, numbers: MESH, isBanned: () => false, welcomeAt: () => undefined, onChange: () => {}, onDebug: () => {} })
     this.#requests = new Requests({ node, connectionTo: id => this.#mesh.connectionTo(id), penalties, now: () => Date.now(), onOffence: () => {}, onError: e => { console.error(e) } })
   }
 

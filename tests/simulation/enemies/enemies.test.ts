@@ -174,17 +174,25 @@ describe('enemies in simulated worlds', () => {
     expect(await arena.settle(SETTLING)).toBeLessThanOrEqual(SETTLING)
   }, TIMEOUT)
 
-  test('an eclipse: the victim has no other link for a time, works on a fork, and comes back when it is over', async () => {
+  test('an eclipse: names fill all other places of the victim, and the links that it has dialled keep it on the chain', async () => {
     const dark = eclipse({ victim: 5, names: 24, forMs: 300_000 })
     const arena = new Arena({ seed: 'eclipse', honest: 6, enemies: [[dark, 1]] })
     const absence = new Absence(arena, arena.world.tabs[5], arena.world.tabs[0], SETTLING)
     await arena.run(300_000)
     expect(did(dark, 'empty answers')).toBeGreaterThan(50)
-    expect(did(dark, 'half seconds with every link'), 'of six hundred').toBeGreaterThan(120)
-    expect(absence.longestMs, 'the victim was on a chain of its own').toBeGreaterThan(30_000)
-    expect(absence.replaced, 'and lost its blocks there').toBeGreaterThan(0)
-    await arena.run(120_000)
-    expect(absence.away).toBe(false)
+    expect(did(dark, 'half seconds with most links'), 'of six hundred').toBeGreaterThan(500)
+    expect(absence.longestMs, 'forks of two blocks and less aside, the victim is on the chain of the others').toBeLessThan(60_000)
+    expect(await arena.settle(SETTLING)).toBeLessThanOrEqual(SETTLING)
+    expect(arena.wronglyBanned()).toEqual([])
+  }, TIMEOUT)
+
+  test('names that fill the places of all: those who bring blocks to one another keep their links', async () => {
+    const dark = eclipse({ victim: 5, names: 24, everybody: true, afterMs: 120_000, forMs: 300_000 })
+    const arena = new Arena({ seed: 'a', honest: 6, enemies: [[dark, 1]] })
+    const absence = new Absence(arena, arena.world.tabs[5], arena.world.tabs[0], SETTLING)
+    await arena.run(420_000)
+    expect(did(dark, 'half seconds with most links'), 'of six hundred').toBeGreaterThan(500)
+    expect(absence.awayMs, 'of three hundred seconds').toBeLessThan(30_000)
     expect(await arena.settle(SETTLING)).toBeLessThanOrEqual(SETTLING)
     expect(arena.wronglyBanned()).toEqual([])
   }, TIMEOUT)
@@ -221,9 +229,9 @@ describe('enemies in simulated worlds', () => {
       expect(committee(params, meta).filter(ofKeys).length).toBeLessThanOrEqual(last.filter(r => ofKeys(r.meta.header.template.miner)).length)
     }
     const { sealed } = swarmShares(arena, squad)
-    // Ground keys are drawn for all that they do: it has more of the seals than of the work, but not twice as much.
+    // Ground keys are drawn for all that they do: it has more of the seals than of the work, but luck aside not twice as much.
     expect(sealed.own).toBeGreaterThan(0)
-    expect(sealed.own / sealed.all).toBeLessThanOrEqual(2 * work)
+    expect(sealed.own / sealed.all).toBeLessThanOrEqual(arena.luck(2 * work, sealed.all))
     expect(arena.sharesOf(arena.of(squad)).rewards).toBeLessThanOrEqual(1.5 * work)
     expect(await arena.settle(SETTLING)).toBeLessThanOrEqual(SETTLING)
     expect(arena.wronglyBanned()).toEqual([])

@@ -41,8 +41,8 @@ export function freeRiding (): Squad {
             // What others said is heard, and not passed on.
             heard: async (m, pass) => {
               const verdict = await pass(m)
-              if (verdict === 'accept') deeds.add('messages not passed on')
-              return verdict === 'accept' ? 'ignore' : verdict
+              if (verdict === 'accept' || verdict === 'welcome') deeds.add('messages not passed on')
+              return verdict === 'accept' || verdict === 'welcome' ? 'ignore' : verdict
             },
             answer: async (peer, protocol, body, pass) => {
               const asked = protocol === PAYLOAD_PROTOCOL ? decode(PayloadRequest, body, 32) : undefined

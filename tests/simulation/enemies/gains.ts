@@ -19,6 +19,8 @@ const LOOK_MS = 1_000
 /** Of an eclipse, and the time after it in which the victim may come back. */
 const DARK_MS = 1_200_000
 const AFTER_MS = 300_000
+/** A network has its links by then. */
+const FORMED_MS = 120_000
 
 const part = (x: number, of: number): number => of === 0 ? 0 : x / of
 
@@ -80,7 +82,20 @@ const pace = ({ chain, world }: Arena): string => (chain.records.length * world.
 const replayTime = ({ honest, world }: Arena): string => percent(honest.reduce((sum, t) => sum + t.session!.device.replayedMs, 0) / honest.length / world.elapsed)
 
 function runs (seed: string): Run[] {
-  const [flood, dark, swarm, rider] = [spam(), eclipse({ victim: 5, names: 24, forMs: DARK_MS }), sybil(), freeRiding()]
+  const [flood, swarm, rider] = [spam(), sybil(), freeRiding()]
+  const eclipses = ([['eclipse', false, 0], ['eclipse of all', true, FORMED_MS]] as const).map(([name, everybody, afterMs]): Run => {
+    const dark = eclipse({ victim: 5, names: 24, everybody, afterMs, forMs: DARK_MS })
+    return {
+      name, ms: afterMs + DARK_MS + AFTER_MS, arena: { seed, honest: 6, enemies: [[dark, 1]] },
+      measure: a => {
+        const absence = new Absence(a, a.world.tabs[5], a.world.tabs[0], 2)
+        return () => {
+          const [every, most, some] = ['every link', 'most links', 'some links'].map(d => dark.deeds.of(`half seconds with ${d}`))
+          return `every link of the victim in ${every} of ${every + most + some} half seconds, most of them in ${most}; it was off the others' chain for ${absence.awayMs / 1000} s, at most ${absence.longestMs / 1000} s at a time, ${absence.away ? 'and was not back' : 'and was back'} ${AFTER_MS / 60_000} minutes after the end; ${absence.replaced} of its blocks were replaced`
+        }
+      }
+    }
+  })
   return [
     { name: 'calm', ms: 300_000, arena: { seed, honest: 8, enemies: [] }, measure: a => () => `blocks at ${pace(a)} of their pace, ${replayTime(a)} of the tabs' time for replays` },
     {
@@ -90,16 +105,7 @@ function runs (seed: string): Run[] {
         return `${flood.names.size} names, ${banned.length} banned, ${a.refusals('result-hash')} forged blocks redone, ${replayTime(a)} of the honest tabs' time for replays, blocks at ${pace(a)} of their pace, ${a.chain.records.flatMap(r => r.body.seals).length} seals`
       }
     },
-    {
-      name: 'eclipse', ms: DARK_MS + AFTER_MS, arena: { seed, honest: 6, enemies: [[dark, 1]] },
-      measure: a => {
-        const absence = new Absence(a, a.world.tabs[5], a.world.tabs[0], 2)
-        return () => {
-          const [every, some] = ['half seconds with every link', 'half seconds with some links'].map(d => dark.deeds.of(d))
-          return `every link of the victim in ${every} of ${every + some} half seconds; it was off the others' chain for ${absence.awayMs / 1000} s, at most ${absence.longestMs / 1000} s at a time, ${absence.away ? 'and was not back' : 'and was back'} ${AFTER_MS / 60_000} minutes after the end; ${absence.replaced} of its blocks were replaced`
-        }
-      }
-    },
+    ...eclipses,
     {
       name: 'sybil', ms: 600_000, arena: { seed, honest: 15, enemies: [[swarm, 1]] },
       measure: a => () => {

@@ -60,9 +60,9 @@ export const ENEMIES = {
   },
   'eclipse': {
     wants: 'one tab that sees nothing but what it is shown',
-    stoppedBy: 'nothing while it lasts: the victim dials somebody new every 45 s, and loses the link again among too many',
+    stoppedBy: 'links that a tab has dialled itself go last when it makes room, and there are always two at least',
     seenBy: 'the time for which the victim is off the others\' chain, and that it comes back when it is over',
-    deeds: ['half seconds with every link', 'empty answers'],
+    deeds: ['half seconds with most links', 'empty answers'],
     make: () => eclipse()
   },
   'self-pay': {
