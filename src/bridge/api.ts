@@ -240,6 +240,9 @@ export interface JoinedView {
   readonly replayed: number
 }
 
+/** More than half of the peers that are heard are on a chain with more work that left ours below a block of this height, too long ago to be followed. */
+export interface PartedView { readonly peers: number, readonly of: number, readonly below: number }
+
 export interface NodeView {
   readonly phase: NodePhase
   readonly network: 'main' | 'test'
@@ -279,6 +282,7 @@ export interface NodeView {
   readonly joined?: JoinedView
   /** When it was last seen that this wallet is at work on another device, or in another browser, too; absent: not lately. */
   readonly elsewhereAt?: number
+  readonly parted?: PartedView
 }
 
 export type NodeEvent =

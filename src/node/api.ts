@@ -329,7 +329,8 @@ export class NodeService implements NodeApi {
       refusals: n.refusals.list(50),
       storage: this.#storage,
       joined: this.#joinedView(),
-      elsewhereAt: n.keyWatch.elsewhere()
+      elsewhereAt: n.keyWatch.elsewhere(),
+      parted: n.sync.parted()
     }
     return view.phase.phase === 'stopped' ? atRest(view) : view
   }

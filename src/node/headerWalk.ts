@@ -54,7 +54,8 @@ export class HeaderWalk {
     this.#keep = treeDepths(d.params).metas + 2 * d.params.historyBlocks
   }
 
-  async walk (id: PeerId, w: Walk): Promise<Walked | { readonly why: string }> {
+  /** `parted`: it leaves ours below a block that is not known any more. */
+  async walk (id: PeerId, w: Walk): Promise<Walked | { readonly why: string, readonly parted?: true }> {
     const { clock, params } = this.#d
     const headers: HeaderMeta[] = []
     let fork: HeaderMeta | undefined
@@ -91,7 +92,7 @@ export class HeaderWalk {
         moved = last !== undefined
         headers.length = packed = 0
         fork = w.known(parent)
-        if (fork === undefined) return w.locator.some((hash) => equalBytes(hash, parent)) ? { why: w.unknown() } : this.#lied(id, 'header-parent', 'its headers stand on no block that was asked about')
+        if (fork === undefined) return w.locator.some((hash) => equalBytes(hash, parent)) ? { why: w.unknown(), parted: true } : this.#lied(id, 'header-parent', 'its headers stand on no block that was asked about')
       }
       // The next ones come while these are checked. A slow line gets few at a time; one that answers at once twice as many.
       const more = batch.length < asked.count || headers.length + batch.length >= w.most ? undefined

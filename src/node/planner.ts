@@ -35,8 +35,8 @@ export class Planner {
 
   constructor (d: PlannerDeps) { this.#d = d }
 
-  /** `cut` in place of a plan: it fell silent. */
-  async plan (id: PeerId, p: Planning): Promise<Plan | { readonly why: string, readonly cut?: true }> {
+  /** In place of a plan, `cut`: it fell silent; `parted`: its chain leaves ours below all that is kept of it. */
+  async plan (id: PeerId, p: Planning): Promise<Plan | { readonly why: string, readonly cut?: true, readonly parted?: true }> {
     const { chain, excludes, planHeaders = PLAN_HEADERS, store, walk } = this.#d
     const walked = await walk.walk(id, {
       locator: await locatorOf(chain, store, p.reached),

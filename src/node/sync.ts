@@ -31,7 +31,7 @@ import type { ChainStore } from './persist.ts'
 import { Planner } from './planner.ts'
 import { Probation } from './probation.ts'
 import type { SnapshotJoin } from './snapshotJoin.ts'
-import { type Followed, givenUp, type Peer, type Plan, trustedUpTo } from './syncPlan.ts'
+import { type Followed, givenUp, partedOf, type Peer, type Plan, trustedUpTo } from './syncPlan.ts'
 import { MAX_STATUS_BYTES, STATUS_PROTOCOL, SyncServer } from './syncServer.ts'
 import { type Told, Trust } from './trust.ts'
 import { Versions } from './versions.ts'
@@ -200,6 +200,8 @@ export class Sync {
     if (this.#most.height > height) for (const p of this.#peers.values()) if (p.status !== undefined && p.status.height > height && this.#worthFollowing(p)) height = p.status.height
     return height
   }
+
+  parted (): ReturnType<typeof partedOf> { return partedOf([...this.#peers.values()], this.#chain) }
 
   /** Larger than ours where several peers speak it: a newer version is out there. */
   newestVersion (): number { return this.#versions.newest(this.#clock.now()) }
@@ -566,11 +568,11 @@ export class Sync {
 
   // --- headers
 
-  async #plan (id: PeerId): Promise<Plan | { readonly why: string, readonly cut?: true }> {
+  async #plan (id: PeerId): ReturnType<Planner['plan']> {
     const peer = this.#peers.get(id)
     const reached = peer?.reached
     if (peer !== undefined) peer.reached = undefined
-    return await this.#planner.plan(id, {
+    const plan = await this.#planner.plan(id, {
       reached,
       // By blocks alone as many would take too long.
       mostCut: this.#joinable?.leastBlocks ?? Infinity,
@@ -583,6 +585,8 @@ export class Sync {
       },
       shown: (headers) => { this.#due.shown(headers) }
     })
+    if (peer !== undefined) peer.parted = 'parted' in plan
+    return plan
   }
 
   #report (p: SyncProgress | undefined): void {

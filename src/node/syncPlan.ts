@@ -1,4 +1,5 @@
 /** What catching up knows of a peer, of the chain that it shows, and of how following it went. */
+import type { PartedView } from '../bridge/api.ts'
 import type { Status } from '../core/codec/wire.ts'
 import { chainId, type HeaderMeta } from '../core/consensus/chain.ts'
 import type { ChainParams } from '../core/params.ts'
@@ -15,8 +16,17 @@ export interface Peer {
   shunnedUntil: number
   /** Of another network: never to be followed. */
   foreign: boolean
+  /** Its chain was last seen to leave ours below all that is kept of it: never to be followed either. */
+  parted?: boolean
   /** End of the last plan, where it did not lead yet: the next one goes on from there. */
   reached?: Uint8Array
+}
+
+/** Peers with more work on a chain that left ours too long ago to be followed, of all that are heard; undefined where they are not most of them. */
+export function partedOf (peers: readonly Peer[], chain: Pick<Chain, 'head' | 'baseHeight'>): PartedView | undefined {
+  const heard = peers.filter((p) => p.status !== undefined && !p.foreign)
+  const parted = heard.filter((p) => p.parted === true && p.status!.work > chain.head().work).length
+  return 2 * parted > heard.length ? { peers: parted, of: heard.length, below: chain.baseHeight() } : undefined
 }
 
 /** Headers of a chain better than ours, from its fork off ours; the fork block itself is known. */

@@ -124,6 +124,7 @@ function Shell (): JSX.Element {
           <Show when={app.view.elsewhereAt !== undefined && app.view.phase.phase !== 'stopped'}>
             <Note tone="warn" role="alert" title="This wallet is also in use elsewhere" testid="elsewhere">Another device, or another browser, works with the same key. Use a key on one device at a time: both do the same slices, which count once, and of two transfers that are sent at the same time one may not arrive. Close the page there, or import another key there.</Note>
           </Show>
+          <PartedNote />
           <StoppedNote />
           <SilenceNote />
           <Show when={app.router.route().unknown}>{name => <Note tone="warn" role="status" title="There is no such page" testid="unknown-address">The address names “{plainText(name()).slice(0, NAME_SHOWN)}”, which is none of the pages here. This is {PLACES.train.title}.</Note>}</Show>
@@ -207,6 +208,18 @@ function ErasedNote (): JSX.Element {
         This browser begins anew with a new key: your address is {shortId(app.view.wallet.address, 8, 6)} now. The chain comes from other tabs, where one is in reach.
       </Note>
     </Show>
+  )
+}
+
+/** On every page: what is earned here is worth nothing to them. */
+function PartedNote (): JSX.Element {
+  const app = useApp()
+  return (
+    <Show when={app.view.phase.phase === 'stopped' ? undefined : app.view.parted}>{parted => (
+      <Note tone="warn" role="alert" title="The others are on another chain" testid="parted" action={<Button small onClick={() => { app.router.go('wallet', 'keys') }}>Back up the key</Button>}>
+        {count(parted().peers)} of {plural(parted().of, 'linked tab')} {parted().peers === 1 ? 'follows' : 'follow'} a chain with more work than this one, and the two parted before block {count(parted().below)}: too long ago to come together by themselves. What is earned or sent here counts on this chain only. If you know the others to be right, join them: back up the key, then <a href={app.router.href('settings')}>erase everything</a> here and import it again. What this chain has paid since they parted is lost by that.
+      </Note>
+    )}</Show>
   )
 }
 

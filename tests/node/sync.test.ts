@@ -309,6 +309,30 @@ describe('peers that lie or withhold', () => {
     expect(late.blame.list()).toMatchObject([{ what: 'headers', reason: 'header-parent', peer: 'forger' }])
   })
 
+  it('stays on its chain where that was left below all that is kept, and says so once most of its peers have more work on the other', async () => {
+    const w = world()
+    const ours = branch(w.kit, w.kit.genesis, 150)
+    const a = await node(w, 'a')
+    await feed(a, ours)
+    const below = a.chain.baseHeight()
+    expect(below).toBeGreaterThan(0)
+    const theirs = branch(w.kit, w.kit.genesis, 160, 3)
+    await stranger(w, 'far', theirs)
+    await run(a)
+    await w.clock.advance(5_000)
+    expect(hex(a.chain.head())).toBe(hex(ours[149].meta))
+    expect(a.blame.list()).toEqual([])
+    expect(a.sync.parted()).toEqual({ peers: 1, of: 1, below })
+    await stranger(w, 'near', ours)
+    await w.clock.advance(5_000)
+    expect(a.sync.parted(), 'half of them are as many as one liar').toBeUndefined()
+    await stranger(w, 'further', theirs)
+    await w.clock.advance(10_000)
+    expect(a.sync.parted()).toEqual({ peers: 2, of: 3, below })
+    await feed(a, branch(w.kit, ours[149].meta, 15))
+    expect(a.sync.parted(), 'of less work').toBeUndefined()
+  })
+
   it('ignores peers of another network, by name', async () => {
     const w = world()
     const other = { ...w, kit: new ChainKit({ ...w.kit.params, name: 'other' }) }

@@ -460,6 +460,23 @@ describe('what was called sent and is not', () => {
   })
 })
 
+describe('the others on another chain', () => {
+  test('is said on every page, with what to do, as long as the node sees it', async () => {
+    const { node } = await open('blocks')
+    expect(all('parted')).toHaveLength(0)
+    node.show({ parted: { peers: 2, of: 3, below: 1_280 } })
+    const note = await find('parted')
+    expect(note.getAttribute('role')).toBe('alert')
+    expect(note.textContent).toMatch(/2 of 3 linked tabs follow a chain with more work.*parted before block 1,280.*back up the key.*erase everything/)
+    note.querySelector('button')!.click()
+    await waitFor(() => { expect(location.hash).toBe('#/wallet/keys') })
+    node.show({ parted: { peers: 1, of: 1, below: 80 } })
+    await waitFor(() => { expect(text('parted')).toMatch(/1 of 1 linked tab follows/) })
+    node.show({ parted: undefined })
+    await waitFor(() => { expect(all('parted')).toHaveLength(0) })
+  })
+})
+
 describe('one key on two devices', () => {
   test('is warned of on every page as long as the node sees it', async () => {
     const { node } = await open('train')

@@ -22,6 +22,12 @@ export interface Listener {
   trouble (seat: Seat, text: string): void
 }
 
+/**
+ * An offer to a tracker whose candidates have not all come within five seconds, as while a tab is cut off, and that was given up
+ * meanwhile: simple-peer, inside webtorrent, reads of a connection that is gone (feross/simple-peer#397). Nothing comes of it.
+ */
+const isOffersEnd = (e: Error): boolean => e.message.includes("null (reading 'localDescription')") && e.stack?.includes('/webtorrent.min') === true
+
 /** One tab, through all its deaths. */
 export class Seat {
   readonly profile: Profile
@@ -48,7 +54,7 @@ export class Seat {
     this.working = false
     const page = await openPage(this.profile.context)
     this.page = page
-    page.on('pageerror', e => { if (this.page === page) this.profile.listener.trouble(this, `page error: ${e.stack ?? e.message}`) })
+    page.on('pageerror', e => { if (this.page === page && !isOffersEnd(e)) this.profile.listener.trouble(this, `page error: ${e.stack ?? e.message}`) })
     page.on('console', message => { if (message.text().startsWith('perturb:')) this.#commit?.() })
     page.on('worker', worker => { if (worker.url().includes('node.worker')) worker.evaluate(tellCommits).catch(() => {}) })
     this.openedAt = Date.now()
