@@ -399,15 +399,15 @@ export class Mesh {
   }
 
   /**
-   * Among links that nothing is being fetched over. Whoever fills a tab's places with names of his own must not decide
-   * what it hears (Heilman et al., "Eclipse Attacks on Bitcoin's Peer-to-Peer Network", USENIX Security 2015, section
-   * 7): links that it has dialled itself go last, and of the others those first that were welcome the longest ago.
+   * Among links that nothing is being fetched over; the others cost them no place, else they would for whoever fetches
+   * without end. Whoever fills a tab's places with names of his own must not decide what it hears (Heilman et al., "Eclipse
+   * Attacks on Bitcoin's Peer-to-Peer Network", USENIX Security 2015, section 7): links that it has dialled itself go
+   * last, and of the others those first that were welcome the longest ago.
    */
   #makeRoom (): void {
-    const neighbours = this.#neighbours()
-    const idle = shuffled(neighbours).filter(id => this.#connections(id).every(c => c.streams.every(s => !s.protocol.startsWith('/cw/'))))
+    const idle = shuffled(this.#neighbours()).filter(id => this.#connections(id).every(c => c.streams.every(s => !s.protocol.startsWith('/cw/'))))
     const order = byWorth(idle, id => this.#isOwn(id), id => this.#o.welcomeAt(id))
-    for (const id of order.slice(0, Math.max(0, neighbours.length - this.#o.numbers.soft))) this.#drop(id, 'making room')
+    for (const id of order.slice(0, Math.max(0, idle.length - this.#o.numbers.soft))) this.#drop(id, 'making room')
   }
 
   /** Aborts, so that the other side sees its streams reset at once. */
