@@ -111,6 +111,9 @@ export class Oracle {
     })
   }
 
+  /** Which slices it has worked on was lost with its databases: it may begin an open round again. */
+  forgetSlices (miner: string): void { for (const name of this.#slices.keys()) if (name.startsWith(miner)) this.#slices.delete(name) }
+
   claimsOf (miner: string, above: number): Claim[] {
     return [...this.#slices].flatMap(([name, ids]) => name.startsWith(miner) ? [...ids.values()].filter(c => c.height > above).map(c => c.claim) : [])
   }

@@ -213,6 +213,7 @@ export class World implements Listener {
       who.shown = undefined
       who.acknowledged.clear()
       who.shownAt.clear()
+      this.oracle.forgetSlices(who.miner)
     }
   }
 
