@@ -240,7 +240,7 @@ export interface JoinedView {
   readonly replayed: number
 }
 
-/** More than half of the peers that are heard are on a chain with more work that left ours below a block of this height, too long ago to be followed. */
+/** More than half of the peers that this node has dialled claim a chain with more work that left ours below a block of this height, too long ago to be followed. */
 export interface PartedView { readonly peers: number, readonly of: number, readonly below: number }
 
 export interface NodeView {

@@ -180,9 +180,13 @@ export class Gossip {
     let timer: ReturnType<typeof setTimeout> | undefined
     try {
       const late = new Promise<Verdict>(resolve => { timer = setTimeout(() => { resolve('ignore') }, VALIDATOR_TIMEOUT_MS) })
-      const verdict = await Promise.race([validator({ topic, bytes: message.data, origin, via }), late])
+      const judged = validator({ topic, bytes: message.data, origin, via }).then(verdict => {
+        // Also when it comes too late to be passed on: a slow device is no reason to part with whoever brings blocks.
+        if (verdict === 'welcome') this.#welcomes.note(via)
+        return verdict
+      })
+      const verdict = await Promise.race([judged, late])
       if (verdict === 'reject') return this.#reject(via)
-      if (verdict === 'welcome') this.#welcomes.note(via)
       return verdict !== 'ignore' && !this.#forwards.take(via) ? 'ignore' : verdict
     } catch (e) {
       this.#o.onError(e)

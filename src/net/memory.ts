@@ -455,12 +455,14 @@ class MemoryNode implements Network {
       cancel()
       done()
       if (this.#stopped) return
-      if (verdict === 'welcome') this.#welcomes.note(via)
       if ((verdict === 'accept' || verdict === 'welcome') && this.#forwards.take(via)) this.#spread(message, via)
       if (verdict === 'reject') this.#offend(via, PENALTY_REJECTED_MESSAGE)
     }
     const cancel = this.#hub.clock.after(VALIDATOR_TIMEOUT_MS, () => { settle('ignore') })
-    void validator({ topic: message.topic.name, bytes: this.#hub.copy(message.bytes), origin: message.origin, via }).then(settle)
+    void validator({ topic: message.topic.name, bytes: this.#hub.copy(message.bytes), origin: message.origin, via }).then(verdict => {
+      if (verdict === 'welcome') this.#welcomes.note(via)
+      settle(verdict)
+    })
   }
 
   async serve (peer: PeerId, protocol: string, body: Uint8Array): Promise<Answer> {

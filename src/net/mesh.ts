@@ -17,8 +17,6 @@ export interface MeshNumbers {
   /** Neighbours looked for; with fewer than `enough`, more are. */
   readonly target: number
   readonly enough: number
-  /** Of these so many at least that it has dialled itself, however many have come by themselves. */
-  readonly own: number
   /** Above it, meeting somebody new costs old links. */
   readonly soft: number
   readonly tickMs: number
@@ -26,7 +24,7 @@ export interface MeshNumbers {
   readonly exploreMs: number
 }
 
-export const MESH: MeshNumbers = { target: 5, enough: 4, own: 2, soft: 10, tickMs: 1_000, exploreMs: 45_000 }
+export const MESH: MeshNumbers = { target: 5, enough: 4, soft: 10, tickMs: 1_000, exploreMs: 45_000 }
 
 /** A tab passes signalling on for its neighbours within these bounds. */
 export const TAB_RELAY = { maxReservations: 64, defaultDurationLimit: 60_000, defaultDataLimit: BigInt(128 * 1024) }
@@ -251,13 +249,12 @@ export class Mesh {
     if (this.#ticking) return
     this.#ticking = true
     try {
-      const { enough, exploreMs, own, target } = this.#o.numbers
+      const { enough, exploreMs, target } = this.#o.numbers
       for (const b of this.#bootstraps) void this.#redial(b)
       this.#clean()
-      const neighbours = this.#neighbours()
-      const [have, haveOwn] = [neighbours.length, neighbours.filter(id => this.#isOwn(id)).length]
-      if ((have < enough || haveOwn < own) && Date.now() >= this.#searchAt) {
-        const found = await this.#grow(Math.max(target - have, own - haveOwn))
+      const have = this.#neighbours().length
+      if (have < enough && Date.now() >= this.#searchAt) {
+        const found = await this.#grow(target - have)
         this.#searchWaitMs = found ? SEARCH_MS[0] : Math.min(SEARCH_MS[1], this.#searchWaitMs * 2)
         // Two tabs that lost each other would dial at once: the jitter spares double links.
         this.#searchAt = Date.now() + this.#searchWaitMs * (0.5 + Math.random())
@@ -399,15 +396,18 @@ export class Mesh {
   }
 
   /**
-   * Among links that nothing is being fetched over; the others cost them no place, else they would for whoever fetches
-   * without end. Whoever fills a tab's places with names of his own must not decide what it hears (Heilman et al., "Eclipse
-   * Attacks on Bitcoin's Peer-to-Peer Network", USENIX Security 2015, section 7): links that it has dialled itself go
-   * last, and of the others those first that were welcome the longest ago.
+   * Whoever fills a tab's places with names of his own must not decide what it hears (Heilman et al., "Eclipse Attacks on
+   * Bitcoin's Peer-to-Peer Network", USENIX Security 2015, section 7): links that it has dialled itself go last, and of
+   * the others those first that were welcome the longest ago. What it fetches over stays; of those that others
+   * fetch over as many as of those that nothing happens on, and neither costs the other a place.
    */
   #makeRoom (): void {
-    const idle = shuffled(this.#neighbours()).filter(id => this.#connections(id).every(c => c.streams.every(s => !s.protocol.startsWith('/cw/'))))
-    const order = byWorth(idle, id => this.#isOwn(id), id => this.#o.welcomeAt(id))
-    for (const id of order.slice(0, Math.max(0, idle.length - this.#o.numbers.soft))) this.#drop(id, 'making room')
+    const uses = (id: PeerId, direction: 'inbound' | 'outbound'): boolean => this.#connections(id).some(c => c.streams.some(s => s.direction === direction && s.protocol.startsWith('/cw/')))
+    const others = shuffled(this.#neighbours()).filter(id => !uses(id, 'outbound'))
+    for (const isUsed of [true, false]) {
+      const alike = byWorth(others.filter(id => uses(id, 'inbound') === isUsed), id => this.#isOwn(id), id => this.#o.welcomeAt(id))
+      for (const id of alike.slice(0, Math.max(0, alike.length - this.#o.numbers.soft))) this.#drop(id, 'making room')
+    }
   }
 
   /** Aborts, so that the other side sees its streams reset at once. */

@@ -219,12 +219,12 @@ export class Sync {
   // --- who has what
 
   #peersMoved (s: NetworkStatus): void {
-    const present = new Set(s.peers.filter(isDirect).map((p) => p.id))
+    const present = new Map(s.peers.filter(isDirect).map((p) => [p.id, p.direction === 'outbound'] as const))
     this.#statuses = undefined
     for (const id of this.#peers.keys()) if (!present.has(id)) this.#peers.delete(id)
-    const fresh = [...present].filter((id) => !this.#peers.has(id))
+    const fresh = [...present.keys()].filter((id) => !this.#peers.has(id))
     for (const id of fresh) {
-      this.#peers.set(id, { askedAt: -Infinity, heardAt: -Infinity, failures: 0, shunnedUntil: 0, foreign: false })
+      this.#peers.set(id, { own: present.get(id)!, askedAt: -Infinity, heardAt: -Infinity, failures: 0, shunnedUntil: 0, foreign: false })
       void this.#askStatus(id)
     }
     if (fresh.length > 0) this.#chain.retryUnavailable()
@@ -585,7 +585,7 @@ export class Sync {
       },
       shown: (headers) => { this.#due.shown(headers) }
     })
-    if (peer !== undefined) peer.parted = 'parted' in plan
+    if (peer !== undefined && ('parted' in plan || !('why' in plan))) peer.parted = 'parted' in plan
     return plan
   }
 

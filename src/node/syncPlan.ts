@@ -9,6 +9,8 @@ import { MAX_LOCATOR } from './syncServer.ts'
 
 export interface Peer {
   status?: Status
+  /** This node has dialled it. */
+  readonly own: boolean
   askedAt: number
   /** When it last said its status, asked or asking. */
   heardAt: number
@@ -22,9 +24,12 @@ export interface Peer {
   reached?: Uint8Array
 }
 
-/** Peers with more work on a chain that left ours too long ago to be followed, of all that are heard; undefined where they are not most of them. */
+/**
+ * Peers that claim more work on a chain that left ours too long ago to be followed, of all that are heard; undefined where
+ * they are not most of them. Such a claim costs nothing, nor does a link to us: only peers that we have dialled count.
+ */
 export function partedOf (peers: readonly Peer[], chain: Pick<Chain, 'head' | 'baseHeight'>): PartedView | undefined {
-  const heard = peers.filter((p) => p.status !== undefined && !p.foreign)
+  const heard = peers.filter((p) => p.own && p.status !== undefined && !p.foreign)
   const parted = heard.filter((p) => p.parted === true && p.status!.work > chain.head().work).length
   return 2 * parted > heard.length ? { peers: parted, of: heard.length, below: chain.baseHeight() } : undefined
 }

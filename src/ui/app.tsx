@@ -216,8 +216,8 @@ function PartedNote (): JSX.Element {
   const app = useApp()
   return (
     <Show when={app.view.phase.phase === 'stopped' ? undefined : app.view.parted}>{parted => (
-      <Note tone="warn" role="alert" title="The others are on another chain" testid="parted" action={<Button small onClick={() => { app.router.go('wallet', 'keys') }}>Back up the key</Button>}>
-        {count(parted().peers)} of {plural(parted().of, 'linked tab')} {parted().peers === 1 ? 'follows' : 'follow'} a chain with more work than this one, and the two parted before block {count(parted().below)}: too long ago to come together by themselves. What is earned or sent here counts on this chain only. If you know the others to be right, join them: back up the key, then <a href={app.router.href('settings')}>erase everything</a> here and import it again. What this chain has paid since they parted is lost by that.
+      <Note tone="warn" role="alert" title="Others say they are on another chain" testid="parted" action={<Button small onClick={() => { app.router.go('wallet', 'keys') }}>Back up the key</Button>}>
+        {count(parted().peers)} of {plural(parted().of, 'tab')} that this one has dialled {parted().peers === 1 ? 'says that it follows' : 'say that they follow'} a chain with more work, which parted from this one before block {count(parted().below)}: too long ago to come together by itself. If that is so, what is earned or sent here counts on this chain only. It may also be a lie, which costs nothing: nothing has been changed, and nothing has to be. If you know the others to be right, join them: back up the key, then <a href={app.router.href('settings')}>erase everything</a> here and import it again. What this chain has paid since they parted is lost by that.
       </Note>
     )}</Show>
   )

@@ -217,15 +217,14 @@ export const LEAST_WAY_MS = Math.min(...REGION_MS.flatMap((row, a) => row.filter
 
 export interface TopologyNumbers {
   readonly target: number
-  readonly own: number
   readonly soft: number
   readonly hard: number
   readonly tickMs: number
   readonly exploreMs: number
 }
 
-/** As in src/net/mesh.ts. */
-export const TOPOLOGY: TopologyNumbers = { target: 5, own: 2, soft: 10, hard: 16, tickMs: 2_000, exploreMs: 45_000 }
+/** The numbers of src/net/mesh.ts, where a tab has 48 places; dials fail and wait there, and links over which something is fetched stay. */
+export const TOPOLOGY: TopologyNumbers = { target: 5, soft: 10, hard: 16, tickMs: 2_000, exploreMs: 45_000 }
 
 /** What the topology needs to know of a node that is up. */
 export interface Dialler {
@@ -275,12 +274,12 @@ export class Topology {
 
   #tick (): void {
     const { hub } = this.#internet
-    const { exploreMs, own, target, tickMs } = this.#numbers
+    const { exploreMs, target, tickMs } = this.#numbers
     const now = this.#clock.now()
     for (const d of this.#order) {
       const links = hub.links(d.id)
       for (const id of d.own) if (!links.includes(id)) d.own.delete(id)
-      if (links.length + d.dialling < target || d.own.size + d.dialling < own) this.#dial(d)
+      if (links.length + d.dialling < target) this.#dial(d)
       if (now >= d.exploreAt) {
         d.exploreAt = now + exploreMs * this.#random.between(0.75, 1.25)
         this.#dial(d)

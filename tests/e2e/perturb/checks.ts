@@ -111,8 +111,14 @@ export function checkDisk (oracle: Oracle, who: Identity, dump: Dump, diedAt: nu
   let blocks = 0
   let inFlight = 0
 
+  const followed = new Set([...oracle.branch(toHex(best.hash), Infinity)].map(b => b.hash))
+  /** A reloaded tab begins from a ledger that is as deep as blocks are kept: of branches that left its chain below nothing is. */
+  const isLeft = (b: KnownBlock): boolean => {
+    const fork = [...oracle.branch(b.hash, Infinity)].find(x => followed.has(x.hash))
+    return (fork?.height ?? 0) < oracle.top - TEST.historyBlocks
+  }
   for (const b of own) {
-    if (b.height <= floor || who.lost?.blocks.has(b.hash) === true) continue
+    if (b.height <= floor || who.lost?.blocks.has(b.hash) === true || (!followed.has(b.hash) && isLeft(b))) continue
     blocks++
     if (!held.has(b.hash)) losses.push({ what: 'block', detail: `${at}: its own block ${short(b)} is not on its disk` })
   }

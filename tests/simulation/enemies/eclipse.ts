@@ -31,7 +31,7 @@ export function eclipse ({ victim, names, everybody = false, afterMs = 0, forMs 
   const begin = (world: World): void => {
     const { hub } = world.internet
     const tab = world.tabs.at(victim)!
-    const peers = new BarePeers(world, 'eclipse', names, false, ({ network }) => {
+    const peers = new BarePeers(world, 'eclipse', names, true, ({ network }) => {
       void network.handle(STATUS_PROTOCOL, { maxRequestBytes: 256, maxResponseBytes: 256, perPeerPerSecond: 4 }, async (_, body) => {
         deeds.add('empty answers')
         return body

@@ -174,14 +174,14 @@ describe('enemies in simulated worlds', () => {
     expect(await arena.settle(SETTLING)).toBeLessThanOrEqual(SETTLING)
   }, TIMEOUT)
 
-  test('an eclipse: names fill all other places of the victim, and the links that it has dialled keep it on the chain', async () => {
-    const dark = eclipse({ victim: 5, names: 24, forMs: 300_000 })
+  test('an eclipse: names fill all other places of the victim, and the links that brought it blocks keep it on the chain', async () => {
+    const dark = eclipse({ victim: 5, names: 24, afterMs: 120_000, forMs: 300_000 })
     const arena = new Arena({ seed: 'eclipse', honest: 6, enemies: [[dark, 1]] })
     const absence = new Absence(arena, arena.world.tabs[5], arena.world.tabs[0], SETTLING)
-    await arena.run(300_000)
+    await arena.run(420_000)
     expect(did(dark, 'empty answers')).toBeGreaterThan(50)
     expect(did(dark, 'half seconds with most links'), 'of six hundred').toBeGreaterThan(500)
-    expect(absence.longestMs, 'forks of two blocks and less aside, the victim is on the chain of the others').toBeLessThan(60_000)
+    expect(absence.longestMs, 'forks of two blocks and less aside, the victim is on the chain of the others').toBeLessThan(30_000)
     expect(await arena.settle(SETTLING)).toBeLessThanOrEqual(SETTLING)
     expect(arena.wronglyBanned()).toEqual([])
   }, TIMEOUT)
@@ -229,7 +229,7 @@ describe('enemies in simulated worlds', () => {
       expect(committee(params, meta).filter(ofKeys).length).toBeLessThanOrEqual(last.filter(r => ofKeys(r.meta.header.template.miner)).length)
     }
     const { sealed } = swarmShares(arena, squad)
-    // Ground keys are drawn for all that they do: it has more of the seals than of the work, but luck aside not twice as much.
+    // Ground keys are drawn for all that they do: it has about twice as much of the seals as of the work, and with luck some more.
     expect(sealed.own).toBeGreaterThan(0)
     expect(sealed.own / sealed.all).toBeLessThanOrEqual(arena.luck(2 * work, sealed.all))
     expect(arena.sharesOf(arena.of(squad)).rewards).toBeLessThanOrEqual(1.5 * work)

@@ -83,7 +83,7 @@ const replayTime = ({ honest, world }: Arena): string => percent(honest.reduce((
 
 function runs (seed: string): Run[] {
   const [flood, swarm, rider] = [spam(), sybil(), freeRiding()]
-  const eclipses = ([['eclipse', false, 0], ['eclipse of all', true, FORMED_MS]] as const).map(([name, everybody, afterMs]): Run => {
+  const eclipses = ([['eclipse', false, FORMED_MS], ['eclipse of all', true, FORMED_MS], ['eclipse of all from the start', true, 0]] as const).map(([name, everybody, afterMs]): Run => {
     const dark = eclipse({ victim: 5, names: 24, everybody, afterMs, forMs: DARK_MS })
     return {
       name, ms: afterMs + DARK_MS + AFTER_MS, arena: { seed, honest: 6, enemies: [[dark, 1]] },

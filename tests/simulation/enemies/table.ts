@@ -60,7 +60,7 @@ export const ENEMIES = {
   },
   'eclipse': {
     wants: 'one tab that sees nothing but what it is shown',
-    stoppedBy: 'links that a tab has dialled itself go last when it makes room, and there are always two at least',
+    stoppedBy: 'once there is a network: links that brought blocks, and those that a tab has dialled itself, go last when it makes room',
     seenBy: 'the time for which the victim is off the others\' chain, and that it comes back when it is over',
     deeds: ['half seconds with most links', 'empty answers'],
     make: () => eclipse()
