@@ -106,6 +106,9 @@ export class Internet {
   bytes = 0
   messages = 0
 
+  /** All tabs of the world are run here. */
+  get isWhole (): boolean { return this.#elsewhere === undefined }
+
   /** `share`: all receivers get the same bytes. `elsewhere`: tabs that another part of the world runs. */
   constructor (clock: Clock, random: Seeded, share = false, elsewhere?: Elsewhere) {
     this.#clock = clock
@@ -294,7 +297,9 @@ export class Topology {
     if (over <= 0) return
     const { hub } = this.#internet
     const shuffled = links.map(id => ({ id, at: this.#random.uniform() })).sort((a, b) => a.at - b.at).map(l => l.id)
-    for (const id of byWorth(shuffled, l => d.own.has(l), l => hub.welcomeAt(d.id, l)).slice(0, over)) {
+    // Of a world in parts each must come to the same links, and knows only of its own tabs what was welcome to them.
+    const welcomeAt = (l: PeerId): number | undefined => this.#internet.isWhole ? hub.welcomeAt(d.id, l) : undefined
+    for (const id of byWorth(shuffled, l => d.own.has(l), welcomeAt).slice(0, over)) {
       d.own.delete(id)
       hub.disconnect(d.id, id)
     }

@@ -78,11 +78,14 @@ export class Arena {
   blocksOf (tabs: readonly Tab[]): number { return tabs.reduce((sum, t) => sum + this.chain.blocksOf(t.minerKey), 0) }
   contributionsOf (tabs: readonly Tab[]): number { return tabs.reduce((sum, t) => sum + this.chain.contributionsOf(t.minerKey), 0) }
 
-  /** Shares of some tabs together. */
-  sharesOf (tabs: readonly Tab[]): { readonly work: number, readonly blocks: number, readonly rewards: number } {
-    const all = shares(this.world, this.chain, this.world.tabs[0].node!).filter(s => tabs.includes(s.tab))
-    const sum = (what: 'work' | 'blocks' | 'rewards'): number => all.reduce((n, s) => n + s[what], 0)
-    return { work: sum('work'), blocks: sum('blocks'), rewards: sum('rewards') }
+  /** Shares of some tabs together, in what all, or some, have done and got. */
+  sharesOf (tabs: readonly Tab[], among: readonly Tab[] = this.world.tabs): { readonly work: number, readonly blocks: number, readonly rewards: number } {
+    const all = shares(this.world, this.chain, this.world.tabs[0].node!).filter(s => among.includes(s.tab))
+    const part = (what: 'work' | 'blocks' | 'rewards'): number => {
+      const sum = (of: typeof all): number => of.reduce((n, s) => n + s[what], 0)
+      return sum(all.filter(s => tabs.includes(s.tab))) / (sum(all) || 1)
+    }
+    return { work: part('work'), blocks: part('blocks'), rewards: part('rewards') }
   }
 
   /** Blocks on honest tabs' chains, and contributions there that nobody can challenge any more, that were not worked for. */
