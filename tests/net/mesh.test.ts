@@ -150,7 +150,7 @@ describe('too many links', () => {
       })
       return link
     })
-    // Its own links, two at least, are looked for meanwhile: nobody is found.
+    // Somebody new is looked for before each look, in vain: there is nobody else.
     const mesh = new Mesh({ ...quiet, node: fakeNode(self, links, () => {}), numbers: { ...MESH, soft: 3, tickMs: 20, exploreMs: 1 }, welcomeAt: id => id === useful ? 1 : undefined })
     await mesh.start()
     await until('room', async () => dropped.length >= 3 + least, 5_000)
