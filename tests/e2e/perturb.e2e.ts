@@ -58,7 +58,10 @@ beforeAll(async () => {
 
 afterAll(async () => { await world?.close() })
 
-beforeEach(() => { expect(world.failures).toEqual([]) })
+/** In the message too: a list of findings is cut short there. */
+const found = (): string => `seed ${SEED}: ${world.failures.map(f => `${f.what} at ${f.step}: ${f.detail}`).join('; ')}`
+
+beforeEach(() => { expect(world.failures, found()).toEqual([]) })
 
 test('tabs that are killed and disturbed at random lose no block and no credit, and agree afterwards', async () => {
   const steps = await Promise.all(world.profiles.map(async ({ index }) => {
@@ -72,7 +75,7 @@ test('tabs that are killed and disturbed at random lose no block and no credit, 
     return done
   }))
   await world.heal('agreement')
-  expect(world.failures, `seed ${SEED}`).toEqual([])
+  expect(world.failures, found()).toEqual([])
   expect(steps.reduce((x, y) => x + y)).toBeGreaterThanOrEqual(STEPS)
   expect(world.kills).toBeGreaterThanOrEqual(KILLS)
   expect(world.figures.blocksChecked).toBeGreaterThan(0)
@@ -85,7 +88,7 @@ test('a block that is missing, a swapped key, a forgotten transfer and forgotten
     return BigInt(first().shown?.balance ?? 0) > 100_000n && world.oracle.minedBy(first().miner).some(b => b.claim !== undefined && b.height > world.oracle.top - 20)
   })
   // Nothing was found that nobody has planted.
-  expect(world.failures).toEqual([])
+  expect(world.failures, found()).toEqual([])
   const { witness, context } = world.profiles[0]
   // In a block the transfer would not be forgotten.
   await mine(false)
