@@ -10,7 +10,6 @@ import { committee } from '../../../src/core/consensus/committee.ts'
 import { checkContribution } from '../../../src/core/consensus/contribution.ts'
 import { hash, u32le } from '../../../src/core/crypto/hash.ts'
 import { claimId, vouchMessage } from '../../../src/core/crypto/ids.ts'
-import { sign } from '../../../src/core/crypto/keys.ts'
 import { MAX_CONTRIBUTION_SLICES, SIGNATURE_BYTES } from '../../../src/core/params.ts'
 import { encodePayload, payloadDigest } from '../../../src/core/training/payload.ts'
 import { anchorOn, replayers, vouchesNeeded } from '../../../src/node/duties.ts'
@@ -18,6 +17,7 @@ import { PAYLOAD_PROTOCOL } from '../../../src/node/payloads.ts'
 import { Records } from '../../../src/node/records.ts'
 import type { RoundTip } from '../../../src/node/rounds.ts'
 import { workTopic } from '../../../src/node/workTopics.ts'
+import { nativeKeyOf } from '../remember.ts'
 import type { Tab } from '../tab.ts'
 import { Believer } from './lazy.ts'
 import { StateTap } from './sideMiner.ts'
@@ -72,7 +72,7 @@ export function collusion (): Colluders {
         payloads.set(toHex(digest), payload)
         forged.add(toHex(id))
         deeds.add('wrong contributions')
-        await tell(tab, { ...unsigned, signature: sign(tab.minerSeed, id) }, drawn)
+        await tell(tab, { ...unsigned, signature: nativeKeyOf(tab.minerSeed).sign(id) }, drawn)
         made++
         break
       }
@@ -92,7 +92,7 @@ export function collusion (): Colluders {
     for (const key of drawn) {
       const friend = friendOf(key)!
       const body = { job: claim.template.job, contribution: claimId(claim), member: key }
-      const vouch: Vouch = { ...body, signature: sign(friend.minerSeed, vouchMessage(body)) }
+      const vouch: Vouch = { ...body, signature: nativeKeyOf(friend.minerSeed).sign(vouchMessage(body)) }
       deeds.add('vouches unseen')
       await all(WorkMessage.serialize({ selector: WORK_VOUCH, value: vouch }))
     }

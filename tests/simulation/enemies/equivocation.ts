@@ -8,9 +8,10 @@ import { toHex } from '../../../src/core/codec/ssz.ts'
 import { Block, type Claim, type Proposal, WORK_CLAIM, WORK_PROPOSAL, WORK_VOTE, WorkMessage } from '../../../src/core/codec/wire.ts'
 import { hash } from '../../../src/core/crypto/hash.ts'
 import { claimId, sealHash } from '../../../src/core/crypto/ids.ts'
-import { publicKey, sign } from '../../../src/core/crypto/keys.ts'
+import { publicKey } from '../../../src/core/crypto/keys.ts'
 import { Deeds, type Squad } from './squad.ts'
 import { blockMessage, headerOf, isBlocks, isWork, TappedNetwork, workMessage } from './tap.ts'
+import { nativeKeyOf } from '../remember.ts'
 
 /** Another valid signature of the same message: RFC 8032 with a nonce of one's own choice. */
 export function signAgain (seed: Uint8Array, message: Uint8Array): Uint8Array {
@@ -46,7 +47,7 @@ export function equivocation (): Squad {
                 // The same slice under a template of a millisecond later: another id, and no work for it.
                 const unsigned: Claim = { ...claim, template: { ...claim.template, time: claim.template.time + 1 } }
                 deeds.add('slices claimed twice')
-                const twin = { ...unsigned, signature: sign(tab.minerSeed, claimId(unsigned)) }
+                const twin = { ...unsigned, signature: nativeKeyOf(tab.minerSeed).sign(claimId(unsigned)) }
                 const both = [bytes, WorkMessage.serialize({ selector: WORK_CLAIM, value: twin })]
                 const [first, second] = tab.random.chance(0.5) ? both : both.reverse()
                 await pass(first)
@@ -68,7 +69,7 @@ export function equivocation (): Squad {
               const round = `${toHex(seal.job)}/${seal.round}/${toHex(seal.previous)}`
               deeds.add(voted.has(round) ? 'votes for a second seal' : 'votes unseen')
               voted.add(round)
-              const vote = { job: seal.job, sealHash: sealName, member: tab.minerKey, signature: sign(tab.minerSeed, sealName) }
+              const vote = { job: seal.job, sealHash: sealName, member: tab.minerKey, signature: nativeKeyOf(tab.minerSeed).sign(sealName) }
               const verdict = await pass(m)
               await network.inner.publish(m.topic, WorkMessage.serialize({ selector: WORK_VOTE, value: vote }))
               return verdict

@@ -4,9 +4,10 @@
  */
 import { hash, u32le } from '../../../src/core/crypto/hash.ts'
 import { ACTION_REDEEM, ACTION_SET_ASIDE, type RedeemedReceipt } from '../../../src/core/codec/wire.ts'
+import { toHex } from '../../../src/core/codec/ssz.ts'
 import { receiptMessage } from '../../../src/core/crypto/ids.ts'
-import { sign } from '../../../src/core/crypto/keys.ts'
 import { epochAt } from '../../../src/core/ledger/seeding.ts'
+import { nativeKeyOf } from '../remember.ts'
 import type { Tab } from '../tab.ts'
 import { payeeOf } from './mainChain.ts'
 import { Deeds, type Squad } from './squad.ts'
@@ -19,13 +20,30 @@ const MIB = 1024 * 1024
 export function selfPay (): Squad {
   const deeds = new Deeds()
   const members: Tab[] = []
+  /** One pair's receipts of an epoch say the same at each of its blocks. */
+  const signed = new Map<string, RedeemedReceipt>()
+  let signedFor = 0
 
-  const receiptsFor = (tab: Tab, chain: Uint8Array, epoch: number): RedeemedReceipt[] => members.filter(m => m !== tab).flatMap(friend =>
-    Array.from({ length: TORRENTS }, (_, i) => {
+  const receipt = (friend: Tab, tab: Tab, chain: Uint8Array, epoch: number, i: number): RedeemedReceipt => {
+    const from = payeeOf(friend)
+    const to = payeeOf(tab)
+    const name = `${toHex(from)} ${toHex(to)} ${epoch} ${i}`
+    let known = signed.get(name)
+    if (known === undefined) {
       const infoHash = hash('enemy-torrent', u32le(i)).subarray(0, 20)
-      const said = { chain, from: payeeOf(friend), to: payeeOf(tab), infoHash, epoch, bytes: (i === 0 ? 300 : 1_000_000) * MIB }
-      return { from: said.from, infoHash, bytes: said.bytes, signature: sign(friend.walletSeed, receiptMessage(said)) }
-    }))
+      const bytes = (i === 0 ? 300 : 1_000_000) * MIB
+      signed.set(name, known = { from, infoHash, bytes, signature: nativeKeyOf(friend.walletSeed).sign(receiptMessage({ chain, from, to, infoHash, epoch, bytes })) })
+    }
+    return known
+  }
+
+  const receiptsFor = (tab: Tab, chain: Uint8Array, epoch: number): RedeemedReceipt[] => {
+    if (epoch > signedFor) {
+      signed.clear()
+      signedFor = epoch
+    }
+    return members.filter(m => m !== tab).flatMap(friend => Array.from({ length: TORRENTS }, (_, i) => receipt(friend, tab, chain, epoch, i)))
+  }
 
   const act = async (tab: Tab): Promise<void> => {
     const { node } = tab

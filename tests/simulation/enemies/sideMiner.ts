@@ -11,7 +11,6 @@ import { eligible, randomnessBlock } from '../../../src/core/consensus/draw.ts'
 import { extendHeader } from '../../../src/core/consensus/header.ts'
 import { ticketWins } from '../../../src/core/consensus/target.ts'
 import { claimId, ticket } from '../../../src/core/crypto/ids.ts'
-import { sign } from '../../../src/core/crypto/keys.ts'
 import type { JobRecord } from '../../../src/core/ledger/state.ts'
 import { SIGNATURE_BYTES } from '../../../src/core/params.ts'
 import { sliceCost } from '../../../src/core/training/cost.ts'
@@ -112,7 +111,7 @@ export class SideMiner {
       const won = ticketWins(template.target, sliceCost(job.spec), ticket(unsigned))
       const drawn = this.#o.drawn !== undefined && eligible(params, randomnessBlock(params, parent), unsigned)
       if (!won && !drawn) continue
-      const claim: Claim = { ...unsigned, signature: sign(key, claimId(unsigned)) }
+      const claim: Claim = { ...unsigned, signature: nativeKeyOf(key).sign(claimId(unsigned)) }
       if (drawn) await this.#o.drawn?.(claim, result)
       if (!won) continue
       await this.#o.won?.({ header: claim, body }, { ...extendHeader(parent, claim), parent, ledger })

@@ -7,11 +7,12 @@
 import { ACTION_TRANSFER, HeadersRequest, SignedTransaction, type Transaction, WORK_CLAIM, WorkMessage } from '../../../src/core/codec/wire.ts'
 import { hash, u32le } from '../../../src/core/crypto/hash.ts'
 import { claimId, transactionId } from '../../../src/core/crypto/ids.ts'
-import { publicKey, sign } from '../../../src/core/crypto/keys.ts'
+import { publicKey } from '../../../src/core/crypto/keys.ts'
 import { blocksTopic, transactionsTopic } from '../../../src/node/blocksGossip.ts'
 import { HEADERS_PROTOCOL } from '../../../src/node/syncServer.ts'
 import { workTopic } from '../../../src/node/workTopics.ts'
 import type { PeerId } from '../../../src/ports/network.ts'
+import { nativeKeyOf } from '../remember.ts'
 import type { Tab } from '../tab.ts'
 import { BarePeers, type BarePeer } from './barePeers.ts'
 import { forgeBlock } from './forge.ts'
@@ -58,12 +59,12 @@ export function spam ({ perSecond, tabs = Infinity }: SpamOptions = { perSecond:
       case 'claims without payload': {
         const { block: { header } } = forgeBlock(tab.world.params, head, key, tab.world.now)
         const unsigned = { ...header, resultHash: hash('enemy-spam-result', key) }
-        await network.publish(workTopic(chain, header.template.job), WorkMessage.serialize({ selector: WORK_CLAIM, value: { ...unsigned, signature: sign(key, claimId(unsigned)) } }))
+        await network.publish(workTopic(chain, header.template.job), WorkMessage.serialize({ selector: WORK_CLAIM, value: { ...unsigned, signature: nativeKeyOf(key).sign(claimId(unsigned)) } }))
         break
       }
       case 'dust': {
         const transaction: Transaction = { chain, from: publicKey(key), nonce: 0, fee: tab.world.params.minFee, action: { selector: ACTION_TRANSFER, value: { to: node.payee, amount: 1n } } }
-        await network.publish(transactionsTopic(chain), SignedTransaction.serialize({ transaction, signature: sign(key, transactionId(transaction)) }))
+        await network.publish(transactionsTopic(chain), SignedTransaction.serialize({ transaction, signature: nativeKeyOf(key).sign(transactionId(transaction)) }))
         break
       }
       case 'requests':
