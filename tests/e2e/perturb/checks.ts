@@ -5,9 +5,9 @@
  * - a block of another's that it has shown is on its disk, but for those of the last commit, which
  *   was in flight: their own miner has them on his disk;
  * - what is on the disk is whole: every header hashes to its name, has its body and its parent;
- * - the tab goes on from the heaviest chain on its disk that it may follow, with the account that this
- *   chain gives it;
- * - a transaction of its own that it called sent waits on the disk or is in that chain;
+ * - the tab goes on from a chain no lighter than the heaviest on its disk whose work was redone, with the
+ *   account that this chain gives it;
+ * - a transaction of its own that it called sent waits on the disk, or is in that chain or another block there;
  * - every slice that it worked on in public lies below what the disk has reserved;
  * - its keys are the same.
  */
@@ -71,29 +71,30 @@ function takeIn (oracle: Oracle, dump: Dump): Loss[] {
 }
 
 /**
- * The chain to go on from: the heaviest on the disk, save that work taken on trust replaces the chain
- * that was shown only below enough blocks whose work was redone. It may lengthen it.
+ * What the chain to go on from must be no lighter than: the heaviest on the disk whose work was redone. Work taken on
+ * trust counts below enough blocks that were redone one after another, where the tab has shown it; elsewhere whether
+ * it may lead depends on what it would undo, and no tab owes that it does.
  */
 function bestOf (oracle: Oracle, dump: Dump, shown: string | undefined): BlockMeta {
   const trusted = new Set(dump.headers.filter(([, text]) => StoredHeader.deserialize(bytes(text)).checked === TRUSTED).map(([key]) => key.slice(11)))
   const held = new Set(dump.headers.map(([key]) => key.slice(11)))
-  const followed = shown === undefined ? [] : [...oracle.branch(shown, Infinity)].map(b => b.hash)
-  const tip = followed.find(hash => held.has(hash))
-  const main = new Set(followed)
-  const mayLead = (candidate: BlockMeta): boolean => {
-    let redone = 0
-    let trusts = false
+  const followed = shown === undefined ? [] : [...oracle.branch(shown, Infinity)].map(b => b.hash).filter(hash => held.has(hash))
+  let proven = 0
+  for (let at = 0, redone = 0; at < followed.length && redone < TEST.joinReplayBlocks; at++) {
+    if (!trusted.has(followed[at])) { redone++; continue }
+    redone = 0
+    proven = at + 1
+  }
+  const main = new Set(followed.slice(proven))
+  const isRedone = (candidate: BlockMeta): boolean => {
     let x: BlockMeta | undefined = candidate
-    for (; x !== undefined && x.height > 0 && !main.has(toHex(x.hash)); x = x.parent) {
-      if (trusted.has(toHex(x.hash))) trusts = true
-      else if (!trusts) redone++
-    }
-    return !trusts || redone >= TEST.joinReplayBlocks || tip === undefined || (x !== undefined && toHex(x.hash) === tip)
+    while (x !== undefined && x.height > 0 && !main.has(toHex(x.hash)) && !trusted.has(toHex(x.hash))) x = x.parent
+    return x === undefined || !trusted.has(toHex(x.hash)) || main.has(toHex(x.hash))
   }
   let best: BlockMeta = oracle.genesis
   for (const hash of held) {
     const meta = oracle.meta(hash)
-    if (meta !== undefined && compareChains(meta, best) > 0 && mayLead(meta)) best = meta
+    if (meta !== undefined && compareChains(meta, best) > 0 && isRedone(meta)) best = meta
   }
   return best
 }
@@ -137,7 +138,8 @@ export function checkDisk (oracle: Oracle, who: Identity, dump: Dump, diedAt: nu
   for (const [id, sentAt] of who.acknowledged) {
     // However long ago: a profile that was left alone meanwhile has not been looked at.
     if (oracle.contains(toHex(best.hash), id, Infinity)) continue
-    if (!pool.has(id)) losses.push({ what: 'transaction', detail: `${at}: transfer ${id.slice(0, 8)}, called sent ${diedAt - sentAt} ms before, neither waits nor is in block ${best.height} or before` })
+    // A block of another branch is as good: what it carries waits again once it is read.
+    if (!pool.has(id) && ![...held].some(hash => oracle.blocks.get(hash)?.transactions?.has(id) === true)) losses.push({ what: 'transaction', detail: `${at}: transfer ${id.slice(0, 8)}, called sent ${diedAt - sentAt} ms before, neither waits nor is in block ${best.height} or before, nor in any on its disk` })
   }
   const { checked: slices, losses: reused } = checkSlices(oracle, who, dump, at)
   return { losses: [...losses, ...reused], blocks, inFlight, transactions: who.acknowledged.size, slices, best }

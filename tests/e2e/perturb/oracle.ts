@@ -40,6 +40,10 @@ export interface Identity {
   readonly acknowledged: Map<string, number>
   /** Where the tab stood still last, ms. */
   still: { readonly from: number, to: number } | undefined
+  /** When its tab died, ms, as long as no other has taken its slot: a tab that comes back too soon after finds the slot held and takes another. */
+  diedAt: number | undefined
+  /** It was told to mine, and so must go on with it by itself. */
+  hired: boolean
   /** What was the browser's to keep when it deleted all databases of the profile: own blocks, and how high the chain was. */
   lost?: { readonly blocks: ReadonlySet<string>, readonly height: number }
 }

@@ -91,7 +91,7 @@ export class World implements Listener {
     }
     await Promise.all(world.profiles.flatMap(p => p.seats).map(async seat => {
       await world.#open(seat)
-      await work(seat)
+      await world.#hire(seat)
     }))
     return world
   }
@@ -115,6 +115,7 @@ export class World implements Listener {
     if (report.kind === 'first') this.#seatOf.set(seat, this.#identify(seat, view))
     const who = this.#seatOf.get(seat)
     if (who === undefined) return
+    if (report.kind === 'first') who.diedAt = undefined
     if (report.kind === 'view') {
       if (view.phase === 'storage-failed') this.trouble(seat, view.detail)
       if (view.replayFailures > 0) this.trouble(seat, `${view.replayFailures} replays failed`)
@@ -142,12 +143,20 @@ export class World implements Listener {
     const name = `${seat.profile.index}/${view.slot}`
     const known = this.identities.get(name)
     if (known !== undefined) return known
-    const fresh: Identity = { profile: seat.profile.index, slot: view.slot, database: identityDatabase(view.slot), miner: view.miner, key: view.key, shown: undefined, shownAt: new Map(), acknowledged: new Map(), still: undefined }
+    const fresh: Identity = { profile: seat.profile.index, slot: view.slot, database: identityDatabase(view.slot), miner: view.miner, key: view.key, shown: undefined, shownAt: new Map(), acknowledged: new Map(), still: undefined, diedAt: undefined, hired: false }
     this.identities.set(name, fresh)
     return fresh
   }
 
   // --- coming back
+
+  /** One that holds its slot for the first time, or whose browser deleted everything, does nothing by itself. */
+  async #hire (seat: Seat): Promise<void> {
+    const who = this.#seatOf.get(seat)!
+    if (who.hired) return
+    await work(seat)
+    who.hired = true
+  }
 
   readonly serverUp = async (): Promise<void> => { await this.#serverUp }
 
@@ -191,7 +200,7 @@ export class World implements Listener {
         this.fail(profile.index, [{ what: 'damage', detail: `profile ${who.profile} slot ${who.slot}: its database is gone${dump.seed === undefined ? ', and the wallet with it' : ''}` }])
         continue
       }
-      const c = checkDisk(this.oracle, who, node, diedAt, own(who))
+      const c = checkDisk(this.oracle, who, node, Math.min(diedAt, who.diedAt ?? diedAt), own(who))
       checked.set(who, c)
       f.blocksChecked += c.blocks
       f.inFlight += c.inFlight
@@ -211,6 +220,7 @@ export class World implements Listener {
       if (who.profile !== profile.index) continue
       who.lost = { blocks: new Set(this.oracle.minedBy(who.miner).map(b => b.hash)), height: this.oracle.top }
       who.shown = undefined
+      who.hired = false
       who.acknowledged.clear()
       who.shownAt.clear()
       this.oracle.forgetSlices(who.miner)
@@ -233,13 +243,14 @@ export class World implements Listener {
     this.figures.returns++
     if (disk === undefined) {
       this.fail(seat.profile.index, checkSameKeys(who, seat.first!))
-      if (who.lost !== undefined) await work(seat)
+      await this.#hire(seat)
       return
     }
     const { losses, heard } = checkReturn(this.oracle, who, disk.best, seat.first!)
     this.fail(seat.profile.index, losses)
     if (heard) this.figures.returnsHeard++
     else this.figures.creditsChecked++
+    await this.#hire(seat)
   }
 
   // --- what is done to them
@@ -321,6 +332,7 @@ export class World implements Listener {
     const diedAt = Date.now()
     if (how === 'browser') await profile.launch()
     for (const s of seats) await s.page?.close().catch(() => {})
+    for (const who of dead) who.diedAt = diedAt
     return { diedAt, dead }
   }
 
@@ -329,10 +341,12 @@ export class World implements Listener {
     await Promise.all(seats.map(async s => { await s.open(this.url, this.serverUp) }))
     await sleep(ms)
     await Promise.all(seats.map(async s => { await s.crash() }))
+    const diedAt = Date.now()
     this.figures.kills.boot += seats.length
     // Until a tab shows something nobody knows which of the dead it was: all of their disks are looked at.
     const dead = new Set([...disks.keys(), ...seats.flatMap(s => s.first === undefined ? [] : [this.#seatOf.get(s)!])])
-    for (const [id, c] of await this.autopsy(seats[0].profile, [...dead], Date.now())) disks.set(id, c)
+    for (const who of dead) who.diedAt ??= diedAt
+    for (const [id, c] of await this.autopsy(seats[0].profile, [...dead], diedAt)) disks.set(id, c)
   }
 
   async #reload (seat: Seat): Promise<void> {
@@ -340,8 +354,12 @@ export class World implements Listener {
     seat.first = undefined
     seat.working = false
     seat.openedAt = Date.now()
+    const leftAt = Date.now()
     await seat.page?.reload({ waitUntil: 'commit' }).catch(() => {})
     await seat.up(this.serverUp)
+    const now = this.#seatOf.get(seat)!
+    if (who !== undefined && who !== now) who.diedAt = leftAt
+    await this.#hire(seat)
     if (who !== undefined) await this.checkUp(seat.profile, [who])
   }
 
