@@ -50,10 +50,10 @@ class Disk {
   }
 
   /** What the tab that had shown `head` must go on from, and what is missing. */
-  check (head: BlockMeta, sent = false): { readonly best: number, readonly losses: string[] } {
+  check (head: BlockMeta, sent = false, givenUp: readonly string[] = []): { readonly best: number, readonly losses: string[] } {
     const shown = { head: toHex(head.hash) } as Shown
     const who: Identity = { profile: 0, slot: 0, database: 'disk', miner: 'f'.repeat(64), key: 'e'.repeat(64), shown, shownAt: new Map(), acknowledged: new Map(sent ? [[TRANSFER, 0]] : []), still: undefined, diedAt: undefined, hired: true }
-    const { best, losses } = checkDisk(this.oracle, who, this.dump, Date.now(), [])
+    const { best, losses } = checkDisk(this.oracle, who, this.dump, Date.now(), [], new Set(givenUp))
     return { best: best.height, losses: losses.map(l => l.what) }
   }
 }
@@ -88,12 +88,13 @@ describe('the chain to go on from', () => {
   })
 })
 
-test('a transfer is in a block of any branch, or it is lost', () => {
+test('a transfer is in a block of any branch, or the wallet says that it will not happen, or it is lost', () => {
   const disk = new Disk()
   const fork = disk.grow(disk.oracle.genesis, 10, REDONE)
   const shown = disk.grow(fork, 9, REDONE)
   const side = disk.grow(fork, 3, REDONE)
   expect(disk.check(shown, true).losses).toEqual(['transaction'])
+  expect(disk.check(shown, true, [TRANSFER]).losses).toEqual([])
   disk.oracle.blocks.get(toHex(side.hash))!.transactions = new Set([TRANSFER])
   expect(disk.check(shown, true).losses).toEqual([])
 })

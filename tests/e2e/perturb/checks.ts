@@ -7,13 +7,15 @@
  * - what is on the disk is whole: every header hashes to its name, has its body and its parent;
  * - the tab goes on from a chain no lighter than the heaviest on its disk whose work was redone, with the
  *   account that this chain gives it;
- * - a transaction of its own that it called sent waits on the disk, or is in that chain or another block there;
+ * - a transaction of its own that it called sent waits on the disk, or is in that chain or another block there,
+ *   or the wallet says that it will not happen;
  * - every slice that it worked on in public lies below what the disk has reserved;
  * - its keys are the same.
  */
-import { compareChains, type BlockMeta } from '../../../src/core/consensus/chain.ts'
+import { chainId, compareChains, type BlockMeta } from '../../../src/core/consensus/chain.ts'
 import { publicKey } from '../../../src/core/crypto/keys.ts'
-import { toHex } from '../../../src/core/codec/ssz.ts'
+import { fromHex, toHex } from '../../../src/core/codec/ssz.ts'
+import { decodeBook } from '../../../src/node/purseRecord.ts'
 import { databaseName, slotSeed } from '../../../src/storage/slots.ts'
 import { TEST } from '../../../src/core/params.ts'
 import type { Shown } from './inPage.ts'
@@ -28,6 +30,8 @@ const DEPTH = 80
 const CLAIM_DEPTH = 24
 /** How src/node/persist.ts marks a block whose work was taken on trust. */
 const TRUSTED = 2
+/** What a wallet says of a transaction that no tab hands on any more. */
+const GIVEN_UP: ReadonlySet<string> = new Set(['closed', 'taken', 'same', 'void'])
 /** Rounds a tab remembers its slices of. */
 const ROUNDS_KEPT = 64
 
@@ -101,9 +105,9 @@ function bestOf (oracle: Oracle, dump: Dump, shown: string | undefined): BlockMe
 
 /**
  * Holds a tab's database against what the tab had shown and others had heard; `own`: the blocks of its
- * own that must be there.
+ * own that must be there; `givenUp`: the transactions that its wallet says will not happen.
  */
-export function checkDisk (oracle: Oracle, who: Identity, dump: Dump, diedAt: number, own: readonly KnownBlock[]): Checked {
+export function checkDisk (oracle: Oracle, who: Identity, dump: Dump, diedAt: number, own: readonly KnownBlock[], givenUp: ReadonlySet<string>): Checked {
   const losses = takeIn(oracle, dump)
   const held = new Set(dump.headers.map(([key]) => key.slice(11)))
   const best = bestOf(oracle, dump, who.shown?.head)
@@ -136,6 +140,7 @@ export function checkDisk (oracle: Oracle, who: Identity, dump: Dump, diedAt: nu
 
   const pool = new Set(dump.pool.map(([key]) => key))
   for (const [id, sentAt] of who.acknowledged) {
+    if (givenUp.has(id)) continue
     // However long ago: a profile that was left alone meanwhile has not been looked at.
     if (oracle.contains(toHex(best.hash), id, Infinity)) continue
     // A block of another branch is as good: what it carries waits again once it is read.
@@ -159,6 +164,14 @@ function checkSlices (oracle: Oracle, who: Identity, dump: Dump, at: string): { 
     losses.push({ what: 'slice', detail: `${at}: slice ${slice} of round ${template.round} is used, ${r?.count ?? 0} are reserved: it would be used again` })
   }
   return { checked: claims.length, losses }
+}
+
+/** What the profile's wallet was called sent and will not happen: its user is told, and may send it again. */
+export function givenUpBy (oracle: Oracle, dump: ProfileDump, key: string): Set<string> {
+  const row = dump.purse.find(([name]) => name.includes(key))
+  if (row === undefined) return new Set()
+  const { book } = decodeBook(bytes(row[1]), chainId(oracle.genesis), fromHex(key, 32)!)
+  return new Set([...book.entries].filter(([, { state }]) => GIVEN_UP.has(state)).map(([id]) => id))
 }
 
 /** The wallet's seed is still the one whose keys the profile has shown. */
@@ -197,7 +210,7 @@ export function checkAccount (oracle: Oracle, who: Identity, view: Shown): Loss[
   const at = `profile ${who.profile} slot ${who.slot}`
   const now = oracle.ledger(view.head, who.key)
   if (now === undefined) return [{ what: 'block', detail: `${at}: block ${view.height} ${view.head.slice(0, 8)} is shown and on no disk` }]
-  const waiting = [...who.acknowledged.keys()].filter(id => !oracle.contains(view.head, id, Infinity)).length
+  const waiting = [...who.acknowledged.keys()].filter(id => !oracle.contains(view.head, id, Infinity) && !view.unsent.includes(id)).length
   const losses: Loss[] = []
   if (String(now.balance) !== view.balance || String(now.maturing) !== view.maturing) losses.push({ what: 'credit', detail: `${at}: it shows ${view.balance} and ${view.maturing} maturing at block ${view.height}, the chain gives ${now.balance} and ${now.maturing}` })
   if (view.nonce < now.nonce + waiting) losses.push({ what: 'transaction', detail: `${at}: its nonce is ${view.nonce}, the chain's ${now.nonce} with ${waiting} sent and waiting` })

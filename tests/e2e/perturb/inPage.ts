@@ -18,6 +18,8 @@ export interface Shown {
   readonly balance: string
   readonly maturing: string
   readonly nonce: number
+  /** Transactions called sent that the wallet says are not, or may not be. */
+  readonly unsent: readonly string[]
   readonly slices: number
   /** Tabs it is linked to. */
   readonly tabs: number
@@ -80,6 +82,7 @@ export function inPage (): void {
     balance: String(v.wallet.balance),
     maturing: String(v.wallet.maturing),
     nonce: v.wallet.nonce,
+    unsent: v.wallet.unsent.map(u => u.id),
     slices: v.mining.slices,
     tabs: v.peers.filter(p => p.link !== 'server').length,
     duplicateSlices: v.refusals.filter(r => r.reason === 'duplicate slice').length,

@@ -23,10 +23,12 @@ export interface Listener {
 }
 
 /**
- * An offer to a tracker whose candidates have not all come within five seconds, as while a tab is cut off, and that was given up
- * meanwhile: simple-peer, inside webtorrent, reads of a connection that is gone (feross/simple-peer#397). Nothing comes of it.
+ * Errors inside webtorrent that nothing comes of. simple-peer reads of a connection that is gone: an offer to a tracker whose
+ * candidates have not all come within five seconds, as while a tab is cut off, was given up meanwhile (feross/simple-peer#397).
+ * And a peer that was let go of hears late of its connection's end (webtorrent/lib/peer.js, onError).
  */
-const isOffersEnd = (e: Error): boolean => e.message.includes("null (reading 'localDescription')") && e.stack?.includes('/webtorrent.min') === true
+const UPSTREAM = ["null (reading 'localDescription')", "null (reading 'removeListener')"]
+const isUpstream = (e: Error): boolean => UPSTREAM.some(words => e.message.includes(words)) && e.stack?.includes('/webtorrent.min') === true
 
 /** One tab, through all its deaths. */
 export class Seat {
@@ -54,7 +56,7 @@ export class Seat {
     this.working = false
     const page = await openPage(this.profile.context)
     this.page = page
-    page.on('pageerror', e => { if (this.page === page && !isOffersEnd(e)) this.profile.listener.trouble(this, `page error: ${e.stack ?? e.message}`) })
+    page.on('pageerror', e => { if (this.page === page && !isUpstream(e)) this.profile.listener.trouble(this, `page error: ${e.stack ?? e.message}`) })
     page.on('console', message => { if (message.text().startsWith('perturb:')) this.#commit?.() })
     page.on('worker', worker => { if (worker.url().includes('node.worker')) worker.evaluate(tellCommits).catch(() => {}) })
     this.openedAt = Date.now()

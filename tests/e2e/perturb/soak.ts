@@ -62,6 +62,7 @@ function summary (o: Options, world: World, f: Figures, seconds: number): object
     creditsChecked: f.creditsChecked,
     transfersSent: f.transactionsSent,
     transfersChecked: f.transactionsChecked,
+    transfersGivenUp: f.transactionsGivenUp,
     slicesChecked: f.slicesChecked,
     duplicateSlices: f.duplicateSlices,
     returns: f.returns,

@@ -21,7 +21,7 @@ export interface Dump {
 }
 
 /** `gone`: databases that are not there, or without their stores; `notYet`: times the browser could not open one. */
-export interface ProfileDump { readonly nodes: readonly Dump[], readonly gone: readonly string[], readonly notYet: number, readonly seed: string | undefined }
+export interface ProfileDump { readonly nodes: readonly Dump[], readonly gone: readonly string[], readonly notYet: number, readonly seed: string | undefined, readonly purse: readonly Row[] }
 
 const PATH = 'perturb-witness'
 
@@ -142,11 +142,19 @@ async function readAll (o: { readonly names: readonly string[], readonly known: 
     })
     db.close()
   }
-  if (!there.has('commonweight-wallet')) return { nodes, gone, notYet, seed: undefined }
+  const purse: Row[] = []
+  if (there.has('commonweight-purse')) {
+    const db = await open('commonweight-purse')
+    const table = db.transaction('purse').objectStore('purse')
+    const [keys, values] = await Promise.all([answer(table.getAllKeys()), answer(table.getAll() as IDBRequest<unknown[]>)])
+    purse.push(...keys.map((key, i) => [key as string, text(values[i])] as const))
+    db.close()
+  }
+  if (!there.has('commonweight-wallet')) return { nodes, gone, notYet, purse, seed: undefined }
   const wallet = await open('commonweight-wallet')
   const record = wallet.objectStoreNames.contains('wallet') ? await answer(wallet.transaction('wallet').objectStore('wallet').get('wallet') as IDBRequest<{ readonly seed: Uint8Array } | undefined>) : undefined
   wallet.close()
-  return { nodes, gone, notYet, seed: record === undefined ? undefined : text(record.seed) }
+  return { nodes, gone, notYet, purse, seed: record === undefined ? undefined : text(record.seed) }
 }
 
 async function dropBlock (o: { readonly name: string, readonly hash: string }): Promise<void> {

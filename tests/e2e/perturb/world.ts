@@ -10,7 +10,7 @@ import { fromHex, toHex } from '../../../src/core/codec/ssz.ts'
 import { isConserved } from '../../../src/core/ledger/state.ts'
 import { TEST } from '../../../src/core/params.ts'
 import { type ServerProcess, startServer } from '../../../src/cli/serverProcess.ts'
-import { checkAccount, checkDisk, checkKeys, checkReturn, checkSameKeys, type Checked, identityDatabase, type Loss } from './checks.ts'
+import { checkAccount, checkDisk, checkKeys, checkReturn, checkSameKeys, type Checked, givenUpBy, identityDatabase, type Loss } from './checks.ts'
 import type { Report, Shown } from './inPage.ts'
 import { type Identity, type KnownBlock, Oracle } from './oracle.ts'
 import { COMMIT_WAIT_MS, describe, type KillKind, type Step } from './plan.ts'
@@ -35,6 +35,8 @@ export interface Figures {
   creditsChecked: number
   transactionsSent: number
   transactionsChecked: number
+  /** Called sent, and then said not to be: on the chain that won the credits were missing, or another had its place. */
+  transactionsGivenUp: number
   slicesChecked: number
   returns: number
   /** Returns that showed a neighbour's heavier chain at once. */
@@ -64,7 +66,7 @@ export class World implements Listener {
   readonly figures: Figures = {
     kills: { crash: 0, close: 0, renderers: 0, browser: 0, boot: 0, power: 0 },
     others: { reload: 0, freeze: 0, cut: 0, relay: 0, throttle: 0, stop: 0, pressure: 0 },
-    atCommit: 0, blocksChecked: 0, inFlight: 0, notYetOpened: 0, wiped: 0, creditsChecked: 0, transactionsSent: 0, transactionsChecked: 0, slicesChecked: 0, returns: 0, returnsHeard: 0, duplicateSlices: 0, backMs: [], workingMs: []
+    atCommit: 0, blocksChecked: 0, inFlight: 0, notYetOpened: 0, wiped: 0, creditsChecked: 0, transactionsSent: 0, transactionsChecked: 0, transactionsGivenUp: 0, slicesChecked: 0, returns: 0, returnsHeard: 0, duplicateSlices: 0, backMs: [], workingMs: []
   }
 
   /** Losses are kept and not said, where they are planted. */
@@ -195,18 +197,20 @@ export class World implements Listener {
     const checked = new Map<Identity, Checked>()
     const f = this.figures
     for (const who of dead) {
+      const givenUp = givenUpBy(this.oracle, dump, who.key)
       const node = dump.nodes.find(n => n.name === who.database)
       if (node === undefined) {
         this.fail(profile.index, [{ what: 'damage', detail: `profile ${who.profile} slot ${who.slot}: its database is gone${dump.seed === undefined ? ', and the wallet with it' : ''}` }])
         continue
       }
-      const c = checkDisk(this.oracle, who, node, Math.min(diedAt, who.diedAt ?? diedAt), own(who))
+      const c = checkDisk(this.oracle, who, node, Math.min(diedAt, who.diedAt ?? diedAt), own(who), givenUp)
       checked.set(who, c)
       f.blocksChecked += c.blocks
       f.inFlight += c.inFlight
       f.transactionsChecked += c.transactions
       f.slicesChecked += c.slices
       this.fail(profile.index, c.losses)
+      for (const id of givenUp) if (who.acknowledged.delete(id)) f.transactionsGivenUp++
       this.#forgetSettled(who, c)
     }
     this.fail(profile.index, checkKeys(dump, profile.index, [...this.identities.values()].filter(i => i.profile === profile.index)))
@@ -248,6 +252,7 @@ export class World implements Listener {
     }
     const { losses, heard } = checkReturn(this.oracle, who, disk.best, seat.first!)
     this.fail(seat.profile.index, losses)
+    if (losses.length > 0) await this.#sayLog(seat)
     if (heard) this.figures.returnsHeard++
     else this.figures.creditsChecked++
     await this.#hire(seat)
