@@ -22,8 +22,8 @@ import type { Shown } from './inPage.ts'
 import { type Identity, type KnownBlock, type Oracle, StoredHeader } from './oracle.ts'
 import type { Dump, ProfileDump } from './witness.ts'
 
-/** A block of another's may be missing if it was shown so shortly before the death. */
-export const IN_FLIGHT_MS = 2_000
+/** A block of another's may be missing if it was shown so shortly before the death: a commit takes seconds where the machine is short of time. */
+export const IN_FLIGHT_MS = 5_000
 /** Own blocks, and what was shown, are looked for down to this depth: side branches are let go of below. */
 const DEPTH = 80
 /** Claims whose reservation is looked at. */
