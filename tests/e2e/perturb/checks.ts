@@ -123,7 +123,7 @@ export function checkDisk (oracle: Oracle, who: Identity, dump: Dump, diedAt: nu
     return (fork?.height ?? 0) < oracle.top - TEST.historyBlocks
   }
   for (const b of own) {
-    if (b.height <= floor || who.lost?.blocks.has(b.hash) === true || (!followed.has(b.hash) && isLeft(b))) continue
+    if (b.height <= floor || wentWith(who.lost, b) || (!followed.has(b.hash) && isLeft(b))) continue
     blocks++
     if (!held.has(b.hash)) losses.push({ what: 'block', detail: `${at}: its own block ${short(b)} is not on its disk` })
   }
@@ -148,6 +148,12 @@ export function checkDisk (oracle: Oracle, who: Identity, dump: Dump, diedAt: nu
   }
   const { checked: slices, losses: reused } = checkSlices(oracle, who, dump, at)
   return { losses: [...losses, ...reused], blocks, inFlight, transactions: who.acknowledged.size, slices, best }
+}
+
+/** Whether it was made before the browser deleted the databases: others may tell of one only afterwards. */
+function wentWith (lost: Identity['lost'], b: KnownBlock): boolean {
+  if (lost === undefined) return false
+  return lost.blocks.has(b.hash) || (b.claim === undefined ? b.height <= lost.height + 1 : b.claim.template.time <= lost.at)
 }
 
 function checkSlices (oracle: Oracle, who: Identity, dump: Dump, at: string): { readonly checked: number, readonly losses: readonly Loss[] } {

@@ -44,8 +44,8 @@ export interface Identity {
   diedAt: number | undefined
   /** It was told to mine, and so must go on with it by itself. */
   hired: boolean
-  /** What was the browser's to keep when it deleted all databases of the profile: own blocks, and how high the chain was. */
-  lost?: { readonly blocks: ReadonlySet<string>, readonly height: number }
+  /** What was the browser's to keep when it deleted all databases of the profile: own blocks, how high the chain was, and when, ms. */
+  lost?: { readonly blocks: ReadonlySet<string>, readonly height: number, readonly at: number }
 }
 
 export interface Ledger { readonly balance: bigint, readonly maturing: bigint, readonly nonce: number }

@@ -222,7 +222,7 @@ export class World implements Listener {
     this.figures.wiped++
     for (const who of this.identities.values()) {
       if (who.profile !== profile.index) continue
-      who.lost = { blocks: new Set(this.oracle.minedBy(who.miner).map(b => b.hash)), height: this.oracle.top }
+      who.lost = { blocks: new Set(this.oracle.minedBy(who.miner).map(b => b.hash)), height: this.oracle.top, at: Date.now() }
       who.shown = undefined
       who.hired = false
       who.acknowledged.clear()
