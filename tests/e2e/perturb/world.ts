@@ -48,6 +48,8 @@ export interface Figures {
 
 /** Seconds on a free machine; a peer that was too slow to follow is left alone for minutes. */
 const AGREE_MS = 300_000
+/** Where they are is said so often while they do not agree. */
+const SAY_MS = 30_000
 const LOG_LINES = 60
 /** Tabs are let come to work for so long; one that is frozen or cut off may take longer. */
 const SETTLE_MS = 20_000
@@ -415,11 +417,17 @@ export class World implements Listener {
     const seats = this.profiles.flatMap(p => p.seats)
     const deadline = Date.now() + AGREE_MS
     const heads = (): Array<string | undefined> => seats.map(s => this.#seatOf.get(s)?.shown?.head)
+    const where = (): string => seats.map(s => { const v = this.#seatOf.get(s)?.shown; return `${s.name} ${v?.phase} ${v?.height} ${v?.head.slice(0, 8)} with ${v?.tabs} tabs${s.working ? '' : ', not working'}` }).join('; ')
+    let sayAt = Date.now() + SAY_MS
     while (new Set(heads()).size > 1 || seats.some(s => !s.working)) {
       if (Date.now() > deadline) {
         await Promise.all(seats.map(async s => { await this.#sayLog(s) }))
-        this.fail(0, [{ what: 'convergence', detail: seats.map(s => { const v = this.#seatOf.get(s)?.shown; return `${s.name} ${v?.phase} ${v?.height} ${v?.head.slice(0, 8)} with ${v?.tabs} tabs${s.working ? '' : ', not working'}` }).join('; ') }])
+        this.fail(0, [{ what: 'convergence', detail: where() }])
         return
+      }
+      if (Date.now() > sayAt) {
+        process.stderr.write(`no agreement yet: ${where()}\n`)
+        sayAt += SAY_MS
       }
       await sleep(200)
     }
