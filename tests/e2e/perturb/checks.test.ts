@@ -53,7 +53,7 @@ class Disk {
   check (head: BlockMeta, sent = false, givenUp: readonly string[] = []): { readonly best: number, readonly losses: string[] } {
     const shown = { head: toHex(head.hash) } as Shown
     const who: Identity = { profile: 0, slot: 0, database: 'disk', miner: 'f'.repeat(64), key: 'e'.repeat(64), shown, shownAt: new Map(), acknowledged: new Map(sent ? [[TRANSFER, 0]] : []), still: undefined, diedAt: undefined, hired: true }
-    const { best, losses } = checkDisk(this.oracle, who, this.dump, Date.now(), [], new Set(givenUp))
+    const { best, losses } = checkDisk(this.oracle, who, this.dump, Date.now(), [], new Set(givenUp), shown.head)
     return { best: best.height, losses: losses.map(l => l.what) }
   }
 }

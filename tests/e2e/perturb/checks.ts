@@ -105,12 +105,13 @@ function bestOf (oracle: Oracle, dump: Dump, shown: string | undefined): BlockMe
 
 /**
  * Holds a tab's database against what the tab had shown and others had heard; `own`: the blocks of its
- * own that must be there; `givenUp`: the transactions that its wallet says will not happen.
+ * own that must be there; `givenUp`: the transactions that its wallet says will not happen; `shown`: the head
+ * whose chain must be there.
  */
-export function checkDisk (oracle: Oracle, who: Identity, dump: Dump, diedAt: number, own: readonly KnownBlock[], givenUp: ReadonlySet<string>): Checked {
+export function checkDisk (oracle: Oracle, who: Identity, dump: Dump, diedAt: number, own: readonly KnownBlock[], givenUp: ReadonlySet<string>, shown: string | undefined): Checked {
   const losses = takeIn(oracle, dump)
   const held = new Set(dump.headers.map(([key]) => key.slice(11)))
-  const best = bestOf(oracle, dump, who.shown?.head)
+  const best = bestOf(oracle, dump, shown)
   const floor = oracle.top - DEPTH
   const at = `profile ${who.profile} slot ${who.slot}`
   let blocks = 0
@@ -129,11 +130,14 @@ export function checkDisk (oracle: Oracle, who: Identity, dump: Dump, diedAt: nu
   }
   // A tab that stood still had no time to write.
   const ran = who.still !== undefined && who.still.to > diedAt - IN_FLIGHT_MS ? who.still.from : diedAt
-  for (const b of who.shown === undefined ? [] : oracle.branch(who.shown.head, DEPTH)) {
-    if (b.height <= floor) break
+  const branch = shown === undefined ? [] : [...oracle.branch(shown, DEPTH)].filter(b => b.height > floor)
+  const deepest = branch.findLastIndex(b => held.has(b.hash))
+  for (const [i, b] of branch.entries()) {
     blocks++
     if (held.has(b.hash) || b.miner === who.miner) continue
     const first = who.shownAt.get(b.hash)
+    // Below the ledger that it has joined by; the headers there come when that chain is settled.
+    if (first === undefined && i > deepest) continue
     if (first !== undefined && first >= ran - IN_FLIGHT_MS) inFlight++
     else losses.push({ what: 'block', detail: `${at}: block ${short(b)}, shown ${first === undefined ? 'long' : `${diedAt - first} ms`} before, is not on its disk` })
   }

@@ -170,17 +170,17 @@ export class World implements Listener {
   }
 
   /** What the disk of these dead tabs holds is checked before they are opened again. */
-  async autopsy (profile: Profile, dead: readonly Identity[], diedAt: number): Promise<Map<Identity, Checked>> {
-    return await this.#read(profile, dead, diedAt, who => this.oracle.minedBy(who.miner))
+  async autopsy (profile: Profile, dead: readonly Identity[], diedAt: number, shown = (who: Identity): string | undefined => who.shown?.head): Promise<Map<Identity, Checked>> {
+    return await this.#read(profile, dead, diedAt, who => this.oracle.minedBy(who.miner), shown)
   }
 
   /** The same of tabs that live: what they show while their disks are read may be too new to be on them. */
   async checkUp (profile: Profile, living: readonly Identity[]): Promise<void> {
     const own = new Map(living.map(who => [who, this.oracle.minedBy(who.miner)]))
-    await this.#read(profile, living, Date.now(), who => own.get(who)!)
+    await this.#read(profile, living, Date.now(), who => own.get(who)!, who => who.shown?.head)
   }
 
-  async #read (profile: Profile, dead: readonly Identity[], diedAt: number, own: (who: Identity) => readonly KnownBlock[]): Promise<Map<Identity, Checked>> {
+  async #read (profile: Profile, dead: readonly Identity[], diedAt: number, own: (who: Identity) => readonly KnownBlock[], shown: (who: Identity) => string | undefined): Promise<Map<Identity, Checked>> {
     const known = [...this.oracle.blocks.values()].filter(b => b.body !== undefined && b.height > this.oracle.top - 250).map(b => b.hash)
     let dump: ProfileDump
     try {
@@ -205,7 +205,7 @@ export class World implements Listener {
         this.fail(profile.index, [{ what: 'damage', detail: `profile ${who.profile} slot ${who.slot}: its database is gone${dump.seed === undefined ? ', and the wallet with it' : ''}` }])
         continue
       }
-      const c = checkDisk(this.oracle, who, node, Math.min(diedAt, who.diedAt ?? diedAt), own(who), givenUp)
+      const c = checkDisk(this.oracle, who, node, Math.min(diedAt, who.diedAt ?? diedAt), own(who), givenUp, shown(who))
       checked.set(who, c)
       f.blocksChecked += c.blocks
       f.inFlight += c.inFlight
@@ -351,9 +351,14 @@ export class World implements Listener {
     const diedAt = Date.now()
     this.figures.kills.boot += seats.length
     // Until a tab shows something nobody knows which of the dead it was: all of their disks are looked at.
-    const dead = new Set([...disks.keys(), ...seats.flatMap(s => s.first === undefined ? [] : [this.#seatOf.get(s)!])])
+    const up = new Set(seats.flatMap(s => s.first === undefined ? [] : [this.#seatOf.get(s)!]))
+    const dead = new Set([...disks.keys(), ...up])
     for (const who of dead) who.diedAt ??= diedAt
-    for (const [id, c] of await this.autopsy(seats[0].profile, [...dead], diedAt)) disks.set(id, c)
+    // A restart lets go of a chain that was joined by a ledger and not settled: from then on what it must go on from is owed, whatever was shown before.
+    const best = (who: Identity): string | undefined => { const c = disks.get(who); return c === undefined ? undefined : toHex(c.best.hash) }
+    const again = await this.autopsy(seats[0].profile, [...dead], diedAt, who => up.has(who) ? who.shown?.head : best(who))
+    disks.clear()
+    for (const [who, c] of again) disks.set(who, c)
   }
 
   async #reload (seat: Seat): Promise<void> {
