@@ -249,10 +249,13 @@ function family (root: number): number[] {
   return found
 }
 
-/** A process that has ended and was not yet reaped counts as dead where that can be seen. */
+/**
+ * A process that has ended and was not yet reaped counts as dead where that can be seen. Its first thread ends before
+ * one that waits for the disk, and until the last has ended its files, and the lock on its databases, are held.
+ */
 function alive (pid: number): boolean {
   try {
-    return !/^\d+ \(.*\) [ZX] /s.test(readFileSync(`/proc/${pid}/stat`, 'utf8'))
+    return !/^\d+ \(.*\) [ZX] /s.test(readFileSync(`/proc/${pid}/stat`, 'utf8')) || readdirSync(`/proc/${pid}/task`).length > 1
   } catch {
     return false
   }

@@ -445,7 +445,8 @@ export class World implements Listener {
     const meta = this.oracle.meta(shown[0].view.head)
     if (meta !== undefined && !isConserved(meta.ledger)) this.fail(0, [{ what: 'credit', detail: `supply is not conserved at block ${meta.height}` }])
     for (const slice of this.oracle.reusedSlices()) this.fail(0, [{ what: 'slice', detail: `worked on twice: ${slice}` }])
-    const nowhere = [...this.oracle.blocks.values()].filter(b => b.height > this.oracle.top - 60 && b.height > 0 && b.claim === undefined)
+    const lost = [...this.identities.values()].flatMap(who => who.lost === undefined ? [] : [who.lost.blocks])
+    const nowhere = [...this.oracle.blocks.values()].filter(b => b.height > this.oracle.top - 60 && b.height > 0 && b.claim === undefined && !lost.some(blocks => blocks.has(b.hash)))
     // The newest may have come after the disks were read.
     for (const b of nowhere.filter(x => x.height < this.oracle.top - 3)) this.fail(0, [{ what: 'block', detail: `block ${b.height} ${b.hash.slice(0, 8)} was shown and is on no disk` }])
   }
