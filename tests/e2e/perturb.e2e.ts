@@ -14,7 +14,7 @@ const SEED = Date.now().toString(36)
 const KILLS = 4
 const STEPS = 6
 /** Under a minute on two free cores; a busy machine is no fault of the tabs. */
-const SLOW_MS = 600_000
+const SLOW_MS = 900_000
 
 let world: World
 
