@@ -446,9 +446,11 @@ export class World implements Listener {
     if (meta !== undefined && !isConserved(meta.ledger)) this.fail(0, [{ what: 'credit', detail: `supply is not conserved at block ${meta.height}` }])
     for (const slice of this.oracle.reusedSlices()) this.fail(0, [{ what: 'slice', detail: `worked on twice: ${slice}` }])
     const lost = [...this.identities.values()].flatMap(who => who.lost === undefined ? [] : [who.lost.blocks])
-    const nowhere = [...this.oracle.blocks.values()].filter(b => b.height > this.oracle.top - 60 && b.height > 0 && b.claim === undefined && !lost.some(blocks => blocks.has(b.hash)))
+    // Of the chain that was agreed on: where both browsers deleted everything it began anew, far below the highest block ever seen.
+    const { height } = shown[0].view
+    const nowhere = [...this.oracle.blocks.values()].filter(b => b.height > height - 60 && b.height > 0 && b.claim === undefined && !lost.some(blocks => blocks.has(b.hash)))
     // The newest may have come after the disks were read.
-    for (const b of nowhere.filter(x => x.height < this.oracle.top - 3)) this.fail(0, [{ what: 'block', detail: `block ${b.height} ${b.hash.slice(0, 8)} was shown and is on no disk` }])
+    for (const b of nowhere.filter(x => x.height < height - 3)) this.fail(0, [{ what: 'block', detail: `block ${b.height} ${b.hash.slice(0, 8)} was shown and is on no disk` }])
   }
 
   /** What a tab thought of it. */
