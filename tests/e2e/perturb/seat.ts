@@ -3,7 +3,7 @@
  * so which database and key, the app gives it is found out from what it shows.
  */
 import { readdirSync, readFileSync } from 'node:fs'
-import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises'
+import { cp, mkdtemp, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { BrowserContext, CDPSession, Page } from '@playwright/test'
@@ -191,17 +191,30 @@ export class Profile {
     for (const deadline = Date.now() + DEAD_MS; all.some(alive); await new Promise(resolve => setTimeout(resolve, 20))) {
       if (Date.now() > deadline) throw new Error(`processes ${all.filter(alive).join(', ')} of a killed browser live on`)
     }
+    await rm(this.#left, { recursive: true, force: true })
+    await cp(this.#databases, this.#left, { recursive: true }).catch(() => {})
+  }
+
+  get #databases (): string { return join(this.#dir, 'Default', 'IndexedDB') }
+
+  /** The databases as the browser that was killed last left them. */
+  get #left (): string { return `${this.#dir}-left` }
+
+  /** Puts them aside for somebody to look at; the path, if there were any. */
+  async keepLeft (): Promise<string | undefined> {
+    const path = `${this.#left}-${Date.now()}`
+    return await rename(this.#left, path).then(() => path, () => undefined)
   }
 
   /** Whether the browser has noted that it found the files of its databases damaged, upon which it deletes them all. */
   async wiped (): Promise<boolean> {
-    const names = await readdir(join(this.#dir, 'Default', 'IndexedDB'), { recursive: true }).catch(() => [])
+    const names = await readdir(this.#databases, { recursive: true }).catch(() => [])
     return names.some(name => name.endsWith('corruption_info.json'))
   }
 
   /** What the browser's own log of its databases says, for a failure that is the browser's. */
   async databaseLog (): Promise<string> {
-    const folder = join(this.#dir, 'Default', 'IndexedDB')
+    const folder = this.#databases
     const names = await readdir(folder, { recursive: true }).catch(() => [])
     const sizes = await Promise.all(names.map(async name => `${name} ${await stat(join(folder, name)).then(s => s.size, () => 'unreadable')}`))
     const logs = names.filter(name => /(LOG(\.old)?|corruption_info\.json)$/.test(name))
@@ -216,7 +229,7 @@ export class Profile {
 
   async destroy (): Promise<void> {
     await this.#context?.close().catch(() => {})
-    await rm(this.#dir, { recursive: true, force: true, maxRetries: 5 })
+    for (const dir of [this.#dir, this.#left]) await rm(dir, { recursive: true, force: true, maxRetries: 5 })
   }
 }
 

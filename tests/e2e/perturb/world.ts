@@ -50,6 +50,8 @@ export interface Figures {
 const AGREE_MS = 600_000
 /** Where they are is said so often while they do not agree. */
 const SAY_MS = 30_000
+/** And what they think of it, once, so much after they were let be. */
+const LOGS_MS = 100_000
 const LOG_LINES = 60
 /** Tabs are let come to work for so long; one that is frozen or cut off may take longer. */
 const SETTLE_MS = 20_000
@@ -192,6 +194,7 @@ export class World implements Listener {
     if (dump.gone.length > 0) {
       process.stderr.write(`${dump.gone.join(', ')} gone; ${await profile.databaseLog()}\n`)
       if (await profile.wiped()) {
+        process.stderr.write(`as the killed browser had left them: ${await profile.keepLeft()}\n`)
         this.#forgive(profile)
         return new Map()
       }
@@ -424,6 +427,7 @@ export class World implements Listener {
     const heads = (): Array<string | undefined> => seats.map(s => this.#seatOf.get(s)?.shown?.head)
     const where = (): string => seats.map(s => { const v = this.#seatOf.get(s)?.shown; return `${s.name} ${v?.phase} ${v?.height} ${v?.head.slice(0, 8)} with ${v?.tabs} tabs${s.working ? '' : ', not working'}` }).join('; ')
     let sayAt = Date.now() + SAY_MS
+    let logsAt = Date.now() + LOGS_MS
     while (new Set(heads()).size > 1 || seats.some(s => !s.working)) {
       if (Date.now() > deadline) {
         await Promise.all(seats.map(async s => { await this.#sayLog(s) }))
@@ -433,6 +437,10 @@ export class World implements Listener {
       if (Date.now() > sayAt) {
         process.stderr.write(`no agreement yet: ${where()}\n`)
         sayAt += SAY_MS
+      }
+      if (Date.now() > logsAt) {
+        await Promise.all(seats.map(async s => { await this.#sayLog(s) }))
+        logsAt = Infinity
       }
       await sleep(200)
     }
