@@ -11,6 +11,14 @@ import { checkStore, isEmptyQuery, snapshot } from './query.ts'
 import { openSteadily } from './steadyOpen.ts'
 import { folderBytes, UsageReader } from './usage.ts'
 
+/**
+ * Every commit takes this store along, which is read at a start and hardly ever after, so that no two of them are under
+ * way at once, in whichever tab. Chromium lets two that share no store overlap, but where it is killed between them it
+ * finds two claims to one database afterwards ("Invalid locks on disk", components/services/storage/indexed_db/scopes/
+ * leveldb_scopes.cc), calls that damage, and deletes every database of the site, with the wallet.
+ */
+const TURN: StoreName = 'history'
+
 /** How long another tab may keep an older version open before the wait is given up, ms. */
 const BLOCKED_TIMEOUT_MS = 10_000
 
@@ -141,7 +149,7 @@ class IndexedDbStorage implements Storage {
     return this.#use(async db => {
       const changes = snapshot(ops)
       if (changes.length === 0) return
-      const tx = db.transaction([...new Set(changes.map(op => op.store))], 'readwrite', { durability: 'strict' })
+      const tx = db.transaction([...new Set([TURN, ...changes.map(op => op.store)])], 'readwrite', { durability: 'strict' })
       try {
         for (const op of changes) {
           const table = tx.objectStore(op.store)

@@ -241,6 +241,22 @@ describe('all or nothing', () => {
     }
     await page.evaluate(() => window.storageTest.close())
   })
+
+  // Regression: Chromium found "Invalid locks on disk" and deleted every database of the site, with the wallet.
+  test('a browser that is killed while several stores are written to keeps its databases', async () => {
+    expect(await page.evaluate(() => window.storageTest.open('everywhere'))).toBe('ok')
+    expect(await page.evaluate(() => window.storageTest.put('kept', 7))).toBe('ok')
+    for (const waitMs of [300, 370, 420, 510, 650, 800]) {
+      await page.evaluate(() => { window.storageTest.writeEverywhere() })
+      await new Promise(resolve => setTimeout(resolve, waitMs))
+      await killBrowser()
+      context = await openProfile(profile)
+      page = await openTab()
+      expect(await page.evaluate(() => window.storageTest.open('everywhere'))).toBe('ok')
+      expect(await page.evaluate(() => window.storageTest.read('meta', 'kept'))).toEqual([7])
+    }
+    await page.evaluate(() => window.storageTest.close())
+  })
 })
 
 describe('slots', () => {

@@ -87,6 +87,14 @@ const api = {
   startGeneration: (generation: number, count: number, bytes: number) => { held.storage!.commit(rows(generation, count, bytes)).catch(() => {}) },
   /** Commits a generation of rows to its end. */
   commitGeneration: (generation: number, count: number, bytes: number) => outcome(() => held.storage!.commit(rows(generation, count, bytes))),
+  /** Commits to one store after another at the same time, without end. */
+  writeEverywhere: () => {
+    for (const store of ['headers', 'ledger', 'pool', 'library'] as const) {
+      void (async () => {
+        for (let n = 0; ; n++) await held.storage!.commit(['a', 'b', 'c', 'd'].map(key => ({ op: 'put', store, key, value: new Uint8Array(2_000).fill(n) })))
+      })()
+    }
+  },
   /** Every generation that shows in any row, and the number of rows. */
   generations: async () => {
     const all = [...await held.storage!.range('headers'), ...await held.storage!.range('bodies')]
