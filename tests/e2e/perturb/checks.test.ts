@@ -43,6 +43,12 @@ class Disk {
     return meta
   }
 
+  /** Its newest block is taken away. */
+  lose (): void {
+    this.#headers.pop()
+    this.#bodies.pop()
+  }
+
   get dump (): Dump {
     const byKey = (a: readonly [string, string], b: readonly [string, string]): number => a[0] < b[0] ? -1 : 1
     const bodies = [...this.#bodies].sort(byKey)
@@ -50,9 +56,9 @@ class Disk {
   }
 
   /** What the tab that had shown `head` must go on from, and what is missing. */
-  check (head: BlockMeta, sent = false, givenUp: readonly string[] = []): { readonly best: number, readonly losses: string[] } {
-    const shown = { head: toHex(head.hash) } as Shown
-    const who: Identity = { profile: 0, slot: 0, database: 'disk', miner: 'f'.repeat(64), key: 'e'.repeat(64), shown, shownAt: new Map(), acknowledged: new Map(sent ? [[TRANSFER, 0]] : []), still: undefined, diedAt: undefined, hired: true }
+  check (head: BlockMeta, sent = false, givenUp: readonly string[] = [], joinedAt = 0): { readonly best: number, readonly losses: string[] } {
+    const shown = { head: toHex(head.hash), joinedAt } as Shown
+    const who: Identity = { profile: 0, slot: 0, database: 'disk', miner: 'f'.repeat(64), key: 'e'.repeat(64), shown, shownAt: new Map([[shown.head, 0]]), acknowledged: new Map(sent ? [[TRANSFER, 0]] : []), still: undefined, diedAt: undefined, hired: true }
     const { best, losses } = checkDisk(this.oracle, who, this.dump, Date.now(), [], new Set(givenUp), shown.head)
     return { best: best.height, losses: losses.map(l => l.what) }
   }
@@ -97,4 +103,14 @@ test('a transfer is in a block of any branch, or the wallet says that it will no
   expect(disk.check(shown, true, [TRANSFER]).losses).toEqual([])
   disk.oracle.blocks.get(toHex(side.hash))!.transactions = new Set([TRANSFER])
   expect(disk.check(shown, true).losses).toEqual([])
+})
+
+test('a block that was shown long ago is there, unless it is the one whose ledger its chain was joined by', () => {
+  const disk = new Disk()
+  const shown = disk.grow(disk.grow(disk.oracle.genesis, 10, REDONE), 1, TRUSTED)
+  expect(disk.check(shown).losses).toEqual([])
+  disk.lose()
+  expect(disk.check(shown).losses).toEqual(['block'])
+  expect(disk.check(shown, false, [], 10).losses).toEqual(['block'])
+  expect(disk.check(shown, false, [], 11).losses).toEqual([])
 })

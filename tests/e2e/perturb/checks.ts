@@ -136,8 +136,8 @@ export function checkDisk (oracle: Oracle, who: Identity, dump: Dump, diedAt: nu
     blocks++
     if (held.has(b.hash) || b.miner === who.miner) continue
     const first = who.shownAt.get(b.hash)
-    // Below the ledger that it has joined by; the headers there come when that chain is settled.
-    if (first === undefined && i > deepest) continue
+    // Up to the ledger that it has joined by, whose block may have been the head for a while; the headers there come when that chain is settled.
+    if ((first === undefined && i > deepest) || b.height <= (who.shown?.joinedAt ?? 0)) continue
     if (first !== undefined && first >= ran - IN_FLIGHT_MS) inFlight++
     else losses.push({ what: 'block', detail: `${at}: block ${short(b)}, shown ${first === undefined ? 'long' : `${diedAt - first} ms`} before, is not on its disk` })
   }

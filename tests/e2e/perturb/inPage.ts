@@ -15,6 +15,8 @@ export interface Shown {
   readonly height: number
   readonly head: string
   readonly work: string
+  /** Of the ledger that its chain was joined by; 0 where all of it was applied here. */
+  readonly joinedAt: number
   readonly balance: string
   readonly maturing: string
   readonly nonce: number
@@ -79,6 +81,7 @@ export function inPage (): void {
     height: v.height,
     head: v.head,
     work: String(v.totalWork),
+    joinedAt: v.joined?.height ?? 0,
     balance: String(v.wallet.balance),
     maturing: String(v.wallet.maturing),
     nonce: v.wallet.nonce,
