@@ -83,6 +83,8 @@ export interface StatesService {
     | { readonly kind: 'done', readonly stateHash: Uint8Array }
     | { readonly kind: 'unavailable', readonly detail: string }
     | { readonly kind: 'bad-payload', readonly detail: string, readonly contribution: Uint8Array }>
+  /** Seals of a block whose work is taken on trust, on whatever branch: the way to the states that those after them start from. */
+  told(seals: readonly SignedSeal[]): void
 }
 
 export interface PayloadService {

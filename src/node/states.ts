@@ -101,7 +101,7 @@ export class States implements StatesService {
   readonly #snapshots: Snapshots
   readonly #memory = new Lru<ModelState>(MEMORY_BYTES, bytesOf)
   readonly #encoded = new Lru<Uint8Array>(ENCODED_KEPT)
-  /** By the state that a seal defines. */
+  /** By the state that a seal defines, or says so: what is computed on the way is held against each. */
   readonly #seals = new Lru<Seal>(SEALS_KEPT)
   /** Jobs and their states, of seals that were merged here, by this node or in a block that it has redone. */
   readonly #proven = new Lru<true>(SEALS_KEPT)
@@ -182,6 +182,8 @@ export class States implements StatesService {
     if (equalBytes(stateHash, seal.stateHash)) await this.#keep(seal)
     return { kind: 'done', stateHash }
   }
+
+  told (seals: readonly SignedSeal[]): void { for (const { seal } of seals) this.#seals.set(toHex(seal.stateHash), seal) }
 
   /** A seal that leads where it says: the way to its state, and from time to time a snapshot. */
   async #keep (seal: Seal): Promise<void> {

@@ -63,7 +63,7 @@ export class Verifier {
   readonly #clock: Pick<Clock, 'now'>
   readonly #signatures: Signatures
   readonly #replay: ReplayService
-  readonly #states: Pick<StatesService, 'sealState'>
+  readonly #states: Pick<StatesService, 'sealState' | 'told'>
   readonly #limits: VerifyLimits
   readonly #rules: BlockRules
   readonly #lines = new Map<PeerId, Line>()
@@ -75,7 +75,7 @@ export class Verifier {
     readonly clock: Pick<Clock, 'now'>
     readonly signatures: Signatures
     readonly replay: ReplayService
-    readonly states: Pick<StatesService, 'sealState'>
+    readonly states: Pick<StatesService, 'sealState' | 'told'>
     readonly limits?: VerifyLimits
     readonly rules?: BlockRules
   }) {
@@ -155,7 +155,10 @@ export class Verifier {
     if (!dry.ok) return verdict(dry, o.mode)
     const signatures = await this.#signed(items)
     if (signatures.includes(false)) return verdict(apply(signatures), o.mode)
-    if (o.mode === 'ledger') return verdict(dry, o.mode)
+    if (o.mode === 'ledger') {
+      this.#states.told(block.body.seals)
+      return verdict(dry, o.mode)
+    }
     if (o.onSound?.() === 'let-go') return { ok: false, letGo: true, refusal: refusal('unavailable', 'replay-unavailable', 'its miner was caught with wrong work before') }
     return await this.#redone(parent, block, o, dry.meta.ledger, signatures)
   }

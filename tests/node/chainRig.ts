@@ -81,7 +81,7 @@ export class TestReplay implements ReplayService {
   }
 }
 
-export class TestStates implements Pick<StatesService, 'sealState'> {
+export class TestStates implements Pick<StatesService, 'sealState' | 'told'> {
   unavailable = false
   badPayload = false
   asked = 0
@@ -91,6 +91,8 @@ export class TestStates implements Pick<StatesService, 'sealState'> {
     if (this.badPayload) return { kind: 'bad-payload', detail: 'a test says so', contribution: claimId(signed.seal.contributions[0]) }
     return { kind: 'done', stateHash: signed.seal.stateHash }
   }
+
+  told (): void {}
 }
 
 /** A storage whose commits wait for release(). */

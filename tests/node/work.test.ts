@@ -6,8 +6,9 @@ import { isEnded } from '../../src/core/ledger/state.ts'
 import { MAX_PENDING_SEALS } from '../../src/core/params.ts'
 import { noiseKey } from '../../src/core/training/sampling.ts'
 import { stateHash } from '../../src/core/training/stateHash.ts'
+import { PAYLOAD_PROTOCOL } from '../../src/node/payloads.ts'
 import { ChainKit } from '../core/chainKit.ts'
-import { benchmarkData, sameState, smallData, workParams, workSpec, World, type WorkNode } from './workRig.ts'
+import { benchmarkData, sameState, smallData, Stranger, workParams, workSpec, World, type WorkNode } from './workRig.ts'
 
 // Whole nodes on one thread: seconds on an idle machine, more on a busy one.
 vi.setConfig({ testTimeout: 120_000 })
@@ -139,6 +140,45 @@ describe('three nodes', () => {
     await world.until('its contributions are sealed', () => late.trainer.view().contributionsSealed > 0)
     expect(late.errors()).toEqual([])
   })
+})
+
+// Regression: after a power cut nobody had the states between, and whoever was on another branch waited for them for minutes.
+test('a node that takes the older blocks of another branch on trust puts the states together that they lead to', async () => {
+  const w = world = new World()
+  const [a, b] = [await w.add('a', 1), await w.add('b', 2)]
+  for (const n of [a, b]) n.mine(true)
+  await w.until('two rounds', () => [a, b].every(n => n.sealedRound >= 2))
+  for (const n of [a, b]) n.mine(false)
+  await w.until('both at one tip', () => sameState([a, b]))
+  const fork = a.chain.head().height
+  w.hub.cut('a', 'b')
+  for (const n of [a, b]) n.onBlock = () => {}
+  for (const [n, blocks] of [[a, 14], [b, 20]] as const) {
+    n.mine(true)
+    await w.until('its own blocks', () => n.chain.head().height >= fork + blocks)
+    n.mine(false)
+  }
+  const trusted = fork + 8
+  // Of the other branch nothing but blocks and payloads is left.
+  const left = new Map<string, Uint8Array>()
+  const branch = Array.from({ length: b.chain.head().height - fork }, (_, i) => b.chain.at(fork + 1 + i)!)
+  for (const { body } of branch) {
+    for (const { seal } of body.seals) for (const c of seal.contributions) left.set(toHex(c.payloadDigest), (await b.payloads.get(c.payloadDigest))!)
+  }
+  const round = (height: number): number => b.chain.metaAt(height)!.ledger.jobs[0].round
+  expect(round(trusted)).toBeGreaterThan(round(fork))
+  expect(round(trusted + 4)).toBeGreaterThan(round(trusted))
+  const s = new Stranger(w, 's')
+  await s.serve(PAYLOAD_PROTOCOL, body => left.get(toHex(body)) ?? new Uint8Array(0))
+  for (const { meta, body } of branch) {
+    const done = a.chain.submitAs({ header: meta.header, body }, { mode: meta.height <= trusted ? 'ledger' : 'full', via: 's' })
+    await w.run(10_000)
+    expect(await done).toMatchObject({ status: 'added' })
+    // The way to them is not that of its own chain.
+    if (meta.height <= trusted) expect(a.chain.isMain(meta.hash)).toBe(false)
+  }
+  expect(a.chain.get(branch.at(-1)!.meta.hash)!.checked).toBe('replayed')
+  expect([...a.errors(), ...b.errors()]).toEqual([])
 })
 
 test('pending seals are bounded, wait for the one before them and for payloads, and go into the next block', async () => {
