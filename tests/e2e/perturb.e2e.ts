@@ -82,7 +82,7 @@ test('tabs that are killed and disturbed at random lose no block and no credit, 
   expect(world.figures.creditsChecked).toBeGreaterThan(0)
 }, SLOW_MS)
 
-test('a block that is missing, a swapped key, a forgotten transfer and forgotten slices are found on the disk', async () => {
+test('a block that is missing, a swapped key, a forgotten transfer, forgotten slices and a database that is gone are found on the disk', async () => {
   await until('credits to send, and an own block', 120_000, async () => {
     await learn(0)
     return BigInt(first().shown?.balance ?? 0) > 100_000n && world.oracle.minedBy(first().miner).some(b => b.claim !== undefined && b.height > world.oracle.top - 20)
@@ -101,6 +101,12 @@ test('a block that is missing, a swapped key, a forgotten transfer and forgotten
     await witness.swapSeed(context)
   })
   expect([...new Set(forgotten.map(l => l.what))]).toEqual(expect.arrayContaining(['block', 'key', 'transaction', 'slice']))
+  const who = first()
+  await witness.dropDatabase(context, who.database)
+  world.quiet = true
+  await world.autopsy(world.profiles[0], [who], Date.now())
+  world.quiet = false
+  expect(world.failures.splice(0).map(l => l.what)).toContain('damage')
   await mine(true)
 }, SLOW_MS)
 

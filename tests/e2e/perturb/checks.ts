@@ -124,7 +124,7 @@ export function checkDisk (oracle: Oracle, who: Identity, dump: Dump, diedAt: nu
     return (fork?.height ?? 0) < oracle.top - TEST.historyBlocks
   }
   for (const b of own) {
-    if (b.height <= floor || wentWith(who.lost, b) || (!followed.has(b.hash) && isLeft(b))) continue
+    if (b.height <= floor || (!followed.has(b.hash) && isLeft(b))) continue
     blocks++
     if (!held.has(b.hash)) losses.push({ what: 'block', detail: `${at}: its own block ${short(b)} is not on its disk` })
   }
@@ -154,12 +154,6 @@ export function checkDisk (oracle: Oracle, who: Identity, dump: Dump, diedAt: nu
   return { losses: [...losses, ...reused], blocks, inFlight, transactions: who.acknowledged.size, slices, best }
 }
 
-/** Whether it was made before the browser deleted the databases: others may tell of one only afterwards. */
-function wentWith (lost: Identity['lost'], b: KnownBlock): boolean {
-  if (lost === undefined) return false
-  return lost.blocks.has(b.hash) || (b.claim === undefined ? b.height <= lost.height + 1 : b.claim.template.time <= lost.at)
-}
-
 function checkSlices (oracle: Oracle, who: Identity, dump: Dump, at: string): { readonly checked: number, readonly losses: readonly Loss[] } {
   const row = dump.slices.find(([key]) => key.endsWith(who.miner))
   const stored = row === undefined ? [] : JSON.parse(Buffer.from(row[1], 'base64').toString()) as ReadonlyArray<readonly [string, number, number]>
@@ -167,7 +161,6 @@ function checkSlices (oracle: Oracle, who: Identity, dump: Dump, at: string): { 
   const claims = oracle.claimsOf(who.miner, oracle.top - CLAIM_DEPTH)
   const losses: Loss[] = []
   for (const { template, slice } of claims) {
-    if (who.lost !== undefined && template.height <= who.lost.height + 1) continue
     const name = `${toHex(template.job)}/${template.round}`
     const r = reserved.get(name)
     if (r === undefined ? stored.length >= ROUNDS_KEPT : template.height < r.since || slice < r.count) continue

@@ -44,8 +44,6 @@ export interface Identity {
   diedAt: number | undefined
   /** It was told to mine, and so must go on with it by itself. */
   hired: boolean
-  /** What was the browser's to keep when it deleted all databases of the profile: own blocks, how high the chain was, and when, ms. */
-  lost?: { readonly blocks: ReadonlySet<string>, readonly height: number, readonly at: number }
 }
 
 export interface Ledger { readonly balance: bigint, readonly maturing: bigint, readonly nonce: number }
@@ -114,9 +112,6 @@ export class Oracle {
       return new Set(heights).size < heights.length ? [name] : []
     })
   }
-
-  /** Which slices it has worked on was lost with its databases: it may begin an open round again. */
-  forgetSlices (miner: string): void { for (const name of this.#slices.keys()) if (name.startsWith(miner)) this.#slices.delete(name) }
 
   claimsOf (miner: string, above: number): Claim[] {
     return [...this.#slices].flatMap(([name, ids]) => name.startsWith(miner) ? [...ids.values()].filter(c => c.height > above).map(c => c.claim) : [])

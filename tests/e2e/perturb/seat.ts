@@ -206,12 +206,6 @@ export class Profile {
     return await rename(this.#left, path).then(() => path, () => undefined)
   }
 
-  /** Whether the browser has noted that it found the files of its databases damaged, upon which it deletes them all. */
-  async wiped (): Promise<boolean> {
-    const names = await readdir(this.#databases, { recursive: true }).catch(() => [])
-    return names.some(name => name.endsWith('corruption_info.json'))
-  }
-
   /** What the browser's own log of its databases says, for a failure that is the browser's. */
   async databaseLog (): Promise<string> {
     const folder = this.#databases

@@ -57,7 +57,6 @@ function summary (o: Options, world: World, f: Figures, seconds: number): object
     height: world.oracle.top,
     blocksChecked: f.blocksChecked,
     notYetOpened: f.notYetOpened,
-    wiped: f.wiped,
     blocksInFlight: f.inFlight,
     creditsChecked: f.creditsChecked,
     transfersSent: f.transactionsSent,
@@ -118,6 +117,6 @@ await runCommand(USAGE, async () => {
   for (const f of world.failures) say(`seed ${o.seed}, ${f.step}: loss of ${f.what}: ${f.detail}`)
   const short = world.kills < o.kills
   const verdict = world.failures.length > 0 ? `NOT OK: ${world.failures.length} losses` : short ? `SHORT: the ${o.minutes} minutes were over before all ${o.kills} kills; nothing was lost` : 'ok: nothing was lost'
-  say(`${verdict} in ${world.kills} kills of ${o.tabs} tabs; ${world.figures.wiped} times the browser itself deleted everything; again with: npm run soak:tabs -- --seed ${o.seed} --kills ${o.kills} --tabs ${o.tabs}`)
+  say(`${verdict} in ${world.kills} kills of ${o.tabs} tabs; again with: npm run soak:tabs -- --seed ${o.seed} --kills ${o.kills} --tabs ${o.tabs}`)
   return world.failures.length > 0 ? 1 : short ? 2 : 0
 })

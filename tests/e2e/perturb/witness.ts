@@ -47,6 +47,12 @@ export class Witness {
     await page.evaluate(dropBlock, { name, hash })
   }
 
+  /** A planted fault: a whole database is gone. */
+  async dropDatabase (context: BrowserContext, name: string): Promise<void> {
+    const page = await this.#open(context)
+    await page.evaluate(async n => { await new Promise((resolve, reject) => { Object.assign(indexedDB.deleteDatabase(n), { onsuccess: resolve, onerror: reject, onblocked: reject }) }) }, name)
+  }
+
   /** A planted fault: another seed in the wallet's place. */
   async swapSeed (context: BrowserContext): Promise<void> {
     const page = await this.#open(context)

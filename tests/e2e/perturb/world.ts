@@ -29,8 +29,6 @@ export interface Figures {
   inFlight: number
   /** Times a browser that had just come back could not open a database yet. */
   notYetOpened: number
-  /** Times it had deleted all databases of a profile, as it does where it finds the files of one damaged. */
-  wiped: number
   /** Accounts compared with the ledger of the chain they follow. */
   creditsChecked: number
   transactionsSent: number
@@ -70,7 +68,7 @@ export class World implements Listener {
   readonly figures: Figures = {
     kills: { crash: 0, close: 0, renderers: 0, browser: 0, boot: 0, power: 0 },
     others: { reload: 0, freeze: 0, cut: 0, relay: 0, throttle: 0, stop: 0, pressure: 0 },
-    atCommit: 0, blocksChecked: 0, inFlight: 0, notYetOpened: 0, wiped: 0, creditsChecked: 0, transactionsSent: 0, transactionsChecked: 0, transactionsGivenUp: 0, slicesChecked: 0, returns: 0, returnsHeard: 0, duplicateSlices: 0, backMs: [], workingMs: []
+    atCommit: 0, blocksChecked: 0, inFlight: 0, notYetOpened: 0, creditsChecked: 0, transactionsSent: 0, transactionsChecked: 0, transactionsGivenUp: 0, slicesChecked: 0, returns: 0, returnsHeard: 0, duplicateSlices: 0, backMs: [], workingMs: []
   }
 
   /** Losses are kept and not said, where they are planted. */
@@ -156,7 +154,7 @@ export class World implements Listener {
 
   // --- coming back
 
-  /** One that holds its slot for the first time, or whose browser deleted everything, does nothing by itself. */
+  /** One that holds its slot for the first time does nothing by itself. */
   async #hire (seat: Seat): Promise<void> {
     const who = this.#seatOf.get(seat)!
     if (who.hired) return
@@ -192,12 +190,8 @@ export class World implements Listener {
     }
     this.figures.notYetOpened += dump.notYet
     if (dump.gone.length > 0) {
-      process.stderr.write(`${dump.gone.join(', ')} gone; ${await profile.databaseLog()}\n`)
-      if (await profile.wiped()) {
-        process.stderr.write(`as the killed browser had left them: ${await profile.keepLeft()}\n`)
-        this.#forgive(profile)
-        return new Map()
-      }
+      const left = await profile.keepLeft()
+      if (!this.quiet) process.stderr.write(`${dump.gone.join(', ')} gone; ${await profile.databaseLog()}\n${left === undefined ? '' : `as the killed browser had left them: ${left}\n`}`)
     }
     const checked = new Map<Identity, Checked>()
     const f = this.figures
@@ -220,20 +214,6 @@ export class World implements Listener {
     }
     this.fail(profile.index, checkKeys(dump, profile.index, [...this.identities.values()].filter(i => i.profile === profile.index)))
     return checked
-  }
-
-  /** The browser found the files of its databases damaged and deleted all of them: the keys must come back all the same (`back`). */
-  #forgive (profile: Profile): void {
-    this.figures.wiped++
-    for (const who of this.identities.values()) {
-      if (who.profile !== profile.index) continue
-      who.lost = { blocks: new Set(this.oracle.minedBy(who.miner).map(b => b.hash)), height: this.oracle.top, at: Date.now() }
-      who.shown = undefined
-      who.hired = false
-      who.acknowledged.clear()
-      who.shownAt.clear()
-      this.oracle.forgetSlices(who.miner)
-    }
   }
 
   #forgetSettled (who: Identity, { best }: Checked): void {
@@ -453,10 +433,8 @@ export class World implements Listener {
     const meta = this.oracle.meta(shown[0].view.head)
     if (meta !== undefined && !isConserved(meta.ledger)) this.fail(0, [{ what: 'credit', detail: `supply is not conserved at block ${meta.height}` }])
     for (const slice of this.oracle.reusedSlices()) this.fail(0, [{ what: 'slice', detail: `worked on twice: ${slice}` }])
-    const lost = [...this.identities.values()].flatMap(who => who.lost === undefined ? [] : [who.lost.blocks])
-    // Of the chain that was agreed on: where both browsers deleted everything it began anew, far below the highest block ever seen.
     const { height } = shown[0].view
-    const nowhere = [...this.oracle.blocks.values()].filter(b => b.height > height - 60 && b.height > 0 && b.claim === undefined && !lost.some(blocks => blocks.has(b.hash)))
+    const nowhere = [...this.oracle.blocks.values()].filter(b => b.height > height - 60 && b.height > 0 && b.claim === undefined)
     // The newest may have come after the disks were read.
     for (const b of nowhere.filter(x => x.height < height - 3)) this.fail(0, [{ what: 'block', detail: `block ${b.height} ${b.hash.slice(0, 8)} was shown and is on no disk` }])
   }

@@ -42,7 +42,7 @@ export const PLANTS = [
   },
   {
     name: 'condemned-stays', what: 'a contribution is found wrong, and the block that carries it stays',
-    file: 'src/node/chain.ts', find: "this.#remove(n, invalid('contribution-wrong', why))", replace: 'this.#log.info(\'chain\', n.key)', checkers: ['wrong contributions kept', 'audit: contribution-wrong'], seeds: 32,
+    file: 'src/node/chain.ts', find: "this.#remove(n, invalid('contribution-wrong', why))", replace: 'this.#log.info(\'chain\', n.key)', checkers: ['wrong contribution kept', 'wrong contributions kept', 'audit: contribution-wrong'], seeds: 8,
     options: ['--nodes', '40', '--attackers', '0.3', '--enemies', 'collusion']
   },
   {
