@@ -52,7 +52,7 @@ export const PLANTS = [
   },
   {
     name: 'reorganisation-unsaved', what: 'blocks that come in a reorganisation are not stored: a reloaded tab is back where it was before',
-    file: 'src/node/chain.ts', find: 'this.#store.put(n)\n    if (change', replace: 'if ((change?.removed.length ?? 0) === 0) this.#store.put(n)\n    if (change', checkers: ['committed block lost', 'height lost'], seeds: 6
+    file: 'src/node/chain.ts', find: 'this.#store.put(n)\n    if (change', replace: 'if ((change?.removed.length ?? 0) === 0) this.#store.put(n)\n    if (change', checkers: ['committed block lost', 'height lost'], seeds: 12
   },
   {
     name: 'slices-forgotten', what: 'a reloaded tab uses slice indices again that it has used before',
