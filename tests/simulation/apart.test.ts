@@ -1,6 +1,6 @@
 /** Who is parted is seen from the lines: in groups made by hand, and in a world that is cut in two and healed. */
 import { describe, expect, it } from 'vitest'
-import { Apart, groups, luckyDepth } from './apart.ts'
+import { Apart, groups, luckyDepth, ownDepth } from './apart.ts'
 import { World } from './world.ts'
 
 describe('groups', () => {
@@ -16,6 +16,17 @@ describe('the depth that luck allows', () => {
   it('is that of one in 800,000, and none where enemies have half of the speed', () => {
     expect([luckyDepth(0, 16), luckyDepth(0.1, 16), luckyDepth(0.3, 16), luckyDepth(0.5, 16)]).toEqual([16, 16, 17, Infinity])
     expect((0.35 / 0.65) ** luckyDepth(0.35, 16)).toBeLessThan(1 / 800_000)
+  })
+})
+
+describe('the depth of a reorganisation', () => {
+  const of = (told: number, redone: number, below = 0): number => ownDepth([...Array(below).fill('own'), ...Array(told).fill('ledger'), ...Array(redone).fill('replayed')].map(checked => ({ checked })), 24)
+
+  it('is that of what was redone', () => { expect([of(0, 0), of(0, 20), of(0, 20, 3)]).toEqual([0, 20, 23]) })
+
+  // Regression: world n35-14, a tab whose device was lost while it proved what it had joined.
+  it('is that of what lies below what the tab was only told of, unless enough was redone above to prove that', () => {
+    expect([of(44, 20), of(44, 23, 5), of(44, 24), of(44, 24, 5)]).toEqual([0, 5, 24, 29])
   })
 })
 

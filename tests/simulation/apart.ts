@@ -2,6 +2,7 @@
  * Who is parted from the others, and for how long: seen from the lines and the clocks, not from what nodes say. A tab
  * that bytes reach neither way, or whose clock is so wrong that blocks do not count, goes on alone; so does a group.
  */
+import type { BlockRecord } from '../../src/node/parts.ts'
 import type { Tab } from './tab.ts'
 import type { World } from './world.ts'
 
@@ -16,6 +17,16 @@ const LUCK = 800_000
 export function luckyDepth (q: number, least: number): number {
   if (q >= 0.5) return Infinity
   return q === 0 ? least : Math.max(least, Math.ceil(Math.log(LUCK) / Math.log((1 - q) / q)))
+}
+
+/**
+ * Of the blocks that a tab takes back, lowest first, those that it had redone and that were its own. What stands on blocks
+ * that it was only told of is no more its own than they are, until as many of the newest are redone as prove them (`window`).
+ */
+export function ownDepth (removed: ReadonlyArray<Pick<BlockRecord, 'checked'>>, window: number): number {
+  const told = removed.map(r => r.checked === 'ledger')
+  const lowest = told.indexOf(true)
+  return lowest !== -1 && removed.length - 1 - told.lastIndexOf(true) < window ? lowest : told.filter(t => !t).length
 }
 
 /** Who can speak with whom: ids by those they are joined with, themselves among them. */

@@ -14,7 +14,7 @@ import { type Claim, WORK_CLAIM } from '../../src/core/codec/wire.ts'
 import { claimId, transactionId } from '../../src/core/crypto/ids.ts'
 import { CONTRIBUTION_SUBSIDY_SHARE } from '../../src/core/params.ts'
 import { account } from '../../src/core/ledger/state.ts'
-import { Apart, luckyDepth } from './apart.ts'
+import { Apart, luckyDepth, ownDepth } from './apart.ts'
 import { Auditing } from './auditing.ts'
 import { type Earner, pooled, unfair } from './fairness.ts'
 import type { Faults } from './faults.ts'
@@ -186,7 +186,7 @@ export class Watch {
     this.#auditing.added(tab.index, added)
     if (session.node !== undefined) this.#funded(tab, session.node, head)
     // Who joins may leave what he was only told of.
-    const depth = removed.filter(r => r.checked !== 'ledger').length
+    const depth = ownDepth(removed, this.#world.params.joinReplayBlocks)
     if (depth > this.deepestReorganisation) this.deepestReorganisation = depth
     const apartMs = this.#apart.ms(tab)
     const allowed = this.#depth + Math.ceil(2 * (apartMs === 0 ? 0 : apartMs + SAMPLE_MS) / this.#world.params.blockIntervalMs)
