@@ -17,6 +17,8 @@ export interface DiskTiming {
 export interface DiskEvents {
   /** Asked at every commit: if it answers, the commit is applied or not, and nobody ever hears which: `die` ends the tab. */
   cut?: () => { readonly applied: boolean, readonly die: () => void } | undefined
+  /** The tab has asked for this: what it lets go of by it may be gone from now on, whether it ever hears so or not. */
+  asked?: (ops: readonly StorageOp[]) => void
   /** The tab was told that this is on the disk. */
   committed?: (ops: readonly StorageOp[]) => void
 }
@@ -41,6 +43,7 @@ export class TabStorage implements Storage {
   /** Whole or not at all, at some moment before the answer: a tab that dies meanwhile never knows which. */
   async commit (ops: readonly StorageOp[]): Promise<void> {
     if (this.#life.dead) return await new Promise<void>(() => {})
+    this.#timing.events.asked?.(ops)
     const cut = this.#timing.events.cut?.()
     if (cut !== undefined) {
       if (cut.applied) await this.#inner.commit(ops).catch(() => {})

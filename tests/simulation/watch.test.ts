@@ -1,5 +1,6 @@
 /** Checkers of watch.ts against a node that does what none may do. */
 import { describe, expect, it } from 'vitest'
+import { toHex } from '../../src/core/codec/ssz.ts'
 import { hash } from '../../src/core/crypto/hash.ts'
 import { Faults } from './faults.ts'
 import { drawOptions } from './options.ts'
@@ -20,6 +21,8 @@ interface Rig {
   load(work: bigint): void
   rest(o: { readonly work: bigint, readonly isAdopted: boolean }): void
   head: Head
+  /** None of its blocks is there any more. */
+  lacks: boolean
   /** What its wallet says was not sent. */
   unsent: Array<{ readonly id: string, readonly why: string }>
   fired(): string[]
@@ -32,13 +35,13 @@ function rig (): Rig {
   const [tab] = world.tabs
   const of = (work: bigint, isAdopted = false): Node => ({
     chain: {
-      head: () => ({ ...world.genesis, work }), baseHeight: () => 0, at: () => undefined, has: () => true, isAdopted,
+      head: () => ({ ...world.genesis, work }), baseHeight: () => 0, at: () => undefined, has: () => !r.lacks, isAdopted,
       on: (what: string, listener: Head) => { if (what === 'head') r.head = listener }
     },
     payee: hash('test'), pool: { pending: () => [] }, spending: { unsent: () => r.unsent }, sync: { unproved: () => false }, rounds: { onTip: () => {} }, refusals: { onRefusal: () => {} }, log: { onEntry: () => {} }, net: { banned: [] }
   }) as unknown as Node
   const r: Rig = {
-    world, tab, watch, head: () => {}, unsent: [],
+    world, tab, watch, head: () => {}, lacks: false, unsent: [],
     load: work => {
       const node = of(work)
       tab.session = { id: 'n0.1', node, device: {}, life: { up: true } } as unknown as Session
@@ -66,6 +69,22 @@ describe('a tab that was closed in good order', () => {
     r.load(0n)
     expect(r.fired()).toEqual([])
   })
+})
+
+// Regression: world n35-25, a forged branch that was dropped in the moment of the tab's death.
+it('a tab that is loaded again has every block that it was told is on its disk, but for those it has deleted', () => {
+  for (const deletes of [false, true]) {
+    const r = rig()
+    r.load(0n)
+    const block = { ...r.world.genesis, height: 1, hash: hash('test') }
+    r.head({ head: block, removed: [], added: [] })
+    const key = `n/00000001/${toHex(block.hash)}`
+    r.tab.diskEvents.committed!([{ op: 'put', store: 'headers', key, value: new Uint8Array(1) }])
+    if (deletes) r.tab.diskEvents.asked!([{ op: 'delete', store: 'headers', key }])
+    r.lacks = true
+    r.load(0n)
+    expect(r.fired()).toEqual(deletes ? [] : ['committed block lost'])
+  }
 })
 
 describe('a reorganisation', () => {

@@ -94,6 +94,7 @@ export class Watch {
     this.#auditing = new Auditing(world, (checker, detail) => { this.fail(checker, detail) })
     for (const tab of world.tabs) {
       if (!tab.honest) continue
+      tab.diskEvents.asked = ops => { for (const op of ops) if (op.op === 'delete' && op.store === 'headers') this.#committed.get(tab)?.blocks.delete(op.key.split('/')[2]) }
       tab.diskEvents.committed = ops => { this.#commit(tab, ops) }
       tab.published = (topic, bytes) => {
         // The topic first: the first byte of other messages says something else.
