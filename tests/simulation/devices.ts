@@ -150,8 +150,8 @@ export class SimDevice implements Compute {
   lost = false
   slowness = 1
   wrongBit: WrongBit | undefined
-  /** Told the hash of every result that is not what it should be. */
-  onWrong: (stateHash: Uint8Array) => void = () => {}
+  /** Told every result that is not what it should be. */
+  onWrong: (result: Pick<SliceResult, 'payload' | 'payloadDigest' | 'stateHash'>) => void = () => {}
   /** Virtual ms of work done, by kind. */
   minedMs = 0
   replayedMs = 0
@@ -172,7 +172,7 @@ export class SimDevice implements Compute {
     const result = { ...this.#o.kernels.slice(task), elapsedMs: ms }
     if (this.wrongBit === undefined || (this.wrongBit === 'hot' && priority !== 'slice')) return result
     const wrong = erred(this.wrongBit, task.state, result)
-    this.onWrong(wrong.stateHash)
+    this.onWrong(wrong)
     return wrong
   }
 

@@ -50,6 +50,8 @@ export class Faults {
   readonly wrong = new Set<Tab>()
   /** Hashes they gave that are not those of the work, and who gave them. */
   readonly wrongResults = new Map<string, Tab>()
+  /** The changes of the weights that go with them, by digest. */
+  readonly wrongPayloads = new Map<string, Uint8Array>()
   readonly #wrongForGood = new Map<Tab, WrongBit>()
   /** What broke in here: a mistake of the simulator. */
   readonly mistakes: unknown[] = []
@@ -60,7 +62,10 @@ export class Faults {
     this.#random = world.random.stream('faults')
     world.listen({
       opened: tab => {
-        tab.session!.device.onWrong = stateHash => { this.wrongResults.set(toHex(stateHash), tab) }
+        tab.session!.device.onWrong = ({ payload, payloadDigest, stateHash }) => {
+          this.wrongResults.set(toHex(stateHash), tab)
+          this.wrongPayloads.set(toHex(payloadDigest), payload)
+        }
         this.#split()
       }
     })

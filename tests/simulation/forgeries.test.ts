@@ -47,12 +47,12 @@ const sealOf = (...contributions: Claim[]): SignedSeal =>
 const carrying = (height: number, carrier: number, signed: SignedSeal): Pick<Node, 'chain'> =>
   ({ chain: { head: () => ({ height }), at: (h: number) => ({ body: { transactions: [], seals: h === carrier ? [signed] : [] } }) } }) as unknown as Pick<Node, 'chain'>
 
-function watched (squad: Partial<Squad>): { readonly tab: Tab, readonly session: Session, readonly forgeries: Forgeries, readonly fired: string[] } {
+function watched (squad: Partial<Squad>): { readonly tab: Tab, readonly session: Session, readonly faults: Faults, readonly forgeries: Forgeries, readonly fired: string[] } {
   const world = new World({ seed: 'forgeries', nodes: 3, compute: 'stand-in', laptopSliceMs: 250 })
   const fired: string[] = []
   const faults = new Faults(world, drawOptions({ seed: 'forgeries', nodes: 3, enemies: [] }).faults)
   const forgeries = new Forgeries(world, faults, [{ name: 'test', deeds: new Deeds(), recruit: () => ({ name: 'test' }), ...squad }], checker => { fired.push(checker) })
-  return { tab: world.tabs[0], session: {} as Session, forgeries, fired }
+  return { tab: world.tabs[0], session: {} as Session, faults, forgeries, fired }
 }
 
 describe('a wrong contribution', () => {
@@ -68,6 +68,25 @@ describe('a wrong contribution', () => {
     const friends = watched({ forged, vouchesUnseen: true })
     friends.forgeries.sealed(friends.tab, friends.session, sealOf(claim(1)), true)
     expect(friends.fired).toEqual([])
+  })
+
+  it('n35-162: is in a chain that enemies have to themselves, and who joins that is told so and no more', () => {
+    const { forgeries, fired, session, tab } = watched({ forged: new Set([toHex(claimId(claim(1)))]) })
+    forgeries.sealed(tab, session, sealOf(claim(1)), false)
+    expect(fired).toEqual([])
+    forgeries.sealed(tab, session, sealOf(claim(1)), true)
+    expect(fired).toEqual(['wrong contribution sealed'])
+  })
+
+  it('n35-61: that a device computed wrong has a change of the weights, which the states of later rounds are made with', async () => {
+    const { faults, forgeries, tab } = watched({})
+    tab.world.openAll(100)
+    await tab.world.run(1_000)
+    const payload = Uint8Array.of(1, 2, 3)
+    tab.session!.device.onWrong({ payload, payloadDigest: hash('payload', payload), stateHash: hash('test') })
+    expect(faults.wrongResults.get(toHex(hash('test')))).toBe(tab)
+    expect(forgeries.payload(toHex(hash('payload', payload)))).toBe(payload)
+    expect(forgeries.payload(toHex(hash('test')))).toBeUndefined()
   })
 
   it('is not kept by who has found it wrong, until it is ripe', () => {

@@ -66,6 +66,8 @@ export class Forgeries {
   /** By job, number and the seal before it. */
   readonly #rounds = new Map<string, Round>()
   readonly #wrong = new Set<string>()
+  /** Of those nobody has worked for, what a tab that judges for itself has been found with. */
+  readonly #found = new Set<string>()
   /** What each page has condemned. */
   readonly #condemned = new WeakMap<Session, Set<string>>()
   readonly #fail: (checker: string, detail: string) => void
@@ -83,13 +85,13 @@ export class Forgeries {
   /** Contributions of this id were seen, and are wrong. */
   has (id: string): boolean { return this.#wrong.has(id) }
 
-  /** A change of the weights that an enemy has given out. */
+  /** A change of the weights that an enemy has given out, or a device that computes wrong bits. */
   payload (digest: string): Uint8Array | undefined {
     for (const { payloads } of this.#squads) {
       const known = payloads?.get(digest)
       if (known !== undefined) return known
     }
-    return undefined
+    return this.#faults.wrongPayloads.get(digest)
   }
 
   #name (c: Claim): string {
@@ -110,8 +112,11 @@ export class Forgeries {
     const forged = seal.contributions.filter(c => this.#isForged(c)).map(c => this.#name(c))
     const wrong = wrongResults.size === 0 ? forged : [...forged, ...seal.contributions.filter(c => wrongResults.has(toHex(c.resultHash))).map(c => this.#name(c))]
     if (wrong.length === 0) return
-    // Who is drawn redoes it before it is sealed: without friends there it comes no further.
-    if (forged.length > 0 && !forged.every(id => this.#wrong.has(id)) && !this.#squads.some(s => s.vouchesUnseen)) this.#fail('wrong contribution sealed', `tab ${tab.index} has a seal of round ${seal.round} with contribution ${forged[0].slice(0, 8)}, which was not worked for, and nobody vouches for friends`)
+    // Who is drawn redoes it before it is sealed: without friends there it comes no further than a chain that enemies
+    // have to themselves, which is no more than what was said to who joins.
+    const news = looks ? forged.filter(id => !this.#found.has(id)) : []
+    for (const id of news) this.#found.add(id)
+    if (news.length > 0 && !this.#squads.some(s => s.vouchesUnseen)) this.#fail('wrong contribution sealed', `tab ${tab.index} has a seal of round ${seal.round} with contribution ${news[0].slice(0, 8)}, which was not worked for, and nobody vouches for friends`)
     const name = `${toHex(seal.job)}/${seal.round}/${toHex(seal.previous)}`
     let round = this.#rounds.get(name)
     if (round === undefined) {
