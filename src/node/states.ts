@@ -183,7 +183,13 @@ export class States implements StatesService {
     return { kind: 'done', stateHash }
   }
 
-  told (seals: readonly SignedSeal[]): void { for (const { seal } of seals) this.#seals.set(toHex(seal.stateHash), seal) }
+  told (seals: readonly SignedSeal[]): void {
+    for (const { seal } of seals) {
+      const stateHash = toHex(seal.stateHash)
+      // The way that was redone here is the way there.
+      if (!this.#seals.has(stateHash) || !this.#proven.has(stateOf(seal.job, seal.stateHash))) this.#seals.set(stateHash, seal)
+    }
+  }
 
   /** A seal that leads where it says: the way to its state, and from time to time a snapshot. */
   async #keep (seal: Seal): Promise<void> {

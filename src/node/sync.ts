@@ -375,8 +375,9 @@ export class Sync {
     return this.unproved() && [...this.#peers.values()].some((p) => this.#reachable(p) && p.status!.work > this.#server.head().work)
   }
 
+  /** Unless enough was redone above it meanwhile, by way of another block than the one that failed. */
   #dropTrusted (why: string): void {
-    if (this.#trust.first !== undefined) this.#drop(this.#trust.first, why)
+    if (this.#trust.first !== undefined && !this.#isRipe()) this.#drop(this.#trust.first, why)
   }
 
   #drop ({ hash, height }: Pick<Told, 'hash' | 'height'>, why: string): void {
@@ -389,7 +390,7 @@ export class Sync {
   /** The trusted chain has had its time. */
   #dropSlow (): Followed {
     const why = 'none of its work could be redone in time'
-    if (this.unproved()) {
+    if (this.unproved() && !this.#isRipe()) {
       this.#trust.failed()
       this.#dropTrusted(why)
     }

@@ -1,9 +1,9 @@
 /** Joiners who have met a liar first, with several names of his that work without work to keep them from an honest chain; and reloads meanwhile. */
 import { expect, it } from 'vitest'
-import { toHex } from '../../src/core/codec/ssz.ts'
+import { equalBytes, toHex } from '../../src/core/codec/ssz.ts'
 import { sleep } from '../../src/node/askPeers.ts'
 import { MemoryDisk } from '../../src/storage/memory.ts'
-import { Branch, datedBack, forge, forger, honest, honestMiner, kit, ledgersOf, liar, params, redoing, reloaded, tip, WITHHELD, world } from './forgedRig.ts'
+import { Branch, datedBack, forge, forger, honest, honestMiner, kit, ledgersOf, liar, params, redoing, reloaded, tip, undone, WITHHELD, world } from './forgedRig.ts'
 import { feed, hex, node, run, stranger, type TestNode, type World } from './syncRig.ts'
 
 const DAY_MS = 86_400_000
@@ -145,6 +145,28 @@ it('a chain above a ledger that was never settled is not its own after a reload'
   expect(a.chain.isAdopted).toBe(true)
   const again = await reloaded(w, a, disk, { snapshots })
   expect(again.chain.head().height).toBe(0)
+}, 120_000)
+
+it('n35-135: a wrong tip takes nothing with it where enough was redone below another one meanwhile', async () => {
+  const w = world()
+  const wrong = new Branch(honest[148].meta)
+  wrong.after(5_000, false)
+  const a = redoing(await node(w, 'a'))
+  const { replay } = a.replay
+  const takenBack = undone(a)
+  a.replay.replay = async claim => {
+    if (claim.template.height === 150 && equalBytes(claim.template.miner, forger.key)) await sleep(w.clock, 8_000)
+    return await replay(claim)
+  }
+  await stranger(w, 'liar', [...honest.slice(0, 149), ...wrong.blocks])
+  await run(a)
+  await w.clock.advance(6_000)
+  expect([a.chain.head().height, a.sync.unproved()]).toEqual([149, true])
+  await a.chain.submit(honest[149].block)
+  expect([hex(a.chain.head()), a.sync.unproved()]).toEqual([hex(honest[149].meta), true])
+  await w.clock.advance(8_000)
+  expect(a.blame.list().map(r => [r.peer, r.reason])).toEqual([['liar', 'result-hash']])
+  expect([hex(a.chain.head()), a.sync.unproved(), takenBack]).toEqual([hex(honest[149].meta), false, []])
 }, 120_000)
 
 it('an honest peer that was deceived by somebody else is not banned for what it has on trust', async () => {

@@ -9,7 +9,8 @@ import { CHUNK_BYTES } from '../../src/core/params.ts'
 import { datasetFromCsv } from '../../src/core/training/csv.ts'
 import { type Dataset, newDataset, packChunk, recordsOf, recordsPerChunk } from '../../src/core/training/dataset.ts'
 import { initialState } from '../../src/core/training/init.ts'
-import { payloadDigest } from '../../src/core/training/payload.ts'
+import { decodePayload, encodePayload, mergePayloads, payloadDigest } from '../../src/core/training/payload.ts'
+import { lr20At } from '../../src/core/training/schedule.ts'
 import { stateBytes, stateHash, stateSize } from '../../src/core/training/stateHash.ts'
 import { createMemoryHub } from '../../src/net/memory.ts'
 import { dataFor, DATA_PROTOCOL, Datasets } from '../../src/node/datasets.ts'
@@ -206,6 +207,7 @@ describe('states', () => {
   const wanted = stateHash(state)
   const bytes = stateBytes(state)
   const benchmark = head.ledger.jobs[0].id
+  const top = { ...head, height: 1 }
 
   const chunkOf = (from: Uint8Array) => (body: Uint8Array): Uint8Array => {
     const r = decode(StateRequest, body, 68)
@@ -214,10 +216,10 @@ describe('states', () => {
 
   /** A block that was redone here and seals the state for its job. */
   const sealing = { body: { transactions: [], seals: [{ seal: { job: benchmark, round: 7, contributions: [], stateHash: wanted } }] }, checked: 'replayed' } as unknown as BlockRecord
-  const make = (p: ReturnType<typeof place>, disk = new MemoryDisk(), block: BlockRecord | undefined = sealing): States => new States({
+  const make = (p: ReturnType<typeof place>, disk = new MemoryDisk(), block: BlockRecord | undefined = sealing, payload?: Uint8Array): States => new States({
     storage: new MemoryStorage(disk), network: p.net, compute: new TestCompute(p.clock), clock: p.clock, random: p.random, blame: p.blame, log: p.log,
-    payloads: { get: async () => undefined, fetch: async () => undefined },
-    chain: { head: () => ({ ...head, height: 1 }), at: () => block }, historyBlocks: 96, torrents: noTorrents, synced: () => true
+    payloads: { get: async () => payload, fetch: async () => payload },
+    chain: { head: () => top, at: () => block }, historyBlocks: 96, torrents: noTorrents, synced: () => true
   })
 
   test('are read chunk by chunk; who lies is named, who stops is followed by another', async () => {
@@ -268,6 +270,24 @@ describe('states', () => {
       expect(p.refusals()).toEqual([])
       expect((await p.net.status()).banned).toEqual([])
     }
+  })
+
+  test('that work redone here leads to are not hidden by a seal that somebody only tells of', async () => {
+    const p = place()
+    const first = initialState(spec)
+    const payload = encodePayload(first, { ...first, weights: first.weights.map(w => w.map(x => x + 5)) })
+    const decoded = decodePayload(spec, lr20At(spec, 0), payload)
+    if (!decoded.ok) throw new Error(decoded.error.detail)
+    const next = stateHash(mergePayloads(first, [decoded.value]))
+    const claim = { ...head.header, template: { ...head.header.template, job: benchmark, round: 0, stateHash: stateHash(first) }, payloadDigest: payloadDigest(payload), payloadBytes: payload.length }
+    const seal = { job: benchmark, round: 1, previous: ZERO32, anchor: ZERO32, contributions: [claim], stateHash: next }
+    const states = make(p, new MemoryDisk(), { ...sealing, body: { transactions: [], seals: [{ seal, signatures: [] }] } }, payload)
+    await states.start()
+    // Whoever has looked for a state knows the seals of its chain.
+    expect(await p.during(60_000, states.state(benchmark, 7, wanted))).toBeUndefined()
+    const elsewhere = { ...claim, template: { ...claim.template, round: 6, stateHash: JOB } }
+    states.told([{ seal: { ...seal, contributions: [elsewhere] }, signatures: [] }])
+    expect(toHex(stateHash((await p.during(60_000, states.state(benchmark, 1, next)))!))).toBe(toHex(next))
   })
 
   test('of another job stay where they are when they are asked for as this one\'s', async () => {
