@@ -169,13 +169,19 @@ export class BlockTree {
     return trusted === undefined || n.meta.work - trusted.meta.work >= this.owed(trusted)
   }
 
-  /** Moves the head if a block has become a better tip by having been redone. */
+  /** Moves the head if a block has become a better tip by having been redone, and on to what lengthens that. */
   reconsider (): HeadChange | undefined {
     let best = this.#head
     for (const n of this.#nodes.values()) {
       if (compareChains(n.meta, best.meta) > 0 && this.#mayLead(n)) best = n
     }
+    for (let next: TreeNode | undefined = best; next !== undefined; next = this.#lengthens(best)) best = next
     return best === this.#head ? undefined : this.#moveHead(best)
+  }
+
+  /** The best block on this one that may lead where it does. */
+  #lengthens ({ children }: TreeNode): TreeNode | undefined {
+    return children.map(key => this.#nodes.get(key)!).filter(n => !n.condemned).reduce<TreeNode | undefined>((best, n) => best === undefined || compareChains(n.meta, best.meta) > 0 ? n : best, undefined)
   }
 
   /** Takes the block and everything after it out; the base stays. Returns what left, parents first. */

@@ -88,3 +88,25 @@ test('a branch on trust leads once as much of it is redone, at its end, as it un
   }
   expect(tree.head.meta).toBe(tip)
 })
+
+test('n36-31: what was kept on trust beside the chain leads in one step once it is looked at again, and not block by block', () => {
+  const root = block(0, undefined)
+  const tree = new BlockTree(root, 3, 0, 4)
+  const kept: TreeNode[] = []
+  let last = root.meta
+  for (let n = 1; n <= 5; n++) {
+    const b = block(n, last, 1n, n <= 2 || n === 5 ? 'ledger' : 'replayed')
+    last = b.meta
+    kept.push(b)
+    tree.insert(b, false)
+  }
+  // Beside its second block a lighter one, and on the last a block that nobody may follow.
+  tree.insert(block(8, kept[0].meta, 0n, 'ledger'), false)
+  const condemned = block(9, last)
+  condemned.condemned = true
+  tree.insert(condemned, false)
+  expect(tree.head).toBe(root)
+  expect(tree.reconsider()).toEqual({ removed: [], added: kept })
+  expect(tree.head).toBe(kept[4])
+  expect(tree.reconsider()).toBeUndefined()
+})
