@@ -33,6 +33,8 @@ export class BodyFetcher {
   readonly #busy = new Set<PeerId>()
   #running = 0
   #at = 0
+  /** Bodies handed out, all from the first on: they may come again. */
+  #done = 0
   #wake: () => void = () => {}
   #stopped = false
 
@@ -58,6 +60,7 @@ export class BodyFetcher {
       const got = this.#ready.get(this.#at)
       if (got !== undefined) {
         this.#ready.delete(this.#at)
+        this.#done = this.#at + 1
         return got
       }
       if (this.#running === 0) return undefined
@@ -68,12 +71,15 @@ export class BodyFetcher {
 
   #fill (): void {
     while (this.#running < BODY_REQUESTS) {
-      const free = this.#sources().filter((id) => !this.#busy.has(id) && this.#missed(id) < MISSES)
+      const sources = this.#sources()
+      const free = sources.filter((id) => !this.#busy.has(id) && this.#missed(id) < MISSES)
       if (free.length === 0) return
       const peer = free.reduce((a, b) => this.#missed(b) < this.#missed(a) ? b : a)
       const batch: number[] = []
       for (let i = this.#at; i < this.#headers.length && i < this.#at + BODIES_AHEAD && batch.length < MAX_BODIES_PER_REQUEST; i++) {
-        if (!this.#asked.has(i) && !this.#ready.has(i)) batch.push(i)
+        // Whoever shows the chain has it: the others may be silent, and cost no more than what they are asked for.
+        const isWaitedFor = i === this.#at && peer === sources[0]
+        if (!this.#ready.has(i) && (isWaitedFor || !this.#asked.has(i))) batch.push(i)
       }
       if (batch.length === 0) return
       void this.#fetch(peer, batch)
@@ -102,14 +108,14 @@ export class BodyFetcher {
     if (!d.ok) return this.#lied(peer, d.error.reason, d.error.detail)
     for (let k = 0; k < Math.min(batch.length, d.value.bodies.length); k++) {
       const bytes = d.value.bodies[k]
-      if (bytes.length === 0) continue
+      if (bytes.length === 0 || batch[k] < this.#done) continue
       const body = decode(Body, bytes, MAX_BODY_BYTES)
       if (!body.ok) return this.#lied(peer, body.error.reason, body.error.detail)
       const { template } = this.#headers[batch[k]].header
       if (!equalBytes(bodyRoot(body.value), template.bodyRoot)) return this.#lied(peer, 'body-root', `body of block ${template.height} is another one`)
       this.#ready.set(batch[k], { body: body.value, from: peer })
     }
-    return this.#ready.has(batch[0])
+    return batch[0] < this.#done || this.#ready.has(batch[0])
   }
 
   #lied (peer: PeerId, reason: string, detail: string): false {

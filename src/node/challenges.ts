@@ -84,6 +84,7 @@ export class Challenges {
       chain.on('head', ({ head, added }) => {
         for (const record of added) if (record.meta.height > head.height - params.maturity) this.#sealed(record)
       }),
+      chain.on('checked', record => { if (record.meta.height > chain.head().height - params.maturity && chain.at(record.meta.height)?.meta === record.meta) this.#sealed(record) }),
       chain.on('carrier', body => { this.#again(body).catch((e: unknown) => { this.#failed(e) }) }))
   }
 
@@ -199,6 +200,8 @@ export class Challenges {
   /** What the lot of this block gives to this node comes before what it has chosen itself. */
   #sealed (record: BlockRecord): void {
     const { params, key } = this.#d
+    // What is on trust may be gone in a moment, and cannot always be redone: it has its turn when its block has had his.
+    if (record.checked === 'ledger') return
     for (const signed of record.body.seals) {
       for (const claim of signed.seal.contributions) {
         const id = claimId(claim)

@@ -162,7 +162,11 @@ export class Contributions {
         this.#dropStale(tip)
         this.#waiters.wake()
       }),
-      chain.on('head', ({ head }) => { for (const tip of rounds.tips()) this.#dropAged(tip, head) }))
+      chain.on('head', ({ head }) => {
+        const tips = rounds.tips()
+        for (const tip of tips) this.#dropAged(tip, head)
+        this.#dropGone(new Set(tips.map(tip => toHex(tip.job.id))))
+      }))
   }
 
   stop (): void { for (const undo of this.#undo.splice(0)) undo() }
@@ -386,6 +390,11 @@ export class Contributions {
       this.#jobs.delete(job)
       this.#slices.delete(job)
     }
+  }
+
+  /** Jobs that have left with their branch are spoken of no more. */
+  #dropGone (jobs: ReadonlySet<Hex>): void {
+    for (const of of [this.#jobs, this.#slices]) for (const job of of.keys()) if (!jobs.has(job)) of.delete(job)
   }
 
   /** Anchors do not go back: what is too old under this one is too old for every seal to come. */

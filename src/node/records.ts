@@ -65,9 +65,8 @@ export class Records {
   constructor (params: Pick<ChainParams, 'minerCountBlocks'>, chain: Pick<ChainService, 'get'>) {
     this.#params = params
     this.#chain = chain
-    const seen = (): Seen => new Seen(params.minerCountBlocks, meta => this.#minersOf(meta))
-    this.#anchors = seen()
-    this.#parents = seen()
+    this.#anchors = new Seen(params.minerCountBlocks, meta => this.#minersOf(meta))
+    this.#parents = new Seen(params.minerCountBlocks, meta => this.#isTold(meta) ? undefined : this.#minersOf(meta))
   }
 
   /** Whether a contribution of this miner was sealed in the blocks up to the anchor: everyone who has their bodies says the same. */
@@ -80,12 +79,14 @@ export class Records {
 
   /**
    * Whether one of these blocks is this miner's own, or seals a contribution of his: either has cost him a
-   * slice that others redid. Undefined where not all of the bodies are here and the rest does not show it.
+   * slice that others redid. Undefined where not all of the bodies are here, or their work is on trust, and the rest does not show it.
    */
   standing (parent: BlockMeta, miner: Uint8Array): boolean | undefined {
     const key = toHex(miner)
     if (this.#parents.follow(parent)) return this.#parents.made(key) || this.#parents.sealed(key)
     for (const meta of this.#upTo(parent)) {
+      // Hashes alone make a block that is only told.
+      if (this.#isTold(meta)) continue
       const miners = this.#minersOf(meta)
       if (miners === undefined ? equalBytes(meta.header.template.miner, miner) : miners.maker === key || miners.sealed.has(key)) return true
     }
@@ -96,6 +97,8 @@ export class Records {
     let meta: BlockMeta | undefined = anchor
     for (let i = 0; i < this.#params.minerCountBlocks && meta !== undefined && meta.height > 0; i++, meta = meta.parent) yield meta
   }
+
+  #isTold (meta: BlockMeta): boolean { return this.#chain.get(meta.hash)?.checked === 'ledger' }
 
   /** Undefined while the body is not here. */
   #minersOf (meta: BlockMeta): Miners | undefined {

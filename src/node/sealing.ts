@@ -4,7 +4,7 @@
  * not hold a job for ever, so after VOTE_HOLD_ROUNDS it may sign another. Two seals for one round
  * are then possible and the chain decides; they are never the act of one honest proposer.
  */
-import { compareBytes, equalBytes, toHex, ZERO32 } from '../core/codec/ssz.ts'
+import { compareBytes, equalBytes, fromHex, toHex, ZERO32 } from '../core/codec/ssz.ts'
 import { type Proposal, type Seal, type SealVote, SignedSeal, WORK_PROPOSAL, WORK_SEAL, WORK_VOTE } from '../core/codec/wire.ts'
 import { type BlockMeta, isAncestor } from '../core/consensus/chain.ts'
 import { committee, quorum } from '../core/consensus/committee.ts'
@@ -12,7 +12,7 @@ import { checkContribution, contributionSignatureItem } from '../core/consensus/
 import { checkSeal, nextRound } from '../core/consensus/seal.ts'
 import { claimId, proposalMessage, sealHash, vouchMessage } from '../core/crypto/ids.ts'
 import { isEnded } from '../core/ledger/state.ts'
-import { type ChainParams, MAX_CONTRIBUTIONS_PER_SEAL, MAX_PENDING_SEALS, SIGNATURE_BYTES } from '../core/params.ts'
+import { type ChainParams, HASH_BYTES, MAX_CONTRIBUTIONS_PER_SEAL, MAX_PENDING_SEALS, SIGNATURE_BYTES } from '../core/params.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { PeerId } from '../ports/network.ts'
 import type { Signatures } from '../ports/signatures.ts'
@@ -119,7 +119,10 @@ export class Sealing {
       }
       this.#waiters.wake()
     }))
-    this.#undo.push(this.#d.chain.on('head', () => { this.#waiters.wake() }))
+    this.#undo.push(this.#d.chain.on('head', () => {
+      this.#dropOver()
+      this.#waiters.wake()
+    }))
   }
 
   stop (): void { for (const undo of this.#undo.splice(0)) undo() }
@@ -348,6 +351,16 @@ export class Sealing {
     for (const [name, { anchor, at }] of this.#offers.get(job) ?? []) {
       const stale = anchor.height < head.height + 1 - params.anchorAgeMax || clock.now() - at > OFFER_ROUNDS * params.roundMs
       if (stale) this.#offers.get(job)?.delete(name)
+    }
+  }
+
+  /** Of jobs that are over, or have left with their branch: an offer keeps what it is anchored to. */
+  #dropOver (): void {
+    for (const of of [this.#offers, this.#offered]) {
+      for (const job of of.keys()) {
+        const tip = this.#d.rounds.tip(fromHex(job, HASH_BYTES)!)
+        if (tip === undefined || isEnded(tip.job)) of.delete(job)
+      }
     }
   }
 

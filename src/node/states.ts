@@ -103,6 +103,8 @@ export class States implements StatesService {
   readonly #encoded = new Lru<Uint8Array>(ENCODED_KEPT)
   /** By the state that a seal defines, or says so: what is computed on the way is held against each. */
   readonly #seals = new Lru<Seal>(SEALS_KEPT)
+  /** Of blocks whose work is on trust: another way, where none was redone here. */
+  readonly #told = new Lru<Seal>(SEALS_KEPT)
   /** Jobs and their states, of seals that were merged here, by this node or in a block that it has redone. */
   readonly #proven = new Lru<true>(SEALS_KEPT)
   readonly #results = new Lru<Uint8Array>(SEALS_KEPT)
@@ -183,13 +185,7 @@ export class States implements StatesService {
     return { kind: 'done', stateHash }
   }
 
-  told (seals: readonly SignedSeal[]): void {
-    for (const { seal } of seals) {
-      const stateHash = toHex(seal.stateHash)
-      // The way that was redone here is the way there.
-      if (!this.#seals.has(stateHash) || !this.#proven.has(stateOf(seal.job, seal.stateHash))) this.#seals.set(stateHash, seal)
-    }
-  }
+  told (seals: readonly SignedSeal[]): void { for (const { seal } of seals) this.#told.set(toHex(seal.stateHash), seal) }
 
   /** A seal that leads where it says: the way to its state, and from time to time a snapshot. */
   async #keep (seal: Seal): Promise<void> {
@@ -326,7 +322,7 @@ export class States implements StatesService {
     const path: Seal[] = []
     let wanted = stateHash
     for (let r = round; r > 0 && path.length < ROUNDS_RECOMPUTED; r--) {
-      const seal = this.#seals.get(toHex(wanted))
+      const seal = this.#seals.get(toHex(wanted)) ?? this.#told.get(toHex(wanted))
       if (seal === undefined || seal.round !== r || !equalBytes(seal.job, job) || seal.contributions.length === 0) break
       path.push(seal)
       wanted = seal.contributions[0].template.stateHash
@@ -346,9 +342,13 @@ export class States implements StatesService {
     }
     // Newest last: the least recently set are forgotten first.
     for (const { body, checked } of records.reverse()) {
+      if (checked === 'ledger') {
+        this.told(body.seals)
+        continue
+      }
       for (const { seal } of body.seals) {
         this.#seals.set(toHex(seal.stateHash), seal)
-        if (checked !== 'ledger') this.#proven.set(stateOf(seal.job, seal.stateHash), true)
+        this.#proven.set(stateOf(seal.job, seal.stateHash), true)
       }
     }
   }

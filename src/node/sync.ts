@@ -22,6 +22,7 @@ import type { Clock, Random } from '../ports/clock.ts'
 import { type Network, type NetworkStatus, type PeerId } from '../ports/network.ts'
 import { ask, isDirect, sleep, within } from './askPeers.ts'
 import type { Backfill } from './backfill.ts'
+import { Beside } from './beside.ts'
 import { BodyFetcher } from './bodyFetcher.ts'
 import type { Chain, SubmitOptions } from './chain.ts'
 import { HeaderWalk } from './headerWalk.ts'
@@ -91,6 +92,7 @@ export class Sync {
   /** The snapshot that the chain being followed goes on from. */
   #offer: SnapshotOffer | undefined
   readonly #trust: Trust
+  readonly #beside: Beside
   /** Of the chain being followed, or of the trusted one as long as nobody has shown its end. */
   #due: Due
   #redone = 0
@@ -131,6 +133,7 @@ export class Sync {
     this.#onJoined = d.onJoined ?? (() => {})
     this.#redoAhead = d.redoAhead
     const walk = new HeaderWalk(d)
+    this.#beside = new Beside(d.chain)
     this.#trust = new Trust(d.chain, d.clock, d.params.joinReplayBlocks, d.probationPolls)
     this.#probation = new Probation({ chain: d.chain, store: d.store, trust: this.#trust, weigher: new Weigher({ ...d, ours: () => this.#ours(), walk, redo: d.redoAhead, stopped: () => this.#stopped }), log: d.log, elsewhere: () => this.#elsewhere(), onOutweighed: () => { this.#follow() } })
     this.#planner = new Planner({ ...d, walk, excludes: (headers) => this.#probation.excludes(headers) })
@@ -348,7 +351,9 @@ export class Sync {
       for (let id = this.#best(); id !== undefined && !this.#stopped && !this.#isRipe() && !this.#probation.isOutweighed; id = this.#best()) {
         const claimed = this.#peers.get(id)!.status!
         const since = this.#clock.now()
+        this.#beside.follow(id)
         const followed = await this.#followPeer(id)
+        if (!followed.ok || followed.leads === true) this.#beside.leave()
         if (!followed.ok && followed.wrong) this.#dropTrusted(followed.why)
         this.#settleIfDue()
         this.#probation.followed(id, !followed.ok ? (followed.resting === true ? 'part' : 'failed') : followed.leads === undefined ? 'part' : 'leads')
@@ -417,7 +422,6 @@ export class Sync {
     const trusted = plan.whole ? trustedUpTo(this.#params, this.#chain.owed(plan.fork.hash), headers) : tip.height
     if (trusted > 0 && this.#trust.first === undefined && this.#trust.resting && !this.#probation.chose(id)) return { ok: false, wrong: false, why: 'others promised as much and were too slow', resting: true }
     this.#log.info('sync', `following ${id}: ${headers.length} blocks from ${headers[0].height} to ${tip.height}`)
-    let told: HeaderMeta | undefined
     const bodies = new BodyFetcher(this.#network, this.#clock, this.#blame, headers, () => this.#sources(id))
     try {
       for (const h of headers) {
@@ -433,11 +437,8 @@ export class Sync {
         if (this.#due.over()) return this.#dropSlow()
         if (body === undefined) return givenUp(`nobody hands out the body of block ${h.height}`)
         const failed = await this.#submit({ header: h.header, body: body.body }, h, tip, { mode, origin: id, via: body.from, blame: id, maybeTrusted: tip.height - h.height >= this.#params.joinReplayBlocks, ripe: tip.height - h.height >= this.#params.maturity })
-        if (mode === 'ledger') told ??= h
-        if (failed === undefined) continue
-        // What was taken on trust beside our own chain is of no use to anybody.
-        if (told !== undefined && !this.#chain.isMain(told.hash)) this.#chain.distrust(told.hash)
-        return failed
+        if (mode === 'ledger') this.#beside.took(h.hash, id)
+        if (failed !== undefined) return failed
       }
     } finally {
       bodies.stop()

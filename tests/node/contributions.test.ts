@@ -33,6 +33,8 @@ interface Pool {
   readonly held: () => string[]
   /** Another head. */
   readonly head: (meta: BlockMeta) => void
+  /** And one without the job. */
+  readonly leave: () => void
 }
 
 function pool (): Pool {
@@ -42,10 +44,11 @@ function pool (): Pool {
   const refused: Refused[] = []
   let onHead: (e: { readonly head: BlockMeta }) => void = nothing
   const round = { job, spec: job.spec, round: job.round, seal: job.seal, stateHash: job.stateHash, anchorHeight: job.sealAnchorHeight, pending: [], since: 0 }
+  let tips = [round]
   const deps: Partial<Record<keyof ContributionsDeps, unknown>> = {
     params, clock, log: new RingLog(clock), signatures: new TestSignatures(),
     chain: { head: () => head, on: (_: string, l: typeof onHead) => { onHead = l; return nothing } },
-    rounds: { tip: () => round, tips: () => [round], onTip: () => nothing },
+    rounds: { tip: () => tips[0], tips: () => tips, onTip: () => nothing },
     blame: { refuse: (r: Refused) => { refused.push(r) }, isBannedMiner: () => false },
     payloads: { fetchOffered: async (digest: Uint8Array, _: number, __: unknown, by: string) => await new Promise(resolve => { waiting.set(`${toHex(digest)}/${by}`, resolve) }) },
     // Every payload is in order.
@@ -54,8 +57,21 @@ function pool (): Pool {
   const contributions = new Contributions(deps as unknown as ContributionsDeps)
   contributions.start()
   const arrive: Pool['arrive'] = (claim, by, bytes) => { waiting.get(`${toHex(claim.payloadDigest)}/${by}`)!(bytes) }
-  return { contributions, refused, arrive, held: () => contributions.pending(job.id).map(c => c.name), head: meta => { head = meta; onHead({ head }) } }
+  return { contributions, refused, arrive, held: () => contributions.pending(job.id).map(c => c.name), head: meta => { head = meta; onHead({ head }) }, leave: () => { tips = []; onHead({ head }) } }
 }
+
+test('what came for a job that has left with its branch goes with it', async () => {
+  const p = pool()
+  const claim = kit.contribution(tip, job, keyPair(9), 0)
+  const taken = p.contributions.take(claim, from('a'))
+  await settle()
+  p.arrive(claim, 'a', payload)
+  expect((await taken).verdict).toBe('accept')
+  p.head(kit.extend(tip, 1))
+  expect(p.held()).toEqual([nameOf(claim)])
+  p.leave()
+  expect(p.held()).toEqual([])
+})
 
 test('what no seal can take any more keeps no place, what a seal still can does', () => {
   const { contributions, held, head } = pool()

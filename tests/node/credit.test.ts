@@ -215,4 +215,31 @@ describe('blocks on credit', () => {
     expect([sealed, miner, stranger].map(k => none.standing(round.meta, k))).toEqual([undefined, true, undefined])
     expect([sealed, miner, stranger].map(k => whole.has(round.meta, k))).toEqual([true, false, false])
   })
+
+  it('are given to no key that is known from blocks on trust alone, which cost hashes: one of its slices is redone', async () => {
+    const w = world()
+    const own = branch(kit, kit.genesis, 12)
+    const a = await node(w, 'a')
+    await feed(a, own)
+    await run(a)
+    const forged = [...own]
+    for (let i = 0; i < 46; i++) forged.push(kit.mine(forged[forged.length - 1].meta, { miner: keyPair(500 + i) }))
+    for (const f of forged.slice(12)) a.replay.wrong.add(toHex(claimId(f.block.header)))
+    // Slowly: so long its blocks are at the head.
+    const evil = await stranger(w, 'evil', forged, { slowMs: 1_000 })
+    await w.clock.advance(30_000)
+    expect(a.sync.unproved()).toBe(true)
+    expect(a.chain.head().height).toBeGreaterThan(24)
+    const wrong = new Set<string>()
+    for (let i = 0; i < 10; i++) {
+      const block = kit.block(a.chain.head(), { miner: keyPair(500 + i) })
+      const id = toHex(claimId(block.header))
+      a.replay.wrong.add(id)
+      wrong.add(id)
+      await evil.publish(blocksTopic(kit.genesis.hash), Uint8Array.of(0, ...Block.serialize(block)))
+      await w.clock.advance(250)
+    }
+    expect(a.sync.unproved()).toBe(true)
+    expect(a.replay.replayed.filter(id => wrong.has(id))).toHaveLength(1)
+  })
 })

@@ -28,18 +28,20 @@ const nothing = (): void => {}
 /** A node that can have no payloads until it is told so: it can sign nothing before. */
 type Judged = 'right' | 'wrong' | 'unavailable'
 
-function sealing (me: KeyPair, o: { readonly head?: BlockMeta, readonly pending?: readonly Candidate[], readonly hasRecord?: boolean } = {}): { readonly sealing: Sealing, readonly clock: ManualClock, readonly votes: string[], readonly offers: Proposal[], readonly judge: (by: (n: number) => Promise<Judged>) => void, readonly setReady: (yes: boolean) => void } {
+function sealing (me: KeyPair, o: { readonly head?: BlockMeta, readonly pending?: readonly Candidate[], readonly hasRecord?: boolean } = {}): { readonly sealing: Sealing, readonly clock: ManualClock, readonly votes: string[], readonly offers: Proposal[], readonly judge: (by: (n: number) => Promise<Judged>) => void, readonly setReady: (yes: boolean) => void, readonly leave: () => void } {
   const clock = new ManualClock(1_000_000_000)
   const votes: string[] = []
   const offers: Proposal[] = []
   let asked = 0
   let ready = true
   let judged: (n: number) => Promise<Judged> = async () => 'unavailable'
+  let hasLeft = false
+  let onHead = nothing
   const deps: Partial<Record<keyof SealingDeps, unknown>> = {
     params: kit.params, key: minerKey(me), clock, log: new RingLog(clock), signatures: new TestSignatures(),
-    chain: { head: () => o.head ?? tip, get: (hash: Uint8Array) => equalBytes(hash, anchor.hash) ? { meta: anchor } : undefined, on: () => nothing },
+    chain: { head: () => o.head ?? tip, get: (hash: Uint8Array) => equalBytes(hash, anchor.hash) ? { meta: anchor } : undefined, on: (_: string, l: typeof onHead) => { onHead = l; return nothing } },
     // Long ago: everybody has had a turn.
-    rounds: { tip: () => ({ job, seal: job.seal, pending: [], round: job.round, since: 0, spec: job.spec }), onTip: () => nothing, pendingSeal: () => undefined, add: async () => ({ status: 'known' }) },
+    rounds: { tip: () => hasLeft ? undefined : ({ job, seal: job.seal, pending: [], round: job.round, since: 0, spec: job.spec }), onTip: () => nothing, pendingSeal: () => undefined, add: async () => ({ status: 'known' }) },
     contributions: { pending: () => [...o.pending ?? []], find: () => undefined, vouch: async () => ({ verdict: 'accept' }) },
     records: { has: () => o.hasRecord ?? true },
     states: {
@@ -57,7 +59,11 @@ function sealing (me: KeyPair, o: { readonly head?: BlockMeta, readonly pending?
       }
     }
   }
-  return { sealing: new Sealing(deps as unknown as SealingDeps), clock, votes, offers, judge: by => { judged = by }, setReady: yes => { ready = yes } }
+  const sealing = new Sealing(deps as unknown as SealingDeps)
+  sealing.start()
+  /** A head without the job, and one that has it again. */
+  const leave = (): void => { for (const gone of [true, false]) { hasLeft = gone; onHead() } }
+  return { sealing, clock, votes, offers, judge: by => { judged = by }, setReady: yes => { ready = yes }, leave }
 }
 
 /** Offer number n of a member: a contribution of its own, with as many vouches as there may be. */
@@ -248,4 +254,14 @@ test('right contributions that have grown too old, or whose draw is of another b
   }
   expect(await offered([tooOld, oldest, elsewhere])).toEqual([[toHex(claimId(oldest))]])
   expect(await offered([tooOld, elsewhere])).toEqual([])
+})
+
+test('an offer goes with the job when that leaves with its branch', async () => {
+  const { leave, sealing: s } = sealing(pairs[0])
+  const p = offer(pairs[1], 0)
+  expect((await s.takeProposal(p, from)).verdict).toBe('accept')
+  // It was said a moment ago.
+  expect((await s.takeProposal(p, from)).verdict).toBe('ignore')
+  leave()
+  expect((await s.takeProposal(p, from)).verdict).toBe('accept')
 })

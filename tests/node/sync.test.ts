@@ -214,6 +214,25 @@ describe('peers that lie or withhold', () => {
     for (const b of own) expect(a.chain.isMain(b.meta.hash)).toBe(true)
   })
 
+  it('keeps nothing that it was told beside its own chain where a body of it is withheld', async () => {
+    const w = world()
+    const own = branch(w.kit, w.kit.genesis, 12, 1)
+    const disk = new MemoryDisk()
+    const a = await node(w, 'a', disk)
+    await feed(a, own)
+    await run(a)
+    for (const miner of [10, 11]) {
+      // Of 56 blocks 48 may be on trust: the last of those never comes.
+      const forged = [...own.slice(0, 11), ...branch(w.kit, own[10].meta, 45, miner)]
+      await stranger(w, `liar-${miner}`, forged, { withheld: forged[47] })
+      await w.clock.advance(5_000)
+      expect(a.log.entries(9).map(e => e.text)).toContainEqual(expect.stringContaining('nobody hands out the body of block 48'))
+      expect([a.chain.offMain().length, (await new MemoryStorage(disk).keys('bodies')).length]).toEqual([0, 12])
+      w.hub.cut('a', `liar-${miner}`)
+    }
+    expect(hex(a.chain.head())).toBe(hex(own[11].meta))
+  })
+
   it.each(['none', 'silent'] as const)('passes over a peer that names a heavier chain and hands out no bodies (%s)', async (bodies) => {
     const w = world()
     const honest = branch(w.kit, w.kit.genesis, 30, 1)

@@ -74,7 +74,7 @@ export async function feed (n: Rig, blocks: readonly Mined[]): Promise<void> {
 }
 
 /** A peer that says what the test wants. `work` is what it claims. */
-export async function stranger (w: World, id: string, blocks: readonly Mined[], o: { readonly bodies?: 'none' | 'silent' | 'other', readonly slowMs?: number, readonly work?: bigint, readonly headers?: (h: Mined[]) => Mined[], readonly busy?: (protocol: string) => boolean } = {}): Promise<Network> {
+export async function stranger (w: World, id: string, blocks: readonly Mined[], o: { readonly bodies?: 'none' | 'silent' | 'other', readonly withheld?: Mined, readonly slowMs?: number, readonly work?: bigint, readonly headers?: (h: Mined[]) => Mined[], readonly busy?: (protocol: string) => boolean } = {}): Promise<Network> {
   const network = w.hub.join(id)
   const limits = { maxRequestBytes: 1 << 16, maxResponseBytes: 1 << 22, perPeerPerSecond: 100 }
   const tip = blocks[blocks.length - 1].meta
@@ -100,7 +100,7 @@ export async function stranger (w: World, id: string, blocks: readonly Mined[], 
       bodies: request.hashes.slice(0, o.slowMs === undefined ? undefined : 1).map((h) => {
         if (o.bodies === 'other') return Body.serialize({ transactions: [w.kit.transfer(w.kit.genesis, keyPair(1), keyPair(2).key, 1n)], seals: [] })
         const b = blocks.find((x) => hex(x.meta) === toHex(h))
-        return b === undefined ? new Uint8Array(0) : Body.serialize(b.block.body)
+        return b === undefined || b === o.withheld ? new Uint8Array(0) : Body.serialize(b.block.body)
       })
     })
   })

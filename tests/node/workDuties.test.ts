@@ -222,3 +222,35 @@ test('vouches of members who were not drawn do not keep the drawn one from looki
   for (let i = 0; i < 50; i++) await Promise.resolve()
   expect(replayed).toEqual([claim])
 })
+
+test('what a branch on trust has sealed is not audited before that is redone, and does not hold up what is on the chain', async () => {
+  const clock = new ManualClock(1)
+  const contributions = (miner: number, n: number): Claim[] => Array.from({ length: n }, (_, i) => ({ ...kit.contribution(tip, job, keyPair(miner)), resultHash: hash('test', Uint8Array.of(miner, i)) }))
+  const record = (claims: Claim[], checked: string): unknown => ({ meta: tip, checked, body: { transactions: [], seals: [{ seal: { job: job.id, round: 1, previous: ZERO32, anchor: tip.hash, contributions: claims, stateHash: ZERO32 }, signatures: [] }] } })
+  const [told, redone] = [contributions(9, 100), contributions(8, 64)]
+  const replayed: string[] = []
+  const on = new Map<string, (e: unknown) => void>()
+  const deps: Partial<Record<keyof ChallengesDeps, unknown>> = {
+    params: kit.params, key: minerKey(keyPair(77)), clock, log: new RingLog(clock), random: new SeededRandom(1), auditShare: 256,
+    chain: { head: () => tip, at: () => ({ meta: tip }), on: (e: string, l: (x: unknown) => void) => { on.set(e, l); return nothing }, condemnedContributions: () => new Set() },
+    rounds: { onTip: () => nothing, isWrong: () => false, pendingSeal: () => undefined, tips: () => [], signers: () => [] },
+    contributions: { vouchersOf: () => [] }, blame: { refuse: nothing }, publisher: { publish: async () => {} },
+    replay: {
+      replay: async (c: Claim) => {
+        replayed.push(toHex(c.resultHash))
+        return { kind: 'done', resultHash: c.resultHash, payloadDigest: c.payloadDigest }
+      }
+    }
+  }
+  const challenges = new Challenges(deps as unknown as ChallengesDeps)
+  challenges.start()
+  on.get('head')!({ head: tip, removed: [], added: [record(told, 'ledger')] })
+  on.get('head')!({ head: tip, removed: [], added: [record(redone, 'replayed')] })
+  await clock.advance(1_000)
+  const names = (claims: Claim[]): string[] => claims.map(c => toHex(c.resultHash)).sort()
+  expect([...replayed].sort()).toEqual(names(redone))
+  on.get('checked')!(record(told.slice(0, 3), 'replayed'))
+  await clock.advance(1_000)
+  expect([...replayed].sort()).toEqual(names([...redone, ...told.slice(0, 3)]))
+  challenges.stop()
+})

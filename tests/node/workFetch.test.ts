@@ -287,6 +287,8 @@ describe('states', () => {
     expect(await p.during(60_000, states.state(benchmark, 7, wanted))).toBeUndefined()
     const elsewhere = { ...claim, template: { ...claim.template, round: 6, stateHash: JOB } }
     states.told([{ seal: { ...seal, contributions: [elsewhere] }, signatures: [] }])
+    // Nor by as many as there is room for.
+    states.told(Array.from({ length: 2_000 }, (_, i) => ({ seal: { ...seal, stateHash: hash('test-told', u32le(i)) }, signatures: [] })))
     expect(toHex(stateHash((await p.during(60_000, states.state(benchmark, 1, next)))!))).toBe(toHex(next))
   })
 
