@@ -23,7 +23,7 @@ import { Lru } from './lru.ts'
 import type { Blame, BlockRecord, ChainEvents, ChainService, Hex, Log, SubmitResult } from './parts.ts'
 import { type ChainStore, type Joined, type Place, type StoredBlock, type StoreState, SNAPSHOT_BLOCKS } from './persist.ts'
 import { loadBase, settleBelow } from './restart.ts'
-import { BlockTree, type Depths, type HeadChange, record, records, treeDepths, type TreeNode, treeNode, undoneBlocks } from './tree.ts'
+import { BlockTree, carries, type Depths, type HeadChange, record, records, treeDepths, type TreeNode, treeNode, undoneBlocks } from './tree.ts'
 import type { Mode, OnSound, Verifier } from './verify.ts'
 
 export interface MoreChainEvents extends ChainEvents {
@@ -53,6 +53,8 @@ export interface SubmitOptions {
    * went on refusing it (the others could not redo it, or were apart for too long) would stay alone.
    */
   readonly ripe?: boolean
+  /** It came alone: nobody shows what lies between it and our own chain. */
+  readonly isGossip?: true
   /** Asked before its work is redone. */
   readonly onSound?: OnSound
 }
@@ -191,7 +193,7 @@ export class Chain implements ChainService {
   held (): { readonly orphans: number, readonly waiting: number } { return { orphans: this.#orphans.size, waiting: this.#waiting.size } }
 
   async submit (block: Block, origin?: PeerId, via?: PeerId, onSound?: OnSound): Promise<SubmitResult> {
-    return await this.submitAs(block, { mode: 'full', origin, via, blame: via, onSound })
+    return await this.submitAs(block, { mode: 'full', origin, via, blame: via, onSound, isGossip: true })
   }
 
   async submitOwn (block: Block): Promise<SubmitResult> { return await this.submitAs(block, { mode: 'own' }) }
@@ -254,6 +256,8 @@ export class Chain implements ChainService {
     if (early !== undefined) return this.#judged(block, how, name, early, size)
     if (toHex(name.root) !== toHex(template.bodyRoot)) return this.#refuse(block, how, name, invalid('body-root', 'the body is not the one that the header names'))
     if (this.#verifier === undefined) throw new Error('chain: submit before start')
+    // Hashes alone make a block that is only told, and name states that nobody has: what builds on it has no turn before it is redone.
+    if (how.isGossip === true && parent.checked === 'ledger') return this.#judged(block, how, name, refusal('unavailable', 'replay-unavailable', 'the work of its parent is on trust'), size)
     let forgiven = false
     const onSound: OnSound = () => {
       const verdict = how.onSound?.() ?? 'answers'
@@ -593,8 +597,4 @@ const place = (n: TreeNode): Place => ({ height: n.meta.height, key: n.key })
 
 function headerBelow ({ below, fork, before }: Adopted, height: number): HeaderMeta | undefined {
   return height > fork ? below[height - fork - 1] : before.at(height)?.meta
-}
-
-function carries (body: Body, contributions: ReadonlySet<Hex>): boolean {
-  return contributions.size > 0 && body.seals.some((s) => s.seal.contributions.some((c) => contributions.has(toHex(claimId(c)))))
 }

@@ -137,7 +137,10 @@ export class Payloads implements PayloadService {
     this.#held.set(name, held)
     this.#heldBytes += held.size
     const stored = await this.#commit([...evicted, { op: 'put', store: 'payloads', key: held.key, value: bytes }])
-    if (!stored) this.#forget([name])
+    if (stored) return
+    this.#forget([name])
+    // A full disk takes what makes room on it.
+    if (evicted.length > 0) await this.#commit(evicted)
   }
 
   async fetch (digest: Uint8Array, bytes: number, round: { readonly job: Uint8Array, readonly round: number }, from?: PeerId): Promise<Uint8Array | undefined> {

@@ -87,7 +87,10 @@ export class Snapshots {
     const drop = this.#superfluous(s.job)
     for (const k of drop) this.#kept.delete(k.stateHash)
     const ops: StorageOp[] = drop.map(k => ({ op: 'delete', store: 'states', key: k.key }))
-    if (!await this.#commit([...ops, { op: 'put', store: 'states', key: kept.key, value }])) this.#kept.delete(s.stateHash)
+    if (await this.#commit([...ops, { op: 'put', store: 'states', key: kept.key, value }])) return
+    this.#kept.delete(s.stateHash)
+    // A full disk takes what makes room on it.
+    if (ops.length > 0) await this.#commit(ops)
   }
 
   async drop (stateHash: Hex): Promise<void> {

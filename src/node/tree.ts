@@ -9,6 +9,7 @@
 import { toHex } from '../core/codec/ssz.ts'
 import type { Body } from '../core/codec/wire.ts'
 import { type BlockMeta, compareChains, type HeaderMeta } from '../core/consensus/chain.ts'
+import { claimId } from '../core/crypto/ids.ts'
 import type { LedgerEvent } from '../core/ledger/apply.ts'
 import type { ChainParams } from '../core/params.ts'
 import type { PeerId } from '../ports/network.ts'
@@ -57,6 +58,11 @@ export function record (n: TreeNode | undefined): BlockRecord | undefined {
 
 export function records (nodes: readonly TreeNode[]): BlockRecord[] {
   return nodes.map(record).filter((r) => r !== undefined)
+}
+
+/** Whether one of these contributions is sealed in it. */
+export function carries (body: Body, contributions: ReadonlySet<Hex>): boolean {
+  return contributions.size > 0 && body.seals.some((s) => s.seal.contributions.some((c) => contributions.has(toHex(claimId(c)))))
 }
 
 export class BlockTree {

@@ -6,7 +6,7 @@ import { Replays } from '../../src/node/replay.ts'
 import { HEADERS_PROTOCOL } from '../../src/node/syncServer.ts'
 import { MemoryDisk, MemoryStorage } from '../../src/storage/memory.ts'
 import { tinySpec } from '../core/chainKit.ts'
-import { Branch, COST, forge, honest, honestSlices, kit, liar, mine, params, redoing, tip, undone, WITHHELD, world } from './forgedRig.ts'
+import { Branch, COST, forge, forger, honest, honestSlices, kit, liar, mine, params, redoing, tip, undone, WITHHELD, world } from './forgedRig.ts'
 import { branch, feed, hex, kit as plainKit, node, run, stranger, type TestNode, type World, world as plainWorld } from './syncRig.ts'
 
 const DAY_MS = 86_400_000
@@ -37,12 +37,15 @@ describe('an honest chain is weighed', () => {
     const long = new Branch(kit.genesis)
     long.at(honest[0].meta.header.template.time - DAY_MS, false)
     while (long.blocks.length < 920) long.after(60_000, false)
-    // They claim no work: nobody follows them.
-    for (let i = 0; i < 8; i++) await stranger(w, `slow ${i}`, long.blocks, { slowMs: 9_900, work: 1n })
     await liar(w, 0, forge(kit.genesis, w.clock.now()))
-    await honestPeer(w)
     const a = redoing(await node(w, 'a'))
     await run(a)
+    await w.clock.advance(5_000)
+    expect(a.chain.head().header.template.miner).toEqual(forger.key)
+    // They claim no work: nobody follows them.
+    for (let i = 0; i < 8; i++) await stranger(w, `slow ${i}`, long.blocks, { slowMs: 9_900, work: 1n })
+    await w.clock.advance(1_000)
+    await honestPeer(w)
     await w.clock.advance(5 * 60_000)
     expect(weighed(a, 'b')).toHaveLength(1)
     expect(hex(a.chain.head())).toBe(hex(tip))

@@ -23,6 +23,7 @@ import { RENEW_BLOCKS } from '../../src/node/duties.ts'
 import { STATE_PROTOCOL, STATES_PROTOCOL, States } from '../../src/node/states.ts'
 import { SNAPSHOTS_PER_JOB, Snapshots } from '../../src/node/snapshots.ts'
 import { type Network, RequestError } from '../../src/ports/network.ts'
+import { StorageError, type StorageOp } from '../../src/ports/storage.ts'
 import { MemoryDisk, MemoryStorage } from '../../src/storage/memory.ts'
 import { gatedStorage, ManualClock } from './chainRig.ts'
 import { noTorrents, SeededRandom, smallData, TestCompute, workParams, workSpec } from './workRig.ts'
@@ -49,6 +50,41 @@ function place () {
   const during = async <T>(ms: number, run: Promise<T>): Promise<T> => { await clock.advance(ms); return await run }
   return { clock, hub, net, log, blame, peer, during, random: new SeededRandom(1), refusals: () => blame.list().map(r => r.reason) }
 }
+
+/** Takes deletions always, and the rest while it is not full. */
+class SmallDisk extends MemoryStorage {
+  full = false
+  override async commit (ops: readonly StorageOp[]): Promise<void> {
+    if (this.full && ops.some(o => o.op === 'put')) throw new StorageError('full', 'no room')
+    await super.commit(ops)
+  }
+}
+
+test('what makes room leaves a full disk though what is new finds none there: payloads that are outlived, states beyond the bound', async () => {
+  const p = place()
+  const storage = new SmallDisk(new MemoryDisk())
+  let height = 10
+  const payloads = new Payloads({ storage, network: p.net, clock: p.clock, random: p.random, blame: p.blame, log: p.log, height: () => height, historyBlocks: 96 })
+  await payloads.start()
+  const put = async (n: number): Promise<void> => { const b = new Uint8Array(1_000).fill(n); await payloads.put(payloadDigest(b), b, { job: JOB, round: 1 }) }
+  for (let n = 0; n < 5; n++) await put(n)
+  storage.full = true
+  height = 200
+  await put(5)
+  storage.full = false
+  await put(6)
+  expect([(await storage.keys('payloads')).length, payloads.bytesHeld]).toEqual([1, 1_000])
+  const state = initialState(workSpec)
+  const snapshots = new Snapshots(storage, p.log, 3 * stateBytes(state).length)
+  await snapshots.start()
+  for (let n = 1; n <= 5; n++) {
+    for (const full of [true, false]) {
+      storage.full = full
+      await snapshots.save({ job: toHex(JOB), round: 8 * n, stateHash: toHex(hash('test-snapshot', u32le(n))) }, state)
+    }
+  }
+  expect([(await storage.keys('states')).length, snapshots.rounds(toHex(JOB))]).toEqual([3, [24, 32, 40]])
+})
 
 describe('payloads', () => {
   const bytes = new Uint8Array(5000).map((_, i) => i % 251)
