@@ -30,7 +30,7 @@ export const AGAIN_MS = 20_000
 /** Challenges being replayed at once, and how often one peer may bring one. */
 const CHALLENGES_AT_ONCE = 4
 const CHALLENGES_PER_SECOND = 0.2
-const CHALLENGES_BURST = 4
+export const CHALLENGES_BURST = 4
 
 /** `byLot`: others count on this node, and it must be done before the contribution is ripe. */
 interface Sealed { readonly claim: Claim, readonly id: Uint8Array, readonly signed: SignedSeal, readonly byLot?: true }
@@ -60,6 +60,7 @@ export class Challenges {
   /** Sealed contributions already drawn for, one way or the other. */
   readonly #considered = new Lru<boolean>(4096)
   readonly #rates: TokenBuckets
+  readonly #strange: TokenBuckets
   /** By seal and contribution, when its challenge was said or heard last. */
   readonly #said = new Lru<number>(256)
   #queue: Sealed[] = []
@@ -75,6 +76,7 @@ export class Challenges {
     this.#d = d
     this.#share = d.auditShare ?? AUDIT_SHARE
     this.#rates = new TokenBuckets(d.clock, CHALLENGES_PER_SECOND, CHALLENGES_BURST)
+    this.#strange = new TokenBuckets(d.clock, 1000 / AGAIN_MS, CHALLENGES_BURST)
   }
 
   start (): void {
@@ -142,7 +144,9 @@ export class Challenges {
     if (!this.#rates.take(from.origin)) return ignore('too many challenges')
     if (this.#d.rounds.isWrong(c.contribution)) {
       // Once for all who have not heard, not for each who says it again.
-      const isNews = this.#d.clock.now() - (this.#said.get(saidName(c)) ?? -Infinity) >= AGAIN_MS
+      const last = this.#said.get(saidName(c))
+      // Anybody may put any seal beside it.
+      const isNews = last === undefined ? this.#strange.take(toHex(c.contribution)) : this.#d.clock.now() - last >= AGAIN_MS
       return isNews ? { verdict: 'accept', reason: 'known to be wrong' } : ignore('known to be wrong')
     }
     if (this.#replaying >= CHALLENGES_AT_ONCE) return ignore('busy')

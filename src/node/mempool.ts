@@ -313,16 +313,21 @@ export class Mempool implements PoolService {
     const tip = this.#chain.head()
     const idle = idleOf(this.#nextLedger(tip), [...this.#byId.values(), e].sort((a, b) => better(a, b) ? -1 : 1))
     const worse = (a: Entry, b: Entry): boolean => idle.has(a) === idle.has(b) ? better(b, a) : idle.has(a)
+    const gone: Entry[] = []
     while (full()) {
       let worst: Entry | undefined
       for (const x of this.#byId.values()) if (!x.own && x.from !== e.from && (worst === undefined || worse(x, worst))) worst = x
       if (worst === undefined || (!e.own && (idle.has(worst) === idle.has(e) ? worst.fee >= e.fee : idle.has(e)))) {
+        // Who is refused makes no room for anybody.
+        for (const x of gone) this.#insert(x)
         if (old !== undefined) this.#insert(old)
         return refusal('stale', 'transaction-fee', `the pool is full and fee ${e.fee} is not above its lowest`)
       }
       // Its last one: the ones before it stay usable.
       const queue = this.#bySender.get(worst.from)!
-      this.#remove(queue.get(Math.max(...queue.keys()))!)
+      const last = queue.get(Math.max(...queue.keys()))!
+      gone.push(last)
+      this.#remove(last)
     }
     return undefined
   }

@@ -73,7 +73,7 @@ export interface SealingDeps {
   readonly params: ChainParams
   readonly key: MinerKey
   readonly chain: Pick<ChainService, 'head' | 'get' | 'on'>
-  readonly rounds: Pick<Rounds, 'tip' | 'onTip' | 'add' | 'pendingSeal'>
+  readonly rounds: Pick<Rounds, 'tip' | 'onTip' | 'add' | 'pendingSeal' | 'has'>
   readonly contributions: Pick<Contributions, 'pending' | 'find' | 'vouch' | 'rememberVouchers'>
   readonly records: Records
   readonly states: Pick<StatesService, 'sealState'>
@@ -150,6 +150,8 @@ export class Sealing {
     const saidAt = known?.saidAt.get(toHex(p.proposer))
     // Its proposer has one turn in a round's time or more; copies between are anybody's, and would cost all of us as much.
     if (saidAt !== undefined && this.#d.clock.now() - saidAt < params.roundMs / 2) return ignore('offered already')
+    // What has no place costs no look at its signatures.
+    if (known === undefined && !this.#hasRoom(p, anchor)) return ignore('too many proposals')
     const refused = await this.#checkProposal(p, tip, members, from.via, known !== undefined)
     if (refused !== undefined) return refused
     for (const vouch of p.vouches) await this.#d.contributions.vouch(vouch, undefined)
@@ -162,7 +164,7 @@ export class Sealing {
       if (this.#d.ready() && this.#isBoundTo(known)) await this.#publishVote(known)
       return { verdict: 'accept' }
     }
-    if (!this.#hasRoom(p, anchor)) return ignore('too many proposals')
+    if (!this.#makeRoom(p, anchor)) return ignore('too many proposals')
     const now = rounds.tip(seal.job)
     if (now === undefined || !isOn(seal, now)) return ignore('proposal for another round')
     await this.#keep(this.#offer(seal, p.vouches, p.proposer, anchor, members, from), now)
@@ -199,6 +201,8 @@ export class Sealing {
 
   async takeSeal (signed: SignedSeal, from: From): Promise<Taken> {
     const name = toHex(sealHash(signed.seal))
+    // Copies go no further, whatever signatures they bring.
+    if (this.#heard.has(name) && this.#d.rounds.has(signed.seal)) return ignore('known')
     const outcome = await this.#d.rounds.add(signed, from.via)
     const heard = this.#heard.has(name)
     if (outcome.status === 'added' || outcome.status === 'known') this.#heard.set(name, true)
@@ -364,15 +368,22 @@ export class Sealing {
     }
   }
 
-  /** The committee changes with every block: an offer of a newer one takes the place of an older one that fewest have signed. */
   #hasRoom (p: Proposal, anchor: BlockMeta): boolean {
+    const offers = [...this.#offers.get(toHex(p.seal.job))?.values() ?? []]
+    if (offers.filter(o => equalBytes(o.proposer, p.proposer)).length >= OFFERS_PER_PROPOSER) return false
+    return offers.length < OFFERS_PER_JOB || this.#replaceable(offers, anchor) !== undefined
+  }
+
+  #makeRoom (p: Proposal, anchor: BlockMeta): boolean {
+    if (!this.#hasRoom(p, anchor)) return false
     const offers = this.#offers.get(toHex(p.seal.job))
-    if (offers === undefined) return true
-    if ([...offers.values()].filter(o => equalBytes(o.proposer, p.proposer)).length >= OFFERS_PER_PROPOSER) return false
-    if (offers.size < OFFERS_PER_JOB) return true
-    const [oldest] = [...offers.values()].filter(o => o.anchor.height < anchor.height && !this.#isBoundTo(o))
-      .sort((a, b) => a.votes.size - b.votes.size || a.anchor.height - b.anchor.height)
-    return oldest !== undefined && offers.delete(oldest.name)
+    if (offers !== undefined && offers.size >= OFFERS_PER_JOB) offers.delete(this.#replaceable([...offers.values()], anchor)!.name)
+    return true
+  }
+
+  /** The committee changes with every block: an offer of a newer one takes the place of an older one that fewest have signed. */
+  #replaceable (offers: readonly Offer[], anchor: BlockMeta): Offer | undefined {
+    return offers.filter(o => o.anchor.height < anchor.height && !this.#isBoundTo(o)).sort((a, b) => a.votes.size - b.votes.size || a.anchor.height - b.anchor.height)[0]
   }
 
   // --- checking

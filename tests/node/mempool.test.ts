@@ -135,6 +135,18 @@ describe('bounds', () => {
     expect(pool.bytes).toBe(one.pool.bytes * 2)
   })
 
+  it('one that is refused has driven nobody out', async () => {
+    const cheaper = pay(1, { fee: fee + 1n })
+    const dearer = pay(2, { fee: 9n * fee })
+    const one = make()
+    for (const t of [cheaper, dearer]) expect(await one.pool.add(t)).toBeUndefined()
+    const p = make({ limits: { ...POOL_LIMITS, bytes: one.pool.bytes } })
+    for (const t of [cheaper, dearer]) expect(await p.pool.add(t)).toBeUndefined()
+    // So large that both would have to go, and it pays more than one of them.
+    expect((await p.pool.add(kit.post(grown, keyPair(3), { fee: 2n * fee })))?.reason).toBe('transaction-fee')
+    expect([p.pool.size, p.pool.bytes]).toEqual([2, one.pool.bytes])
+  })
+
   it('never evicts own ones for a stranger\'s', async () => {
     const { pool } = make({ limits: { ...POOL_LIMITS, count: 1 }, own: [keyPair(1).key] })
     await pool.add(pay(1))

@@ -22,8 +22,8 @@ interface Bench {
   readonly rounds: Rounds
   readonly signatures: TestSignatures
   readonly refused: Refused[]
-  /** Another head, for which these blocks were left; the seals that wait are looked at again. */
-  readonly head: (meta: BlockMeta, removed?: ReadonlyArray<Pick<BlockRecord, 'body' | 'checked'>>) => Promise<void>
+  /** Another head, for which the first of these blocks were left and the others taken; the seals that wait are looked at again. */
+  readonly head: (meta: BlockMeta, removed?: ReadonlyArray<Pick<BlockRecord, 'body' | 'checked'>>, added?: ReadonlyArray<Pick<BlockRecord, 'body'>>) => Promise<void>
 }
 
 function bench (): Bench {
@@ -45,9 +45,9 @@ function bench (): Bench {
   }
   const rounds = new Rounds(deps as unknown as RoundsDeps)
   rounds.start()
-  const settle: Bench['head'] = async (meta, removed = []) => {
+  const settle: Bench['head'] = async (meta, removed = [], added = []) => {
     head = meta
-    onHead({ head, removed, added: [] })
+    onHead({ head, removed, added })
     for (let i = 0; i < 4_000; i++) await Promise.resolve()
   }
   return { rounds, signatures, refused, head: settle }
@@ -117,4 +117,21 @@ test('a seal on a block that is not here yet is taken once it is', async () => {
   expect(await rounds.add(honest(keyPair(9), next), 'h')).toMatchObject({ status: 'held' })
   await head(next)
   expect(rounds.tip(job.id)).toMatchObject({ round: job.round + 1 })
+})
+
+test('a copy of the newest seal costs what its members have signed and no more', async () => {
+  const { head, rounds, signatures } = bench()
+  const signed = honest(keyPair(9))
+  expect(rounds.has(signed.seal)).toBe(false)
+  expect(await rounds.add(signed, 'x')).toMatchObject({ status: 'added' })
+  const { checked } = signatures
+  expect(checked).toBe(signed.signatures.length + 1)
+  expect(rounds.has(signed.seal)).toBe(true)
+  const { block, meta } = kit.mine(tip, { seals: [signed] })
+  await head(meta, [], [block])
+  expect(rounds.has(signed.seal)).toBe(true)
+  expect(await rounds.add({ ...signed }, 'x')).toMatchObject({ status: 'known' })
+  expect(signatures.checked - checked).toBe(signed.signatures.length)
+  const forged = await rounds.add(unsigned(signed), 'x')
+  expect(forged).toMatchObject({ status: 'refused', refusal: { reason: 'seal-signature' } })
 })

@@ -1,7 +1,7 @@
 /** What a member does with offers of one round while no quorum comes together. */
 import { expect, test } from 'vitest'
 import { equalBytes, toHex, ZERO32 } from '../../src/core/codec/ssz.ts'
-import { type Claim, type Proposal, type SealVote, type Vouch, WORK_PROPOSAL, WORK_VOTE } from '../../src/core/codec/wire.ts'
+import { type Claim, type Proposal, type SealVote, type SignedSeal, type Vouch, WORK_PROPOSAL, WORK_VOTE } from '../../src/core/codec/wire.ts'
 import type { BlockMeta } from '../../src/core/consensus/chain.ts'
 import { committee } from '../../src/core/consensus/committee.ts'
 import { hash } from '../../src/core/crypto/hash.ts'
@@ -28,7 +28,7 @@ const nothing = (): void => {}
 /** A node that can have no payloads until it is told so: it can sign nothing before. */
 type Judged = 'right' | 'wrong' | 'unavailable'
 
-function sealing (me: KeyPair, o: { readonly head?: BlockMeta, readonly pending?: readonly Candidate[], readonly hasRecord?: boolean } = {}): { readonly sealing: Sealing, readonly clock: ManualClock, readonly votes: string[], readonly offers: Proposal[], readonly judge: (by: (n: number) => Promise<Judged>) => void, readonly setReady: (yes: boolean) => void, readonly leave: () => void } {
+function sealing (me: KeyPair, o: { readonly head?: BlockMeta, readonly pending?: readonly Candidate[], readonly hasRecord?: boolean } = {}): { readonly sealing: Sealing, readonly clock: ManualClock, readonly votes: string[], readonly offers: Proposal[], readonly judge: (by: (n: number) => Promise<Judged>) => void, readonly setReady: (yes: boolean) => void, readonly leave: () => void, readonly signatures: TestSignatures, readonly seals: SignedSeal[] } {
   const clock = new ManualClock(1_000_000_000)
   const votes: string[] = []
   const offers: Proposal[] = []
@@ -36,12 +36,14 @@ function sealing (me: KeyPair, o: { readonly head?: BlockMeta, readonly pending?
   let ready = true
   let judged: (n: number) => Promise<Judged> = async () => 'unavailable'
   let hasLeft = false
+  const signatures = new TestSignatures()
+  const seals: SignedSeal[] = []
   let onHead = nothing
   const deps: Partial<Record<keyof SealingDeps, unknown>> = {
-    params: kit.params, key: minerKey(me), clock, log: new RingLog(clock), signatures: new TestSignatures(),
+    params: kit.params, key: minerKey(me), clock, log: new RingLog(clock), signatures,
     chain: { head: () => o.head ?? tip, get: (hash: Uint8Array) => equalBytes(hash, anchor.hash) ? { meta: anchor } : undefined, on: (_: string, l: typeof onHead) => { onHead = l; return nothing } },
     // Long ago: everybody has had a turn.
-    rounds: { tip: () => hasLeft ? undefined : ({ job, seal: job.seal, pending: [], round: job.round, since: 0, spec: job.spec }), onTip: () => nothing, pendingSeal: () => undefined, add: async () => ({ status: 'known' }) },
+    rounds: { tip: () => hasLeft ? undefined : ({ job, seal: job.seal, pending: [], round: job.round, since: 0, spec: job.spec }), onTip: () => nothing, pendingSeal: () => undefined, has: () => seals.length > 0, add: async (signed: SignedSeal) => { seals.push(signed); return { status: 'added' } } },
     contributions: { pending: () => [...o.pending ?? []], find: () => undefined, vouch: async () => ({ verdict: 'accept' }) },
     records: { has: () => o.hasRecord ?? true },
     states: {
@@ -63,7 +65,7 @@ function sealing (me: KeyPair, o: { readonly head?: BlockMeta, readonly pending?
   sealing.start()
   /** A head without the job, and one that has it again. */
   const leave = (): void => { for (const gone of [true, false]) { hasLeft = gone; onHead() } }
-  return { sealing, clock, votes, offers, judge: by => { judged = by }, setReady: yes => { ready = yes }, leave }
+  return { sealing, clock, votes, offers, judge: by => { judged = by }, setReady: yes => { ready = yes }, leave, signatures, seals }
 }
 
 /** Offer number n of a member: a contribution of its own, with as many vouches as there may be. */
@@ -101,10 +103,13 @@ test('a vote before its proposal waits if a member has signed it, though strange
 })
 
 test('offers that nobody repeats make room: a round that stood still for long takes new ones', async () => {
-  const { clock, sealing: s } = sealing(keyPair(20))
+  const { clock, sealing: s, signatures } = sealing(keyPair(20))
   const take = async (n: number): Promise<Taken> => await s.takeProposal(offer(pairs[0], n), from)
   for (let n = 0; n < 3; n++) expect(await take(n)).toEqual({ verdict: 'accept' })
+  const { checked } = signatures
   expect(await take(3)).toEqual({ verdict: 'ignore', reason: 'too many proposals' })
+  // Whoever makes one after another finds nobody who looks at what he has signed.
+  expect(signatures.checked).toBe(checked)
   await clock.advance(VOTE_HOLD_ROUNDS * kit.params.roundMs)
   // Repeated or signed, it stays.
   expect(await take(0)).toEqual({ verdict: 'accept' })
@@ -264,4 +269,12 @@ test('an offer goes with the job when that leaves with its branch', async () => 
   expect((await s.takeProposal(p, from)).verdict).toBe('ignore')
   leave()
   expect((await s.takeProposal(p, from)).verdict).toBe('accept')
+})
+
+test('a seal that was heard is looked at no more while it is the newest', async () => {
+  const { seals, sealing: s } = sealing(keyPair(20))
+  const signed = kit.seal(tip, job, [kit.contribution(tip, job, keyPair(9))])
+  expect(await s.takeSeal(signed, from)).toEqual({ verdict: 'accept' })
+  expect(await s.takeSeal(signed, from)).toEqual({ verdict: 'ignore', reason: 'known' })
+  expect(seals).toHaveLength(1)
 })

@@ -2,10 +2,10 @@
 import { describe, expect, test } from 'vitest'
 import { toHex, ZERO32 } from '../../src/core/codec/ssz.ts'
 import type { Body, Claim, SignedSeal, Vouch } from '../../src/core/codec/wire.ts'
-import { hash } from '../../src/core/crypto/hash.ts'
+import { hash, u32le } from '../../src/core/crypto/hash.ts'
 import { claimId, sealHash } from '../../src/core/crypto/ids.ts'
 import { benchmarkJob } from '../../src/core/ledger/state.ts'
-import { AGAIN_MS, AUDITS_MAX, Challenges, type ChallengesDeps } from '../../src/node/challenges.ts'
+import { AGAIN_MS, AUDITS_MAX, Challenges, CHALLENGES_BURST, type ChallengesDeps } from '../../src/node/challenges.ts'
 import type { Candidate } from '../../src/node/contributions.ts'
 import { anchorOn, auditors, byLot, isVouched, replayers } from '../../src/node/duties.ts'
 import { RingLog } from '../../src/node/log.ts'
@@ -253,4 +253,26 @@ test('what a branch on trust has sealed is not audited before that is redone, an
   await clock.advance(1_000)
   expect([...replayed].sort()).toEqual(names([...redone, ...told.slice(0, 3)]))
   challenges.stop()
+})
+
+test('challenges of what is known to be wrong are passed on a few at a time, whatever seals are named beside it', async () => {
+  const clock = new ManualClock(1)
+  const wrong = claimId(claim)
+  const deps: Partial<Record<keyof ChallengesDeps, unknown>> = {
+    params: kit.params, clock, log: new RingLog(clock), random: new SeededRandom(1), key: minerKey(keyPair(77)),
+    rounds: { isWrong: (id: Uint8Array) => toHex(id) === toHex(wrong) }
+  }
+  const challenges = new Challenges(deps as unknown as ChallengesDeps)
+  let n = 0
+  const accepted = async (count: number): Promise<number> => {
+    let sum = 0
+    for (let i = 0; i < count; i++) {
+      const { verdict } = await challenges.take({ job: job.id, sealHash: hash('test-seal', u32le(n++)), contribution: wrong }, { origin: `o${n}`, via: 'x' })
+      if (verdict === 'accept') sum++
+    }
+    return sum
+  }
+  expect(await accepted(200)).toBe(CHALLENGES_BURST)
+  await clock.advance(AGAIN_MS)
+  expect(await accepted(200)).toBe(1)
 })
