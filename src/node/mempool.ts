@@ -191,7 +191,8 @@ export class Mempool implements PoolService {
     const entry = this.#entry(tx, bytes)
     const known = this.#byId.get(entry.id)
     if (known !== undefined && equalBytes(known.signed.signature, tx.signature)) return undefined
-    const early = known === undefined ? this.#refusal(entry) : undefined
+    // For what is refused for want of room nobody's signatures are looked at: of receipts there may be many.
+    const early = known === undefined ? this.#refusal(entry) ?? (entry.own ? undefined : this.#makeRoom(entry, true)) : undefined
     if (early !== undefined) return early
     const unsigned = await this.#unsigned(tx)
     if (unsigned !== undefined) return unsigned
@@ -304,23 +305,26 @@ export class Mempool implements PoolService {
     return full
   }
 
-  /** Lets go of what pays less; refuses the newcomer if that is itself. */
-  #makeRoom (e: Entry): Refusal | undefined {
+  /** Lets go of what pays less; refuses the newcomer if that is itself. A trial leaves all as it is. */
+  #makeRoom (e: Entry, isTrial = false): Refusal | undefined {
     const old = this.#bySender.get(e.from)?.get(e.nonce)
+    const gone = old === undefined ? [] : [old]
+    const putBack = (): void => { for (const x of gone) this.#insert(x) }
     if (old !== undefined) this.#remove(old)
     const full = (): boolean => this.#byId.size >= this.#limits.count || this.#bytes + e.bytes > this.#limits.bytes
-    if (!full()) return undefined
+    if (!full()) {
+      if (isTrial) putBack()
+      return undefined
+    }
     const tip = this.#chain.head()
     const idle = idleOf(this.#nextLedger(tip), [...this.#byId.values(), e].sort((a, b) => better(a, b) ? -1 : 1))
     const worse = (a: Entry, b: Entry): boolean => idle.has(a) === idle.has(b) ? better(b, a) : idle.has(a)
-    const gone: Entry[] = []
     while (full()) {
       let worst: Entry | undefined
       for (const x of this.#byId.values()) if (!x.own && x.from !== e.from && (worst === undefined || worse(x, worst))) worst = x
       if (worst === undefined || (!e.own && (idle.has(worst) === idle.has(e) ? worst.fee >= e.fee : idle.has(e)))) {
         // Who is refused makes no room for anybody.
-        for (const x of gone) this.#insert(x)
-        if (old !== undefined) this.#insert(old)
+        putBack()
         return refusal('stale', 'transaction-fee', `the pool is full and fee ${e.fee} is not above its lowest`)
       }
       // Its last one: the ones before it stay usable.
@@ -329,6 +333,7 @@ export class Mempool implements PoolService {
       gone.push(last)
       this.#remove(last)
     }
+    if (isTrial) putBack()
     return undefined
   }
 

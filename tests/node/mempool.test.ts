@@ -140,10 +140,16 @@ describe('bounds', () => {
     const dearer = pay(2, { fee: 9n * fee })
     const one = make()
     for (const t of [cheaper, dearer]) expect(await one.pool.add(t)).toBeUndefined()
-    const p = make({ limits: { ...POOL_LIMITS, bytes: one.pool.bytes } })
+    const signatures = new TestSignatures()
+    const p = make({ limits: { ...POOL_LIMITS, bytes: one.pool.bytes }, signatures })
     for (const t of [cheaper, dearer]) expect(await p.pool.add(t)).toBeUndefined()
+    const { checked } = signatures
     // So large that both would have to go, and it pays more than one of them.
     expect((await p.pool.add(kit.post(grown, keyPair(3), { fee: 2n * fee })))?.reason).toBe('transaction-fee')
+    expect([p.pool.size, p.pool.bytes, signatures.checked]).toEqual([2, one.pool.bytes, checked])
+    // Nor by one whose signature is wrong, for which there would be room.
+    const forged = { ...kit.post(grown, keyPair(3), { fee: 20n * fee }), signature: new Uint8Array(64) }
+    expect((await p.pool.add(forged))?.reason).toBe('transaction-signature')
     expect([p.pool.size, p.pool.bytes]).toEqual([2, one.pool.bytes])
   })
 
