@@ -61,6 +61,9 @@ export class SnapshotJoin {
   /** What most peers offer, fetched while the headers still come. */
   #early: { readonly name: string, readonly infoHash: string, readonly got: Promise<Obtained> } | undefined
 
+  /** What peers have said they serve, in this join: a line that breaks when they are asked again takes nothing of it back. */
+  readonly #said = new Map<PeerId, readonly SnapshotOffer[]>()
+
   /** Joins so far that are over: what one of them has asked for is nobody's when it comes later. */
   #over = 0
 
@@ -124,6 +127,7 @@ export class SnapshotJoin {
   forget (but?: string): void {
     const early = this.#early
     this.#early = undefined
+    this.#said.clear()
     this.#over++
     if (early === undefined || early.infoHash === but) return
     early.got.then(async got => { if (got.ok) await got.drop() }).catch((e: unknown) => { this.#d.log.error('sync', e instanceof Error ? e.message : String(e)) })
@@ -205,7 +209,8 @@ export class SnapshotJoin {
     const said = await askEach(this.#d.network, this.#d.blame, peers.slice(0, PEERS_ASKED), {
       what: 'snapshot', protocol: SNAPSHOT_PROTOCOL, body: SnapshotRequest.serialize({ chain: this.#d.chainId }), timeoutMs: OFFERS_TIMEOUT_MS, answer: SnapshotResponse, maxBytes: SNAPSHOT_RESPONSE_BYTES
     })
-    return said.map(([peer, { offers }]) => [peer, offers] as const)
+    for (const [peer, { offers }] of said) this.#said.set(peer, offers)
+    return peers.flatMap(peer => { const offers = this.#said.get(peer); return offers === undefined ? [] : [[peer, offers] as const] })
   }
 
   /** How many signatures of headers hold; undefined if one does not. The newest blocks are checked whole later. */

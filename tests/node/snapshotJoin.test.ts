@@ -23,6 +23,7 @@ import { MemoryDisk as PieceMemory, type PieceDisk } from '../../src/net/swarm/p
 import type { Network } from '../../src/ports/network.ts'
 import type { Storage, StorageOp } from '../../src/ports/storage.ts'
 import { SwarmError } from '../../src/ports/swarm.ts'
+import { RequestError } from '../../src/ports/network.ts'
 import { MemoryDisk, MemoryStorage } from '../../src/storage/memory.ts'
 import { ChainKit, keyPair, type Mined } from '../core/chainKit.ts'
 import { kitTime, ManualClock, redo, rig, type Rig } from './chainRig.ts'
@@ -156,6 +157,21 @@ describe('the file of a ledger', () => {
     const r = finish(readSnapshotFile(bytes, of, lookBack, kit.genesis.ledger))
     return r.ok ? 'right' : r.reason
   }
+
+  it('is joined though whoever serves it does not answer when it is asked again', async () => {
+    const a = await seeder('a')
+    const offers = [...a.torrents.offers()]
+    a.torrents.stop()
+    let asked = 0
+    await a.network.handle(SNAPSHOT_PROTOCOL, { maxRequestBytes: 100, maxResponseBytes: 1000, perPeerPerSecond: 10 }, async () => {
+      if (asked++ > 0) throw new RequestError('busy', 'too many requests per second')
+      return SnapshotResponse.serialize({ offers })
+    })
+    const fresh = await node('fresh')
+    await until('it has joined', synced(fresh))
+    expect(asked).toBe(2)
+    expect(logged(fresh, `the ledger of block ${HEIGHT} fits its header`)).toBe(true)
+  })
 
   it('is taken for the block it is of and for no other', () => {
     const file = encodeSnapshotFile(meta(), lookBack)!
