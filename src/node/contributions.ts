@@ -52,8 +52,11 @@ export interface Candidate {
   readonly from?: From
   /** What this node found by replaying it. */
   verdict: 'unknown' | 'right' | 'wrong'
-  readonly vouches: Map<Hex, Vouch>
+  readonly vouches: Map<Hex, HeardVouch>
 }
+
+/** A vouch, and when this node heard it (its own clock, ms). */
+export type HeardVouch = Vouch & { readonly at: number }
 
 /** Who a contribution is from: names of authors are free, links are not. */
 const WAYS = ['origin', 'via'] as const
@@ -239,7 +242,7 @@ export class Contributions {
     const candidate = this.find(v.job, v.contribution)!
     // In a round that stands for long the first ones are of members that have left.
     if (candidate.vouches.size >= VOUCHES_KEPT) candidate.vouches.delete(candidate.vouches.keys().next().value!)
-    candidate.vouches.set(toHex(v.member), v)
+    candidate.vouches.set(toHex(v.member), { ...v, at: this.#d.clock.now() })
     this.changed(v.job)
     return { verdict: 'accept' }
   }

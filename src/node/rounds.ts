@@ -42,8 +42,8 @@ interface Known {
   readonly signatures: readonly boolean[]
 }
 
-/** A tip, and since when this node has it (its own clock, ms). */
-export interface RoundTip extends JobTip { readonly since: number }
+/** A tip, since when this node has it (its own clock, ms), and the height of its head then. */
+export interface RoundTip extends JobTip { readonly since: number, readonly sinceHeight: number }
 
 export type SealOutcome =
   | { readonly status: 'added' | 'known' }
@@ -337,7 +337,8 @@ export class Rounds implements WorkService {
         stateHash: job.stateHash,
         anchorHeight: job.sealAnchorHeight,
         pending: pending.map(k => k.signed),
-        since: same ? old.since : this.#d.clock.now()
+        since: same ? old.since : this.#d.clock.now(),
+        sinceHeight: same ? old.sinceHeight : head.height
       }
       this.#tips.set(name, tip)
       if (!same) changed.push(tip)

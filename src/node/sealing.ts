@@ -19,6 +19,7 @@ import type { Signatures } from '../ports/signatures.ts'
 import { type Candidate, type Contributions, type Taken, worked } from './contributions.ts'
 import { dataFor } from './datasets.ts'
 import { byLot, committeesAround, isVouched, maySit, proposers } from './duties.ts'
+import { isOn, LATE_SHARE, leavesOut, type Offer, seatOf, SETTLE_SHARE, turnOf, twiceKey, voteKey } from './offer.ts'
 import { isProof } from './proof.ts'
 import { Lru } from './lru.ts'
 import type { MinerKey } from './minerKey.ts'
@@ -41,33 +42,6 @@ const AHEAD_MS = 2_000
 const WAITERS = 128
 /** Time the proposer has to publish the finished seal before others do it for him. */
 const SEAL_ECHO_MS = 600
-
-interface Offer {
-  readonly name: Hex
-  readonly hash: Uint8Array
-  readonly seal: Seal
-  readonly vouches: Proposal['vouches']
-  readonly anchor: BlockMeta
-  readonly members: readonly Uint8Array[]
-  readonly order: readonly Uint8Array[]
-  /** Who offered it first, and that peer. */
-  readonly proposer: Uint8Array
-  /** Of those who offered it, whose turn comes first. */
-  turnOf: Uint8Array
-  readonly origin?: PeerId
-  readonly via?: PeerId
-  /** When it was last offered or signed, by this node's clock. */
-  at: number
-  /** When each who offered it did so last. */
-  readonly saidAt: Map<Hex, number>
-  /** Signature by index of the member. */
-  readonly votes: Map<number, Uint8Array>
-  /** right: recomputed here. wrong: it does not lead where it says. */
-  judged: 'no' | 'running' | 'right' | 'wrong'
-  /** What it takes could not be had: not to be looked at again before this. */
-  judgeAt: number
-  sealed: boolean
-}
 
 export interface SealingDeps {
   readonly params: ChainParams
@@ -96,6 +70,8 @@ export class Sealing {
   readonly #offers = new Map<Hex, Map<Hex, Offer>>()
   /** My last vote by job, round and previous seal. */
   readonly #voted = new Lru<{ readonly name: Hex, readonly at: number }>(256)
+  /** Who offered two things for one round at once, by that and the member: neither is in his turn. */
+  readonly #twice = new Lru<true>(256)
   /** The last turn in which I made an offer, by job. */
   readonly #offered = new Map<Hex, string>()
   /** Seals heard from others. */
@@ -154,12 +130,12 @@ export class Sealing {
     if (known === undefined && !this.#hasRoom(p, anchor)) return ignore('too many proposals')
     const refused = await this.#checkProposal(p, tip, members, from.via, known !== undefined)
     if (refused !== undefined) return refused
+    const isThin = known === undefined && this.#isThin(p, tip, anchor, members)
     for (const vouch of p.vouches) await this.#d.contributions.vouch(vouch, undefined)
+    this.#noteTwice(p)
     if (known !== undefined) {
       known.at = this.#d.clock.now()
       known.saidAt.set(toHex(p.proposer), known.at)
-      // A copy that was heard first must not make it wait for the turn of whoever copied it.
-      if (rank(known, p.proposer) < rank(known, known.turnOf)) known.turnOf = p.proposer
       // Offered again: some votes may have been lost.
       if (this.#d.ready() && this.#isBoundTo(known)) await this.#publishVote(known)
       return { verdict: 'accept' }
@@ -167,7 +143,7 @@ export class Sealing {
     if (!this.#makeRoom(p, anchor)) return ignore('too many proposals')
     const now = rounds.tip(seal.job)
     if (now === undefined || !isOn(seal, now)) return ignore('proposal for another round')
-    await this.#keep(this.#offer(seal, p.vouches, p.proposer, anchor, members, from), now)
+    await this.#keep(this.#offer(seal, p.vouches, p.proposer, anchor, members, { from, isThin }), now)
     return { verdict: 'accept' }
   }
 
@@ -231,9 +207,9 @@ export class Sealing {
 
   // --- offering
 
-  /** Turns of a round's time each: the first after one such time, for the first in order. */
+  /** Turns of a round's time each: the first, for the first in order, when an offer can be signed after one such time. */
   #turn (tip: RoundTip, slackMs = 0): number {
-    return Math.floor((this.#d.clock.now() - tip.since + slackMs) / this.#d.params.roundMs) - 1
+    return Math.floor((this.#d.clock.now() - tip.since + slackMs) / this.#d.params.roundMs + SETTLE_SHARE) - 1
   }
 
   async #propose (tip: RoundTip, anchor: BlockMeta, members: readonly Uint8Array[]): Promise<void> {
@@ -300,15 +276,15 @@ export class Sealing {
     return offer
   }
 
-  /** Vouched contributions, each miner's first slices before anyone's later ones, sorted by id. */
-  #choose (tip: RoundTip, anchor: BlockMeta): Candidate[] {
+  /** Contributions that were vouched for by then, each miner's first slices before anyone's later ones, sorted by id. */
+  #choose (tip: RoundTip, anchor: BlockMeta, at = this.#d.clock.now()): Candidate[] {
     const { blame, chain, contributions, params } = this.#d
     const committees = committeesAround(params, anchor)
     const head = chain.head()
     // A right one may have grown too old since it came, or its draw may be of a branch that was left: one of
     // those in it and nobody signs the offer.
     const ready = contributions.pending(tip.job.id).filter(c =>
-      c.verdict !== 'wrong' && !blame.isBannedMiner(c.claim.template.miner) && this.#isVouched(c, committees, anchor, 0) &&
+      c.verdict !== 'wrong' && c.receivedAt <= at && !blame.isBannedMiner(c.claim.template.miner) && this.#isVouched(c, committees, anchor, at) &&
       checkContribution(params, head, c.claim, worked(tip), anchor.height) === undefined)
     return ready
       .sort((a, b) => a.claim.slice - b.claim.slice || a.receivedAt - b.receivedAt)
@@ -316,17 +292,19 @@ export class Sealing {
       .sort((a, b) => compareBytes(a.id, b.id))
   }
 
-  #isVouched (c: Candidate, committees: ReadonlyArray<readonly Uint8Array[]>, anchor: BlockMeta, slackMs: number): boolean {
-    const vouchers = [...c.vouches.values()].map(v => v.member)
-    const reserves = Math.floor((this.#d.clock.now() - c.receivedAt + slackMs) / this.#d.params.roundMs)
+  #isVouched (c: Candidate, committees: ReadonlyArray<readonly Uint8Array[]>, anchor: BlockMeta, at: number, slackMs = 0): boolean {
+    const vouchers = [...c.vouches.values()].filter(v => v.at <= at).map(v => v.member)
+    const reserves = Math.floor((at - c.receivedAt + slackMs) / this.#d.params.roundMs)
     return isVouched(committees, c.id, c.claim, vouchers, this.#d.records.has(anchor, c.claim.template.miner), reserves)
   }
 
-  #offer (seal: Seal, vouches: Proposal['vouches'], proposer: Uint8Array, anchor: BlockMeta, members: readonly Uint8Array[], from?: From): Offer {
+  #offer (seal: Seal, vouches: Proposal['vouches'], proposer: Uint8Array, anchor: BlockMeta, members: readonly Uint8Array[], heard?: { readonly from: From, readonly isThin: boolean }): Offer {
     const hash = sealHash(seal)
+    const now = this.#d.clock.now()
     return {
-      name: toHex(hash), hash, seal, vouches, anchor, members, proposer, turnOf: proposer, origin: from?.origin, via: from?.via,
-      at: this.#d.clock.now(), saidAt: new Map([[toHex(proposer), this.#d.clock.now()]]), order: proposers(members, anchor, seal.job, seal.round), votes: new Map(), judged: 'no', judgeAt: 0, sealed: false
+      name: toHex(hash), hash, seal, vouches, anchor, members, proposer, origin: heard?.from.origin, via: heard?.from.via,
+      settledAt: heard === undefined ? now : now + SETTLE_SHARE * this.#d.params.roundMs, isThin: heard?.isThin === true,
+      at: now, saidAt: new Map([[toHex(proposer), now]]), order: proposers(members, anchor, seal.job, seal.round), votes: new Map(), judged: 'no', judgeAt: 0, sealed: false
     }
   }
 
@@ -337,6 +315,25 @@ export class Sealing {
     if (!offers.has(offer.name)) offers.set(offer.name, offer)
     this.#waiters.wake()
     await this.#tryVotes(tip)
+  }
+
+  /** Held against what this node would have offered at that time, in the proposer's turn at the latest. */
+  #isThin ({ seal, proposer }: Proposal, tip: RoundTip, anchor: BlockMeta, members: readonly Uint8Array[]): boolean {
+    const { clock, params: { roundMs } } = this.#d
+    const turn = proposers(members, anchor, seal.job, seal.round).findIndex(m => equalBytes(m, proposer))
+    const madeAt = Math.min(clock.now(), tip.since + (turn + 1 - SETTLE_SHARE) * roundMs)
+    return leavesOut(seal, this.#choose(tip, anchor, madeAt - LATE_SHARE * roundMs).map(c => c.name))
+  }
+
+  /** Two offers for one round within a round's time are no honest proposer's. */
+  #noteTwice (p: Proposal): void {
+    const { clock, params } = this.#d
+    const name = toHex(sealHash(p.seal))
+    for (const other of this.#offers.get(toHex(p.seal.job))?.values() ?? []) {
+      const saidAt = other.saidAt.get(toHex(p.proposer))
+      if (other.name === name || saidAt === undefined || clock.now() - saidAt >= params.roundMs) continue
+      if (voteKey(other.seal.job, other.seal.round, other.seal.previous) === voteKey(p.seal.job, p.seal.round, p.seal.previous)) this.#twice.set(twiceKey(p.seal, toHex(p.proposer)), true)
+    }
   }
 
   /** Of what was sealed: a contribution that was never said but in its offer may be found wrong later. Keys without a seat are anybody's. */
@@ -447,7 +444,7 @@ export class Sealing {
       const id = claimId(claim)
       const mine = this.#d.contributions.find(offer.seal.job, id)
       if (mine?.verdict === 'wrong' || this.#d.blame.isBannedMiner(claim.template.miner)) return false
-      if (mine !== undefined && this.#isVouched(mine, committees, offer.anchor, slackMs)) return true
+      if (mine !== undefined && this.#isVouched(mine, committees, offer.anchor, this.#d.clock.now(), slackMs)) return true
       const vouchers = offer.vouches.filter(v => equalBytes(v.contribution, id)).map(v => v.member)
       for (const v of mine?.vouches.values() ?? []) if (!vouchers.some(x => equalBytes(x, v.member))) vouchers.push(v.member)
       const reserves = Math.floor((this.#d.clock.now() - (mine?.receivedAt ?? tip.since) + slackMs) / this.#d.params.roundMs)
@@ -471,6 +468,7 @@ export class Sealing {
       if (offer.judged !== 'no' || clock.now() < offer.judgeAt || !this.#isDue(offer, tip)) continue
       this.#judge(offer, tip)
         .then(async () => {
+          await this.#settled(offer)
           const now = rounds.tip(tip.job.id)
           if (offer.judged === 'right' && now !== undefined) await this.#vote(now)
         })
@@ -482,11 +480,23 @@ export class Sealing {
     await this.#vote(tip)
   }
 
+  async #settled ({ settledAt }: Offer): Promise<void> {
+    const ms = settledAt - this.#d.clock.now()
+    if (ms <= 0) return
+    await new Promise<void>(resolve => {
+      const cancel = this.#d.clock.after(ms, () => {
+        this.#undo = this.#undo.filter(u => u !== cancel)
+        resolve()
+      })
+      this.#undo.push(cancel)
+    })
+  }
+
   /** Signs the best offer that it may sign, and seals what has a quorum. */
   async #vote (tip: RoundTip): Promise<void> {
     const { clock, key } = this.#d
     for (const offer of this.#bestFirst(tip)) {
-      if (offer.judged === 'right' && this.#isDue(offer, tip)) {
+      if (offer.judged === 'right' && clock.now() >= offer.settledAt && this.#isDue(offer, tip)) {
         this.#voted.set(voteKey(offer.seal.job, offer.seal.round, offer.seal.previous), { name: offer.name, at: clock.now() })
         offer.votes.set(this.#seat(offer), key.sign(offer.hash))
         offer.at = clock.now()
@@ -502,10 +512,10 @@ export class Sealing {
 
   /** This node may sign it now, if it leads where it says. */
   #isDue (offer: Offer, tip: RoundTip): boolean {
-    const { params } = this.#d
+    const { chain, params } = this.#d
     const me = this.#seat(offer)
     if (!this.#d.ready() || me < 0 || offer.votes.has(me) || offer.sealed || !isOn(offer.seal, tip)) return false
-    if (this.#turn(tip, params.roundMs / 2) < rank(offer, offer.turnOf)) return false
+    if (this.#turn(tip, params.roundMs / 2) < turnOf(params, chain.head(), offer, tip, m => this.#twice.has(twiceKey(offer.seal, m)))) return false
     if (!this.#mayVote(offer) || !this.#standsOnVouches(offer, tip)) return false
     return offer.seal.round !== 0 || this.#hasData(tip)
   }
@@ -564,8 +574,3 @@ export class Sealing {
     return { verdict: 'reject', reason }
   }
 }
-
-const voteKey = (job: Uint8Array, round: number, previous: Uint8Array): string => `${toHex(job)}/${round}/${toHex(previous)}`
-const seatOf = (offer: Offer, key: Uint8Array): number => offer.members.findIndex(m => equalBytes(m, key))
-const rank = (offer: Offer, proposer: Uint8Array): number => offer.order.findIndex(m => equalBytes(m, proposer))
-const isOn = (seal: Seal, tip: RoundTip): boolean => seal.round === nextRound(tip.job) && equalBytes(seal.previous, tip.seal)

@@ -172,11 +172,11 @@ export class Supervisor {
   }
 
   async #vouch (candidate: Candidate): Promise<void> {
-    const { key, contributions, publisher } = this.#d
+    const { clock, key, contributions, publisher } = this.#d
     const job = candidate.claim.template.job
     const body = { job, contribution: candidate.id, member: key.publicKey }
     const vouch = { ...body, signature: key.sign(vouchMessage(body)) }
-    candidate.vouches.set(toHex(key.publicKey), vouch)
+    candidate.vouches.set(toHex(key.publicKey), { ...vouch, at: clock.now() })
     contributions.changed(job)
     await publisher.publish({ selector: WORK_VOUCH, value: vouch })
   }

@@ -19,7 +19,7 @@ test('a curve begins with the untrained model, whenever the tab came, and goes o
   const trained: ModelState = { ...untrained, biases: untrained.biases.map(b => b.map(v => v + 1)) }
   const measured: ModelState[] = []
   let listener: (tip: RoundTip) => void = () => {}
-  const tip = (round: number): RoundTip => ({ job, spec: workSpec, round, seal: job.id, stateHash: job.stateHash, anchorHeight: 0, pending: [], since: 0 })
+  const tip = (round: number): RoundTip => ({ job, spec: workSpec, round, seal: job.id, stateHash: job.stateHash, anchorHeight: 0, pending: [], since: 0, sinceHeight: 0 })
   const curve = new Curve({
     rounds: { tips: () => [tip(7)], onTip: f => { listener = f; return () => {} } },
     states: { state: async () => trained },
@@ -42,7 +42,7 @@ test('what a tab was not there for is a gap in its curve: before it came, while 
   const clock = new ManualClock(1_700_000_000_000)
   const [job] = genesis(workParams, workSpec).ledger.jobs
   const disk = new MemoryDisk()
-  const tip = (round: number): RoundTip => ({ job, spec: workSpec, round, seal: job.id, stateHash: job.stateHash, anchorHeight: 0, pending: [], since: 0 })
+  const tip = (round: number): RoundTip => ({ job, spec: workSpec, round, seal: job.id, stateHash: job.stateHash, anchorHeight: 0, pending: [], since: 0, sinceHeight: 0 })
   const tab = (first: number): { curve: Curve, at: (round: number) => Promise<void> } => {
     let listener: (t: RoundTip) => void = () => {}
     const curve = new Curve({

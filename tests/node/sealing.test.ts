@@ -1,6 +1,6 @@
 /** What a member does with offers of one round while no quorum comes together. */
 import { expect, test } from 'vitest'
-import { equalBytes, toHex, ZERO32 } from '../../src/core/codec/ssz.ts'
+import { compareBytes, equalBytes, toHex, ZERO32 } from '../../src/core/codec/ssz.ts'
 import { type Claim, type Proposal, type SealVote, type SignedSeal, type Vouch, WORK_PROPOSAL, WORK_VOTE } from '../../src/core/codec/wire.ts'
 import type { BlockMeta } from '../../src/core/consensus/chain.ts'
 import { committee } from '../../src/core/consensus/committee.ts'
@@ -8,9 +8,11 @@ import { hash } from '../../src/core/crypto/hash.ts'
 import { claimId, proposalMessage, sealHash, vouchMessage } from '../../src/core/crypto/ids.ts'
 import { sign } from '../../src/core/crypto/keys.ts'
 import { benchmarkJob } from '../../src/core/ledger/state.ts'
-import type { Candidate, Taken } from '../../src/node/contributions.ts'
-import { anchorOn } from '../../src/node/duties.ts'
+import type { Candidate, HeardVouch, Taken } from '../../src/node/contributions.ts'
+import { anchorOn, proposers } from '../../src/node/duties.ts'
 import { RingLog } from '../../src/node/log.ts'
+import { LATE_SHARE, ODD_TURNS, SETTLE_SHARE } from '../../src/node/offer.ts'
+import type { RoundTip } from '../../src/node/rounds.ts'
 import { Sealing, type SealingDeps, VOTE_HOLD_ROUNDS } from '../../src/node/sealing.ts'
 import { ChainKit, type KeyPair, keyPair } from '../core/chainKit.ts'
 import { ManualClock, TestSignatures } from './chainRig.ts'
@@ -24,11 +26,14 @@ const members = committee(kit.params, anchor)
 const pairs = members.map(key => [1, 2, 3].map(keyPair).find(p => equalBytes(p.key, key))!)
 const from = { origin: 'x', via: 'x' }
 const nothing = (): void => {}
+const tipSince = (since: number): RoundTip => ({ job, spec: job.spec, round: job.round, seal: job.seal, stateHash: job.stateHash, anchorHeight: 0, pending: [], since, sinceHeight: tip.height })
+/** Until an offer has settled. */
+const SETTLE_MS = SETTLE_SHARE * kit.params.roundMs + 1
 
 /** A node that can have no payloads until it is told so: it can sign nothing before. */
 type Judged = 'right' | 'wrong' | 'unavailable'
 
-function sealing (me: KeyPair, o: { readonly head?: BlockMeta, readonly pending?: readonly Candidate[], readonly hasRecord?: boolean } = {}): { readonly sealing: Sealing, readonly clock: ManualClock, readonly votes: string[], readonly offers: Proposal[], readonly judge: (by: (n: number) => Promise<Judged>) => void, readonly setReady: (yes: boolean) => void, readonly leave: () => void, readonly signatures: TestSignatures, readonly seals: SignedSeal[] } {
+function sealing (me: KeyPair, o: { readonly head?: BlockMeta, readonly pending?: readonly Candidate[], readonly hasRecord?: boolean, readonly since?: number } = {}): { readonly sealing: Sealing, readonly clock: ManualClock, readonly votes: string[], readonly offers: Proposal[], readonly judge: (by: (n: number) => Promise<Judged>) => void, readonly setReady: (yes: boolean) => void, readonly leave: () => void, readonly signatures: TestSignatures, readonly seals: SignedSeal[] } {
   const clock = new ManualClock(1_000_000_000)
   const votes: string[] = []
   const offers: Proposal[] = []
@@ -41,9 +46,9 @@ function sealing (me: KeyPair, o: { readonly head?: BlockMeta, readonly pending?
   let onHead = nothing
   const deps: Partial<Record<keyof SealingDeps, unknown>> = {
     params: kit.params, key: minerKey(me), clock, log: new RingLog(clock), signatures,
-    chain: { head: () => o.head ?? tip, get: (hash: Uint8Array) => equalBytes(hash, anchor.hash) ? { meta: anchor } : undefined, on: (_: string, l: typeof onHead) => { onHead = l; return nothing } },
+    chain: { head: () => o.head ?? tip, get: (hash: Uint8Array) => { const meta = [anchor, anchor.parent!].find(a => equalBytes(hash, a.hash)); return meta && { meta } }, on: (_: string, l: typeof onHead) => { onHead = l; return nothing } },
     // Long ago: everybody has had a turn.
-    rounds: { tip: () => hasLeft ? undefined : ({ job, seal: job.seal, pending: [], round: job.round, since: 0, spec: job.spec }), onTip: () => nothing, pendingSeal: () => undefined, has: () => seals.length > 0, add: async (signed: SignedSeal) => { seals.push(signed); return { status: 'added' } } },
+    rounds: { tip: () => hasLeft ? undefined : tipSince(o.since ?? 0), onTip: () => nothing, pendingSeal: () => undefined, has: () => seals.length > 0, add: async (signed: SignedSeal) => { seals.push(signed); return { status: 'added' } } },
     contributions: { pending: () => [...o.pending ?? []], find: () => undefined, vouch: async () => ({ verdict: 'accept' }) },
     records: { has: () => o.hasRecord ?? true },
     states: {
@@ -68,14 +73,17 @@ function sealing (me: KeyPair, o: { readonly head?: BlockMeta, readonly pending?
   return { sealing, clock, votes, offers, judge: by => { judged = by }, setReady: yes => { ready = yes }, leave, signatures, seals }
 }
 
-/** Offer number n of a member: a contribution of its own, with as many vouches as there may be. */
-function offer (by: KeyPair, n: number, vouchers: readonly KeyPair[] = pairs.slice(0, 2)): Proposal {
-  const claim = kit.contribution(tip, job, keyPair(9 + n), 0)
-  const seal = { job: job.id, round: job.round + 1, previous: job.seal, anchor: anchor.hash, contributions: [claim], stateHash: job.stateHash }
-  const vouches = vouchers.map(p => {
-    const vouch = { job: job.id, contribution: claimId(claim), member: p.key, signature: new Uint8Array(64) }
-    return { ...vouch, signature: sign(p.seed, vouchMessage(vouch)) }
-  })
+const claimOf = (n: number): Claim => kit.contribution(tip, job, keyPair(9 + n), 0)
+const vouchFor = (claim: Claim, p: KeyPair): Vouch => {
+  const vouch = { job: job.id, contribution: claimId(claim), member: p.key, signature: new Uint8Array(64) }
+  return { ...vouch, signature: sign(p.seed, vouchMessage(vouch)) }
+}
+
+/** Offer number n of a member, or one of several numbers: as many contributions, with as many vouches as there may be. */
+function offer (by: KeyPair, n: number | readonly number[], vouchers: readonly KeyPair[] = pairs.slice(0, 2), on = anchor): Proposal {
+  const claims = [n].flat().map(claimOf).sort((a, b) => compareBytes(claimId(a), claimId(b)))
+  const seal = { job: job.id, round: job.round + 1, previous: job.seal, anchor: on.hash, contributions: claims, stateHash: job.stateHash }
+  const vouches = claims.flatMap(claim => vouchers.map(p => vouchFor(claim, p)))
   const unsigned = { seal, vouches, proposer: by.key, signature: new Uint8Array(64) }
   return { ...unsigned, signature: sign(by.seed, proposalMessage(unsigned)) }
 }
@@ -142,7 +150,7 @@ test('who is not where the others are signs nothing, nor says again what he sign
   setReady(true)
   await clock.advance(kit.params.roundMs)
   expect(await s.takeProposal(p, from)).toEqual({ verdict: 'accept' })
-  await s.step({ job, seal: job.seal, pending: [], round: job.round, since: 0, spec: job.spec } as never, anchor, members)
+  await s.step(tipSince(0), anchor, members)
   await clock.advance(1)
   expect(votes.length).toBeGreaterThan(0)
   const before = votes.length
@@ -170,7 +178,7 @@ test('offers whose payloads are withheld hold up no other, and one that leads el
   for (const p of [other, third]) expect(await s.takeVote(vote(p, withheld), from)).toEqual({ verdict: 'accept' })
   const honest = offer(third, 1)
   expect(await s.takeProposal(honest, from)).toEqual({ verdict: 'accept' })
-  await clock.advance(1)
+  await clock.advance(SETTLE_MS)
   expect([...new Set(votes)]).toEqual([toHex(sealHash(honest.seal))])
   const fresh = sealing(me)
   fresh.judge(() => Promise.resolve('wrong'))
@@ -187,7 +195,7 @@ test('of what it may sign a member signs what most have signed', async () => {
   expect(votes).toEqual([])
   judge(async () => 'right')
   const step = async (): Promise<void> => {
-    await s.step({ job, seal: job.seal, pending: [], round: job.round, since: 0, spec: job.spec } as never, anchor, members)
+    await s.step(tipSince(0), anchor, members)
     for (let i = 0; i < 20; i++) await Promise.resolve()
   }
   // What could not be had is not asked for at every step.
@@ -205,7 +213,7 @@ test('copies of an offer go on once in half a round, whoever says them', async (
   judge(async () => 'right')
   const p = offer(other, 0)
   expect(await s.takeProposal(p, from)).toEqual({ verdict: 'accept' })
-  await clock.advance(1)
+  await clock.advance(SETTLE_MS)
   expect(votes).toHaveLength(1)
   for (let i = 0; i < 3; i++) expect(await s.takeProposal(p, from)).toEqual({ verdict: 'ignore', reason: 'offered already' })
   expect(votes).toHaveLength(1)
@@ -230,7 +238,7 @@ test('one member\'s word said twice in its own offer is not the word of two, whi
     const { clock, judge, sealing: s, votes } = sealing(me, { hasRecord: false })
     judge(async () => 'right')
     expect(await s.takeProposal(offer(cheater, 0, vouchers), from)).toMatchObject({ verdict })
-    await clock.advance(1)
+    await clock.advance(SETTLE_MS)
     expect(votes).toHaveLength(n)
   }
 })
@@ -242,7 +250,7 @@ test('right contributions that have grown too old, or whose draw is of another b
   const members = committee(params, anchor)
   const pair = (key: Uint8Array): KeyPair => [1, 2, 3].map(keyPair).find(p => equalBytes(p.key, key))!
   const candidate = (claim: Claim): Candidate =>
-    ({ id: claimId(claim), name: toHex(claimId(claim)), claim, receivedAt: 0, verdict: 'right', vouches: new Map(members.map(m => [toHex(m), { member: m, contribution: claimId(claim) } as Vouch])) })
+    ({ id: claimId(claim), name: toHex(claimId(claim)), claim, receivedAt: 0, verdict: 'right', vouches: new Map(members.map(m => [toHex(m), { member: m, contribution: claimId(claim), at: 0 } as HeardVouch])) })
   const drawnAt = (height: number, n: number): Claim => kit.contribution(kit.at(head, height + params.rhoDelay), job, keyPair(n))
   const tooOld = drawnAt(anchor.height - params.randomnessAgeMax - 1, 9)
   const oldest = drawnAt(anchor.height - params.randomnessAgeMax, 10)
@@ -252,7 +260,7 @@ test('right contributions that have grown too old, or whose draw is of another b
     judge(async () => 'right')
     // Whoever it is, he has his turn in one of these.
     for (let turn = 0; turn < members.length; turn++) {
-      await s.step({ job, seal: job.seal, pending: [], round: job.round, since: 0, spec: job.spec, stateHash: job.stateHash } as never, anchor, members)
+      await s.step(tipSince(0), anchor, members)
       await clock.advance(params.roundMs)
     }
     return offers.map(o => o.seal.contributions.map(c => toHex(claimId(c))))
@@ -277,4 +285,104 @@ test('a seal that was heard is looked at no more while it is the newest', async 
   expect(await s.takeSeal(signed, from)).toEqual({ verdict: 'accept' })
   expect(await s.takeSeal(signed, from)).toEqual({ verdict: 'ignore', reason: 'known' })
   expect(seals).toHaveLength(1)
+})
+
+/** The member in this place of the order, for seals of this anchor. */
+const placed = (place: number, on = anchor): KeyPair => {
+  const key = proposers(committee(kit.params, on), on, job.id, job.round + 1)[place]
+  return pairs.find(p => equalBytes(p.key, key))!
+}
+const START_MS = 1_000_000_000
+/** The round began a moment before its first turn ends; what is pending was there from its beginning. */
+const inFirstTurn = (me: KeyPair, numbers: readonly number[] = []): ReturnType<typeof sealing> => {
+  const since = START_MS - kit.params.roundMs
+  const pending = numbers.map(claimOf).map((claim): Candidate =>
+    ({ id: claimId(claim), name: toHex(claimId(claim)), claim, receivedAt: since, verdict: 'right', vouches: new Map(pairs.map(p => [toHex(p.key), { ...vouchFor(claim, p), at: since }])) }))
+  const made = sealing(me, { since, pending })
+  made.judge(async () => 'right')
+  return made
+}
+const stepOf = async (s: Sealing): Promise<void> => {
+  await s.step(tipSince(START_MS - kit.params.roundMs), anchor, members)
+  for (let i = 0; i < 20; i++) await Promise.resolve()
+}
+
+test('an offer that leaves out more than a quarter of what everybody has waits for the turns of the next two', async () => {
+  const [first, me] = [placed(0), placed(2)]
+  for (const [offered, isSigned] of [[[0, 1], false], [[0, 1, 2], true], [[0, 1, 2, 3], true]] as const) {
+    const { clock, sealing: s, votes } = inFirstTurn(me, [0, 1, 2, 3])
+    const p = offer(first, offered)
+    expect(await s.takeProposal(p, from)).toEqual({ verdict: 'accept' })
+    await clock.advance(SETTLE_MS)
+    expect(votes).toEqual(isSigned ? [toHex(sealHash(p.seal))] : [])
+    if (isSigned) continue
+    // Half a round early, for clocks differ; this node's own turn has not come by then.
+    await clock.advance((ODD_TURNS - 0.6) * kit.params.roundMs - SETTLE_MS)
+    await stepOf(s)
+    expect(votes).toEqual([])
+    await clock.advance(0.1 * kit.params.roundMs)
+    await stepOf(s)
+    expect(votes).toEqual([toHex(sealHash(p.seal))])
+  }
+})
+
+test('such an offer is not held up once most members have signed it', async () => {
+  const { clock, sealing: s, votes } = inFirstTurn(placed(2), [0, 1, 2, 3])
+  const p = offer(placed(0), 0)
+  await s.takeProposal(p, from)
+  await s.takeVote(vote(placed(0), p), from)
+  await clock.advance(SETTLE_MS)
+  await stepOf(s)
+  expect(votes).toEqual([])
+  await s.takeVote(vote(placed(1), p), from)
+  await stepOf(s)
+  expect(votes).toEqual([toHex(sealHash(p.seal))])
+})
+
+test('what came just before an offer, or was vouched for since, is not missed in it', async () => {
+  const [first, me] = [placed(0), placed(2)]
+  const { roundMs } = kit.params
+  const early = START_MS - roundMs
+  const late = START_MS - LATE_SHARE * roundMs + 1
+  for (const [receivedAt, at, isSigned] of [[early, early, false], [early, late, true], [late, late, true]] as const) {
+    const pending = [0, 1].map(claimOf).map((claim): Candidate =>
+      ({ id: claimId(claim), name: toHex(claimId(claim)), claim, receivedAt, verdict: 'right', vouches: new Map(pairs.map(p => [toHex(p.key), { ...vouchFor(claim, p), at }])) }))
+    const { clock, judge, sealing: s, votes } = sealing(me, { since: early, pending })
+    judge(async () => 'right')
+    await s.takeProposal(offer(first, 0), from)
+    await clock.advance(SETTLE_MS)
+    expect(votes).toHaveLength(isSigned ? 1 : 0)
+  }
+})
+
+test('whoever is first under an anchor that nobody would have taken since the round began is not first', async () => {
+  const before = anchor.parent!
+  const first = placed(0, before)
+  const me = pairs.find(p => p !== first)!
+  const { clock, sealing: s, votes } = inFirstTurn(me)
+  expect(await s.takeProposal(offer(first, 0, pairs.slice(0, 2), before), from)).toEqual({ verdict: 'accept' })
+  await clock.advance(SETTLE_MS)
+  expect(votes).toEqual([])
+  const usual = inFirstTurn(placed(2))
+  await usual.sealing.takeProposal(offer(placed(0), 0), from)
+  await usual.clock.advance(SETTLE_MS)
+  expect(usual.votes).toHaveLength(1)
+})
+
+test('two offers of one proposer at once are signed by nobody in his turn, whichever came first', async () => {
+  const [first, me] = [placed(0), placed(2)]
+  const { clock, sealing: s, votes } = inFirstTurn(me)
+  await s.takeProposal(offer(first, 0), from)
+  // What the others were shown comes with them.
+  await clock.advance(SETTLE_MS / 2)
+  await s.takeProposal(offer(first, 1), from)
+  await clock.advance(SETTLE_MS)
+  await stepOf(s)
+  expect(votes).toEqual([])
+  // The next one's is signed in its turn.
+  await clock.advance(kit.params.roundMs - 2 * SETTLE_MS)
+  const p = offer(placed(1), 2)
+  await s.takeProposal(p, from)
+  await clock.advance(SETTLE_MS)
+  expect(votes).toEqual([toHex(sealHash(p.seal))])
 })

@@ -1,12 +1,12 @@
 /** A member's and an auditor's duties where others would rather they were not done, or done too late. */
 import { describe, expect, test } from 'vitest'
 import { toHex, ZERO32 } from '../../src/core/codec/ssz.ts'
-import type { Body, Claim, SignedSeal, Vouch } from '../../src/core/codec/wire.ts'
+import type { Body, Claim, SignedSeal } from '../../src/core/codec/wire.ts'
 import { hash, u32le } from '../../src/core/crypto/hash.ts'
 import { claimId, sealHash } from '../../src/core/crypto/ids.ts'
 import { benchmarkJob } from '../../src/core/ledger/state.ts'
 import { AGAIN_MS, AUDITS_MAX, Challenges, CHALLENGES_BURST, type ChallengesDeps } from '../../src/node/challenges.ts'
-import type { Candidate } from '../../src/node/contributions.ts'
+import type { Candidate, HeardVouch } from '../../src/node/contributions.ts'
 import { anchorOn, auditors, byLot, isVouched, replayers } from '../../src/node/duties.ts'
 import { RingLog } from '../../src/node/log.ts'
 import type { JobTip } from '../../src/node/parts.ts'
@@ -204,7 +204,7 @@ test('vouches of members who were not drawn do not keep the drawn one from looki
   const me = [1, 2, 3].map(keyPair).find(k => toHex(k.key) === toHex(first))!
   // Of committees a block or two away: their words are taken in, too.
   const idle = [21, 22, 23].map(n => keyPair(n).key)
-  const candidate: Candidate = { id, name: toHex(id), claim, receivedAt: 1, verdict: 'unknown', vouches: new Map(idle.map(k => [toHex(k), {} as Vouch])) }
+  const candidate: Candidate = { id, name: toHex(id), claim, receivedAt: 1, verdict: 'unknown', vouches: new Map(idle.map(k => [toHex(k), { at: 1 } as HeardVouch])) }
   const replayed: Claim[] = []
   const clock = new ManualClock(1)
   const deps: Partial<Record<keyof SupervisorDeps, unknown>> = {
