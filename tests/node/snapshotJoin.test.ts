@@ -158,21 +158,6 @@ describe('the file of a ledger', () => {
     return r.ok ? 'right' : r.reason
   }
 
-  it('is joined though whoever serves it does not answer when it is asked again', async () => {
-    const a = await seeder('a')
-    const offers = [...a.torrents.offers()]
-    a.torrents.stop()
-    let asked = 0
-    await a.network.handle(SNAPSHOT_PROTOCOL, { maxRequestBytes: 100, maxResponseBytes: 1000, perPeerPerSecond: 10 }, async () => {
-      if (asked++ > 0) throw new RequestError('busy', 'too many requests per second')
-      return SnapshotResponse.serialize({ offers })
-    })
-    const fresh = await node('fresh')
-    await until('it has joined', synced(fresh))
-    expect(asked).toBe(2)
-    expect(logged(fresh, `the ledger of block ${HEIGHT} fits its header`)).toBe(true)
-  })
-
   it('is taken for the block it is of and for no other', () => {
     const file = encodeSnapshotFile(meta(), lookBack)!
     expect(read(file)).toBe('right')
@@ -303,6 +288,21 @@ describe('the ledger that a node has made', () => {
 })
 
 describe('a tab that joins a long chain', () => {
+  it('joins by the ledger though whoever serves it does not answer when it is asked again', async () => {
+    const a = await seeder('a')
+    const offers = [...a.torrents.offers()]
+    a.torrents.stop()
+    let asked = 0
+    await a.network.handle(SNAPSHOT_PROTOCOL, { maxRequestBytes: 100, maxResponseBytes: 1000, perPeerPerSecond: 10 }, async () => {
+      if (asked++ > 0) throw new RequestError('busy', 'too many requests per second')
+      return SnapshotResponse.serialize({ offers })
+    })
+    const fresh = await node('fresh')
+    await until('it has joined', synced(fresh))
+    expect(asked).toBe(2)
+    expect(logged(fresh, `the ledger of block ${HEIGHT} fits its header`)).toBe(true)
+  })
+
   it('goes on from a ledger that several peers serve as one torrent, redoes the newest blocks, and serves it on', async () => {
     open()
     const [a, b] = [await seeder('a'), await seeder('b')]
