@@ -289,6 +289,7 @@ describe('the ledger that a node has made', () => {
 
 describe('a tab that joins a long chain', () => {
   it('joins by the ledger though whoever serves it does not answer when it is asked again', async () => {
+    open()
     const a = await seeder('a')
     const offers = [...a.torrents.offers()]
     a.torrents.stop()
