@@ -414,7 +414,7 @@ export class Contributions {
   changed (job: Uint8Array): void { for (const listener of this.#listeners) listener(job) }
 }
 
-const sliceName = (claim: Claim): string => `${toHex(claim.template.miner)}/${claim.slice}`
+export const sliceName = (claim: Claim): string => `${toHex(claim.template.miner)}/${claim.slice}`
 const comingName = (name: Hex, from: From): string => `${name}/${from.via}`
 const isOn = (claim: Claim, tip: RoundTip): boolean => claim.template.round === tip.round && equalBytes(claim.template.seal, tip.seal)
 /** What a contribution to the next round must start from. */

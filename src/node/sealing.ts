@@ -16,10 +16,10 @@ import { type ChainParams, HASH_BYTES, MAX_CONTRIBUTIONS_PER_SEAL, MAX_PENDING_S
 import type { Clock } from '../ports/clock.ts'
 import type { PeerId } from '../ports/network.ts'
 import type { Signatures } from '../ports/signatures.ts'
-import { type Candidate, type Contributions, type Taken, worked } from './contributions.ts'
+import { type Candidate, type Contributions, sliceName, type Taken, worked } from './contributions.ts'
 import { dataFor } from './datasets.ts'
 import { byLot, committeesAround, isVouched, maySit, proposers } from './duties.ts'
-import { isOn, LATE_SHARE, leavesOut, type Offer, seatOf, SETTLE_SHARE, turnOf, twiceKey, voteKey } from './offer.ts'
+import { byWorth, firstTurn, isOn, LATE_SHARE, leavesOut, type Offer, seatOf, SETTLE_SHARE, turnOf, twiceKey, voteKey } from './offer.ts'
 import { isProof } from './proof.ts'
 import { Lru } from './lru.ts'
 import type { MinerKey } from './minerKey.ts'
@@ -78,6 +78,7 @@ export class Sealing {
   readonly #heard = new Lru<true>(1024)
   readonly #waiters: Waiters
   readonly #proposing = new Set<Hex>()
+  #stopped = false
   #undo: Array<() => void> = []
 
   constructor (d: SealingDeps) {
@@ -101,7 +102,10 @@ export class Sealing {
     }))
   }
 
-  stop (): void { for (const undo of this.#undo.splice(0)) undo() }
+  stop (): void {
+    this.#stopped = true
+    for (const undo of this.#undo.splice(0)) undo()
+  }
 
   /** A proposal from gossip. */
   async takeProposal (p: Proposal, from: From): Promise<Taken> {
@@ -123,19 +127,18 @@ export class Sealing {
     if (this.#d.blame.isBannedMiner(p.proposer)) return ignore('of a proposer who cheated')
     this.#forgetOld(toHex(seal.job))
     const known = this.#offers.get(toHex(seal.job))?.get(toHex(sealHash(seal)))
-    const saidAt = known?.saidAt.get(toHex(p.proposer))
+    const saidAt = known?.said.get(toHex(p.proposer))?.lastAt
     // Its proposer has one turn in a round's time or more; copies between are anybody's, and would cost all of us as much.
     if (saidAt !== undefined && this.#d.clock.now() - saidAt < params.roundMs / 2) return ignore('offered already')
     // What has no place costs no look at its signatures.
     if (known === undefined && !this.#hasRoom(p, anchor)) return ignore('too many proposals')
     const refused = await this.#checkProposal(p, tip, members, from.via, known !== undefined)
     if (refused !== undefined) return refused
-    const isThin = known === undefined && this.#isThin(p, tip, anchor, members)
     for (const vouch of p.vouches) await this.#d.contributions.vouch(vouch, undefined)
     this.#noteTwice(p)
     if (known !== undefined) {
       known.at = this.#d.clock.now()
-      known.saidAt.set(toHex(p.proposer), known.at)
+      known.said.set(toHex(p.proposer), { firstAt: known.said.get(toHex(p.proposer))?.firstAt ?? known.at, lastAt: known.at })
       // Offered again: some votes may have been lost.
       if (this.#d.ready() && this.#isBoundTo(known)) await this.#publishVote(known)
       return { verdict: 'accept' }
@@ -143,7 +146,7 @@ export class Sealing {
     if (!this.#makeRoom(p, anchor)) return ignore('too many proposals')
     const now = rounds.tip(seal.job)
     if (now === undefined || !isOn(seal, now)) return ignore('proposal for another round')
-    await this.#keep(this.#offer(seal, p.vouches, p.proposer, anchor, members, { from, isThin }), now)
+    await this.#keep(this.#offer(seal, p.vouches, p.proposer, anchor, members, from), now)
     return { verdict: 'accept' }
   }
 
@@ -298,13 +301,12 @@ export class Sealing {
     return isVouched(committees, c.id, c.claim, vouchers, this.#d.records.has(anchor, c.claim.template.miner), reserves)
   }
 
-  #offer (seal: Seal, vouches: Proposal['vouches'], proposer: Uint8Array, anchor: BlockMeta, members: readonly Uint8Array[], heard?: { readonly from: From, readonly isThin: boolean }): Offer {
+  #offer (seal: Seal, vouches: Proposal['vouches'], proposer: Uint8Array, anchor: BlockMeta, members: readonly Uint8Array[], from?: From): Offer {
     const hash = sealHash(seal)
     const now = this.#d.clock.now()
     return {
-      name: toHex(hash), hash, seal, vouches, anchor, members, proposer, origin: heard?.from.origin, via: heard?.from.via,
-      settledAt: heard === undefined ? now : now + SETTLE_SHARE * this.#d.params.roundMs, isThin: heard?.isThin === true,
-      at: now, saidAt: new Map([[toHex(proposer), now]]), order: proposers(members, anchor, seal.job, seal.round), votes: new Map(), judged: 'no', judgeAt: 0, sealed: false
+      name: toHex(hash), hash, seal, vouches, anchor, members, proposer, origin: from?.origin, via: from?.via,
+      settledAt: now + SETTLE_SHARE * this.#d.params.roundMs, at: now, said: new Map([[toHex(proposer), { firstAt: now, lastAt: now }]]), order: proposers(members, anchor, seal.job, seal.round), votes: new Map(), judged: 'no', judgeAt: 0, sealed: false
     }
   }
 
@@ -314,24 +316,37 @@ export class Sealing {
     this.#offers.set(job, offers)
     if (!offers.has(offer.name)) offers.set(offer.name, offer)
     this.#waiters.wake()
+    this.#voteLater(offer)
     await this.#tryVotes(tip)
   }
 
-  /** Held against what this node would have offered at that time, in the proposer's turn at the latest. */
-  #isThin ({ seal, proposer }: Proposal, tip: RoundTip, anchor: BlockMeta, members: readonly Uint8Array[]): boolean {
-    const { clock, params: { roundMs } } = this.#d
-    const turn = proposers(members, anchor, seal.job, seal.round).findIndex(m => equalBytes(m, proposer))
-    const madeAt = Math.min(clock.now(), tip.since + (turn + 1 - SETTLE_SHARE) * roundMs)
-    return leavesOut(seal, this.#choose(tip, anchor, madeAt - LATE_SHARE * roundMs).map(c => c.name))
+  #voteLater ({ seal, settledAt }: Offer): void {
+    const cancel = this.#d.clock.after(settledAt - this.#d.clock.now(), () => {
+      this.#undo = this.#undo.filter(u => u !== cancel)
+      const tip = this.#d.rounds.tip(seal.job)
+      if (tip !== undefined) this.#vote(tip).catch((e: unknown) => { this.#d.log.error('sealing', `could not sign: ${e instanceof Error ? e.stack ?? e.message : String(e)}`) })
+    })
+    this.#undo.push(cancel)
   }
 
-  /** Two offers for one round within a round's time are no honest proposer's. */
+  /** Held against what this node would have offered in its turn, which has come; its own is just that. */
+  #isThin (offer: Offer, tip: RoundTip): boolean {
+    if (offer.via === undefined) return false
+    const turn = firstTurn(offer)
+    if (offer.thin?.turn !== turn) {
+      const at = tip.since + (turn + 1 - SETTLE_SHARE - LATE_SHARE) * this.#d.params.roundMs
+      offer.thin = { turn, isThin: leavesOut(offer.seal, this.#choose(tip, offer.anchor, at).map(c => sliceName(c.claim))) }
+    }
+    return offer.thin.isThin
+  }
+
+  /** Two offers for one round within a round's time, by when each was first heard, are no honest proposer's. */
   #noteTwice (p: Proposal): void {
     const { clock, params } = this.#d
     const name = toHex(sealHash(p.seal))
     for (const other of this.#offers.get(toHex(p.seal.job))?.values() ?? []) {
-      const saidAt = other.saidAt.get(toHex(p.proposer))
-      if (other.name === name || saidAt === undefined || clock.now() - saidAt >= params.roundMs) continue
+      const said = other.said.get(toHex(p.proposer))
+      if (other.name === name || said === undefined || clock.now() - said.firstAt >= params.roundMs) continue
       if (voteKey(other.seal.job, other.seal.round, other.seal.previous) === voteKey(p.seal.job, p.seal.round, p.seal.previous)) this.#twice.set(twiceKey(p.seal, toHex(p.proposer)), true)
     }
   }
@@ -468,7 +483,6 @@ export class Sealing {
       if (offer.judged !== 'no' || clock.now() < offer.judgeAt || !this.#isDue(offer, tip)) continue
       this.#judge(offer, tip)
         .then(async () => {
-          await this.#settled(offer)
           const now = rounds.tip(tip.job.id)
           if (offer.judged === 'right' && now !== undefined) await this.#vote(now)
         })
@@ -480,23 +494,14 @@ export class Sealing {
     await this.#vote(tip)
   }
 
-  async #settled ({ settledAt }: Offer): Promise<void> {
-    const ms = settledAt - this.#d.clock.now()
-    if (ms <= 0) return
-    await new Promise<void>(resolve => {
-      const cancel = this.#d.clock.after(ms, () => {
-        this.#undo = this.#undo.filter(u => u !== cancel)
-        resolve()
-      })
-      this.#undo.push(cancel)
-    })
-  }
-
-  /** Signs the best offer that it may sign, and seals what has a quorum. */
+  /** Signs the best offer that it may sign, and seals what has a quorum. A better one that has just come has its time first. */
   async #vote (tip: RoundTip): Promise<void> {
     const { clock, key } = this.#d
+    let isBetterToCome: boolean = false
     for (const offer of this.#bestFirst(tip)) {
-      if (offer.judged === 'right' && clock.now() >= offer.settledAt && this.#isDue(offer, tip)) {
+      const isDue: boolean = !this.#stopped && !isBetterToCome && this.#isDue(offer, tip)
+      isBetterToCome ||= isDue && clock.now() < offer.settledAt
+      if (isDue && !isBetterToCome && offer.judged === 'right') {
         this.#voted.set(voteKey(offer.seal.job, offer.seal.round, offer.seal.previous), { name: offer.name, at: clock.now() })
         offer.votes.set(this.#seat(offer), key.sign(offer.hash))
         offer.at = clock.now()
@@ -507,7 +512,7 @@ export class Sealing {
   }
 
   #bestFirst (tip: RoundTip): Offer[] {
-    return [...this.#offers.get(toHex(tip.job.id))?.values() ?? []].sort((a, b) => b.votes.size - a.votes.size)
+    return [...this.#offers.get(toHex(tip.job.id))?.values() ?? []].sort(byWorth)
   }
 
   /** This node may sign it now, if it leads where it says. */
@@ -515,7 +520,9 @@ export class Sealing {
     const { chain, params } = this.#d
     const me = this.#seat(offer)
     if (!this.#d.ready() || me < 0 || offer.votes.has(me) || offer.sealed || !isOn(offer.seal, tip)) return false
-    if (this.#turn(tip, params.roundMs / 2) < turnOf(params, chain.head(), offer, tip, m => this.#twice.has(twiceKey(offer.seal, m)))) return false
+    const turn = this.#turn(tip, LATE_SHARE * params.roundMs)
+    if (turn < firstTurn(offer)) return false
+    if (turn < turnOf(params, chain.head(), offer, tip, this.#isThin(offer, tip), m => this.#twice.has(twiceKey(offer.seal, m)))) return false
     if (!this.#mayVote(offer) || !this.#standsOnVouches(offer, tip)) return false
     return offer.seal.round !== 0 || this.#hasData(tip)
   }

@@ -56,7 +56,7 @@ test('who chooses the anchor under which he is first, and offers his own work al
   const strike = async (): Promise<void> => {
     const tip = m.rounds.tip(m.benchmark)!
     const round = `${nextRound(tip.job)}/${toHex(tip.seal)}`
-    if (world.clock.now() - tip.since < params.roundMs / 2 || struck.has(round) || !await offersHisOwn(m)) return
+    if (world.clock.now() - tip.since < params.roundMs / 5 || struck.has(round) || !await offersHisOwn(m)) return
     struck.add(round)
     strikes++
   }
@@ -75,6 +75,6 @@ test('who chooses the anchor under which he is first, and offers his own work al
   await world.stop()
   expect(strikes).toBeGreaterThan(8)
   expect(seals).toBeGreaterThan(12)
-  // 29 of 41 before offers were held against what this node would have made itself.
-  expect(hisAlone * 4).toBeLessThan(seals)
+  // 29 of 41 before offers were held against what others would have made, 11 of 31 while they were held against it when they came.
+  expect(hisAlone * 8).toBeLessThan(seals)
 }, 120_000)

@@ -293,12 +293,13 @@ const placed = (place: number, on = anchor): KeyPair => {
   return pairs.find(p => equalBytes(p.key, key))!
 }
 const START_MS = 1_000_000_000
+/** Here and vouched for by everybody at this time. */
+const candidateOf = (claim: Claim, at: number, vouchedAt = at): Candidate =>
+  ({ id: claimId(claim), name: toHex(claimId(claim)), claim, receivedAt: at, verdict: 'right', vouches: new Map(pairs.map(p => [toHex(p.key), { ...vouchFor(claim, p), at: vouchedAt }])) })
 /** The round began a moment before its first turn ends; what is pending was there from its beginning. */
 const inFirstTurn = (me: KeyPair, numbers: readonly number[] = []): ReturnType<typeof sealing> => {
   const since = START_MS - kit.params.roundMs
-  const pending = numbers.map(claimOf).map((claim): Candidate =>
-    ({ id: claimId(claim), name: toHex(claimId(claim)), claim, receivedAt: since, verdict: 'right', vouches: new Map(pairs.map(p => [toHex(p.key), { ...vouchFor(claim, p), at: since }])) }))
-  const made = sealing(me, { since, pending })
+  const made = sealing(me, { since, pending: numbers.map(n => candidateOf(claimOf(n), since)) })
   made.judge(async () => 'right')
   return made
 }
@@ -316,8 +317,8 @@ test('an offer that leaves out more than a quarter of what everybody has waits f
     await clock.advance(SETTLE_MS)
     expect(votes).toEqual(isSigned ? [toHex(sealHash(p.seal))] : [])
     if (isSigned) continue
-    // Half a round early, for clocks differ; this node's own turn has not come by then.
-    await clock.advance((ODD_TURNS - 0.6) * kit.params.roundMs - SETTLE_MS)
+    // A little early, for clocks differ; this node's own turn has not come by then.
+    await clock.advance((ODD_TURNS - LATE_SHARE - 0.1) * kit.params.roundMs - SETTLE_MS)
     await stepOf(s)
     expect(votes).toEqual([])
     await clock.advance(0.1 * kit.params.roundMs)
@@ -343,10 +344,9 @@ test('what came just before an offer, or was vouched for since, is not missed in
   const [first, me] = [placed(0), placed(2)]
   const { roundMs } = kit.params
   const early = START_MS - roundMs
-  const late = START_MS - LATE_SHARE * roundMs + 1
+  const late = START_MS - (LATE_SHARE + SETTLE_SHARE) * roundMs + 1
   for (const [receivedAt, at, isSigned] of [[early, early, false], [early, late, true], [late, late, true]] as const) {
-    const pending = [0, 1].map(claimOf).map((claim): Candidate =>
-      ({ id: claimId(claim), name: toHex(claimId(claim)), claim, receivedAt, verdict: 'right', vouches: new Map(pairs.map(p => [toHex(p.key), { ...vouchFor(claim, p), at }])) }))
+    const pending = [0, 1].map(n => candidateOf(claimOf(n), receivedAt, at))
     const { clock, judge, sealing: s, votes } = sealing(me, { since: early, pending })
     judge(async () => 'right')
     await s.takeProposal(offer(first, 0), from)
@@ -385,4 +385,71 @@ test('two offers of one proposer at once are signed by nobody in his turn, which
   await s.takeProposal(p, from)
   await clock.advance(SETTLE_MS)
   expect(votes).toEqual([toHex(sealHash(p.seal))])
+})
+
+test('who says his own work early, while nobody has any, is held against what is there when his turn comes', async () => {
+  const { roundMs } = kit.params
+  const since = START_MS - 0.25 * roundMs
+  for (const [offered, isSigned] of [[[0], false], [[0, 1, 2, 3], true]] as const) {
+    const pending: Candidate[] = []
+    const { clock, judge, sealing: s, votes } = sealing(placed(2), { since, pending })
+    judge(async () => 'right')
+    const p = offer(placed(0), offered)
+    await s.takeProposal(p, from)
+    await clock.advance(0.05 * roundMs)
+    for (const claim of [0, 1, 2, 3].map(claimOf)) pending.push(candidateOf(claim, clock.now()))
+    for (const at of [0.67, 0.7]) {
+      await clock.advance(since + at * roundMs - clock.now())
+      await s.step(tipSince(since), anchor, members)
+      for (let i = 0; i < 20; i++) await Promise.resolve()
+      expect(votes).toEqual(isSigned && at === 0.7 ? [toHex(sealHash(p.seal))] : [])
+    }
+    s.stop()
+  }
+})
+
+test('of two offers that meet before either is signed all sign the same, whichever they heard first', async () => {
+  const [x, y] = [offer(placed(0), 0), offer(placed(1), [1, 2])]
+  const signed: string[][] = []
+  for (const order of [[x, y], [y, x]]) {
+    const { clock, judge, sealing: s, votes } = sealing(placed(2), { since: START_MS - 2 * kit.params.roundMs })
+    judge(async () => 'right')
+    for (const p of order) {
+      await s.takeProposal(p, from)
+      await clock.advance(SETTLE_MS / 2)
+    }
+    // The first has settled by now, and the better one has not.
+    for (const [by, p] of [[placed(0), x], [placed(1), y]] as const) await s.takeVote(vote(by, p), from)
+    await clock.advance(SETTLE_MS)
+    signed.push(votes)
+  }
+  expect(signed).toEqual([[toHex(sealHash(y.seal))], [toHex(sealHash(y.seal))]])
+})
+
+test('what a member said long ago and others repeat does not make a new offer one of two', async () => {
+  const { roundMs } = kit.params
+  const { clock, judge, sealing: s, votes } = sealing(placed(1), { since: START_MS - 1.5 * roundMs })
+  const old = offer(placed(0), 0)
+  await s.takeProposal(old, from)
+  for (let i = 0; i < 2; i++) {
+    await clock.advance(roundMs / 2)
+    expect((await s.takeProposal(old, from)).verdict).toBe('accept')
+  }
+  judge(async () => 'right')
+  const next = offer(placed(0), [1, 2])
+  await s.takeProposal(next, from)
+  await clock.advance(SETTLE_MS)
+  expect(votes).toEqual([toHex(sealHash(next.seal))])
+})
+
+test('who has stopped signs nothing, whatever was on its way', async () => {
+  const { clock, judge, sealing: s, votes } = inFirstTurn(placed(2))
+  let judged = nothing
+  judge(() => new Promise(resolve => { judged = () => { resolve('right') } }))
+  await s.takeProposal(offer(placed(0), 0), from)
+  await clock.advance(2 * SETTLE_MS)
+  s.stop()
+  judged()
+  await clock.advance(SETTLE_MS)
+  expect(votes).toEqual([])
 })
