@@ -321,10 +321,18 @@ export class Sealing {
   }
 
   #voteLater ({ seal, settledAt }: Offer): void {
-    const cancel = this.#d.clock.after(settledAt - this.#d.clock.now(), () => {
-      this.#undo = this.#undo.filter(u => u !== cancel)
+    this.#after(settledAt - this.#d.clock.now(), 'sign an offer', async () => {
       const tip = this.#d.rounds.tip(seal.job)
-      if (tip !== undefined) this.#vote(tip).catch((e: unknown) => { this.#d.log.error('sealing', `could not sign: ${e instanceof Error ? e.stack ?? e.message : String(e)}`) })
+      if (tip !== undefined) await this.#vote(tip)
+    })
+  }
+
+  /** Unless it stops before. */
+  #after (ms: number, what: string, run: () => Promise<void>): void {
+    if (this.#stopped) return
+    const cancel = this.#d.clock.after(ms, () => {
+      this.#undo = this.#undo.filter(u => u !== cancel)
+      run().catch((e: unknown) => { this.#d.log.error('sealing', `could not ${what}: ${e instanceof Error ? e.stack ?? e.message : String(e)}`) })
     })
     this.#undo.push(cancel)
   }
@@ -473,10 +481,7 @@ export class Sealing {
     return this.#voted.get(voteKey(offer.seal.job, offer.seal.round, offer.seal.previous))
   }
 
-  /**
-   * The offer that most have signed comes first: members who are free to sign again would else scatter. Those that are
-   * not judged yet are, side by side, and nothing waits for them: whoever withholds what one takes holds up no other.
-   */
+  /** Those that are not judged yet are, side by side, and nothing waits for them: whoever withholds what one takes holds up no other. */
   async #tryVotes (tip: RoundTip): Promise<void> {
     const { clock, log, rounds } = this.#d
     for (const offer of this.#bestFirst(tip)) {
@@ -557,11 +562,7 @@ export class Sealing {
     const send = async (): Promise<void> => { await this.#d.publisher.publish({ selector: WORK_SEAL, value: signed }) }
     if (equalBytes(offer.proposer, this.#d.key.publicKey)) return await send()
     if (!offer.members.some(m => equalBytes(m, this.#d.key.publicKey))) return
-    const cancel = this.#d.clock.after(SEAL_ECHO_MS, () => {
-      this.#undo = this.#undo.filter(u => u !== cancel)
-      if (!this.#heard.has(offer.name)) send().catch((e: unknown) => { this.#d.log.error('sealing', `could not publish a seal: ${e instanceof Error ? e.message : String(e)}`) })
-    })
-    this.#undo.push(cancel)
+    this.#after(SEAL_ECHO_MS, 'publish a seal', async () => { if (!this.#heard.has(offer.name)) await send() })
   }
 
   async #publishProposal (offer: Offer): Promise<void> {
