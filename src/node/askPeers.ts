@@ -67,6 +67,14 @@ export function sleep (clock: Pick<Clock, 'after'>, ms: number): Promise<void> {
   return new Promise(resolve => { clock.after(ms, resolve) })
 }
 
+/** The first that comes to something; undefined where none does. */
+export async function firstOf<T> (runs: ReadonlyArray<Promise<T | undefined>>): Promise<T | undefined> {
+  return await new Promise((resolve, reject) => {
+    let left = runs.length
+    for (const run of runs) run.then((found) => { if (found !== undefined || --left === 0) resolve(found) }, reject)
+  })
+}
+
 /** Undefined if it takes longer; what was begun goes on. */
 export async function within<T> (clock: Pick<Clock, 'after'>, ms: number, work: Promise<T>): Promise<T | undefined> {
   return await new Promise((resolve, reject) => {

@@ -13,7 +13,7 @@ import { payloadDigest } from '../core/training/payload.ts'
 import type { Clock, Random } from '../ports/clock.ts'
 import type { Network, PeerId } from '../ports/network.ts'
 import { StorageError, type Storage, type StorageOp } from '../ports/storage.ts'
-import { ask, askPatiently, candidates, sleep, type Asking } from './askPeers.ts'
+import { ask, askPatiently, candidates, firstOf, sleep, type Asking } from './askPeers.ts'
 import { Lru } from './lru.ts'
 import { eachTime, type Once } from './once.ts'
 import type { Blame, Hex, Log, PayloadService } from './parts.ts'
@@ -186,9 +186,18 @@ export class Payloads implements PayloadService {
 
   /** `account`: the peer that offered it; others are asked seldom, and only while they answer nothing else. */
   async #fetchFromPeers (digest: Uint8Array, size: number, round: { readonly job: Uint8Array, readonly round: number }, from?: PeerId, account?: PeerId): Promise<Uint8Array | undefined> {
-    const { network, random, clock, blame } = this.#d
+    const { network, random, clock } = this.#d
     const until = clock.now() + FETCH_TIMEOUT_MS
-    for (const peer of (await candidates(network, random, from)).slice(0, PEERS_ASKED)) {
+    const peers = (await candidates(network, random, from)).slice(0, PEERS_ASKED)
+    const ask = async (some: readonly PeerId[]): Promise<Uint8Array | undefined> => await this.#fetchFrom(some, digest, size, round, until, account)
+    // A node that is behind lacks all of a seal: from one peer alone it would come no faster than rounds go by.
+    return account === undefined && this.#isAsked(peers[0]) ? await firstOf([ask(peers.slice(0, 1)), ask(peers.slice(1))]) : await ask(peers)
+  }
+
+  /** One after another. */
+  async #fetchFrom (peers: readonly PeerId[], digest: Uint8Array, size: number, round: { readonly job: Uint8Array, readonly round: number }, until: number, account: PeerId | undefined): Promise<Uint8Array | undefined> {
+    const { blame } = this.#d
+    for (const peer of peers) {
       if (account !== undefined && peer !== account && (this.#isAsked(peer) || !this.#accounts.take(account))) continue
       // By the time it is this one's turn another may have brought it.
       const bytes = await this.#inTurn(peer, async () => this.#memory.get(toHex(digest)) ?? await this.#ask(peer, digest, size, until, peer === account))

@@ -1,8 +1,8 @@
-/** Payloads, states and data sets from peers: some lie, some stop in the middle, pages are reloaded. */
+/** States and data sets from peers: some lie, some stop in the middle, pages are reloaded. */
 import { describe, expect, test, vi } from 'vitest'
 import type { JobSpec } from '../../src/core/codec/jobSpec.ts'
 import { decode, toHex, ZERO32 } from '../../src/core/codec/ssz.ts'
-import { DataRequest, DataResponse, PayloadRequest, StateListRequest, StateListResponse, StateRequest } from '../../src/core/codec/wire.ts'
+import { DataRequest, DataResponse, StateListRequest, StateListResponse, StateRequest } from '../../src/core/codec/wire.ts'
 import { genesis } from '../../src/core/consensus/chain.ts'
 import { hash, u32le } from '../../src/core/crypto/hash.ts'
 import { CHUNK_BYTES } from '../../src/core/params.ts'
@@ -12,44 +12,23 @@ import { initialState } from '../../src/core/training/init.ts'
 import { decodePayload, encodePayload, mergePayloads, payloadDigest } from '../../src/core/training/payload.ts'
 import { lr20At } from '../../src/core/training/schedule.ts'
 import { stateBytes, stateHash, stateSize } from '../../src/core/training/stateHash.ts'
-import { createMemoryHub } from '../../src/net/memory.ts'
 import { dataFor, DATA_PROTOCOL, Datasets } from '../../src/node/datasets.ts'
-import { RingLog } from '../../src/node/log.ts'
 import type { BlockRecord } from '../../src/node/parts.ts'
-import { ASKED_PER_SECOND, ON_ACCOUNT_BURST, PAYLOAD_PROTOCOL, Payloads, REQUESTS_PER_SECOND } from '../../src/node/payloads.ts'
-import { Refusals } from '../../src/node/refusals.ts'
+import { Payloads } from '../../src/node/payloads.ts'
 import { SliceCounter } from '../../src/node/sliceCounter.ts'
 import { RENEW_BLOCKS } from '../../src/node/duties.ts'
 import { STATE_PROTOCOL, STATES_PROTOCOL, States } from '../../src/node/states.ts'
 import { SNAPSHOTS_PER_JOB, Snapshots } from '../../src/node/snapshots.ts'
-import { type Network, RequestError } from '../../src/ports/network.ts'
+import type { Network } from '../../src/ports/network.ts'
 import { StorageError, type StorageOp } from '../../src/ports/storage.ts'
 import { MemoryDisk, MemoryStorage } from '../../src/storage/memory.ts'
-import { gatedStorage, ManualClock } from './chainRig.ts'
-import { noTorrents, SeededRandom, smallData, TestCompute, workParams, workSpec } from './workRig.ts'
+import { gatedStorage } from './chainRig.ts'
+import { JOB, NOTHING, place } from './fetchRig.ts'
+import { noTorrents, smallData, TestCompute, workParams, workSpec } from './workRig.ts'
 import { mlp } from '../../src/core/training/shape.ts'
 
 // Whole nodes on one thread: seconds on an idle machine, more on a busy one.
 vi.setConfig({ testTimeout: 120_000 })
-
-const JOB = hash('test-job')
-const NOTHING = new Uint8Array(0)
-
-function place () {
-  const clock = new ManualClock(1_700_000_000_000)
-  const hub = createMemoryHub({ clock, latencyMs: 5 })
-  const net = hub.join('me')
-  const log = new RingLog(clock)
-  const blame = new Refusals({ clock, network: net, log })
-  /** A peer that answers one protocol, and counts. */
-  const peer = async (id: string, protocol: string, answer: (body: Uint8Array) => Uint8Array): Promise<{ asked: number, readonly net: Network }> => {
-    const p = { asked: 0, net: hub.join(id) }
-    await p.net.handle(protocol, { maxRequestBytes: 256, maxResponseBytes: 1 << 22, perPeerPerSecond: 1000 }, async (_, body) => { p.asked++; return answer(body) })
-    return p
-  }
-  const during = async <T>(ms: number, run: Promise<T>): Promise<T> => { await clock.advance(ms); return await run }
-  return { clock, hub, net, log, blame, peer, during, random: new SeededRandom(1), refusals: () => blame.list().map(r => r.reason) }
-}
 
 /** Takes deletions always, and the rest while it is not full. */
 class SmallDisk extends MemoryStorage {
@@ -84,153 +63,6 @@ test('what makes room leaves a full disk though what is new finds none there: pa
     }
   }
   expect([(await storage.keys('states')).length, snapshots.rounds(toHex(JOB))]).toEqual([3, [24, 32, 40]])
-})
-
-describe('payloads', () => {
-  const bytes = new Uint8Array(5000).map((_, i) => i % 251)
-  const digest = payloadDigest(bytes)
-  const round = { job: JOB, round: 3 }
-
-  const make = (p: ReturnType<typeof place>, disk = new MemoryDisk(), diskBytesMax?: number, height = () => 10): Payloads =>
-    new Payloads({ storage: new MemoryStorage(disk), network: p.net, clock: p.clock, random: p.random, blame: p.blame, log: p.log, height, historyBlocks: 96, diskBytesMax })
-
-  test('come from whoever has them; who answers with something else is sent away', async () => {
-    const p = place()
-    const payloads = make(p)
-    await payloads.start()
-    await p.peer('liar', PAYLOAD_PROTOCOL, () => bytes.map(b => b ^ 1))
-    await p.peer('poor', PAYLOAD_PROTOCOL, () => NOTHING)
-    await p.peer('rich', PAYLOAD_PROTOCOL, body => toHex(body) === toHex(digest) ? bytes : NOTHING)
-    expect(await p.during(30_000, payloads.fetch(digest, bytes.length, round, 'liar'))).toEqual(bytes)
-    expect(p.refusals()).toEqual(['payload does not have its digest'])
-    expect((await p.net.status()).banned.map(b => b.id)).toEqual(['liar'])
-    expect(await payloads.has(digest)).toBe(true)
-    // Of a wrong size it is not even asked for.
-    expect(await payloads.fetch(payloadDigest(NOTHING), 0, round)).toBeUndefined()
-    expect(await p.during(30_000, payloads.fetch(payloadDigest(new Uint8Array(1)), 1, round))).toBeUndefined()
-  })
-
-  test('are served, once asked for by many fetched once, and survive a reload', async () => {
-    const p = place()
-    const disk = new MemoryDisk()
-    const payloads = make(p, disk)
-    await payloads.start()
-    const rich = await p.peer('rich', PAYLOAD_PROTOCOL, () => bytes)
-    const all = await p.during(5_000, Promise.all([1, 2, 3].map(async () => await payloads.fetch(digest, bytes.length, round))))
-    expect(all).toEqual([bytes, bytes, bytes])
-    expect(rich.asked).toBe(1)
-    payloads.stop()
-    const again = make(p, disk)
-    await again.start()
-    expect(await again.get(digest)).toEqual(bytes)
-    const answer = await p.during(1_000, rich.net.request('me', PAYLOAD_PROTOCOL, PayloadRequest.serialize({ digest }), { timeoutMs: 500, maxResponseBytes: 10_000 }))
-    expect(answer).toEqual(bytes)
-    expect(await p.during(1_000, rich.net.request('me', PAYLOAD_PROTOCOL, Uint8Array.of(1), { timeoutMs: 500, maxResponseBytes: 10_000 }))).toEqual(NOTHING)
-  })
-
-  const unknown = (n: number): Uint8Array => hash('test-unknown', u32le(n))
-  /** A peer that answers as nodes do, no faster, and holds these. */
-  const holder = async (p: ReturnType<typeof place>, id: string, ...held: Uint8Array[]): Promise<{ asked: number, readonly net: Network }> => {
-    const h = { asked: 0, net: p.hub.join(id) }
-    await h.net.handle(PAYLOAD_PROTOCOL, { maxRequestBytes: 32, maxResponseBytes: 1 << 20, perPeerPerSecond: REQUESTS_PER_SECOND }, async (_, body) => {
-      h.asked++
-      return held.find(x => toHex(payloadDigest(x)) === toHex(body)) ?? NOTHING
-    })
-    return h
-  }
-
-  test('are asked for no faster than peers answer, however many a seal or a stranger names', async () => {
-    const p = place()
-    const payloads = make(p)
-    const h = await holder(p, 'holder', bytes)
-    const all = Promise.all(Array.from({ length: 400 }, async (_, i) => await payloads.fetch(unknown(i), 100, round)))
-    expect(await p.during(30_000, all)).toEqual(Array(400).fill(undefined))
-    expect(h.asked).toBeGreaterThan(ASKED_PER_SECOND)
-    expect(h.asked).toBeLessThanOrEqual(400)
-    expect((await h.net.status()).peers.map(x => [x.id, x.score])).toEqual([['me', 0]])
-    expect(await p.during(5_000, payloads.fetch(digest, bytes.length, round))).toEqual(bytes)
-  })
-
-  test('that somebody offers and does not give are asked of others only so often, on his account', async () => {
-    const p = place()
-    const payloads = make(p)
-    const x = await holder(p, 'x')
-    const h = await holder(p, 'holder', bytes)
-    const flood = Promise.all(Array.from({ length: 200 }, async (_, i) => await payloads.fetchOffered(unknown(i), 100, round, 'x')))
-    await p.clock.advance(1_000)
-    expect(h.asked).toBeLessThan(2 * ON_ACCOUNT_BURST)
-    // What another one offers does not wait for it, though it was offered by the first before.
-    const withheld = payloads.fetchOffered(digest, bytes.length, round, 'x')
-    expect(await p.during(1_000, payloads.fetchOffered(digest, bytes.length, round, 'holder'))).toEqual(bytes)
-    await p.during(30_000, flood)
-    expect(await withheld).toEqual(bytes)
-    expect(h.asked).toBeLessThan(4 * ON_ACCOUNT_BURST)
-    expect(x.asked).toBeGreaterThan(h.asked)
-    for (const { net } of [x, h]) expect((await net.status()).banned).toEqual([])
-    expect(p.refusals()).toEqual([])
-  })
-
-  test('are asked again of who offered them and is busy', async () => {
-    const p = place()
-    const payloads = make(p)
-    const net = p.hub.join('busy')
-    let asked = 0
-    await net.handle(PAYLOAD_PROTOCOL, { maxRequestBytes: 32, maxResponseBytes: 1 << 20, perPeerPerSecond: REQUESTS_PER_SECOND }, async () => {
-      if (asked++ < 2) throw new RequestError('busy', 'too many requests at once')
-      return bytes
-    })
-    expect(await p.during(3_000, payloads.fetchOffered(digest, bytes.length, round, 'busy'))).toEqual(bytes)
-    expect(asked).toBe(3)
-  })
-
-  test.each([1, -1])('that have their digest but not the size somebody named (%d) are not taken, and who holds them is not blamed', async more => {
-    const p = place()
-    const payloads = make(p)
-    const h = await holder(p, 'holder', bytes)
-    // Three of the offences that a longer answer can be would end the link.
-    for (let n = 1; n <= 4; n++) {
-      expect(await p.during(5_000, payloads.fetch(digest, bytes.length + n * more, round))).toBeUndefined()
-      expect(h.asked).toBe(n)
-    }
-    expect(p.refusals()).toEqual([])
-    expect((await p.net.status()).banned).toEqual([])
-    expect(await p.during(5_000, payloads.fetch(digest, bytes.length, round))).toEqual(bytes)
-  })
-
-  test('are bounded in bytes and in age', async () => {
-    const p = place()
-    const disk = new MemoryDisk()
-    let height = 10
-    const payloads = make(p, disk, 10_000, () => height)
-    await payloads.start()
-    const many = [1, 2, 3, 4].map(n => bytes.map(b => b ^ n).subarray(0, 4000))
-    for (const b of many) {
-      await payloads.put(payloadDigest(b), b, round)
-      height++
-    }
-    expect(payloads.bytesHeld).toBe(8000)
-    expect((await new MemoryStorage(disk).keys('payloads')).length).toBe(2)
-    height += 96
-    await payloads.put(digest, bytes, round)
-    expect(payloads.bytesHeld).toBe(bytes.length)
-    expect((await new MemoryStorage(disk).keys('payloads')).length).toBe(1)
-  })
-
-  test('that were damaged on disk are not used', async () => {
-    const p = place()
-    const disk = new MemoryDisk()
-    const payloads = make(p, disk)
-    await payloads.start()
-    await payloads.put(digest, bytes, round)
-    const storage = new MemoryStorage(disk)
-    const [key] = await storage.keys('payloads')
-    await storage.commit([{ op: 'put', store: 'payloads', key, value: bytes.map(b => b ^ 4) }])
-    payloads.stop()
-    const again = make(p, disk)
-    await again.start()
-    expect(await again.get(digest)).toBeUndefined()
-    expect(await again.has(digest)).toBe(false)
-  })
 })
 
 describe('states', () => {
