@@ -65,7 +65,7 @@ export const USAGE = `npm start -- [options]        or, with a built page: npx t
   --host ADDR          listen on this address (default: 0.0.0.0, every interface)
   --public-url URL     what tabs are told, where a reverse proxy stands in front (https://example.org)
   --bootstrap ADDR     multiaddr of another server, ending in /p2p/<id>; repeatable
-  --stun HOST:PORT     STUN server for tabs behind NAT; repeatable
+  --stun HOST[:PORT]   STUN server for tabs behind NAT; repeatable
   --turn USER:PASS@HOST:PORT
                        TURN server for tabs that no direct link can reach; repeatable
   --network main|test  which network the page joins (default: main)
@@ -101,7 +101,7 @@ function publicUrl (text: string): URL {
 
 function stun (text: string): IceServer {
   const target = text.replace(/^stuns?:/, '')
-  if (!/^[^\s@/]+(:\d+)?$/.test(target)) throw new BadFlag(`--stun: HOST:PORT, not "${text}"`)
+  if (!/^([^\s@/:]+|\[[\da-fA-F:.]+\])(:\d{1,5})?$/.test(target)) throw new BadFlag(`--stun: HOST or HOST:PORT, not "${text}"`)
   return { urls: /^stuns?:/.test(text) ? text : `stun:${text}` }
 }
 
@@ -185,6 +185,7 @@ export function parseOptions (argv: readonly string[]): ParsedOptions {
     })
     if (values.help) return { ok: false, help: true, error: USAGE }
     if (values.network !== 'main' && values.network !== 'test') throw new BadFlag(`--network: main or test, not "${values.network}"`)
+    if (!/^[\w.:%-]+$/.test(values.host)) throw new BadFlag(`--host: an address or a name of this machine, not "${values.host}"`)
     const maxConnections = whole('max-connections', values['max-connections'], 2, 20_000)
     const perAddress = values['max-per-address'] ?? String(Math.max(LEAST_PER_ADDRESS, Math.ceil(maxConnections / ADDRESSES_TO_FILL)))
     return {

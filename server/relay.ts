@@ -53,6 +53,7 @@ export async function loadKey (dataDir: string): Promise<PrivateKey> {
   try {
     return privateKeyFromProtobuf(await readFile(path))
   } catch (e) {
+    if ((e as NodeJS.ErrnoException).code === 'ENOTDIR') throw new StartError(`--data-dir: ${dataDir} is not a folder: name one, or one that can be made`)
     if ((e as NodeJS.ErrnoException).code !== 'ENOENT') throw new StartError(`the relay's key at ${path} cannot be read (${e instanceof Error ? e.message : String(e)}): put its backup in its place, or delete it, and the server starts with a new key and so under a new name`)
   }
   const key = await generateKeyPair('Ed25519')

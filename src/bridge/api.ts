@@ -213,6 +213,8 @@ export interface WalletView {
   /** Oldest first, by whichever tab of this profile. */
   readonly unsent: readonly UnsentView[]
   readonly nonce: number
+  /** For blocks and sealed work since the page was opened, by whichever tab of this wallet. */
+  readonly earned: bigint
   readonly backedUp: boolean
   /** Another key was put in its place on this device, or all of this site was erased there: this one is in the memory of the tabs that have it, and gone with them. */
   readonly replaced: boolean

@@ -1,11 +1,13 @@
 /** What the commands that run worlds share: arguments with helpful errors, and how a run ends. */
 import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { appendFile, rm } from 'node:fs/promises'
+import { appendFile, rm, writeFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 
 /** The user's mistake: answered by a sentence and the usage, not by a stack. */
 export class Misused extends Error {}
+/** Something outside of the program stands in the way: a sentence says it all. */
+class Hindered extends Error {}
 
 export const say = (text: string): void => { process.stderr.write(`${text}\n`) }
 
@@ -37,13 +39,23 @@ export async function fileToWrite (name: string, given: string | undefined): Pro
   return file
 }
 
+/** A disk may have filled up since it was looked at. */
+export async function writeReport (file: string, page: string): Promise<void> {
+  try {
+    await writeFile(file, page)
+  } catch (e) {
+    throw new Hindered(`the report could not be written to ${file}: ${e instanceof Error ? e.message : String(e)}`)
+  }
+  say(`the report is in ${file}`)
+}
+
 /** 0: all is well. 1: it is not, or the program broke. 2: it was asked wrongly, or did less than was asked. */
 export async function runCommand (usage: string, main: () => Promise<number>): Promise<void> {
   try {
     process.exitCode = await main()
   } catch (e) {
     const misused = e instanceof Misused || (e instanceof TypeError && 'code' in e && String(e.code).startsWith('ERR_PARSE_ARGS'))
-    say(misused ? `${e.message}\n\n${usage}` : e instanceof Error ? e.stack ?? e.message : String(e))
+    say(misused ? `${e.message}\n\n${usage}` : e instanceof Hindered ? e.message : e instanceof Error ? e.stack ?? e.message : String(e))
     process.exitCode = misused ? 2 : 1
   }
 }

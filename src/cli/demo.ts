@@ -14,6 +14,7 @@ import { buildPage } from '../../scripts/build.mjs'
 import { ensureChromium } from '../../scripts/ensure-chromium.mjs'
 import { Misused, number, runCommand, say as log } from './arguments.ts'
 import { writeColourShapes } from './colourShapes.ts'
+import { idxFolder } from './idxFolder.ts'
 import { runSeedDemo } from './seedDemo.ts'
 import { type ServerProcess, startServer } from './serverProcess.ts'
 
@@ -64,8 +65,8 @@ function options(): Options | undefined {
       seconds: { type: 'string', default: '120' },
       data: { type: 'string' },
       scenario: { type: 'string' },
-      leechers: { type: 'string', default: '3' },
-      size: { type: 'string', default: '200MB' },
+      leechers: { type: 'string' },
+      size: { type: 'string' },
       network: { type: 'string', default: 'main' },
       headed: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
@@ -76,8 +77,9 @@ function options(): Options | undefined {
   const whole = (name: string, text: string, low: number, high: number): number => number(name, text, low, high, true)!
   if (values.network !== 'main' && values.network !== 'test') throw new Misused(`--network: expected main or test, got "${values.network}"`)
   if (values.scenario !== undefined && values.scenario !== 'colour' && values.scenario !== 'seed') throw new Misused(`--scenario: expected colour or seed, got "${values.scenario}"`)
+  if (values.scenario !== 'seed') for (const name of ['leechers', 'size'] as const) if (values[name] !== undefined) throw new Misused(`--${name} means nothing without --scenario seed`)
   if (values.scenario !== undefined && values.data !== undefined) throw new Misused('--scenario brings its own data: leave --data out')
-  return { miners: whole('miners', values.miners, 1, 8), seconds: whole('seconds', values.seconds, 40, 3600), data: values.data, colour: values.scenario === 'colour', seed: values.scenario === 'seed' ? { leechers: whole('leechers', values.leechers, 1, 6), bytes: sizeOf(values.size) } : undefined, network: values.network, headed: values.headed, json: values.json }
+  return { miners: whole('miners', values.miners, 1, 8), seconds: whole('seconds', values.seconds, 40, 3600), data: values.data, colour: values.scenario === 'colour', seed: values.scenario === 'seed' ? { leechers: whole('leechers', values.leechers ?? '3', 1, 6), bytes: sizeOf(values.size ?? '200MB') } : undefined, network: values.network, headed: values.headed, json: values.json }
 }
 
 /** '200MB', '64MiB' or plain bytes. */
@@ -401,6 +403,9 @@ async function main(o: Options): Promise<number> {
 await runCommand(USAGE, async () => {
   const o = options()
   if (o === undefined) return 0
+  // Now, and not when the tabs are up.
+  const folder = o.data === undefined ? undefined : await idxFolder(o.data, false)
+  if (folder?.ok === false) throw new Misused(folder.message)
   return await main(o).catch((e: unknown) => {
     log(e instanceof Error ? e.message : String(e))
     return 1

@@ -2,7 +2,6 @@
  * `npm run sim`: one simulated world, or one scenario, from one seed. The seed comes first on stderr, the
  * verdict last; with --json the report is one line on stdout.
  */
-import { writeFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
 import { ATTACKERS } from '../../tests/simulation/attackers.ts'
 import { renderReport } from '../../tests/simulation/report/html.ts'
@@ -12,9 +11,10 @@ import type { Report, WorldReport } from '../../tests/simulation/report/types.ts
 import { isPartThread } from '../../tests/simulation/parts/threads.ts'
 import { runScalePart } from '../../tests/simulation/scale.ts'
 import { type Choice, SCENARIOS } from '../../tests/simulation/scenarios.ts'
-import { fileToWrite, Misused, number, runCommand, say, seedOf } from './arguments.ts'
+import { fileToWrite, Misused, number, runCommand, say, seedOf, writeReport } from './arguments.ts'
 
 const NODES_MAX = 5_000
+const HOURS_LEAST = 0.001
 const HOURS_MAX = 1_000
 
 const chosenBy = (uses: readonly Choice[]): string => ['seed', ...uses].map(name => `--${name}`).join(', ')
@@ -22,11 +22,11 @@ const chosenBy = (uses: readonly Choice[]): string => ['seed', ...uses].map(name
 const USAGE = `npm run sim -- [--nodes N] [--hours H] [--seed S] [--attackers F] [--enemies NAME,NAME] [--set NAME=VALUE,NAME=VALUE] [--scenario NAME] [--json] [--report FILE.html]
 
   --nodes N        tabs of the world (2..${NODES_MAX}); drawn from the seed if left out
-  --hours H        virtual hours, here with faults (above 0, at most ${HOURS_MAX}); drawn if left out
-  --seed S         any text; the same seed and options give the same world. Random if left out
+  --hours H        virtual hours, here with faults (${HOURS_LEAST} to ${HOURS_MAX}); drawn if left out
+  --seed S         1 to 64 letters, digits or . / - _; the same seed and options give the same world. Random if left out
   --attackers F    share of attackers, 0 to 0.5; drawn if left out
   --enemies NAMES  of which kinds they may be: ${Object.keys(ATTACKERS).join(', ')}; if left out, any
-  --set OPTIONS    what is not to be drawn, by the names that are printed first: compute=real,duplicate=0.2
+  --set OPTIONS    what is not to be drawn, by the names that are printed first (and have no option here): compute=real,duplicate=0.2
   --scenario NAME  ${Object.entries(SCENARIOS).map(([name, s]) => `${name}: ${s.about} (${chosenBy(s.uses)})`).join('\n                   ')}
   --json           the report as one line of JSON on stdout
   --report FILE    the report as a page
@@ -37,8 +37,8 @@ function worlds (report: Report): readonly WorldReport[] { return report.kind ==
 
 function settings (text: string): Record<string, string> {
   return Object.fromEntries(text.split(',').map(part => {
-    const [name, value] = part.split('=')
-    if (value === undefined) throw new Misused(`--set: expected NAME=VALUE, got "${part}"`)
+    const [name, value, more] = part.split('=').map(word => word.trim())
+    if (value === undefined || more !== undefined) throw new Misused(`--set: expected NAME=VALUE, got "${part}"`)
     return [name, value]
   }))
 }
@@ -56,9 +56,9 @@ else await runCommand(USAGE, async () => {
     return 0
   }
   const scenario = SCENARIOS[values.scenario]
-  if (scenario === undefined) throw new Misused(`--scenario: there is no "${values.scenario}"; there are ${Object.keys(SCENARIOS).join(', ')}`)
+  if (!Object.hasOwn(SCENARIOS, values.scenario)) throw new Misused(`--scenario: there is no "${values.scenario}"; there are ${Object.keys(SCENARIOS).join(', ')}`)
   const nodes = number('nodes', values.nodes, 2, NODES_MAX, true)
-  const hours = number('hours', values.hours, 0.001, HOURS_MAX, false)
+  const hours = number('hours', values.hours, HOURS_LEAST, HOURS_MAX, false)
   const attackers = number('attackers', values.attackers, 0, 0.5, false)
   const enemies = values.enemies?.split(',')
   for (const name of enemies ?? []) if (!Object.hasOwn(ATTACKERS, name)) throw new Misused(`--enemies: there is no "${name}"; there are ${Object.keys(ATTACKERS).join(', ')}`)
@@ -82,8 +82,7 @@ else await runCommand(USAGE, async () => {
   if (violations.length > 0) say(`${violations.length} violations; again with: ${command}`)
   else say(worlds(report).every(w => (w.checked ?? []).length > 0) ? 'no checker fired' : 'nothing was checked: this run only measures')
   if (file !== undefined) {
-    await writeFile(file, renderReport(report))
-    say(`the report is in ${file}`)
+    await writeReport(file, renderReport(report))
   }
   return violations.length === 0 ? 0 : 1
 })

@@ -1,17 +1,16 @@
 /** `npm run soak`: a thousand worlds, each with faults and attackers of its own; every failure prints the line that repeats it. */
-import { writeFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
 import { renderReport } from '../../tests/simulation/report/html.ts'
 import { tableText } from '../../tests/simulation/report/text.ts'
 import type { WorldReport } from '../../tests/simulation/report/types.ts'
 import { idle, soak, soakCommand, soakVerdict } from '../../tests/simulation/soak.ts'
 import { percent } from '../ui/format.ts'
-import { fileToWrite, number, runCommand, say, seedOf } from './arguments.ts'
+import { fileToWrite, number, runCommand, say, seedOf, writeReport } from './arguments.ts'
 
 const USAGE = `npm run soak -- [--worlds 1000] [--seed S] [--first I] [--hours-wall H] [--attackers 0.3] [--nodes N] [--workers 2] [--stop] [--json] [--report FILE.html]
 
   --worlds N       worlds to run, of 30 to 100 nodes each (1..1000000)
-  --seed S         any text: world I has the seed S-I. Random if left out
+  --seed S         1 to 64 letters, digits or . / - _: world I has the seed S-I. Random if left out
   --first I        the first world: goes on with a soak that was broken off (its last line says where)
   --hours-wall H   begin no world after so many hours on the clock of the wall: with exit code 2 if some were left
   --attackers F    share of attackers, 0 to 0.5
@@ -76,8 +75,7 @@ await runCommand(USAGE, async () => {
   const verdict = soakVerdict(all)
   for (const why of verdict) say(`FAILED in all worlds together: ${why}`)
   if (file !== undefined) {
-    await writeFile(file, renderReport({ kind: 'sweep', command: soakCommand({ seed, args }, first, all.worlds), scenario: 'soak', points }))
-    say(`the report is in ${file}`)
+    await writeReport(file, renderReport({ kind: 'sweep', command: soakCommand({ seed, args }, first, all.worlds), scenario: 'soak', points }))
   }
   say(`go on with: ${soakCommand({ seed, args }, all.next, first + worlds > all.next ? first + worlds - all.next : worlds)}`)
   if (all.failed.length > 0 || nothing.length > 0 || verdict.length > 0) return 1

@@ -319,7 +319,7 @@ export class NodeService implements NodeApi {
       mining: n.miningView(),
       jobs,
       seeding: n.seeding.view(),
-      wallet: walletView(head.ledger, n.payee, n.pool.waiting(n.payee), n.spending.unsent(), { backedUp: n.keystore.backedUp, replaced: n.walletWatch.replaced() }, n.params),
+      wallet: walletView(head.ledger, n.payee, n.pool.waiting(n.payee), n.spending.unsent(), { backedUp: n.keystore.backedUp, replaced: n.walletWatch.replaced(), earned: n.history.earned() }, n.params),
       replays: n.replayCount(),
       replayFailures: n.replayFailures(),
       blocksReplayed: recent.filter((r) => r.checked === 'replayed').map((r) => toHex(r.meta.hash)),

@@ -18,7 +18,7 @@ import { type ChainParams } from '../core/params.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { PeerId } from '../ports/network.ts'
 import { Emitter } from './emitter.ts'
-import { type Held, HeldBlocks, type HeldLimits } from './held.ts'
+import { asksForLess, type Held, HeldBlocks, type HeldLimits } from './held.ts'
 import { Lru } from './lru.ts'
 import type { Blame, BlockRecord, ChainEvents, ChainService, Hex, Log, SubmitResult } from './parts.ts'
 import { type ChainStore, type Joined, type Place, type StoredBlock, type StoreState, SNAPSHOT_BLOCKS } from './persist.ts'
@@ -215,7 +215,8 @@ export class Chain implements ChainService {
     const again = before?.reason === 'contribution-wrong' && !carries(block.body, this.#wrongFor(how))
     if (before !== undefined && !again) return { status: 'refused', refusal: before }
     const held = this.#orphans.get(key) ?? this.#waiting.get(key)
-    if (held !== undefined) return { status: 'held', refusal: held.refusal }
+    if (held !== undefined && !asksForLess(how, held.how)) return { status: 'held', refusal: held.refusal }
+    for (const room of [this.#orphans, this.#waiting]) room.take(key)
     return await this.#judge(block, how, { id, key, root, attempts: 0 })
   }
 
@@ -574,9 +575,7 @@ export class Chain implements ChainService {
     return undefined
   }
 
-  #genesisNode (): TreeNode {
-    return treeNode({ meta: this.#genesis, body: { transactions: [], seals: [] }, events: [], checked: 'own' })
-  }
+  #genesisNode (): TreeNode { return treeNode({ meta: this.#genesis, body: { transactions: [], seals: [] }, events: [], checked: 'own' }) }
 }
 
 interface Name {

@@ -6,6 +6,7 @@ import type { Block } from '../core/codec/wire.ts'
 import type { Refusal } from '../core/consensus/refusal.ts'
 import type { PeerId } from '../ports/network.ts'
 import type { Hex } from './parts.ts'
+import type { Mode } from './verify.ts'
 
 export interface Held<M> {
   /** Hash of the block together with its signature and body (see chain.ts: variant). */
@@ -75,3 +76,12 @@ export class HeldBlocks<M> {
 
   nextAt (): number { return this.values().reduce((t, h) => Math.min(t, h.nextAt), Infinity) }
 }
+
+interface How { readonly mode: Mode, readonly isGossip?: true }
+
+/**
+ * A block that is held is judged anew for who shows the chain around it, where only gossip brought it before, and for
+ * who asks that its work be taken on trust: else it would wait for its next turn, a minute or two, in the way of both.
+ */
+export const asksForLess = (how: How, before: How): boolean =>
+  (before.isGossip === true && how.isGossip !== true) || (how.mode === 'ledger' && before.mode !== 'ledger')

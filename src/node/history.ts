@@ -34,6 +34,9 @@ const GROUP: Readonly<Record<HistoryEntry['kind'], HistoryGroup>> = {
   sent: 'spent', 'job-posted': 'spent', 'set-aside': 'spent'
 }
 
+/** What a wallet is paid for training. */
+const WORK: ReadonlySet<HistoryEntry['kind']> = new Set(['block-reward', 'contribution', 'contribution-subsidy', 'fees'])
+
 /** Above every key that is a height alone, as lines were stored when they did not say whose they are. */
 const OF = 'of/'
 const HEIGHT_DIGITS = heightKey(0).length
@@ -64,16 +67,19 @@ export class History {
   readonly #storage: Storage
   readonly #log: Log
   readonly #account: Uint8Array
+  readonly #sinceMs: number
   readonly #listeners = new Set<() => void>()
   /** Ascending in height, and in the order of the groups within one. */
   #entries: HistoryEntry[] = []
+  #earned = 0n
   #writes: Promise<void> = Promise.resolve()
   #failed = false
 
-  constructor (d: { readonly storage: Storage, readonly log: Log, readonly account: Uint8Array }) {
+  constructor (d: { readonly storage: Storage, readonly log: Log, readonly account: Uint8Array, readonly sinceMs: number }) {
     this.#storage = d.storage
     this.#log = d.log
     this.#account = d.account
+    this.#sinceMs = d.sinceMs
   }
 
   /** Loads the stored lines up to the chain's head and follows the chain from there. */
@@ -94,6 +100,7 @@ export class History {
       stale.push(...await this.#storage.keys('history', { from: above, to: `${this.#folder(group)}g` }))
     }
     this.#entries.sort((a, b) => a.height - b.height)
+    this.#earned = this.#paid(this.#entries)
     if (stale.length > 0) this.#write(stale.map((key) => ({ op: 'delete', store: 'history', key })))
     const kept: BlockRecord[] = []
     for (let h = head; h > chain.baseHeight(); h--) {
@@ -111,6 +118,9 @@ export class History {
     return limit > 0 ? wanted.slice(-limit).reverse() : []
   }
 
+  /** For work in blocks since `sinceMs`, also by lines that are in memory no more. */
+  earned (): bigint { return this.#earned }
+
   onChange (listener: () => void): () => void {
     this.#listeners.add(listener)
     return () => { this.#listeners.delete(listener) }
@@ -122,12 +132,15 @@ export class History {
   /** Drops every line above `fork` and adds those of `blocks`. */
   #replace (fork: number, blocks: readonly BlockRecord[]): void {
     const before = this.#entries.length
-    const dropped = new Set(this.#entries.filter((e) => e.height > fork).map((e) => this.#key(GROUP[e.kind], e.height)))
+    const leaving = this.#entries.filter((e) => e.height > fork)
+    const dropped = new Set(leaving.map((e) => this.#key(GROUP[e.kind], e.height)))
+    this.#earned -= this.#paid(leaving)
     this.#entries = this.#entries.filter((e) => e.height <= fork)
     const ops: StorageOp[] = []
     for (const b of blocks) {
       const lines = entriesOf(b, this.#account)
       this.#entries.push(...lines)
+      this.#earned += this.#paid(lines)
       for (const group of GROUPS) {
         const ofGroup = lines.filter((e) => GROUP[e.kind] === group)
         if (ofGroup.length === 0) continue
@@ -141,6 +154,8 @@ export class History {
     if (ops.length > 0) this.#write(ops)
     if (ops.length > 0 || this.#entries.length !== before) for (const l of this.#listeners) l()
   }
+
+  #paid (lines: readonly HistoryEntry[]): bigint { return lines.reduce((sum, e) => WORK.has(e.kind) && e.timeMs >= this.#sinceMs ? sum + e.amount : sum, 0n) }
 
   /** A group takes no room from another one. */
   #trim (): void {

@@ -229,7 +229,7 @@ export class Node {
     // The pool publishes through gossip and gossip adds to the pool: the one that is built first is named late.
     const pool = this.pool = new Mempool({ params, clock, signatures, chain, blocks: store, storage, log, own: [payee.publicKey], publish: (tx) => { void gossip.announceTransaction(tx) } })
     const gossip = this.#gossip = new BlocksGossip({ params, clock, network, chain, sync, pool, records, signatures, blame, log })
-    this.history = new History({ storage, log, account: payee.publicKey })
+    this.history = new History({ storage, log, account: payee.publicKey, sinceMs: clock.now() })
     this.#slices = new SliceCounter(storage, log, miner.publicKey)
     this.#trainer = new Trainer({
       params, key: miner, payee: () => payee.publicKey, chain, pool, rounds, states, data, payloads, contributions, replays,

@@ -17,6 +17,7 @@ import { ask, askPatiently, candidates, firstOf, sleep, type Asking } from './as
 import { Lru } from './lru.ts'
 import { eachTime, type Once } from './once.ts'
 import type { Blame, Hex, Log, PayloadService } from './parts.ts'
+import { SpareRoom } from './spareRoom.ts'
 import { TokenBuckets } from './tokenBucket.ts'
 
 export const PAYLOAD_PROTOCOL = '/cw/1/payload'
@@ -42,6 +43,9 @@ const AT_ONCE_PER_PEER = 3
 /** Sorts by height, so that the oldest come first and the index needs no values. */
 const storageKey = (height: number, job: Hex, round: number, digest: Hex, size: number): string =>
   `${String(height).padStart(10, '0')}/${job}/${round}/${digest}/${size}`
+
+/** What has come of one that is asked for in two ways. */
+interface Here { bytes?: Uint8Array }
 
 interface Held { readonly key: string, readonly height: number, readonly size: number }
 
@@ -74,6 +78,7 @@ export class Payloads implements PayloadService {
   readonly #held = new Map<Hex, Held>()
   readonly #fetching = new Map<Hex, Promise<Uint8Array | undefined>>()
   readonly #lines = new Map<PeerId, { running: number, readonly waiting: Array<() => void> }>()
+  readonly #spare = new SpareRoom()
   readonly #pace: TokenBuckets
   readonly #accounts: TokenBuckets
   #heldBytes = 0
@@ -189,18 +194,24 @@ export class Payloads implements PayloadService {
     const { network, random, clock } = this.#d
     const until = clock.now() + FETCH_TIMEOUT_MS
     const peers = (await candidates(network, random, from)).slice(0, PEERS_ASKED)
-    const ask = async (some: readonly PeerId[]): Promise<Uint8Array | undefined> => await this.#fetchFrom(some, digest, size, round, until, account)
-    // A node that is behind lacks all of a seal: from one peer alone it would come no faster than rounds go by.
-    return account === undefined && this.#isAsked(peers[0]) ? await firstOf([ask(peers.slice(0, 1)), ask(peers.slice(1))]) : await ask(peers)
+    const here: Here = {}
+    const ask = async (some: readonly PeerId[]): Promise<Uint8Array | undefined> => await this.#fetchFrom(some, digest, size, round, until, account, here)
+    if (account !== undefined || !this.#isAsked(peers[0])) return await ask(peers)
+    // A node that is behind lacks all of a seal: from one peer alone it may come no faster than rounds go by.
+    const others = async (): Promise<Uint8Array | undefined> => await ask(peers.slice(1))
+    const elsewhere = this.#spare.enter(others)
+    let left = false
+    const first = ask(peers.slice(0, 1)).finally(() => { left = elsewhere.leave() })
+    return await firstOf([first, elsewhere.done]) ?? (left ? await others() : undefined)
   }
 
   /** One after another. */
-  async #fetchFrom (peers: readonly PeerId[], digest: Uint8Array, size: number, round: { readonly job: Uint8Array, readonly round: number }, until: number, account: PeerId | undefined): Promise<Uint8Array | undefined> {
+  async #fetchFrom (peers: readonly PeerId[], digest: Uint8Array, size: number, round: { readonly job: Uint8Array, readonly round: number }, until: number, account: PeerId | undefined, here: Here): Promise<Uint8Array | undefined> {
     const { blame } = this.#d
     for (const peer of peers) {
       if (account !== undefined && peer !== account && (this.#isAsked(peer) || !this.#accounts.take(account))) continue
       // By the time it is this one's turn another may have brought it.
-      const bytes = await this.#inTurn(peer, async () => this.#memory.get(toHex(digest)) ?? await this.#ask(peer, digest, size, until, peer === account))
+      const bytes = await this.#inTurn(peer, async () => here.bytes ?? this.#memory.get(toHex(digest)) ?? await this.#ask(peer, digest, size, until, account))
       if (bytes === undefined) continue
       if (!equalBytes(this.#digestOf(bytes), digest)) {
         blame.refuse({ what: 'payload', reason: 'payload does not have its digest', detail: `${bytes.length} bytes for ${toHex(digest).slice(0, 16)}, ${size} expected`, peer, fatal: true })
@@ -208,6 +219,7 @@ export class Payloads implements PayloadService {
       }
       // Whoever named this digest with another job's size lied, and not who holds what has it.
       if (bytes.length !== size) return undefined
+      here.bytes = bytes
       // Held at once: a replay or a seal waits for it, the disk takes its time.
       this.put(digest, bytes, round).catch((e: unknown) => { this.#d.log.error('payloads', e instanceof Error ? e.message : String(e)) })
       return bytes
@@ -216,18 +228,24 @@ export class Payloads implements PayloadService {
   }
 
   /** At this node's pace. Who offered it is asked again while it is busy: it has it, and others may not. */
-  async #ask (peer: PeerId, digest: Uint8Array, size: number, until: number, patiently: boolean): Promise<Uint8Array | undefined> {
+  async #ask (peer: PeerId, digest: Uint8Array, size: number, until: number, account: PeerId | undefined): Promise<Uint8Array | undefined> {
     const { clock, network } = this.#d
     if (clock.now() >= until) return undefined
+    let since = 0
     const paced: Pick<Network, 'request'> = {
       request: async (to, protocol, body, o) => {
         while (!this.#pace.take(to)) await sleep(clock, 1000 / ASKED_PER_SECOND)
+        since = clock.now()
         // Its size is the word of whoever named it.
         return await network.request(to, protocol, body, { ...o, timeoutMs: Math.max(1, Math.min(o.timeoutMs, until - clock.now())), fairBytes: MAX_PAYLOAD_BYTES })
       }
     }
     const request = PayloadRequest.serialize({ digest })
-    if (!patiently) return await ask(paced, peer, PAYLOAD_PROTOCOL, request, REQUEST_TIMEOUT_MS, size)
+    if (peer !== account) {
+      const bytes = await ask(paced, peer, PAYLOAD_PROTOCOL, request, REQUEST_TIMEOUT_MS, size)
+      if (account === undefined) this.#spare.answered(clock.now() - since, bytes !== undefined)
+      return bytes
+    }
     const bytes = await askPatiently(paced, clock, peer, PAYLOAD_PROTOCOL, request, REQUEST_TIMEOUT_MS, size)
     return bytes?.length === 0 ? undefined : bytes
   }

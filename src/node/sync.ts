@@ -89,6 +89,8 @@ export class Sync {
   readonly #offs: Array<() => void> = []
   #progress: SyncProgress | undefined
   #following = false
+  /** Every other plan that comes to nothing: next, claims say nothing. They cost nothing, and who is given up comes back by another name. */
+  #isWary = false
   /** The snapshot that the chain being followed goes on from. */
   #offer: SnapshotOffer | undefined
   readonly #trust: Trust
@@ -306,7 +308,7 @@ export class Sync {
     return [...this.#peers].filter(([, p]) => p.status?.version === PROTOCOL_VERSION && !p.foreign && !this.#chain.has(p.status!.head) && !this.#chain.judging(p.status!.head)).map(([id]) => id)
   }
 
-  /** Who has let us down least, and of those who claims the most work. */
+  /** Who has let us down least, and of those who claims the most work, or has been here the longest. */
   #best (): PeerId | undefined {
     // Whoever was given up before gets this chance all the same.
     const next = this.#probation.next((id) => (this.#peers.get(id)?.status?.work ?? 0n) > this.#chain.head().work)
@@ -315,7 +317,7 @@ export class Sync {
     for (const [id, p] of this.#peers) {
       if (!this.#worthFollowing(p)) continue
       const b = best?.[1]
-      if (b === undefined || p.failures < b.failures || (p.failures === b.failures && p.status!.work > b.status!.work)) best = [id, p]
+      if (b === undefined || p.failures < b.failures || (p.failures === b.failures && !this.#isWary && p.status!.work > b.status!.work)) best = [id, p]
     }
     return best?.[0]
   }
@@ -355,6 +357,7 @@ export class Sync {
         const followed = await this.#followPeer(id)
         if (!followed.ok || followed.leads === true) this.#beside.leave()
         if (!followed.ok && followed.wrong) this.#dropTrusted(followed.why)
+        this.#isWary = !followed.ok && !this.#isWary
         this.#settleIfDue()
         this.#probation.followed(id, !followed.ok ? (followed.resting === true ? 'part' : 'failed') : followed.leads === undefined ? 'part' : 'leads')
         const peer = this.#peers.get(id)
@@ -517,10 +520,7 @@ export class Sync {
     return undefined
   }
 
-  #proved (): void {
-    this.#redone++
-    this.#due.redone()
-  }
+  #proved (): void { this.#redone++; this.#due.redone() }
 
   /** Several plans may have brought the chain here: its newest blocks must be redone all the same, and no less work than it undoes. */
   async #prove (tip: HeaderMeta): Promise<Followed> {

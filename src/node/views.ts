@@ -134,7 +134,7 @@ function pendingView (ledger: LedgerState, { signed, sinceMs }: Waiting): Pendin
   return base
 }
 
-export function walletView (ledger: LedgerState, key: Uint8Array, waiting: readonly Waiting[], unsent: readonly UnsentView[], kept: Pick<WalletView, 'backedUp' | 'replaced'>, params: Pick<ChainParams, 'minFee'>): WalletView {
+export function walletView (ledger: LedgerState, key: Uint8Array, waiting: readonly Waiting[], unsent: readonly UnsentView[], kept: Pick<WalletView, 'backedUp' | 'replaced' | 'earned'>, params: Pick<ChainParams, 'minFee'>): WalletView {
   const { balance, nonce } = account(ledger, key)
   return {
     address: formatAddress(key),

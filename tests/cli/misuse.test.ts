@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { fileToWrite, Misused } from '../../src/cli/arguments.ts'
+import { fileToWrite, Misused, writeReport } from '../../src/cli/arguments.ts'
 import { soakCommand } from '../simulation/soak.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
@@ -25,8 +25,16 @@ describe('exit code 2 and one sentence above the usage', () => {
     ['src/cli/sim.ts', ['--scenario', 'forks', '--attackers', '0.1'], '--attackers means nothing for the scenario forks, which takes --seed, --hours'],
     ['src/cli/sim.ts', ['--nodes', '5', '--report', '/nowhere/report.html'], '--report: /nowhere/report.html cannot be written: '],
     ['src/cli/sim.ts', ['--nodes', '5', '--set', 'duplicates=0.2'], '--set: there is nothing of the name "duplicates" to set'],
+    ['src/cli/sim.ts', ['--nodes', '5', '--set', 'nodes=5'], '--set: use --nodes for nodes'],
+    ['src/cli/sim.ts', ['--nodes', '5', '--set', 'loss=2'], '--set: loss: expected a number from 0 to 0.9, got "2"'],
+    ['src/cli/sim.ts', ['--nodes', '5', '--set', 'roundMs=0'], '--set: roundMs: expected a number from 100 to 1000000000, got "0"'],
+    ['src/cli/sim.ts', ['--nodes', '5', '--set', 'skewMs=1e999'], '--set: skewMs: expected a number from 0 to 1000000000, got "1e999"'],
+    ['src/cli/sim.ts', ['--nodes', '5', '--set', 'loss=0.1=0.2'], '--set: expected NAME=VALUE, got "loss=0.1=0.2"'],
+    ['src/cli/sim.ts', ['--scenario', 'toString'], '--scenario: there is no "toString"; there are '],
     ['src/cli/soak.ts', ['--worlds', '1', '--report', '/nowhere/report.html'], '--report: /nowhere/report.html cannot be written: '],
     ['src/cli/demo.ts', ['--miners', '0'], '--miners: expected a whole number from 1 to 8, got "0"'],
+    ['src/cli/demo.ts', ['--leechers', '2'], '--leechers means nothing without --scenario seed'],
+    ['src/cli/demo.ts', ['--data', '/nowhere'], '--data: /nowhere cannot be read '],
     ['src/cli/interop.ts', ['--size', 'large'], '--size: expected a number from 0.1 to 4000, got "large"'],
     ['src/cli/bench.ts', ['--only', 'nope'], '--only: there is no "nope"; there are '],
     ['tests/e2e/joinBench.ts', ['--blocks', '1'], '--blocks: expected a whole number from 300 to 20000, got "1"'],
@@ -52,6 +60,10 @@ describe('a file that will be written', () => {
     expect(await readdir(folder)).toEqual([])
     expect(await fileToWrite('report', undefined)).toBeUndefined()
     await expect(fileToWrite('report', folder)).rejects.toThrow(Misused)
+  })
+
+  test('and cannot be at the end is named in one sentence', async () => {
+    await expect(writeReport(folder, '<p>')).rejects.toThrow(`the report could not be written to ${folder}: EISDIR`)
   })
 })
 

@@ -212,7 +212,7 @@ describe('starting and stopping', () => {
 
 describe('flags', () => {
   it('are checked one by one', () => {
-    for (const bad of [['--port', '70000'], ['--port', 'x'], ['--network', 'other'], ['--public-url', 'example.org'], ['--public-url', 'https://example.org/path'], ['--bootstrap', '/dns/x'], ['--turn', 'nobody'], ['--turn', 'u@h:1'], ['--stun', 'a b'], ['--max-connections', '1'], ['--nonsense'], ['stray']]) {
+    for (const bad of [['--port', '70000'], ['--port', 'x'], ['--network', 'other'], ['--public-url', 'example.org'], ['--public-url', 'https://example.org/path'], ['--bootstrap', '/dns/x'], ['--turn', 'nobody'], ['--turn', 'u@h:1'], ['--stun', 'a b'], ['--stun', 'a:b'], ['--host', ''], ['--max-connections', '1'], ['--nonsense'], ['stray']]) {
       const r = options(bad)
       expect(r.ok, bad.join(' ')).toBe(false)
       if (!r.ok) expect(r.error).toContain(bad[0])

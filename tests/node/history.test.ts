@@ -69,7 +69,7 @@ describe('history and the chain', () => {
   it('drops the lines of a lost branch, also those stored', async () => {
     const disk = new MemoryDisk()
     const r = rig({ kit })
-    const history = new History({ storage: new MemoryStorage(disk), log: r.log, account: me.key })
+    const history = new History({ storage: new MemoryStorage(disk), log: r.log, account: me.key, sinceMs: 0 })
     await history.start(r.chain)
     const common = kit.mine(kit.genesis)
     const lost = [kit.mine(common.meta), kit.mine(kit.mine(common.meta).meta)]
@@ -87,14 +87,14 @@ describe('history and the chain', () => {
   it('forgets at a restart what it had stored of blocks that are not there', async () => {
     const disk = new MemoryDisk()
     const r = rig({ kit })
-    const history = new History({ storage: new MemoryStorage(disk), log: r.log, account: me.key })
+    const history = new History({ storage: new MemoryStorage(disk), log: r.log, account: me.key, sinceMs: 0 })
     await history.start(r.chain)
     const one = kit.mine(kit.genesis)
     for (const m of [one, kit.mine(one.meta)]) await r.chain.submit(m.block)
     await history.idle()
     const shorter = rig({ kit })
     await shorter.chain.submit(one.block)
-    const again = new History({ storage: new MemoryStorage(disk), log: r.log, account: me.key })
+    const again = new History({ storage: new MemoryStorage(disk), log: r.log, account: me.key, sinceMs: 0 })
     await again.start(shorter.chain)
     await again.idle()
     expect(await new MemoryStorage(disk).keys('history')).toEqual([stored(me.key, 'earned', 1)])
@@ -103,7 +103,7 @@ describe('history and the chain', () => {
   it('is the same after a restart, and heals what was not stored', async () => {
     const disk = new MemoryDisk()
     const r = rig({ kit })
-    const history = new History({ storage: new MemoryStorage(disk), log: r.log, account: me.key })
+    const history = new History({ storage: new MemoryStorage(disk), log: r.log, account: me.key, sinceMs: 0 })
     await history.start(r.chain)
     let tip = kit.genesis
     for (let i = 0; i < 9; i++) {
@@ -114,12 +114,12 @@ describe('history and the chain', () => {
       await history.idle()
     }
     disk.fail(undefined)
-    const again = new History({ storage: new MemoryStorage(disk), log: r.log, account: me.key })
+    const again = new History({ storage: new MemoryStorage(disk), log: r.log, account: me.key, sinceMs: 0 })
     await again.start(r.chain)
     expect(again.list(100)).toEqual(history.list(100))
     expect(again.list(2).map((e) => e.height)).toEqual([9, 8])
     await again.idle()
-    const bare = new History({ storage: new MemoryStorage(disk), log: r.log, account: me.key })
+    const bare = new History({ storage: new MemoryStorage(disk), log: r.log, account: me.key, sinceMs: 0 })
     await bare.start({ head: () => r.chain.head(), at: () => undefined, on: () => () => {}, baseHeight: () => 9 })
     expect(bare.list(100)).toEqual(history.list(100))
   })
@@ -138,11 +138,29 @@ describe('history keeps apart', () => {
     }
   }
 
+  it('count of what was earned from the lines, which are fewer, and takes back what leaves with its block', async () => {
+    const { chain, tell } = telling()
+    const mined = kit.mine(grown)
+    const each = mined.events.filter((e) => e.kind === 'block-reward').reduce((sum, e) => sum + e.amount, 0n)
+    const { time } = mined.meta.header.template
+    const history = new History({ storage: new MemoryStorage(new MemoryDisk()), log: rig({ kit }).log, account: me.key, sinceMs: time })
+    await history.start(chain)
+    const before = kit.mine(grown, { transactions: [kit.transfer(grown, keyPair(2), me.key, 5n)] })
+    // Of before the page was opened, and of somebody else's block.
+    tell([{ ...record(before), meta: { ...before.meta, header: { ...before.meta.header, template: { ...before.meta.header.template, time: time - 1 } } } }])
+    expect(history.earned()).toBe(0n)
+    const blocks = Array.from({ length: HISTORY_KEPT + 5 }, (_, i) => record(mined, grown.height + 2 + i))
+    tell(blocks)
+    expect(history.earned()).toBe(each * BigInt(HISTORY_KEPT + 5))
+    tell([record(kit.mine(grown, { miner: keyPair(3) }), grown.height + 2 + HISTORY_KEPT)])
+    expect(history.earned()).toBe(each * BigInt(HISTORY_KEPT))
+  })
+
   it('what was received and spent from what was earned, however much that is, and after a restart', async () => {
     const disk = new MemoryDisk()
     const log = rig({ kit }).log
     const { chain, tell } = telling()
-    const history = new History({ storage: new MemoryStorage(disk), log, account: me.key })
+    const history = new History({ storage: new MemoryStorage(disk), log, account: me.key, sinceMs: 0 })
     await history.start(chain)
     const paid = record(kit.mine(grown, { miner: keyPair(3), transactions: [kit.transfer(grown, keyPair(2), me.key, 5n), kit.transfer(grown, me, keyPair(2).key, 7n)] }))
     const reward = kit.mine(grown)
@@ -153,7 +171,7 @@ describe('history keeps apart', () => {
     expect(kinds(history)).toEqual([['sent'], ['received']])
     expect(history.list(HISTORY_KEPT * 2, 'earned')).toHaveLength(HISTORY_KEPT)
     await history.idle()
-    const again = new History({ storage: new MemoryStorage(disk), log, account: me.key })
+    const again = new History({ storage: new MemoryStorage(disk), log, account: me.key, sinceMs: 0 })
     await again.start(chain)
     expect(kinds(again)).toEqual([['sent'], ['received']])
     expect(again.list(HISTORY_KEPT * 4)).toEqual(history.list(HISTORY_KEPT * 4))
@@ -166,15 +184,15 @@ describe('history keeps apart', () => {
     const storage = new MemoryStorage(disk)
     // As they were stored when they did not say whose they are.
     await storage.commit([{ op: 'put', store: 'history', key: heightKey(1), value: Uint8Array.of(1) }])
-    const old = new History({ storage, log, account: me.key })
+    const old = new History({ storage, log, account: me.key, sinceMs: 0 })
     await old.start(chain)
     tell([record(kit.mine(grown))])
     await old.idle()
     expect(old.list(9)).toHaveLength(1)
-    const imported = new History({ storage: new MemoryStorage(disk), log, account: keyPair(2).key })
+    const imported = new History({ storage: new MemoryStorage(disk), log, account: keyPair(2).key, sinceMs: 0 })
     await imported.start(chain)
     expect(imported.list(9)).toEqual([])
-    const back = new History({ storage: new MemoryStorage(disk), log, account: me.key })
+    const back = new History({ storage: new MemoryStorage(disk), log, account: me.key, sinceMs: 0 })
     await back.start(chain)
     expect(back.list(9)).toEqual(old.list(9))
     expect(await storage.keys('history')).toEqual([stored(me.key, 'earned', grown.height + 1)])

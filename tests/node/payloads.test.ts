@@ -187,4 +187,71 @@ describe('payloads', () => {
     expect(alone.asked).toBe(24)
     expect([spread.atOnce, alone.atOnce]).toEqual([3, 3])
   })
+
+  // Bytes of one payload, Mbit/s of the line, and how much longer than the line takes for all of them it may be. Three at a time it would be as long.
+  test.each([[53_000, 2, 1.2], [53_000, 3, 1.2], [200_000, 10, 1.2]])('of %d bytes over a line of %d Mbit/s that they share do not make each other late', async (size, mbit, longer) => {
+    const p = place()
+    for (let n = 0; n < 12; n++) p.hub.join(`peer-${n}`)
+    const many = Array.from({ length: 32 }, (_, n) => new Uint8Array(size).fill(n + 1))
+    const down = new SharedLine(p.clock, mbit * 125)
+    const network: Network = {
+      ...p.net, handle: p.net.handle.bind(p.net), status: async () => await p.net.status(),
+      request: async (_, __, body, o) => {
+        const bytes = many.find(b => toHex(payloadDigest(b)) === toHex(body))!
+        await down.load(bytes.length, o.timeoutMs)
+        return bytes
+      }
+    }
+    const payloads = make({ ...p, net: network })
+    const since = p.clock.now()
+    let ms = 0
+    const all = Promise.all(many.map(async b => await payloads.fetch(payloadDigest(b), size, round, 'peer-0'))).then(got => { ms = p.clock.now() - since; return got })
+    const got = await p.during(13_000, all)
+    expect(got.filter(b => b === undefined)).toEqual([])
+    expect(ms).toBeLessThan(longer * 32 * size / (mbit * 125))
+  })
 })
+
+/** What comes over it at once shares it evenly; what is given up leaves it. */
+class SharedLine {
+  readonly #clock: ReturnType<typeof place>['clock']
+  /** Per ms. */
+  readonly #bytes: number
+  readonly #loads = new Set<{ left: number, done: () => void }>()
+  #since = 0
+  #cancel = (): void => {}
+
+  constructor (clock: ReturnType<typeof place>['clock'], bytes: number) {
+    this.#clock = clock
+    this.#bytes = bytes
+  }
+
+  async load (size: number, timeoutMs: number): Promise<void> {
+    this.#pass()
+    await new Promise<void>((resolve, reject) => {
+      const load = { left: size, done: (): void => { cancel(); resolve() } }
+      const cancel = this.#clock.after(timeoutMs, () => {
+        this.#pass()
+        this.#loads.delete(load)
+        reject(new RequestError('timeout', 'too slow'))
+        this.#pass()
+      })
+      this.#loads.add(load)
+      this.#pass()
+    })
+  }
+
+  #pass (): void {
+    const now = this.#clock.now()
+    const share = (now - this.#since) * this.#bytes / Math.max(1, this.#loads.size)
+    this.#since = now
+    for (const load of [...this.#loads]) {
+      load.left -= share
+      if (load.left > 0.001) continue
+      this.#loads.delete(load)
+      load.done()
+    }
+    this.#cancel()
+    if (this.#loads.size > 0) this.#cancel = this.#clock.after(Math.ceil(Math.min(...[...this.#loads].map(l => l.left)) * this.#loads.size / this.#bytes), () => { this.#pass() })
+  }
+}

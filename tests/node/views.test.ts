@@ -33,7 +33,7 @@ test('what waits for a block is told apart, and what is told of as not sent is n
   const posted = block.meta.ledger.jobs.find(j => j.status !== 'benchmark')!
   const cancel = kit.cancel(block.meta, me, posted.id)
   const waiting = [kit.transfer(grown, me, you.key, 5n), post, cancel].map((signed, i) => ({ signed, sinceMs: 1_000 * i }))
-  const view = walletView(block.meta.ledger, me.key, waiting, [], { backedUp: true, replaced: false }, kit.params)
+  const view = walletView(block.meta.ledger, me.key, waiting, [], { backedUp: true, replaced: false, earned: 0n }, kit.params)
   const name = new TextDecoder().decode(posted.spec.name)
   expect(view.pending).toEqual([
     { id: toHex(transactionId(waiting[0].signed.transaction)), kind: 'transfer', to: formatAddress(you.key), amount: 5n, fee: kit.params.minFee, sinceMs: 0 },
@@ -42,8 +42,8 @@ test('what waits for a block is told apart, and what is told of as not sent is n
   ])
   expect(view.pending.reduce((n, p) => n + p.amount + p.fee, 0n)).toBe(view.pendingOut)
   // The id is the one it has in the table once a block has it.
-  const first = walletView(grown.ledger, me.key, [{ signed: kit.post(grown, me), sinceMs: 0 }], [], { backedUp: true, replaced: false }, kit.params)
+  const first = walletView(grown.ledger, me.key, [{ signed: kit.post(grown, me), sinceMs: 0 }], [], { backedUp: true, replaced: false, earned: 0n }, kit.params)
   expect(first.pending[0].job).toBe(toHex(posted.id))
   const { id, amount, fee } = first.pending[0]
-  expect(walletView(grown.ledger, me.key, [{ signed: kit.post(grown, me), sinceMs: 0 }], [{ id, kind: 'job', why: 'stuck', amount, fee }], { backedUp: true, replaced: false }, kit.params).pending).toEqual([])
+  expect(walletView(grown.ledger, me.key, [{ signed: kit.post(grown, me), sinceMs: 0 }], [{ id, kind: 'job', why: 'stuck', amount, fee }], { backedUp: true, replaced: false, earned: 0n }, kit.params).pending).toEqual([])
 })

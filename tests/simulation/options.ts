@@ -104,22 +104,31 @@ export function drawOptions (given: Given): SimOptions {
   const { faults, users, ...drawn } = draw(given)
   const set = new Map(Object.entries(given.set ?? {}))
   const options = { ...setIn(drawn, set), faults: setIn(faults, set), users: setIn(users, set) }
-  for (const name of set.keys()) throw new Misused(`--set: there is nothing of the name "${name}" to set`)
+  for (const name of set.keys()) throw new Misused(Object.hasOwn(OWN, name) ? `--set: use ${OWN[name]} for ${name}` : `--set: there is nothing of the name "${name}" to set; there are ${settable({ ...drawn, ...faults, ...users }).join(', ')}`)
   return options
 }
 
 const WORDS: Readonly<Record<string, readonly string[]>> = { compute: ['real', 'stand-in'], network: ['main', 'fast'] }
 /** Options of the command itself. */
-const OWN: readonly string[] = ['nodes', 'attackerShare', 'safetyMs']
+const OWN: Readonly<Record<string, string>> = { nodes: '--nodes', attackerShare: '--attackers', safetyMs: '--hours', attackers: '--enemies', seed: '--seed' }
+/** Of the others, the least and the most; what has no line here is from 0. Nothing would ever arrive where all is lost. */
+const RANGES: Readonly<Record<string, readonly [number, number]>> = {
+  roundMs: [100, 1e9], laptopSliceMs: [1, 1e6], duty: [0.01, 1], phoneShare: [0, 1], gamingShare: [0, 1], wrongShare: [0, 1], loss: [0, 0.9], drop: [0, 0.9], duplicate: [0, 0.9], jitter: [0, 10], offers: [0, 1_000]
+}
+const ANY: readonly [number, number] = [0, 1e9]
+
+const settable = (options: object): string[] => Object.entries(options).filter(([name, drawn]) => !Object.hasOwn(OWN, name) && (typeof drawn === 'number' || Object.hasOwn(WORDS, name))).map(([name]) => name)
 
 /** With what `set` says of these, which is taken out of it. */
 function setIn<T extends object> (options: T, set: Map<string, string>): T {
   const changed: Record<string, string | number> = {}
-  for (const [name, drawn] of Object.entries(options) as Array<[string, unknown]>) {
+  for (const name of settable(options)) {
     const text = set.get(name)
     const words = WORDS[name]
-    if (text === undefined || OWN.includes(name) || (typeof drawn !== 'number' && words === undefined)) continue
-    if (words === undefined ? text.trim() === '' || !(Number(text) >= 0) : !words.includes(text)) throw new Misused(`--set: ${name} cannot be "${text}"`)
+    if (text === undefined) continue
+    const [least, most] = RANGES[name] ?? ANY
+    const fits = words === undefined ? text !== '' && Number(text) >= least && Number(text) <= most : words.includes(text)
+    if (!fits) throw new Misused(`--set: ${name}: expected ${words === undefined ? `a number from ${least} to ${most}` : words.join(' or ')}, got "${text}"`)
     changed[name] = words === undefined ? Number(text) : text
     set.delete(name)
   }

@@ -114,5 +114,5 @@ async function converge (world: World, watch: Watch, withinMs: number, progress:
 
 function line (world: World, phase: string): string {
   const heights = world.tabs.filter(t => t.honest && t.up).map(t => t.node!.chain.head().height)
-  return `${(world.elapsed / 60_000).toFixed(1).padStart(6)} min  ${phase}  up ${heights.length}/${world.tabs.filter(t => t.honest).length}  height ${Math.min(...heights)}..${Math.max(...heights)}`
+  return `${(world.elapsed / 60_000).toFixed(1).padStart(6)} min  ${phase}  up ${heights.length}/${world.tabs.filter(t => t.honest).length}  height ${heights.length === 0 ? '–' : `${Math.min(...heights)}..${Math.max(...heights)}`}`
 }

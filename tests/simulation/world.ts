@@ -156,8 +156,9 @@ export class World {
     const random = this.random.stream('opening')
     for (const tab of this.tabs) {
       this.scheduler.after(random.uniform() * spreadMs, () => {
-        if (this.runs(tab)) void tab.open()
-        else tab.openElsewhere()
+        if (!this.runs(tab)) tab.openElsewhere()
+        // A world that is healed before all are open has opened it.
+        else if (tab.session === undefined) void tab.open()
       })
     }
   }

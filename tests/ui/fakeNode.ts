@@ -86,7 +86,7 @@ export function makeView (o: Options = {}): NodeView {
     seeding: balance === 0n
       ? { epoch: 3, blocksLeft: 44, signed: 0, payable: 0n, receipts: 0, unpaid: 0, sent: false, setAside: 0n, counters: { bytes: 0, leechers: 0, sets: 0 } }
       : { epoch: 3, blocksLeft: 44, signed: 96 * 2 ** 20, payable: 1_050_000n, receipts: 5, unpaid: 12 * 2 ** 20, sent: false, setAside: 200_000n, counters: { bytes: 1.5 * 2 ** 30, leechers: 7, sets: 11 } },
-    wallet: { address: MY_ADDRESS, key: ME, balance, maturing: balance === 0n ? 0n : 50_050_000n, pendingOut: 0n, pending: [], unsent: [], nonce: 3, backedUp: false, replaced: false, minFee: 1_000n },
+    wallet: { address: MY_ADDRESS, key: ME, balance, maturing: balance === 0n ? 0n : 50_050_000n, pendingOut: 0n, pending: [], unsent: [], nonce: 3, earned: 0n, backedUp: false, replaced: false, minFee: 1_000n },
     replays: 188, replayFailures: 1, blocksReplayed: [], contributionsPerRound: 11.3, networkSamplesPerSecond: 171_300,
     committee: { size: 5, member: true, ready: true, needsBlocks: 0 },
     refusals: [

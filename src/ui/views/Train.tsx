@@ -15,7 +15,6 @@ import { backendReason, CHECKED, minerWords, miningWords, paidShareWords, phaseW
 const SETTLING_BLOCKS = 3
 /** A block or two to fetch is everyday business: the pill says so, the page does not jump. */
 const isSettling = (p: NodePhase): boolean => (p.phase === 'syncing' || p.phase === 'behind') && p.height > 0 && p.target - p.height <= SETTLING_BLOCKS
-const WORK_KINDS = new Set(['block-reward', 'contribution', 'contribution-subsidy', 'fees'])
 
 export function Train (): JSX.Element {
   const app = useApp()
@@ -186,8 +185,6 @@ function Stopped (): JSX.Element {
 
 function Numbers (): JSX.Element {
   const app = useApp()
-  app.watchHistory('earned')
-  const earned = createMemo(() => (app.s.history.earned ?? []).reduce((sum, h) => h.timeMs >= app.openedAt && h.amount > 0n && WORK_KINDS.has(h.kind) ? sum + h.amount : sum, 0n))
   const expected = (): string => {
     const s = app.view.mining.expectedBlockSeconds
     return app.view.mining.state !== 'working' || s === undefined ? '–' : `~ ${duration(s * 1000)}`
@@ -198,7 +195,7 @@ function Numbers (): JSX.Element {
       <Stat label="Compute" value={`${si(app.view.compute.macsPerSecond)}MAC/s`} note={`${app.view.compute.backend} · ${app.view.compute.busy}/${app.view.compute.workers} busy`} tip={`Multiply-accumulates per second, on the backend named below. ${backendReason(app.view.compute)}`} testid="macs-rate" />
       <Stat label="Next block of yours" value={expected()} note={`${plural(app.view.mining.blocksFound, 'block')} found`} tip="Expected time until a piece of your work wins a block. Luck decides when exactly." testid="expected-block" />
       <Stat label="Samples, all tabs" value={`${si(app.view.networkSamplesPerSecond)}/s`} note={`${app.view.contributionsPerRound.toFixed(1)} contributions per round`} tip="Samples that sealed work of the last minute was trained on, all tabs together." testid="network-rate" />
-      <Stat label="Earned this session" value={credits(toCents(earned()))} note={`by all tabs of this wallet · ${plural(app.view.mining.contributionsSealed, 'contribution')} sealed by this one`} tip="Credits of this wallet for blocks and sealed work since this page was opened, whichever of its tabs did it. They can be spent after a few blocks." testid="earned" />
+      <Stat label="Earned this session" value={credits(toCents(app.view.wallet.earned))} note={`by all tabs of this wallet · ${plural(app.view.mining.contributionsSealed, 'contribution')} sealed by this one`} tip="Credits of this wallet for blocks and sealed work since this page was opened, whichever of its tabs did it. They can be spent after a few blocks." testid="earned" />
       <Stat label="Work replayed" value={count(app.view.replays)} note={app.view.replays + app.view.replayFailures === 0 ? 'nothing yet' : app.view.replayFailures === 0 ? 'all matched' : `${plural(app.view.replayFailures, 'mismatch', 'mismatches')}`} tip="Pieces of others’ work, in blocks and beside them, that this tab redid to check them." testid="replays" />
     </dl>
   )

@@ -208,7 +208,7 @@ const history: Target = {
     const account = new Uint8Array(32)
     disk.key = `of/${toHex(account)}/earned/${heightKey(7)}`
     const log = new Said()
-    const history = new History({ storage: disk, log, account })
+    const history = new History({ storage: disk, log, account, sinceMs: 0 })
     await history.start({ head: () => ({ height: 9 }), at: () => undefined, on: () => () => {}, baseHeight: () => 9 } as never)
     const entries = history.list(100)
     must(entries.every(e => e.height === 7 && typeof e.kind === 'string' && typeof e.amount === 'bigint' && Number.isFinite(e.timeMs)), 'a line that is none')

@@ -169,7 +169,7 @@ function forksByNodes (r: SweepReport): string {
     title: 'Fork rate against N', says: 'Valid blocks that are not on the main chain, per block that is; the bars are where the rate lies with 95 % by the number of forks counted.',
     chart: chart({
       id: 'forks', title: 'Forks per block against the number of nodes', x: nodesAxis(r), y: { label: 'forks per block', scale: 'linear', format: figure },
-      series: [{ name: 'forks per block, 95 % interval', draw: 'line', shape: 'circle', colour: 0, points: groups.map((g): Point => g.main === 0 ? { x: g.nodes, y: 0 } : { x: g.nodes, y: g.rate, low: g.interval.low, high: g.interval.high }) }]
+      series: [{ name: 'forks per block, 95 % interval', draw: 'line', shape: 'circle', colour: 0, points: groups.flatMap((g): Point[] => g.main === 0 ? [] : [{ x: g.nodes, y: g.rate, low: g.interval.low, high: g.interval.high }]) }]
     }),
     tables: [{ caption: 'Forks by number of nodes', head: ['Nodes', 'Worlds', 'Main chain', 'Beside it', 'Per block', '95 % interval'], rows: groups.map(g => [count(g.nodes), count(g.worlds), count(g.main), count(g.orphaned), figure(g.rate), forkInterval(g.orphaned, g.main)]) }]
   })
