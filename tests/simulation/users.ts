@@ -4,10 +4,12 @@
  */
 import { formatAddress } from '../../src/core/codec/address.ts'
 import { encodeJobSpec, type JobSpec } from '../../src/core/codec/jobSpec.ts'
+import { toHex } from '../../src/core/codec/ssz.ts'
 import { jobId, specHash } from '../../src/core/crypto/ids.ts'
 import { account } from '../../src/core/ledger/state.ts'
 import { utf8Bytes } from '../../src/core/training/utf8.ts'
 import type { UserOptions } from './options.ts'
+import type { Payment } from './payments.ts'
 import type { Seeded } from './seeded.ts'
 import type { Tab } from './tab.ts'
 import type { World } from './world.ts'
@@ -21,6 +23,8 @@ export class Users {
   readonly #o: UserOptions
   #on = true
   readonly sent: Sent[] = []
+  /** Every transfer that a wallet was asked for, taken or not: a page may end before it says so. */
+  readonly asked: Payment[] = []
   readonly counts = { transfers: 0, jobs: 0, cancellations: 0, refused: 0 }
   /** What broke in here: a mistake of the simulator. */
   readonly mistakes: unknown[] = []
@@ -63,6 +67,7 @@ export class Users {
     if (to === undefined || amount === 0n) return
     const fee = node.params.minFee * BigInt(1 + r.below(20))
     this.counts.transfers++
+    this.asked.push({ from: toHex(node.payee), to: toHex(to), amount, fee })
     await this.#taken(tab, 'transfer', node.wallet.nextNonce(), node.wallet.send(formatAddress(to), amount, fee))
   }
 

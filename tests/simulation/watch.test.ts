@@ -118,7 +118,7 @@ describe('a block of the future', () => {
 })
 
 describe('a transfer that a wallet took', () => {
-  const sent = (r: Rig): Users => ({ sent: [{ tab: r.tab, profile: 0, id: 'aa', nonce: 0, kind: 'transfer', atMs: 0 }] }) as unknown as Users
+  const sent = (r: Rig): Users => ({ sent: [{ tab: r.tab, profile: 0, id: 'aa', nonce: 0, kind: 'transfer', atMs: 0 }], asked: [] }) as unknown as Users
   const owns = (r: Rig, balance: bigint): BlockRecord['meta'] => ({ ...r.world.genesis, ledger: { ...r.world.genesis.ledger, accounts: r.world.genesis.ledger.accounts.set(hash('test'), { balance, nonce: 0 }) } })
 
   it('is not lost, also where the page was loaded again', () => {

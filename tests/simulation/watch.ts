@@ -10,7 +10,7 @@ import type { BlockMeta } from '../../src/core/consensus/chain.ts'
 import type { Node } from '../../src/node/node.ts'
 import type { BlockRecord } from '../../src/node/parts.ts'
 import type { StorageOp } from '../../src/ports/storage.ts'
-import { type Claim, WORK_CLAIM } from '../../src/core/codec/wire.ts'
+import { type Claim, type Proposal, type SealVote, WORK_CLAIM, WORK_PROPOSAL, WORK_VOTE } from '../../src/core/codec/wire.ts'
 import { claimId, transactionId } from '../../src/core/crypto/ids.ts'
 import { CONTRIBUTION_SUBSIDY_SHARE } from '../../src/core/params.ts'
 import { account } from '../../src/core/ledger/state.ts'
@@ -20,10 +20,12 @@ import { type Earner, pooled, unfair } from './fairness.ts'
 import type { Faults } from './faults.ts'
 import { Forgeries } from './forgeries.ts'
 import type { Violation } from './report/types.ts'
+import { Payments } from './payments.ts'
 import type { Squad } from './enemies/squad.ts'
 import { isWork, workMessage } from './enemies/tap.ts'
 import type { Session, Tab } from './tab.ts'
 import type { Users } from './users.ts'
+import { Votes } from './votes.ts'
 import { START_MS, type World } from './world.ts'
 
 /**
@@ -77,6 +79,10 @@ export class Watch {
   /** Of honest tabs, by miner, job, round, height and slice. */
   readonly #claims = new Map<string, string>()
   readonly #refusals = new Map<string, number>()
+  readonly #payments = new Payments()
+  readonly #votes: Votes
+  /** Of honest tabs, in all their profiles: keys in hex. */
+  readonly #wallets = new Set<string>()
   /** The most that heads of each tab have said it owns, by its nonce, and when one said less last: not for having been spent. */
   readonly #funds = new Map<Tab, { readonly profile: number, readonly most: Map<number, bigint>, lessAtMs: number }>()
   /** Main chain of the whole world as blocks come: how often each was a head anywhere. */
@@ -92,15 +98,12 @@ export class Watch {
     this.#depth = luckyDepth(against === 0 ? 0 : against + IDLE_SHARE, DEPTH)
     this.#forgeries = new Forgeries(world, faults, squads, (checker, detail) => { this.fail(checker, detail) })
     this.#auditing = new Auditing(world, (checker, detail) => { this.fail(checker, detail) })
+    this.#votes = new Votes(world.params.roundMs)
     for (const tab of world.tabs) {
+      tab.published = (topic, bytes) => { if (isWork(topic)) this.#published(tab, bytes) }
       if (!tab.honest) continue
       tab.diskEvents.asked = ops => { for (const op of ops) if (op.op === 'delete' && op.store === 'headers') this.#committed.get(tab)?.blocks.delete(op.key.split('/')[2]) }
       tab.diskEvents.committed = ops => { this.#commit(tab, ops) }
-      tab.published = (topic, bytes) => {
-        // The topic first: the first byte of other messages says something else.
-        const message = isWork(topic) && bytes[0] === WORK_CLAIM ? workMessage(bytes) : undefined
-        if (message?.selector === WORK_CLAIM) this.#claimed(tab, message.value as Claim)
-      }
     }
     world.listen({
       opened: (tab, node) => { this.#opened(tab, node) },
@@ -138,6 +141,7 @@ export class Watch {
       node.chain.on('head', ({ added }) => { this.#auditing.heard(added) })
       return
     }
+    this.#wallets.add(toHex(node.payee))
     this.#resumed(tab, node)
     this.#funded(tab, node, node.chain.head())
     node.chain.on('head', ({ head, removed, added }) => { this.#head(tab, session, head, removed, added) })
@@ -166,6 +170,21 @@ export class Watch {
     else if (balance < most) f.lessAtMs = this.#world.elapsed
   }
 
+  /** On a job's topic. */
+  #published (tab: Tab, bytes: Uint8Array): void {
+    const message = bytes[0] === WORK_PROPOSAL || (tab.honest && (bytes[0] === WORK_CLAIM || bytes[0] === WORK_VOTE)) ? workMessage(bytes) : undefined
+    if (message?.selector === WORK_PROPOSAL) this.#votes.offered(message.value as Proposal)
+    else if (message?.selector === WORK_CLAIM) this.#claimed(tab, message.value as Claim)
+    else if (message?.selector === WORK_VOTE) this.#voted(tab, message.value as SealVote)
+  }
+
+  /** By a clock that jumps it may be due for all that this knows. */
+  #voted (tab: Tab, vote: SealVote): void {
+    if (!this.#sound(tab) || this.#faults.clocksJump) return
+    const agoMs = this.#votes.signed(tab.session!.id, vote, this.#world.now)
+    if (agoMs !== undefined) this.fail('two seals signed', `tab ${tab.index} signs ${toHex(vote.sealHash).slice(0, 8)}, ${(agoMs / 1000).toFixed(1)} s after another seal for that round`)
+  }
+
   /** Two claims for one slice look like cheating: whoever is honest makes none, whenever his page was loaded again. */
   #claimed (tab: Tab, claim: Claim): void {
     if (!this.#sound(tab) || this.#faults.disks.has(tab)) return
@@ -185,6 +204,7 @@ export class Watch {
       return
     }
     this.#auditing.added(tab.index, added)
+    this.#payments.heard(added)
     if (session.node !== undefined) this.#funded(tab, session.node, head)
     // Who joins may leave what he was only told of.
     const depth = ownDepth(removed, this.#world.params.joinReplayBlocks)
@@ -337,7 +357,9 @@ export class Watch {
   /** What is only known at the end. */
   finish (users: Users): void {
     this.#transactions(users)
-    const [head] = this.#mainChain()
+    const chain = this.#mainChain()
+    for (const p of this.#payments.unasked(chain, users.asked, this.#wallets)) this.fail('payment that nobody asked for', `block ${p.height}: ${p.from.slice(0, 8)} pays ${p.amount} to ${p.to.slice(0, 8)} once more than its owner has asked`)
+    const [head] = chain
     if (head === undefined) return
     const id = toHex(head.hash)
     this.#fairness(id)
@@ -421,7 +443,8 @@ export const CHECKED: readonly string[] = [
   'Of rounds in which a committee sealed contributions that are forged or of wrong bits no more keep them than chance lets through; who has found one wrong does not keep its block, and none is sealed where nobody vouches for friends.',
   'Nobody honest takes back a longer branch that he has redone than the time allows for which he himself was apart from the others.',
   'Nobody, attackers included, has many more blocks or credits than the work is worth, alone or with all of a kind of device or enemy; without attackers, nor many fewer.',
-  'A transfer that a wallet took is in the chain, still waits, or its nonce was spent otherwise; where its credits were taken back the wallet says that it was not sent.',
+  'No member signs another seal for a round before the one that it has signed has waited for three rounds\' time in vain.',
+  'A transfer that a wallet took is in the chain, still waits, or its nonce was spent otherwise; where its credits were taken back the wallet says that it was not sent. No wallet pays what its owner has not asked for, nor twice.',
   'Blocks held, transactions waiting and bytes on the disk stay within their bounds.',
   'An honest node logs no error and leaves no rejection without a handler.',
   'After healing all honest nodes agree within the time given, and the chain goes on, and its rounds do if enough seats are theirs.'

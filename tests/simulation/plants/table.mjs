@@ -59,6 +59,16 @@ export const PLANTS = [
     file: 'src/node/sliceCounter.ts', find: 'if (bytes === undefined) return', replace: 'if (bytes !== undefined) return', checkers: ['slice claimed twice'], seeds: 3
   },
   {
+    name: 'signs-all', what: 'a member signs every seal that it is offered for a round',
+    file: 'src/node/sealing.ts', find: 'return last === undefined || last.name === offer.name ||', replace: 'return last === undefined || last.name !== \'\' ||', checkers: ['two seals signed'], seeds: 6,
+    options: ['--attackers', '0.3', '--enemies', 'equivocation', '--set', 'jumpEveryMs=0']
+  },
+  {
+    name: 'sent-twice', what: 'a wallet signs a transfer twice',
+    file: 'src/node/walletDesk.ts', find: 'return await this.submit({ selector: ACTION_TRANSFER, value: { to: address.value, amount } }, fee)', replace: 'const action = { selector: ACTION_TRANSFER, value: { to: address.value, amount } } as const\n    await this.submit(action, fee)\n    return await this.submit(action, fee)', checkers: ['payment that nobody asked for'], seeds: 4,
+    options: ['--set', 'sendEveryMs=60000']
+  },
+  {
     name: 'sync-stuck', what: 'a tab whose catching up was given up once never tries again',
     file: 'src/node/sync.ts', find: '        this.#following = false\n        this.#report(undefined)', replace: '        this.#following = this.#peers.size > 0 && [...this.#peers.values()].some((p) => p.failures > 0)\n        this.#report(undefined)', checkers: ['agreement'], seeds: 50
   }
