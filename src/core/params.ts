@@ -14,7 +14,7 @@ export const GRAINS_PER_CREDIT = 1_000_000n
 export const HASH_BYTES = 32
 export const SIGNATURE_BYTES = 64
 
-/** Contributions one seal can carry (DESIGN 4: R_MAX). */
+/** Contributions one seal can carry. */
 export const MAX_CONTRIBUTIONS_PER_SEAL = 32
 /** Slices s = 0..S_MAX-1 of a (key, job, round) may become contributions; later slices only mine. */
 export const MAX_CONTRIBUTION_SLICES = 4
@@ -37,7 +37,7 @@ export const MAX_TRANSACTIONS_PER_BLOCK = 256
 export const MAX_BODY_BYTES = 768 * 1024
 /** Serialized job spec, bytes. */
 export const MAX_SPEC_BYTES = 1024
-/** Jobs that are active (or waiting for data) at once, the benchmark aside (DESIGN 4: J_MAX). */
+/** Jobs that are active (or waiting for data) at once, the benchmark aside. */
 export const MAX_ACTIVE_JOBS = 4
 /**
  * Blocks a posted job may wait until the committee holds its data; then it ends and refunds, so
@@ -92,7 +92,7 @@ export const MAX_DATASET_BYTES = 64 * 1024 * 1024
 export const MAX_ROUNDS = 100_000
 
 /**
- * Cost of one slice, in cost units (DESIGN 3: a MAC + b parameters; attack 7 of the findings). A MAC
+ * Cost of one slice, in cost units (MACs, and parameters for what is done once per weight; docs/security.md, section 2). A MAC
  * of a dense layer is one unit; see training/cost.ts for the sum. The constants are measured by
  * `npm run bench -- --only attacks`: nanoseconds per thing over nanoseconds per MAC.
  */
@@ -160,19 +160,19 @@ export interface ChainParams {
   readonly maxTarget: bigint
   /** A block's time may be ahead of a node's clock by this, ms. */
   readonly futureMs: number
-  /** Draws at height h use rho of height h-1-rhoDelay (DESIGN 4: D). */
+  /** Draws at height h use rho of height h-1-rhoDelay. */
   readonly rhoDelay: number
-  /** Committee: distinct miners of the last this-many blocks up to the anchor (DESIGN 4: C). */
+  /** Committee: distinct miners of the last this-many blocks up to the anchor. */
   readonly committeeBlocks: number
   /** A seal's anchor may be this far below the block that carries the seal. */
   readonly anchorAgeMax: number
   /** A contribution's randomness may be this many blocks old. */
   readonly randomnessAgeMax: number
-  /** Blocks until a credit can be spent and a challenge is still heard (DESIGN 4: F). */
+  /** Blocks until a credit can be spent and a challenge is still heard. */
   readonly maturity: number
   /** Blocks for which payloads and states are kept and replay is possible. */
   readonly historyBlocks: number
-  /** Blocks a joining tab replays before it calls itself synced (DESIGN 4: W). */
+  /** Blocks a joining tab replays before it calls itself synced. */
   readonly joinReplayBlocks: number
   /** Policy, not consensus: least time between two seals of a job, ms. */
   readonly roundMs: number

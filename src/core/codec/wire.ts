@@ -7,7 +7,7 @@ import { MAX_BODIES_PER_REQUEST, MAX_BODY_BYTES, MAX_CONTRIBUTIONS_PER_SEAL, MAX
 import { byteList, Bytes20, Bytes32, Bytes64, U16, U256, U32, U53, U64 } from './ssz.ts'
 
 /**
- * The block header without proof (DESIGN 3: the zero-nonce block). Fixed before the work starts;
+ * The block header without proof, as in PoUW the zero-nonce block. Fixed before the work starts;
  * z = H("template", serialize(T)) keys the slice's noise, so one slice signs one block only.
  */
 export const Template = new ContainerType({

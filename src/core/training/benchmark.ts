@@ -1,5 +1,5 @@
 /**
- * The job that is always there: what miners train when no client pays (DESIGN 6.2). It lives in
+ * The job that is always there: what miners train when no client pays. It lives in
  * the genesis block and has no escrow, no deadline and no owner.
  */
 import { OPTIMISER_L1_ADAM, SCHEDULE_CONSTANT, type JobSpec } from '../codec/jobSpec.ts'

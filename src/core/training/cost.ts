@@ -1,7 +1,7 @@
 /**
  * What a slice costs, in cost units: a MAC of a dense layer is one. MACs alone misprice what is not
  * a product: the optimiser, which is most of a step with a small batch, and the noise, rounding and
- * reordering of every element, which are much of a step of a convolution (DESIGN 3).
+ * reordering of every element, which are much of a step of a convolution.
  */
 import { OP_CONV, OP_DENSE, type JobSpec, type Model } from '../codec/jobSpec.ts'
 import { COST_PER_CONV_MAC, COST_PER_ELEMENT, COST_PER_INPUT_ELEMENT, COST_PER_PARAMETER, COST_PER_POOL_ELEMENT, COST_PER_WINDOW_ELEMENT } from '../params.ts'

@@ -1,4 +1,4 @@
-/** Which records a slice trains on, and the keys that make the slice its miner's own (DESIGN 3). */
+/** Which records a slice trains on, and the keys that make the slice its miner's own. */
 import { chacha8 } from '@noble/ciphers/chacha.js'
 import type { Template } from '../codec/wire.ts'
 import { hash, u32le } from '../crypto/hash.ts'

@@ -12,7 +12,7 @@ import { utf8Text } from './utf8.ts'
 
 /**
  * Amplitudes A of the input noise. Below 4 the noise has so few values that its products can be
- * tabulated (DESIGN 3 asks for several bits); above 32 it drowns 7-bit inputs.
+ * tabulated; above 32 it drowns 7-bit inputs.
  */
 export const INPUT_NOISES: readonly number[] = [4, 8, 16, 32]
 

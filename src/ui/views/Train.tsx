@@ -206,7 +206,7 @@ function Paid (): JSX.Element {
   return (
     <Card title="Who pays for the work" testid="paid-card" aside={<strong class="paid-number">{percent(app.view.paidShare, 0)} paid</strong>}>
       <div class="paid-bar" role="img" aria-label={paidShareWords(app.view.paidShare)}><span style={{ width: `${app.view.paidShare * 100}%` }} /></div>
-      <p class="quiet">{paidShareWords(app.view.paidShare)}</p>
+      <p class="quiet">{app.view.height === 0 ? 'Who paid for the work stands here as soon as there is a block.' : paidShareWords(app.view.paidShare)}</p>
       <p class="quiet">The benchmark keeps the chain alive and is useful to nobody else; paid jobs are. <a href={app.router.href('jobs', 'new')}>Train your own data</a></p>
       <Committee />
     </Card>
