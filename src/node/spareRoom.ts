@@ -8,7 +8,7 @@
 const SLOW_MS = 2_000
 const QUICK_MS = 1_000
 /** The most that is under way in it. */
-export const ROOM_MAX = 8
+const ROOM_MAX = 8
 
 export class SpareRoom {
   #places = 0
