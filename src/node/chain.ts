@@ -18,7 +18,7 @@ import { type ChainParams } from '../core/params.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { PeerId } from '../ports/network.ts'
 import { Emitter } from './emitter.ts'
-import { asksForLess, type Held, HeldBlocks, type HeldLimits } from './held.ts'
+import { asksForLess, CHAIN_LIMITS, type ChainLimits, FUTURE_HELD_MS, type Held, HeldBlocks, ORPHAN_MS, ORPHAN_REACH, RETRIES, retryWaitMs } from './held.ts'
 import { Lru } from './lru.ts'
 import type { Blame, BlockRecord, ChainEvents, ChainService, Hex, Log, SubmitResult } from './parts.ts'
 import { type ChainStore, type Joined, type Place, type StoredBlock, type StoreState, SNAPSHOT_BLOCKS } from './persist.ts'
@@ -59,21 +59,6 @@ export interface SubmitOptions {
   readonly onSound?: OnSound
 }
 
-export interface ChainLimits { readonly orphans: HeldLimits, readonly waiting: HeldLimits }
-export const CHAIN_LIMITS: ChainLimits = {
-  orphans: { count: 64, bytes: 8 * 1024 * 1024, perPeer: 16 },
-  waiting: { count: 64, bytes: 16 * 1024 * 1024, perPeer: 16 }
-}
-/** An orphan further above the head than this is left to the sync. */
-const ORPHAN_REACH = 64
-/** An orphan whose parent has not come by then is forgotten, and named if the chain has passed it by. */
-export const ORPHAN_MS = 60_000
-/** Attempts to get the data of an unavailable block: 1, 2, 4 ... 30 s apart. */
-export const RETRIES = 8
-const RETRY_FIRST_MS = 1_000
-const RETRY_LAST_MS = 30_000
-/** A block dated further ahead than this is refused, not held. */
-export const FUTURE_HELD_MS = 120_000
 const REFUSED_KEPT = 1024
 const NONE_WRONG: ReadonlySet<Hex> = new Set()
 /** Blocks that may wait for a parent that is being verified. */
@@ -108,6 +93,8 @@ export class Chain implements ChainService {
   readonly #refused = new Lru<Refusal>(REFUSED_KEPT)
   readonly #inFlight = new Map<string, Promise<SubmitResult>>()
   readonly #inFlightById = new Map<Hex, Promise<SubmitResult>>()
+  /** Those of them that are asked for by more than gossip, or built on by what is here. */
+  readonly #awaited = new Set<Hex>()
   readonly #genesis: BlockMeta
   #condemned = new Set<Hex>()
   #tree: BlockTree
@@ -224,19 +211,30 @@ export class Chain implements ChainService {
   async #judge (block: Block, how: SubmitOptions, name: Name): Promise<SubmitResult> {
     const running = this.#inFlight.get(name.key)
     if (running !== undefined) {
+      if (how.isGossip !== true) this.#await(name.id)
       const r = await running
       return r.status === 'added' ? { status: 'known' } : r
     }
     const run = this.#process(block, how, name).finally(() => {
       this.#inFlight.delete(name.key)
-      if (this.#inFlightById.get(name.id) === run) this.#inFlightById.delete(name.id)
+      if (this.#inFlightById.get(name.id) !== run) return
+      this.#inFlightById.delete(name.id)
+      this.#awaited.delete(name.id)
     })
     this.#inFlight.set(name.key, run)
     this.#inFlightById.set(name.id, run)
     const result = await run
     // After the entry is gone, so that the children find the parent in the tree.
     if (result.status === 'added') this.#bringBack(this.#orphans.childrenOf(name.id))
+    this.#verifier?.next()
     return result
+  }
+
+  /** Whether it would lead or not, it is judged in its turn. */
+  #await (id: Hex): void {
+    if (!this.#inFlightById.has(id)) return
+    this.#awaited.add(id)
+    this.#verifier?.next()
   }
 
   async #process (block: Block, how: SubmitOptions, name: Name): Promise<SubmitResult> {
@@ -247,6 +245,7 @@ export class Chain implements ChainService {
     if (tooLarge !== undefined) return this.#refuse(block, how, name, tooLarge)
     const parentRun = this.#inFlightById.get(parentKey)
     if (parentRun !== undefined) {
+      this.#await(parentKey)
       if (this.#waitingForParent >= WAITING_FOR_PARENT) return this.#hold(this.#orphans, block, how, name, orphan('its parent is being verified'), size)
       this.#waitingForParent++
       await parentRun.finally(() => { this.#waitingForParent-- })
@@ -265,7 +264,8 @@ export class Chain implements ChainService {
       forgiven = verdict === 'forgiven'
       return verdict
     }
-    const verified = await this.#verifier.verify(parent.meta, block, { mode: how.mode, wrong: this.#wrongFor(how), via: how.via, onSound })
+    const ahead = how.isGossip === true ? { head: () => this.head(), isAwaited: () => this.#awaited.has(name.id) } : undefined
+    const verified = await this.#verifier.verify(parent.meta, block, { mode: how.mode, wrong: this.#wrongFor(how), via: how.via, onSound, ahead })
     if (!verified.ok && !this.#stopped) return verified.letGo === true ? { status: 'refused', refusal: verified.refusal } : this.#judged(block, forgiven ? { ...how, blame: undefined } : how, name, verified.refusal, size)
     const n = verified.ok ? treeNode({ meta: verified.meta, body: block.body, events: verified.events, checked: verified.checked, origin: how.origin }) : undefined
     if (n !== undefined && how.mode === 'own' && !this.#stopped) {
@@ -332,8 +332,7 @@ export class Chain implements ChainService {
           this.#log.warn('chain', `block ${block.header.template.height} ${name.id.slice(0, 8)} given up: ${refusal.detail}`)
           return { status: 'refused', refusal }
         }
-        const wait = Math.min(RETRY_LAST_MS, RETRY_FIRST_MS * 2 ** name.attempts)
-        return this.#hold(this.#waiting, block, how, name, refusal, size, this.#clock.now() + wait)
+        return this.#hold(this.#waiting, block, how, name, refusal, size, this.#clock.now() + retryWaitMs(name.attempts))
       }
       default:
         return refusal.verdict satisfies never
@@ -355,6 +354,7 @@ export class Chain implements ChainService {
 
   /** A header came whose parent is not here, or for whose body there is no place among those asked for. */
   announceMissing (header: Claim, via: PeerId): void {
+    this.#await(toHex(header.template.parent))
     this.#events.emit('missing', { parent: header.template.parent, height: header.template.height, via })
   }
 

@@ -25,6 +25,24 @@ export interface Held<M> {
 
 export interface HeldLimits { readonly count: number, readonly bytes: number, readonly perPeer: number }
 
+export interface ChainLimits { readonly orphans: HeldLimits, readonly waiting: HeldLimits }
+export const CHAIN_LIMITS: ChainLimits = {
+  orphans: { count: 64, bytes: 8 * 1024 * 1024, perPeer: 16 },
+  waiting: { count: 64, bytes: 16 * 1024 * 1024, perPeer: 16 }
+}
+/** An orphan further above the head than this is left to the sync. */
+export const ORPHAN_REACH = 64
+/** An orphan whose parent has not come by then is forgotten, and named if the chain has passed it by. */
+export const ORPHAN_MS = 60_000
+/** A block dated further ahead than this is refused, not held. */
+export const FUTURE_HELD_MS = 120_000
+/** Attempts to get the data of an unavailable block: 1, 2, 4 ... 30 s apart. */
+export const RETRIES = 8
+const RETRY_FIRST_MS = 1_000
+const RETRY_LAST_MS = 30_000
+
+export const retryWaitMs = (attempts: number): number => Math.min(RETRY_LAST_MS, RETRY_FIRST_MS * 2 ** attempts)
+
 export class HeldBlocks<M> {
   readonly #limits: HeldLimits
   /** In order of arrival. */

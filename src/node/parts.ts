@@ -112,8 +112,15 @@ export interface DataService {
 }
 
 /** Redoes one slice. */
+export interface ReplayOptions {
+  /** Who shows the block, where it is not here. */
+  readonly from?: PeerId
+  /** All that it takes is here, and it waits for nothing but the device. Not called where the result is known. */
+  readonly begun?: () => void
+}
+
 export interface ReplayService {
-  replay(claim: Claim, spec: JobSpec, priority: 'replay' | 'background'): Promise<
+  replay(claim: Claim, spec: JobSpec, priority: 'replay' | 'background', o?: ReplayOptions): Promise<
     | { readonly kind: 'done', readonly resultHash: Uint8Array, readonly payloadDigest: Uint8Array, readonly elapsedMs: number }
     | { readonly kind: 'unavailable', readonly detail: string }>
 }

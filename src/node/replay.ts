@@ -19,7 +19,7 @@ import type { PeerId } from '../ports/network.ts'
 import { dataFor } from './datasets.ts'
 import { Lru } from './lru.ts'
 import { eachTime, type Once } from './once.ts'
-import type { DataService, Hex, Log, ReplayService, StatesService } from './parts.ts'
+import type { DataService, Hex, Log, ReplayOptions, ReplayService, StatesService } from './parts.ts'
 
 /** Results remembered: a hash and a digest each. */
 const RESULTS_KEPT = 4096
@@ -62,7 +62,7 @@ export class Replays implements ReplayService {
   /** Slices redone by this node, each counted once. */
   get count (): number { return this.#count }
 
-  async replay (claim: Claim, spec: JobSpec, priority: 'replay' | 'background', from?: PeerId): Promise<Replayed> {
+  async replay (claim: Claim, spec: JobSpec, priority: 'replay' | 'background', o: ReplayOptions = {}): Promise<Replayed> {
     const name = toHex(noiseKey(claim.template, claim.slice))
     const known = this.#done.get(name)
     if (known !== undefined) return known
@@ -70,7 +70,7 @@ export class Replays implements ReplayService {
     const runName = `${priority}/${name}`
     const running = this.#running.get(runName) ?? this.#running.get(`replay/${name}`)
     if (running !== undefined) return await running
-    const run = this.#runAndKeep(claim, spec, priority, name, from).finally(() => this.#running.delete(runName))
+    const run = this.#runAndKeep(claim, spec, priority, name, o).finally(() => this.#running.delete(runName))
     this.#running.set(runName, run)
     return await run
   }
@@ -80,7 +80,7 @@ export class Replays implements ReplayService {
     if (spec === undefined) return 'unavailable'
     // What a header alone shows is held against the dearest slice there is.
     if (!ticketWins(claim.template.target, sliceCost(spec), ticket(claim)) || claim.payloadBytes !== payloadSize(spec)) return 'wrong'
-    const r = await this.replay(claim, spec, 'replay', from)
+    const r = await this.replay(claim, spec, 'replay', { from })
     if (r.kind !== 'done') return 'unavailable'
     return differs(claim, r) === undefined ? 'right' : 'wrong'
   }
@@ -93,21 +93,22 @@ export class Replays implements ReplayService {
   /** Computes again whatever is remembered: for a person who wants to see it done. */
   async replayAfresh (claim: Claim, spec: JobSpec): Promise<Replayed> { return await this.#run(claim, spec, 'replay') }
 
-  async #runAndKeep (claim: Claim, spec: JobSpec, priority: 'replay' | 'background', name: Hex, from: PeerId | undefined): Promise<Replayed> {
-    const r = await this.#run(claim, spec, priority, from)
+  async #runAndKeep (claim: Claim, spec: JobSpec, priority: 'replay' | 'background', name: Hex, o: ReplayOptions): Promise<Replayed> {
+    const r = await this.#run(claim, spec, priority, o)
     if (r.kind === 'done') this.#done.set(name, r)
     return r
   }
 
-  async #run (claim: Claim, spec: JobSpec, priority: 'replay' | 'background', from?: PeerId): Promise<Replayed> {
+  async #run (claim: Claim, spec: JobSpec, priority: 'replay' | 'background', o: ReplayOptions = {}): Promise<Replayed> {
     const { template, slice } = claim
     const data = dataFor(this.#d.data, spec)
     if (data === undefined) {
       this.#d.data.want(spec)
       return { kind: 'unavailable', detail: `data set ${toHex(spec.data.root).slice(0, 16)} is not held whole yet` }
     }
-    const state = await this.#d.states.state(template.job, template.round, template.stateHash, from)
+    const state = await this.#d.states.state(template.job, template.round, template.stateHash, o.from)
     if (state === undefined) return { kind: 'unavailable', detail: `state of round ${template.round} of job ${toHex(template.job).slice(0, 16)} is not to be had` }
+    o.begun?.()
     let result: SliceResult
     try {
       result = await this.#d.compute.runSlice((this.#d.once ?? eachTime)('slice task', [template, slice, spec, state, data], () => sliceTask(spec, template, slice, state, data)), priority)
