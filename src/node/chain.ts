@@ -12,17 +12,18 @@ import { equalBytes, toHex } from '../core/codec/ssz.ts'
 import { type Block, Body, type Claim } from '../core/codec/wire.ts'
 import { BLOCK_RULES, type BlockRules, checkBodySize } from '../core/consensus/apply.ts'
 import type { BlockMeta, HeaderMeta } from '../core/consensus/chain.ts'
+import { extendHeader } from '../core/consensus/header.ts'
 import { condemnsHash, HEADER_REASONS, invalid, isNews, isOfWork, type Refusal, refusal } from '../core/consensus/refusal.ts'
 import { bodyRoot, claimId } from '../core/crypto/ids.ts'
 import { type ChainParams } from '../core/params.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { PeerId } from '../ports/network.ts'
 import { Emitter } from './emitter.ts'
-import { asksForLess, CHAIN_LIMITS, type ChainLimits, FUTURE_HELD_MS, type Held, HeldBlocks, ORPHAN_MS, ORPHAN_REACH, RETRIES, retryWaitMs } from './held.ts'
+import { asksForLess, CHAIN_LIMITS, type ChainLimits, FUTURE_HELD_MS, type Held, HeldBlocks, ORPHAN_MS, ORPHAN_REACH, OUTDONE_MS, RETRIES, retryWaitMs } from './held.ts'
 import { Lru } from './lru.ts'
 import type { Blame, BlockRecord, ChainEvents, ChainService, Hex, Log, SubmitResult } from './parts.ts'
 import { type ChainStore, type Joined, type Place, type StoredBlock, type StoreState, SNAPSHOT_BLOCKS } from './persist.ts'
-import { loadBase, settleBelow } from './restart.ts'
+import { loadBase, reapply, settleBelow } from './restart.ts'
 import { BlockTree, carries, type Depths, type HeadChange, record, records, treeDepths, type TreeNode, treeNode, undoneBlocks } from './tree.ts'
 import type { Mode, OnSound, Verifier } from './verify.ts'
 
@@ -55,6 +56,8 @@ export interface SubmitOptions {
   readonly ripe?: boolean
   /** It came alone: nobody shows what lies between it and our own chain. */
   readonly isGossip?: true
+  /** Whether it would lead or not: something is here that builds on it. */
+  readonly isBuiltOn?: true
   /** Asked before its work is redone. */
   readonly onSound?: OnSound
 }
@@ -89,12 +92,12 @@ export class Chain implements ChainService {
   readonly #rules: BlockRules
   readonly #orphans: HeldBlocks<SubmitOptions>
   readonly #waiting: HeldBlocks<SubmitOptions>
+  /** Whose work is not redone, for others lead. */
+  readonly #outdone: HeldBlocks<SubmitOptions>
   /** By hash, or by variant where a peer may have altered what the hash does not commit to. */
   readonly #refused = new Lru<Refusal>(REFUSED_KEPT)
   readonly #inFlight = new Map<string, Promise<SubmitResult>>()
   readonly #inFlightById = new Map<Hex, Promise<SubmitResult>>()
-  /** Those of them that are asked for by more than gossip, or built on by what is here. */
-  readonly #awaited = new Set<Hex>()
   readonly #genesis: BlockMeta
   #condemned = new Set<Hex>()
   #tree: BlockTree
@@ -116,6 +119,7 @@ export class Chain implements ChainService {
     const limits = d.limits ?? CHAIN_LIMITS
     this.#orphans = new HeldBlocks(limits.orphans)
     this.#waiting = new HeldBlocks(limits.waiting)
+    this.#outdone = new HeldBlocks(limits.outdone)
     this.#depths = treeDepths(d.params)
     this.#rules = d.rules ?? BLOCK_RULES
     this.#genesis = d.genesis
@@ -201,9 +205,9 @@ export class Chain implements ChainService {
     // By a contribution alone are refused the blocks above it, too, and itself until it is ripe.
     const again = before?.reason === 'contribution-wrong' && !carries(block.body, this.#wrongFor(how))
     if (before !== undefined && !again) return { status: 'refused', refusal: before }
-    const held = this.#orphans.get(key) ?? this.#waiting.get(key)
+    const held = this.#orphans.get(key) ?? this.#waiting.get(key) ?? this.#outdone.get(key)
     if (held !== undefined && !asksForLess(how, held.how)) return { status: 'held', refusal: held.refusal }
-    for (const room of [this.#orphans, this.#waiting]) room.take(key)
+    for (const room of [this.#orphans, this.#waiting, this.#outdone]) room.take(key)
     return await this.#judge(block, how, { id, key, root, attempts: 0 })
   }
 
@@ -211,30 +215,20 @@ export class Chain implements ChainService {
   async #judge (block: Block, how: SubmitOptions, name: Name): Promise<SubmitResult> {
     const running = this.#inFlight.get(name.key)
     if (running !== undefined) {
-      if (how.isGossip !== true) this.#await(name.id)
       const r = await running
       return r.status === 'added' ? { status: 'known' } : r
     }
     const run = this.#process(block, how, name).finally(() => {
       this.#inFlight.delete(name.key)
-      if (this.#inFlightById.get(name.id) !== run) return
-      this.#inFlightById.delete(name.id)
-      this.#awaited.delete(name.id)
+      if (this.#inFlightById.get(name.id) === run) this.#inFlightById.delete(name.id)
     })
     this.#inFlight.set(name.key, run)
     this.#inFlightById.set(name.id, run)
     const result = await run
     // After the entry is gone, so that the children find the parent in the tree.
     if (result.status === 'added') this.#bringBack(this.#orphans.childrenOf(name.id))
-    this.#verifier?.next()
+    else if (result.status === 'refused' && isOfWork(result.refusal)) this.#leadAgain()
     return result
-  }
-
-  /** Whether it would lead or not, it is judged in its turn. */
-  #await (id: Hex): void {
-    if (!this.#inFlightById.has(id)) return
-    this.#awaited.add(id)
-    this.#verifier?.next()
   }
 
   async #process (block: Block, how: SubmitOptions, name: Name): Promise<SubmitResult> {
@@ -245,7 +239,6 @@ export class Chain implements ChainService {
     if (tooLarge !== undefined) return this.#refuse(block, how, name, tooLarge)
     const parentRun = this.#inFlightById.get(parentKey)
     if (parentRun !== undefined) {
-      this.#await(parentKey)
       if (this.#waitingForParent >= WAITING_FOR_PARENT) return this.#hold(this.#orphans, block, how, name, orphan('its parent is being verified'), size)
       this.#waitingForParent++
       await parentRun.finally(() => { this.#waitingForParent-- })
@@ -264,8 +257,8 @@ export class Chain implements ChainService {
       forgiven = verdict === 'forgiven'
       return verdict
     }
-    const ahead = how.isGossip === true ? { head: () => this.head(), isAwaited: () => this.#awaited.has(name.id) } : undefined
-    const verified = await this.#verifier.verify(parent.meta, block, { mode: how.mode, wrong: this.#wrongFor(how), via: how.via, onSound, ahead })
+    const verified = await this.#verifier.verify(parent.meta, block, { mode: how.mode, wrong: this.#wrongFor(how), via: how.via, onSound, head: how.isGossip === true ? () => how.isBuiltOn === true || this.#orphans.isWanted(name.id) ? undefined : this.head() : undefined })
+    if ('outdone' in verified) return this.#hold(this.#outdone, block, how, name, verified.refusal, size, this.#clock.now() + OUTDONE_MS)
     if (!verified.ok && !this.#stopped) return verified.letGo === true ? { status: 'refused', refusal: verified.refusal } : this.#judged(block, forgiven ? { ...how, blame: undefined } : how, name, verified.refusal, size)
     const n = verified.ok ? treeNode({ meta: verified.meta, body: block.body, events: verified.events, checked: verified.checked, origin: how.origin }) : undefined
     if (n !== undefined && how.mode === 'own' && !this.#stopped) {
@@ -354,20 +347,20 @@ export class Chain implements ChainService {
 
   /** A header came whose parent is not here, or for whose body there is no place among those asked for. */
   announceMissing (header: Claim, via: PeerId): void {
-    this.#await(toHex(header.template.parent))
+    this.#buildOn(toHex(header.template.parent))
     this.#events.emit('missing', { parent: header.template.parent, height: header.template.height, via })
   }
 
   #noParent (block: Block, how: SubmitOptions, name: Name, size: number): SubmitResult {
     const { height, parent } = block.header.template
     if (height <= this.baseHeight()) return { status: 'refused', refusal: refusal('stale', 'header-height', `height ${height}, nothing below ${this.baseHeight() + 1} can be built any more`) }
-    this.#events.emit('missing', { parent, height, via: how.via })
+    if (!this.#buildOn(toHex(parent))) this.#events.emit('missing', { parent, height, via: how.via })
     if (height > this.head().height + ORPHAN_REACH) return { status: 'held', refusal: orphan(`height ${height}, the head is at ${this.head().height}`) }
     return this.#hold(this.#orphans, block, how, name, orphan(`parent ${short(parent)} is not here`), size, this.#clock.now() + ORPHAN_MS)
   }
 
   #hold (pool: HeldBlocks<SubmitOptions>, block: Block, how: SubmitOptions, name: Name, refusal: Refusal, bytes: number, nextAt = Infinity): SubmitResult {
-    const h: HeldBlock = { key: name.key, block, parent: toHex(block.header.template.parent), bytes, refusal, via: how.via, how, attempts: name.attempts, nextAt }
+    const h: HeldBlock = { key: name.key, id: name.id, block, parent: toHex(block.header.template.parent), bytes, refusal, via: how.via, how, attempts: name.attempts, nextAt }
     if (!pool.add(h)) return { status: 'refused', refusal: { verdict: 'unavailable', reason: refusal.reason, detail: `no room to hold it: ${refusal.detail}` } }
     this.#log.debug('chain', `block ${block.header.template.height} ${name.id.slice(0, 8)} held: ${refusal.reason}, ${refusal.detail}`)
     this.#arm()
@@ -380,7 +373,7 @@ export class Chain implements ChainService {
   }
 
   #arm (): void {
-    const at = Math.min(this.#waiting.nextAt(), this.#orphans.nextAt())
+    const at = Math.min(this.#waiting.nextAt(), this.#orphans.nextAt(), this.#outdone.nextAt())
     if (at >= this.#timerAt || at === Infinity) return
     this.#cancelTimer?.()
     this.#timerAt = at
@@ -388,6 +381,7 @@ export class Chain implements ChainService {
       this.#timerAt = Infinity
       this.#cancelTimer = undefined
       this.#bringBack(this.#waiting.due(this.#clock.now()).map((h) => this.#waiting.take(h.key)!))
+      for (const h of this.#outdone.due(this.#clock.now())) this.#outdone.take(h.key)
       this.#forgetOrphans()
       this.#arm()
     })
@@ -409,6 +403,23 @@ export class Chain implements ChainService {
       const name = { id: toHex(claimId(h.block.header)), key: h.key, root: bodyRoot(h.block.body), attempts: h.refusal.verdict === 'unavailable' ? h.attempts + 1 : h.attempts }
       this.#judge(h.block, h.how, name).catch((e: unknown) => { this.#log.error('chain', `block ${name.id.slice(0, 8)}: ${e instanceof Error ? e.message : String(e)}`) })
     }
+  }
+
+  /** The work of this block is redone for what builds on it; false: it is not among those that others outdid. */
+  #buildOn (id: Hex): boolean {
+    const built = this.#outdone.values().filter((h) => h.id === id).map((h) => this.#outdone.take(h.key)!)
+    this.#bringBack(built.map((h) => ({ ...h, how: { ...h.how, isBuiltOn: true } })))
+    return built.length > 0
+  }
+
+  /** What outdid them has turned out wrong. */
+  #leadAgain (): void {
+    const head = this.head()
+    const lead = this.#outdone.values().filter((h) => {
+      const parent = this.#tree.get(h.parent)?.meta
+      return parent !== undefined && this.#verifier?.isOutdone(extendHeader(parent, h.block.header), head) === false
+    })
+    this.#bringBack(lead.map((h) => this.#outdone.take(h.key)!))
   }
 
   // --- second thoughts
@@ -514,7 +525,9 @@ export class Chain implements ChainService {
       for (const n of gone) this.#refused.set(n.key, refusal)
     }
     this.#store.remove(gone)
-    if (change !== undefined) this.#headMoved(change)
+    if (change === undefined) return
+    this.#headMoved(change)
+    this.#leadAgain()
   }
 
   // --- restart
@@ -555,21 +568,11 @@ export class Chain implements ChainService {
   /** What is wrong with it, if anything. Own stored blocks were verified when they came. */
   #restore (b: StoredBlock, top: number, followed: ReadonlyMap<number, Hex>): string | undefined {
     if (!b.ok) return b.detail
-    const { header, hash, checked } = b.stored
+    const { header, checked } = b.stored
     const parent = this.#tree.get(toHex(header.template.parent))
     if (parent === undefined) return 'its parent is missing'
-    const block = { header, body: b.body }
-    const signatures = this.#rules.blockSignatureItems(this.#params, parent.meta, block).map(() => true)
-    const applied = this.#rules.applyBlock(this.#params, parent.meta, block, {
-      // A clock set back since does not make a stored block wrong.
-      nowMs: header.template.time,
-      signatures,
-      replay: { kind: 'skipped' },
-      seals: b.body.seals.map(() => ({ kind: 'skipped' })),
-      wrongContributions: this.#wrongFor({ mode: 'full', ripe: header.template.height <= top - this.#params.maturity })
-    })
-    if (!applied.ok) return `${applied.refusal.reason}: ${applied.refusal.detail}`
-    if (toHex(applied.meta.hash) !== toHex(hash)) return 'hash mismatch'
+    const applied = reapply(this.#rules, this.#params, parent.meta, b, this.#wrongFor({ mode: 'full', ripe: header.template.height <= top - this.#params.maturity }))
+    if (typeof applied === 'string') return applied
     // What was taken on trust above the chain that was followed is here, and what it took from the pool, and leads no more.
     this.#tree.insert(treeNode({ meta: applied.meta, body: b.body, events: applied.events, checked, condemned: carries(b.body, this.#condemned) }), checked !== 'ledger' || followed.get(b.height) === b.key)
     return undefined

@@ -11,6 +11,7 @@ import type { Mode } from './verify.ts'
 export interface Held<M> {
   /** Hash of the block together with its signature and body (see chain.ts: variant). */
   readonly key: string
+  readonly id: Hex
   readonly block: Block
   readonly parent: Hex
   readonly bytes: number
@@ -25,11 +26,14 @@ export interface Held<M> {
 
 export interface HeldLimits { readonly count: number, readonly bytes: number, readonly perPeer: number }
 
-export interface ChainLimits { readonly orphans: HeldLimits, readonly waiting: HeldLimits }
+export interface ChainLimits { readonly orphans: HeldLimits, readonly waiting: HeldLimits, readonly outdone: HeldLimits }
 export const CHAIN_LIMITS: ChainLimits = {
   orphans: { count: 64, bytes: 8 * 1024 * 1024, perPeer: 16 },
-  waiting: { count: 64, bytes: 16 * 1024 * 1024, perPeer: 16 }
+  waiting: { count: 64, bytes: 16 * 1024 * 1024, perPeer: 16 },
+  outdone: { count: 64, bytes: 8 * 1024 * 1024, perPeer: 16 }
 }
+/** A block that others outdid is forgotten after it: whoever builds on it will bring it again. */
+export const OUTDONE_MS = 60_000
 /** An orphan further above the head than this is left to the sync. */
 export const ORPHAN_REACH = 64
 /** An orphan whose parent has not come by then is forgotten, and named if the chain has passed it by. */
@@ -89,6 +93,9 @@ export class HeldBlocks<M> {
     for (const h of out) this.take(h.key)
     return out
   }
+
+  /** Whether something waits for this block. */
+  isWanted (parent: Hex): boolean { return this.values().some((h) => h.parent === parent) }
 
   due (nowMs: number): Held<M>[] { return this.values().filter((h) => h.nextAt <= nowMs) }
 

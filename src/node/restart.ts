@@ -1,11 +1,15 @@
 /** What a restart goes on from: the newest stored ledger that is deep enough, and the headers around it. */
 import { toHex } from '../core/codec/ssz.ts'
+import type { applyBlock, BlockRules } from '../core/consensus/apply.ts'
 import type { BlockMeta } from '../core/consensus/chain.ts'
 import { ticket } from '../core/crypto/ids.ts'
 import { ledgerRoot } from '../core/ledger/state.ts'
+import type { ChainParams } from '../core/params.ts'
 import type { Hex } from './parts.ts'
-import { type ChainStore, type Settled, SNAPSHOT_BLOCKS } from './persist.ts'
+import { type ChainStore, type Settled, SNAPSHOT_BLOCKS, type StoredBlock } from './persist.ts'
 import { treeNode, type TreeNode } from './tree.ts'
+
+type Applied = ReturnType<typeof applyBlock>
 
 export interface BaseWanted {
   readonly genesis: BlockMeta
@@ -50,6 +54,21 @@ export async function loadBase (store: Pick<ChainStore, 'snapshots' | 'header' |
     return treeNode({ meta: parent!, body: undefined, events: [], checked: stored.checked })
   }
   return undefined
+}
+
+/** What a stored block leads to, or what is wrong with it. Its signatures and its work were looked at when it came. */
+export function reapply (rules: BlockRules, params: ChainParams, parent: BlockMeta, { stored: { header, hash }, body }: Extract<StoredBlock, { ok: true }>, wrongContributions: ReadonlySet<Hex>): Extract<Applied, { ok: true }> | string {
+  const block = { header, body }
+  const applied = rules.applyBlock(params, parent, block, {
+    // A clock set back since does not make a stored block wrong.
+    nowMs: header.template.time,
+    signatures: rules.blockSignatureItems(params, parent, block).map(() => true),
+    replay: { kind: 'skipped' },
+    seals: body.seals.map(() => ({ kind: 'skipped' })),
+    wrongContributions
+  })
+  if (!applied.ok) return `${applied.refusal.reason}: ${applied.refusal.detail}`
+  return toHex(applied.meta.hash) === toHex(hash) ? applied : 'hash mismatch'
 }
 
 /** Indexes the main chain below the base as far as no earlier run did. */

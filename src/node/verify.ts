@@ -1,7 +1,9 @@
 /**
  * From a block to a verdict: gathers the slow facts (signatures, the next states of its seals, the
  * replay of its slice) and then calls the pure rule with them. Cheap facts first: nothing is replayed
- * for a block that the rules refuse without it, and what would not lead is replayed last (postponed.ts).
+ * for a block that the rules refuse without it, nor for one that would not lead if its work were right
+ * (as Bitcoin Core connects no block but of the best chain): a device that redid all siblings as they
+ * come would fall behind a chain that it could follow, and every tab would rest from them when it might mine.
  *
  * Bounded: so many blocks at once, so many waiting, so many of one peer.
  */
@@ -17,7 +19,6 @@ import type { Clock } from '../ports/clock.ts'
 import type { PeerId } from '../ports/network.ts'
 import type { Signatures } from '../ports/signatures.ts'
 import type { BlockRecord, Hex, ReplayService, StatesService } from './parts.ts'
-import { Postponed } from './postponed.ts'
 
 /**
  * full: everything is redone here. own: made here, so its slice is not redone. ledger: too old for
@@ -31,12 +32,11 @@ export type Verified =
   | { readonly ok: true, readonly meta: BlockMeta, readonly events: readonly LedgerEvent[], readonly checked: BlockRecord['checked'] }
   /** `letGo`: it was not looked at, and is not worth another try: who else has it will bring it. */
   | { readonly ok: false, readonly refusal: Refusal, readonly letGo?: true }
+  /** Nothing was found wrong with it, but not all was looked at, nor its work: it would not lead. */
+  | { readonly ok: false, readonly refusal: Refusal, readonly outdone: true }
 
 /** Blocks of one peer that are being verified or wait for it. `wrong`: one of them was refused by a rule. */
 interface Line { length: number, last: Promise<void>, wrong: boolean }
-
-/** Nothing is wrong with it but what only redoing its work could show. */
-interface Sound { readonly meta: BlockMeta, readonly signatures: readonly boolean[] }
 
 /**
  * What becomes of a block with which nothing is wrong but what only redoing its work could show: it is
@@ -44,13 +44,10 @@ interface Sound { readonly meta: BlockMeta, readonly signatures: readonly boolea
  */
 export type OnSound = () => 'answers' | 'forgiven' | 'let-go'
 
-/** What a block has to beat to lead, and whether something that is here builds on it. */
-export interface Ahead { readonly head: () => HeaderMeta, readonly isAwaited: () => boolean }
-
 export interface VerifyOptions {
   readonly mode: Mode
-  /** Its work is redone at once only where it would lead; undefined: it is wanted as it is. */
-  readonly ahead?: Ahead
+  /** What it has to beat for its work to be redone; undefined: it is redone whatever comes of it. */
+  readonly head?: () => HeaderMeta | undefined
   /** Contributions proved wrong; read at the end, so that a proof that comes meanwhile counts. */
   readonly wrong: ReadonlySet<Hex>
   /** Who handed it to us: it has what the block refers to. */
@@ -77,11 +74,8 @@ export class Verifier {
   readonly #rules: BlockRules
   readonly #lines = new Map<PeerId, Line>()
   readonly #queue: Array<() => void> = []
-  readonly #postponed = new Postponed()
   /** Those whose slices are being redone. */
   readonly #redoing = new Set<HeaderMeta>()
-  /** One that would not lead is being redone, for nothing else was to be done. */
-  #spare = false
   #running = 0
 
   constructor (d: {
@@ -107,46 +101,13 @@ export class Verifier {
 
   async verify (parent: BlockMeta, block: Block, o: VerifyOptions): Promise<Verified> {
     const peer = o.mode === 'own' ? undefined : o.via
-    const length = peer === undefined ? 0 : this.#lines.get(peer)?.length ?? 0
-    if (this.#queue.length >= this.#limits.waiting || length >= this.#limits.perPeer) {
+    const line = peer === undefined ? undefined : this.#lines.get(peer) ?? { length: 0, last: Promise.resolve(), wrong: false }
+    if (this.#queue.length >= this.#limits.waiting || (line !== undefined && line.length >= this.#limits.perPeer)) {
       return { ok: false, refusal: refusal('unavailable', 'replay-unavailable', `${this.load} blocks wait to be verified`) }
     }
-    let answers = true
-    const onSound: OnSound = () => {
-      const verdict = o.onSound?.() ?? 'answers'
-      answers = verdict === 'answers'
-      return verdict
-    }
-    const inTurn = async <T extends Verified | Sound>(verify: () => Promise<T>): Promise<T | Verified> => await this.#inLine(peer, () => answers, async () => await this.#inTurn(o.mode, verify))
-    const done = await inTurn(async () => {
-      const sound = await this.#sound(parent, block, { ...o, onSound })
-      return 'ok' in sound || this.#isOutdone(sound.meta, o.ahead) ? sound : await this.#redone(parent, block, o, sound)
-    })
-    if ('ok' in done) return done
-    const waiting = this.#postponed.turn(done.meta, peer, () => !this.#isOutdone(done.meta, o.ahead))
-    this.next()
-    const turn = await waiting
-    if (turn === 'let-go') return letGo('others lead')
-    try {
-      return await inTurn(async () => await this.#redone(parent, block, o, done))
-    } finally {
-      if (turn === 'spare') this.#spare = false
-    }
-  }
-
-  /**
-   * What was postponed and is due, for another leads now or something builds on it; and one that is not, where there is
-   * nothing else to do. To be called when the head has moved.
-   */
-  next (): void {
-    if (this.#postponed.due() || this.#spare || this.load > 0) return
-    this.#spare = this.#postponed.first()
-  }
-
-  /** It would not lead, or another one will that is being redone. */
-  #isOutdone (meta: HeaderMeta, ahead: Ahead | undefined): boolean {
-    if (ahead === undefined || ahead.isAwaited()) return false
-    return [ahead.head(), ...this.#redoing].some(other => compareChains(other, meta) > 0)
+    if (peer === undefined || line === undefined) return await this.#inTurn(parent, block, o)
+    this.#lines.set(peer, line)
+    return await this.#inLine(peer, line, o, async options => await this.#inTurn(parent, block, options))
   }
 
   /**
@@ -154,20 +115,24 @@ export class Verifier {
    * costs its maker a few hashes and this node a replay, so who brings many shall get one of them. One for
    * which its bearer does not answer says nothing of the rest of what he brings.
    */
-  async #inLine<T extends Verified | Sound> (peer: PeerId | undefined, answers: () => boolean, verify: () => Promise<T>): Promise<T | Verified> {
-    if (peer === undefined) return await verify()
-    const line = this.#lines.get(peer) ?? { length: 0, last: Promise.resolve(), wrong: false }
-    this.#lines.set(peer, line)
+  async #inLine (peer: PeerId, line: Line, o: VerifyOptions, verify: (o: VerifyOptions) => Promise<Verified>): Promise<Verified> {
     const before = line.last
     let done = (): void => {}
     line.last = new Promise<void>((resolve) => { done = resolve })
     line.length++
     try {
       await before
-      if (line.wrong) return letGo('whoever brought it has just brought a wrong one')
-      const verified = await verify()
-      line.wrong = answers() && 'ok' in verified && !verified.ok && verified.refusal.verdict === 'invalid' && !isNews(verified.refusal)
-      if (line.wrong) this.#postponed.letGoOf(peer)
+      if (line.wrong) return { ok: false, letGo: true, refusal: refusal('unavailable', 'replay-unavailable', 'whoever brought it has just brought a wrong one') }
+      let answers = true
+      const verified = await verify({
+        ...o,
+        onSound: () => {
+          const verdict = o.onSound?.() ?? 'answers'
+          answers = verdict === 'answers'
+          return verdict
+        }
+      })
+      line.wrong = answers && !verified.ok && verified.refusal.verdict === 'invalid' && !isNews(verified.refusal)
       return verified
     } finally {
       done()
@@ -176,19 +141,18 @@ export class Verifier {
   }
 
   /** Own blocks do not queue behind those of strangers. */
-  async #inTurn<T> (mode: Mode, verify: () => Promise<T>): Promise<T> {
-    if (this.#running >= this.#limits.running && mode !== 'own') await new Promise<void>((resolve) => { this.#queue.push(resolve) })
+  async #inTurn (parent: BlockMeta, block: Block, o: VerifyOptions): Promise<Verified> {
+    if (this.#running >= this.#limits.running && o.mode !== 'own') await new Promise<void>((resolve) => { this.#queue.push(resolve) })
     this.#running++
     try {
-      return await verify()
+      return await this.#verify(parent, block, o)
     } finally {
       this.#running--
       this.#queue.shift()?.()
     }
   }
 
-  /** All but its work. */
-  async #sound (parent: BlockMeta, block: Block, o: VerifyOptions): Promise<Verified | Sound> {
+  async #verify (parent: BlockMeta, block: Block, o: VerifyOptions): Promise<Verified> {
     const items = this.#rules.blockSignatureItems(this.#params, parent, block)
     const apply = (signatures: readonly boolean[]): ReturnType<typeof applyBlock> =>
       this.#rules.applyBlock(this.#params, parent, block, { nowMs: this.#clock.now(), signatures, replay: { kind: 'skipped' }, seals: block.body.seals.map(() => ({ kind: 'skipped' })), wrongContributions: o.wrong })
@@ -197,21 +161,28 @@ export class Verifier {
     const [byMiner] = await this.#signatures.verify(items.slice(0, 1))
     const dry = apply(items.map(() => byMiner))
     if (!dry.ok) return verdict(dry, o.mode)
+    const head = o.head?.()
+    if (head !== undefined && this.isOutdone(dry.meta, head)) return { ok: false, outdone: true, refusal: refusal('unavailable', 'replay-unavailable', 'another block leads') }
     const signatures = await this.#signed(items)
     if (signatures.includes(false)) return verdict(apply(signatures), o.mode)
     if (o.mode === 'ledger') {
       this.#states.told(block.body.seals)
       return verdict(dry, o.mode)
     }
-    return o.onSound?.() === 'let-go' ? letGo('its miner was caught with wrong work before') : { meta: dry.meta, signatures }
+    if (o.onSound?.() === 'let-go') return { ok: false, letGo: true, refusal: refusal('unavailable', 'replay-unavailable', 'its miner was caught with wrong work before') }
+    return await this.#redone(parent, block, o, dry.meta.ledger, signatures)
   }
 
-  /** What was taken on trust, its work: the states of its seals, and its slice. `after` is its ledger. */
+  /** It would not lead where this is the head, or another one will that is being redone. */
+  isOutdone (meta: HeaderMeta, head: HeaderMeta): boolean { return [head, ...this.#redoing].some(other => compareChains(other, meta) > 0) }
+
+  /** What was taken on trust, its work: the states of its seals, and its slice. */
   async redo (parent: BlockMeta, block: Block, after: LedgerState): Promise<Verified> {
-    return await this.#redone(parent, block, { mode: 'full', wrong: NONE_WRONG }, { meta: { ledger: after }, signatures: this.#rules.blockSignatureItems(this.#params, parent, block).map(() => true) })
+    return await this.#redone(parent, block, { mode: 'full', wrong: NONE_WRONG }, after, this.#rules.blockSignatureItems(this.#params, parent, block).map(() => true))
   }
 
-  async #redone (parent: BlockMeta, block: Block, o: VerifyOptions, { meta: { ledger: after }, signatures }: { readonly meta: Pick<BlockMeta, 'ledger'>, readonly signatures: readonly boolean[] }): Promise<Verified> {
+  /** `after`: its ledger. All else has been checked. */
+  async #redone (parent: BlockMeta, block: Block, o: VerifyOptions, after: LedgerState, signatures: readonly boolean[]): Promise<Verified> {
     const apply = (replay: ReplayFact, seals: readonly SealFact[]): ReturnType<typeof applyBlock> =>
       this.#rules.applyBlock(this.#params, parent, block, { nowMs: this.#clock.now(), signatures, replay, seals, wrongContributions: o.wrong })
     const seals = await this.#sealFacts(after, parent.ledger, block.body.seals, o.via)
@@ -254,8 +225,6 @@ export class Verifier {
     return await this.#replay.replay(header, job.spec, 'replay', { begun })
   }
 }
-
-const letGo = (why: string): Verified => ({ ok: false, letGo: true, refusal: refusal('unavailable', 'replay-unavailable', why) })
 
 function verdict (r: ReturnType<typeof applyBlock>, mode: Mode): Verified {
   return r.ok ? { ok: true, meta: r.meta, events: r.events, checked: CHECKED[mode] } : { ok: false, refusal: r.refusal }

@@ -4,7 +4,7 @@ import type { Block } from '../../src/core/codec/wire.ts'
 import { type BlockMeta, compareChains } from '../../src/core/consensus/chain.ts'
 import { claimId } from '../../src/core/crypto/ids.ts'
 import type { BlockRecord } from '../../src/node/parts.ts'
-import { ORPHAN_MS, RETRIES } from '../../src/node/held.ts'
+import { CHAIN_LIMITS, ORPHAN_MS, RETRIES } from '../../src/node/held.ts'
 import { MemoryDisk, MemoryStorage } from '../../src/storage/memory.ts'
 import { ChainKit, keyPair, type Mined } from '../core/chainKit.ts'
 import { kitTime, ManualClock, rig, settle, type Rig } from './chainRig.ts'
@@ -24,7 +24,7 @@ function branch (kit: ChainKit, parent: BlockMeta, count: number, miner = 1): Mi
 
 async function feed (r: Rig, blocks: readonly Mined[], via = 'peer'): Promise<void> {
   for (const b of blocks) {
-    const result = await r.chain.submit(b.block, via, via)
+    const result = await r.chain.submitAs(b.block, { mode: 'full', origin: via, via, blame: via })
     if (result.status !== 'added') throw new Error(JSON.stringify(result))
   }
 }
@@ -101,7 +101,7 @@ describe('what cannot be judged yet', () => {
   })
 
   it('bounds orphans per peer, in count and in bytes', async () => {
-    const r = rig({ limits: { orphans: { count: 8, bytes: 1 << 20, perPeer: 3 }, waiting: { count: 1, bytes: 1, perPeer: 1 } } })
+    const r = rig({ limits: { ...CHAIN_LIMITS, orphans: { count: 8, bytes: 1 << 20, perPeer: 3 }, waiting: { count: 1, bytes: 1, perPeer: 1 } } })
     const root = r.kit.mine(r.kit.genesis).meta
     const orphans = Array.from({ length: 12 }, (_, i) => r.kit.mine(root, { slice: i }).block)
     const flood = await Promise.all(orphans.slice(0, 6).map(async (b) => await r.chain.submit(b, 'x', 'flooder')))
@@ -159,11 +159,11 @@ describe('what cannot be judged yet', () => {
 
   it('verifies a bounded number at once and of one peer', async () => {
     const kit = new ChainKit()
-    const r = rig({ kit, verifyLimits: { running: 2, waiting: 4, perPeer: 3 }, limits: { orphans: { count: 1, bytes: 1, perPeer: 1 }, waiting: { count: 64, bytes: 1 << 20, perPeer: 1 } } })
+    const r = rig({ kit, verifyLimits: { running: 2, waiting: 4, perPeer: 3 }, limits: { ...CHAIN_LIMITS, orphans: { count: 1, bytes: 1, perPeer: 1 }, waiting: { count: 64, bytes: 1 << 20, perPeer: 1 } } })
     let open = (): void => {}
     r.replay.gate = new Promise((resolve) => { open = resolve })
     const blocks = Array.from({ length: 6 }, (_, i) => kit.mine(kit.genesis, { slice: i }).block)
-    const results = Promise.all(blocks.map(async (b) => await r.chain.submit(b, 'x', 'flooder')))
+    const results = Promise.all(blocks.map(async (b) => await r.chain.submitAs(b, { mode: 'full', origin: 'x', via: 'flooder', blame: 'flooder' })))
     await settle()
     open()
     const statuses = (await results).map((x) => x.status)

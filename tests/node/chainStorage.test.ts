@@ -32,7 +32,7 @@ function grow (kit: ChainKit, from: BlockMeta, count: number): Mined[] {
 
 async function feed (r: Rig, blocks: readonly Mined[]): Promise<void> {
   for (const b of blocks) {
-    const result = await r.chain.submit(b.block, 'p', 'p')
+    const result = await r.chain.submitAs(b.block, { mode: 'full', origin: 'p', via: 'p', blame: 'p' })
     if (result.status !== 'added') throw new Error(JSON.stringify(result))
   }
   await settle()

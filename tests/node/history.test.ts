@@ -75,9 +75,9 @@ describe('history and the chain', () => {
     const lost = [kit.mine(common.meta), kit.mine(kit.mine(common.meta).meta)]
     const won = [kit.mine(common.meta, { miner: keyPair(2) })]
     for (let i = 1; i < 4; i++) won.push(kit.mine(won[i - 1].meta, { miner: keyPair(2) }))
-    for (const m of [common, ...lost]) await r.chain.submit(m.block)
+    for (const m of [common, ...lost]) await r.chain.submitAs(m.block, { mode: 'full' })
     expect(history.list(10).map((e) => e.height)).toEqual([3, 2, 1])
-    for (const m of won) await r.chain.submit(m.block)
+    for (const m of won) await r.chain.submitAs(m.block, { mode: 'full' })
     expect(r.chain.head().height).toBe(5)
     expect(history.list(10).map((e) => e.height)).toEqual([1])
     await history.idle()
