@@ -3,10 +3,10 @@
  * by name what breaks a rule, and follows the heaviest chain whose work was redone.
  *
  * A submitted block goes: known? -> parent here? (else `orphan`, held) -> header rules (`future` is
- * held) -> verify.ts (slow facts, pure rule; `unavailable` is held) -> tree, store, head. An own block
+ * held) -> verify.ts (slow facts, pure rule; `unavailable` and what would not lead are held) -> tree, store, head. An own block
  * is on disk before it is in the tree: who has heard of it must find it there after a crash.
- * `held` ends in one of the others: when the parent comes, when its time comes, when its data comes,
- * or in being forgotten after RETRIES.
+ * `held` ends in one of the others: when the parent comes, when its time comes, when its data comes, when
+ * something builds on it, or in being forgotten.
  */
 import { equalBytes, toHex } from '../core/codec/ssz.ts'
 import { type Block, Body, type Claim } from '../core/codec/wire.ts'
@@ -588,9 +588,6 @@ interface Name {
   readonly root: Uint8Array
   readonly attempts: number
 }
-
-/** Job tables kept with a snapshot: a contribution's draw lies this far below the block that seals it. */
-export const ledgerLookBack = (p: ChainParams): number => p.anchorAgeMax + p.randomnessAgeMax + p.rhoDelay + 2
 
 const HEADER_RULES: ReadonlySet<string> = new Set(HEADER_REASONS)
 const orphan = (detail: string): Refusal => refusal('orphan', 'header-parent', detail)

@@ -213,6 +213,7 @@ export class Payloads implements PayloadService {
       // By the time it is this one's turn another may have brought it.
       const bytes = await this.#inTurn(peer, async () => here.bytes ?? this.#memory.get(toHex(digest)) ?? await this.#ask(peer, digest, size, until, account))
       if (bytes === undefined) continue
+      if (bytes === here.bytes) return bytes
       if (!equalBytes(this.#digestOf(bytes), digest)) {
         blame.refuse({ what: 'payload', reason: 'payload does not have its digest', detail: `${bytes.length} bytes for ${toHex(digest).slice(0, 16)}, ${size} expected`, peer, fatal: true })
         continue

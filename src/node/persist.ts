@@ -21,7 +21,7 @@ import { Body, Claim } from '../core/codec/wire.ts'
 import type { BlockMeta, HeaderMeta } from '../core/consensus/chain.ts'
 import { bodyRoot, claimBytesId, claimId } from '../core/crypto/ids.ts'
 import { decodeLedger, encodeLedger, escrowSum, type LedgerState, MAX_LEDGER_BYTES } from '../core/ledger/state.ts'
-import { MAX_BODY_BYTES } from '../core/params.ts'
+import { type ChainParams, MAX_BODY_BYTES } from '../core/params.ts'
 import type { Clock } from '../ports/clock.ts'
 import { type Storage, StorageError, type StorageFailure, type StorageOp } from '../ports/storage.ts'
 import { eachTime, type Once } from './once.ts'
@@ -122,6 +122,9 @@ interface Task {
   /** Called when it is on disk, and when it cannot be written now: with which of the two. */
   readonly done?: (stored: boolean) => void
 }
+
+/** Job tables kept with a snapshot: a contribution's draw lies this far below the block that seals it. */
+export const ledgerLookBack = (p: ChainParams): number => p.anchorAgeMax + p.randomnessAgeMax + p.rhoDelay + 2
 
 export class ChainStore {
   readonly #storage: Storage

@@ -3,16 +3,17 @@
  * a seal leads to, what time it is. Rules, signatures and storage are the real ones.
  */
 import { toHex } from '../../src/core/codec/ssz.ts'
+import type { JobSpec } from '../../src/core/codec/jobSpec.ts'
 import type { Claim, SignedSeal } from '../../src/core/codec/wire.ts'
 import { hash } from '../../src/core/crypto/hash.ts'
 import { ticketWins } from '../../src/core/consensus/target.ts'
 import { claimId, ticket } from '../../src/core/crypto/ids.ts'
 import { verifyZip215 } from '../../src/core/crypto/keys.ts'
-import { Chain, ledgerLookBack } from '../../src/node/chain.ts'
+import { Chain } from '../../src/node/chain.ts'
 import type { ChainLimits } from '../../src/node/held.ts'
 import { RingLog } from '../../src/node/log.ts'
-import type { Blame, ReplayService, StatesService } from '../../src/node/parts.ts'
-import { ChainStore } from '../../src/node/persist.ts'
+import type { Blame, ReplayOptions, ReplayService, StatesService } from '../../src/node/parts.ts'
+import { ChainStore, ledgerLookBack } from '../../src/node/persist.ts'
 import { type Refused } from '../../src/node/refusals.ts'
 import { Verifier, type VerifyLimits } from '../../src/node/verify.ts'
 import type { Clock } from '../../src/ports/clock.ts'
@@ -72,8 +73,9 @@ export class TestReplay implements ReplayService {
   /** While set, replays wait for it. */
   gate: Promise<void> | undefined
 
-  async replay (claim: Claim): ReturnType<ReplayService['replay']> {
+  async replay (claim: Claim, _spec?: JobSpec, _priority?: string, o?: ReplayOptions): ReturnType<ReplayService['replay']> {
     const id = toHex(claimId(claim))
+    o?.begun?.()
     await this.gate
     if (this.unavailable.has(id)) return { kind: 'unavailable', detail: 'a test says so' }
     this.replayed.push(id)

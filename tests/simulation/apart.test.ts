@@ -57,4 +57,29 @@ describe('a tab', () => {
     const wrong = await spell(10_000)
     expect(wrong[3]).toBe(10_000)
   }, 60_000)
+
+  // Regression: world n39-288, a tab opened as its network was healed, which had redone the chain of one part and then that of another.
+  it('that has just been opened was apart as long as those whose chain it takes', async () => {
+    const world = new World({ seed: 'apart late', nodes: 4, compute: 'stand-in', laptopSliceMs: 250, warm: true, devices: 'laptop' })
+    const apart = new Apart(world)
+    const spell = async (ms: number): Promise<number> => {
+      for (let t = 0; t < ms; t += 5_000) {
+        await world.run(5_000)
+        apart.sample(5_000)
+      }
+      return apart.ms(world.tabs[3])
+    }
+    world.openAll(1_000)
+    await spell(10_000)
+    await world.tabs[3].close()
+    const { hub } = world.internet
+    const ids = world.tabs.slice(0, 3).map(t => t.session!.id)
+    hub.partition([ids.slice(0, 1), ids.slice(1)])
+    await spell(20_000)
+    hub.heal()
+    for (const id of ids.slice(1)) hub.connect(ids[0], id)
+    await world.tabs[3].open()
+    expect(await spell(30_000)).toBe(20_000)
+    expect(await spell(200_000)).toBe(0)
+  }, 60_000)
 })

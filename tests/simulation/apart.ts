@@ -43,8 +43,8 @@ export function groups<T> (all: readonly T[], joined: (one: T) => readonly T[]):
 
 export class Apart {
   readonly #world: World
-  /** Ms apart since it was last in touch for long enough, and ms in touch since. */
-  readonly #spells = new Map<Tab, { apartMs: number, touchMs: number }>()
+  /** Ms apart since it was last in touch for long enough, and ms in touch since; when it was last seen open, and since when. */
+  readonly #spells = new Map<Tab, { apartMs: number, touchMs: number, seenMs: number, openMs: number }>()
   /** The most that any clock was wrong by: so long may blocks wait for their time to come. */
   #skewMs = 0
 
@@ -55,7 +55,7 @@ export class Apart {
 
   /** Every `ms`. Of a tab that is not open nothing changes. */
   sample (ms: number): void {
-    const { internet, params, tabs } = this.#world
+    const { elapsed, internet, params, tabs } = this.#world
     const up = tabs.filter(t => t.session !== undefined && t.up)
     const byId = new Map(up.map(t => [t.session!.id, t]))
     for (const t of tabs) this.#skewMs = Math.max(this.#skewMs, Math.abs(t.faults.skewMs))
@@ -67,9 +67,14 @@ export class Apart {
       const other = byId.get(id)
       return other !== undefined && alike(tab, other) && internet.passes(tab.session!.id, id) ? [other] : []
     }))
+    const before = new Map(up.map(t => [t, this.ms(t)]))
     for (const tab of up) {
-      const s = this.#spells.get(tab) ?? { apartMs: 0, touchMs: 0 }
+      const s = this.#spells.get(tab) ?? { apartMs: 0, touchMs: 0, seenMs: -Infinity, openMs: 0 }
       this.#spells.set(tab, s)
+      if (elapsed - s.seenMs > 1.5 * ms) s.openMs = elapsed
+      s.seenMs = elapsed
+      // Who has just come takes what those have whom he asks first.
+      if (elapsed - s.openMs < REJOIN_MS) for (const other of group.get(tab)!) s.apartMs = Math.max(s.apartMs, before.get(other) ?? 0)
       if (speed(group.get(tab)!) < WITH * all) {
         s.apartMs += ms
         s.touchMs = 0

@@ -2,6 +2,7 @@
 import { toHex } from '../../src/core/codec/ssz.ts'
 import type { Proposal, SealVote } from '../../src/core/codec/wire.ts'
 import { sealHash } from '../../src/core/crypto/ids.ts'
+import { Lru } from '../../src/node/lru.ts'
 
 /** Rounds' times after which another may be signed. */
 const HOLD_ROUNDS = 3
@@ -12,16 +13,14 @@ interface Signed { readonly seal: string, readonly atMs: number }
 export class Votes {
   readonly #holdMs: number
   /** Of each seal that was offered, its round: job, number, and the seal before. */
-  readonly #roundOf = new Map<string, string>()
+  readonly #roundOf = new Lru<string>(ROUNDS_KEPT)
   /** By page load and round. */
-  readonly #signed = new Map<string, Signed>()
+  readonly #signed = new Lru<Signed>(ROUNDS_KEPT)
 
   constructor (roundMs: number) { this.#holdMs = HOLD_ROUNDS * roundMs }
 
   offered ({ seal }: Pick<Proposal, 'seal'>): void {
-    const name = toHex(sealHash(seal))
-    this.#roundOf.delete(name)
-    keep(this.#roundOf, name, `${toHex(seal.job)}/${seal.round}/${toHex(seal.previous)}`)
+    this.#roundOf.set(toHex(sealHash(seal)), `${toHex(seal.job)}/${seal.round}/${toHex(seal.previous)}`)
   }
 
   /** How long ago it signed another seal for that round, ms, where that is too little. */
@@ -33,12 +32,7 @@ export class Votes {
     const before = this.#signed.get(key)
     // What it has signed already is said again.
     if (before?.seal === seal) return undefined
-    keep(this.#signed, key, { seal, atMs: nowMs })
+    this.#signed.set(key, { seal, atMs: nowMs })
     return before !== undefined && nowMs - before.atMs < this.#holdMs ? nowMs - before.atMs : undefined
   }
-}
-
-function keep<T> (map: Map<string, T>, key: string, value: T): void {
-  map.set(key, value)
-  if (map.size > ROUNDS_KEPT) map.delete(map.keys().next().value!)
 }

@@ -180,8 +180,9 @@ export class Watch {
 
   /** By a clock that jumps it may be due for all that this knows. */
   #voted (tab: Tab, vote: SealVote): void {
-    if (!this.#sound(tab) || this.#faults.clocksJump) return
-    const agoMs = this.#votes.signed(tab.session!.id, vote, this.#world.now)
+    const id = tab.session?.id
+    if (id === undefined || !this.#sound(tab) || this.#faults.clocksJump) return
+    const agoMs = this.#votes.signed(id, vote, this.#world.now)
     if (agoMs !== undefined) this.fail('two seals signed', `tab ${tab.index} signs ${toHex(vote.sealHash).slice(0, 8)}, ${(agoMs / 1000).toFixed(1)} s after another seal for that round`)
   }
 
