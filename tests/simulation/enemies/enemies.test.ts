@@ -63,7 +63,8 @@ describe('enemies in simulated worlds', () => {
 
   test('colluding miners and verifiers: what they seal does not outlive its challenge', async () => {
     const squad = collusion()
-    const arena = new Arena({ seed: 'collusion', honest: 5, compute: 'stand-in', enemies: [[squad, 4]] })
+    // More of them have half of the work, and then time and again more blocks than all others (docs/security.md, 8).
+    const arena = new Arena({ seed: 'c 7', honest: 6, compute: 'stand-in', enemies: [[squad, 3]] })
     await arena.run(200_000)
     expect(did(squad, 'wrong contributions')).toBeGreaterThan(0)
     expect(did(squad, 'vouches unseen')).toBeGreaterThan(0)
