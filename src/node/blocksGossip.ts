@@ -191,8 +191,8 @@ export class BlocksGossip {
         if (unknown && this.#doubted.has(m.via)) return 'let-go'
         return standing === 'credit' || standing === 'unknown' ? 'forgiven' : standing
       }
-      this.#chain.submit(block, m.origin, m.via, onSound).then(r => {
-        if (unknown && r.status === 'refused' && r.refusal.verdict === 'invalid') this.#doubted.set(m.via, true)
+      const onForgiven = (): void => { if (unknown) this.#doubted.set(m.via, true) }
+      this.#chain.submit(block, m.origin, m.via, { onSound, onForgiven }).then(r => {
         resolve(this.#mayBeCredit(block, r) ? 'ignore' : verdictOf(r))
       }, reject)
     })

@@ -11,13 +11,14 @@
 import { equalBytes, toHex } from '../core/codec/ssz.ts'
 import { type Block, Body, type Claim } from '../core/codec/wire.ts'
 import { BLOCK_RULES, type BlockRules, checkBodySize } from '../core/consensus/apply.ts'
-import type { BlockMeta, HeaderMeta } from '../core/consensus/chain.ts'
+import { type BlockMeta, compareChains, type HeaderMeta } from '../core/consensus/chain.ts'
 import { extendHeader } from '../core/consensus/header.ts'
 import { condemnsHash, HEADER_REASONS, invalid, isNews, isOfWork, type Refusal, refusal } from '../core/consensus/refusal.ts'
 import { bodyRoot, claimId } from '../core/crypto/ids.ts'
 import { type ChainParams } from '../core/params.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { PeerId } from '../ports/network.ts'
+import { type Adopted, headerBelow } from './adopted.ts'
 import { Emitter } from './emitter.ts'
 import { asksForLess, CHAIN_LIMITS, type ChainLimits, FUTURE_HELD_MS, type Held, HeldBlocks, ORPHAN_MS, ORPHAN_REACH, OUTDONE_MS, RETRIES, retryWaitMs } from './held.ts'
 import { Lru } from './lru.ts'
@@ -60,6 +61,8 @@ export interface SubmitOptions {
   readonly isBuiltOn?: true
   /** Asked before its work is redone. */
   readonly onSound?: OnSound
+  /** It is wrong, and whoever brought it was forgiven for it by `onSound`. */
+  readonly onForgiven?: () => void
 }
 
 const REFUSED_KEPT = 1024
@@ -68,18 +71,6 @@ const NONE_WRONG: ReadonlySet<Hex> = new Set()
 const WAITING_FOR_PARENT = 64
 
 type HeldBlock = Held<SubmitOptions>
-
-/** A chain that is gone on from at a fetched ledger and is not proved yet. */
-interface Adopted {
-  readonly before: BlockTree
-  readonly base: Hex
-  /** Height up to which the chain there was before is the same. */
-  readonly fork: number
-  /** Work that it has to redo to take the place of what lay above the fork. */
-  readonly owed: bigint
-  readonly below: readonly HeaderMeta[]
-  readonly joined: Joined
-}
 
 export class Chain implements ChainService {
   readonly #params: ChainParams
@@ -183,8 +174,8 @@ export class Chain implements ChainService {
   condemnedContributions (): ReadonlySet<Hex> { return this.#condemned }
   held (): { readonly orphans: number, readonly waiting: number } { return { orphans: this.#orphans.size, waiting: this.#waiting.size } }
 
-  async submit (block: Block, origin?: PeerId, via?: PeerId, onSound?: OnSound): Promise<SubmitResult> {
-    return await this.submitAs(block, { mode: 'full', origin, via, blame: via, onSound, isGossip: true })
+  async submit (block: Block, origin?: PeerId, via?: PeerId, on?: Pick<SubmitOptions, 'onSound' | 'onForgiven'>): Promise<SubmitResult> {
+    return await this.submitAs(block, { mode: 'full', origin, via, blame: via, isGossip: true, ...on })
   }
 
   async submitOwn (block: Block): Promise<SubmitResult> { return await this.submitAs(block, { mode: 'own' }) }
@@ -227,7 +218,6 @@ export class Chain implements ChainService {
     const result = await run
     // After the entry is gone, so that the children find the parent in the tree.
     if (result.status === 'added') this.#bringBack(this.#orphans.childrenOf(name.id))
-    else if (result.status === 'refused' && isOfWork(result.refusal)) this.#leadAgain()
     return result
   }
 
@@ -237,12 +227,7 @@ export class Chain implements ChainService {
     const size = Body.value_serializedSize(block.body)
     const tooLarge = checkBodySize(block.body)
     if (tooLarge !== undefined) return this.#refuse(block, how, name, tooLarge)
-    const parentRun = this.#inFlightById.get(parentKey)
-    if (parentRun !== undefined) {
-      if (this.#waitingForParent >= WAITING_FOR_PARENT) return this.#hold(this.#orphans, block, how, name, orphan('its parent is being verified'), size)
-      this.#waitingForParent++
-      await parentRun.finally(() => { this.#waitingForParent-- })
-    }
+    if (!await this.#parentJudged(parentKey)) return this.#hold(this.#orphans, block, how, name, orphan('its parent is being verified'), size)
     const parent = this.#tree.get(parentKey)
     if (parent === undefined) return this.#noParent(block, how, name, size)
     const early = this.#rules.checkHeader(this.#params, parent.meta, block.header, this.#clock.now())
@@ -257,8 +242,15 @@ export class Chain implements ChainService {
       forgiven = verdict === 'forgiven'
       return verdict
     }
-    const verified = await this.#verifier.verify(parent.meta, block, { mode: how.mode, wrong: this.#wrongFor(how), via: how.via, onSound, head: how.isGossip === true ? () => how.isBuiltOn === true || this.#orphans.isWanted(name.id) ? undefined : this.head() : undefined })
+    const options = { mode: how.mode, wrong: this.#wrongFor(how), via: how.via, onSound, head: how.isGossip === true ? () => how.isBuiltOn === true || this.#orphans.isWanted(name.id) ? undefined : this.head() : undefined }
+    let verified = await this.#verifier.verify(parent.meta, block, options)
+    if ('outdone' in verified && verified.by.length > 0) {
+      // Those alone that it has met, whatever becomes of them: who forges one after another must not hold it up for ever.
+      await Promise.all(verified.by.map((m) => this.#inFlightById.get(toHex(m.hash))))
+      verified = await this.#verifier.verify(parent.meta, block, { ...options, waited: true })
+    }
     if ('outdone' in verified) return this.#hold(this.#outdone, block, how, name, verified.refusal, size, this.#clock.now() + OUTDONE_MS)
+    if (!verified.ok && forgiven && verified.refusal.verdict === 'invalid') how.onForgiven?.()
     if (!verified.ok && !this.#stopped) return verified.letGo === true ? { status: 'refused', refusal: verified.refusal } : this.#judged(block, forgiven ? { ...how, blame: undefined } : how, name, verified.refusal, size)
     const n = verified.ok ? treeNode({ meta: verified.meta, body: block.body, events: verified.events, checked: verified.checked, origin: how.origin }) : undefined
     if (n !== undefined && how.mode === 'own' && !this.#stopped) {
@@ -273,6 +265,19 @@ export class Chain implements ChainService {
     if (hasParent && !wrong) return this.#insert(n, how, name)
     if (how.mode === 'own') this.#store.remove([n])
     return wrong ? this.#refuse(block, how, name, invalid('contribution-wrong', 'a contribution in it was proved wrong while it was written')) : this.#noParent(block, how, name, size)
+  }
+
+  /** Waits for a parent that is being judged, or that the head outdid until now; false: too many do. */
+  async #parentJudged (key: Hex): Promise<boolean> {
+    for (let turn = 0; turn < 2 && this.#tree.get(key) === undefined; turn++) {
+      this.#buildOn(key)
+      const run = this.#inFlightById.get(key)
+      if (run === undefined) return true
+      if (this.#waitingForParent >= WAITING_FOR_PARENT) return false
+      this.#waitingForParent++
+      await run.finally(() => { this.#waitingForParent-- })
+    }
+    return true
   }
 
   #wrongFor (how: SubmitOptions): ReadonlySet<Hex> { return how.ripe === true ? NONE_WRONG : this.#condemned }
@@ -347,14 +352,13 @@ export class Chain implements ChainService {
 
   /** A header came whose parent is not here, or for whose body there is no place among those asked for. */
   announceMissing (header: Claim, via: PeerId): void {
-    this.#buildOn(toHex(header.template.parent))
     this.#events.emit('missing', { parent: header.template.parent, height: header.template.height, via })
   }
 
   #noParent (block: Block, how: SubmitOptions, name: Name, size: number): SubmitResult {
     const { height, parent } = block.header.template
     if (height <= this.baseHeight()) return { status: 'refused', refusal: refusal('stale', 'header-height', `height ${height}, nothing below ${this.baseHeight() + 1} can be built any more`) }
-    if (!this.#buildOn(toHex(parent))) this.#events.emit('missing', { parent, height, via: how.via })
+    this.#events.emit('missing', { parent, height, via: how.via })
     if (height > this.head().height + ORPHAN_REACH) return { status: 'held', refusal: orphan(`height ${height}, the head is at ${this.head().height}`) }
     return this.#hold(this.#orphans, block, how, name, orphan(`parent ${short(parent)} is not here`), size, this.#clock.now() + ORPHAN_MS)
   }
@@ -405,19 +409,17 @@ export class Chain implements ChainService {
     }
   }
 
-  /** The work of this block is redone for what builds on it; false: it is not among those that others outdid. */
-  #buildOn (id: Hex): boolean {
+  /** If it is one that the head outdid, its work is redone now, for something builds on it. */
+  #buildOn (id: Hex): void {
     const built = this.#outdone.values().filter((h) => h.id === id).map((h) => this.#outdone.take(h.key)!)
     this.#bringBack(built.map((h) => ({ ...h, how: { ...h.how, isBuiltOn: true } })))
-    return built.length > 0
   }
 
-  /** What outdid them has turned out wrong. */
+  /** The head was taken back: another may lead now. */
   #leadAgain (): void {
-    const head = this.head()
     const lead = this.#outdone.values().filter((h) => {
       const parent = this.#tree.get(h.parent)?.meta
-      return parent !== undefined && this.#verifier?.isOutdone(extendHeader(parent, h.block.header), head) === false
+      return parent !== undefined && compareChains(extendHeader(parent, h.block.header), this.head()) > 0
     })
     this.#bringBack(lead.map((h) => this.#outdone.take(h.key)!))
   }
@@ -593,7 +595,3 @@ const HEADER_RULES: ReadonlySet<string> = new Set(HEADER_REASONS)
 const orphan = (detail: string): Refusal => refusal('orphan', 'header-parent', detail)
 const short = (hash: Uint8Array): string => toHex(hash.subarray(0, 4))
 const place = (n: TreeNode): Place => ({ height: n.meta.height, key: n.key })
-
-function headerBelow ({ below, fork, before }: Adopted, height: number): HeaderMeta | undefined {
-  return height > fork ? below[height - fork - 1] : before.at(height)?.meta
-}

@@ -33,7 +33,7 @@ export const CHAIN_LIMITS: ChainLimits = {
   outdone: { count: 64, bytes: 8 * 1024 * 1024, perPeer: 16 }
 }
 /** A block that others outdid is forgotten after it: whoever builds on it will bring it again. */
-export const OUTDONE_MS = 60_000
+export const OUTDONE_MS = 600_000
 /** An orphan further above the head than this is left to the sync. */
 export const ORPHAN_REACH = 64
 /** An orphan whose parent has not come by then is forgotten, and named if the chain has passed it by. */

@@ -32,8 +32,11 @@ export type Verified =
   | { readonly ok: true, readonly meta: BlockMeta, readonly events: readonly LedgerEvent[], readonly checked: BlockRecord['checked'] }
   /** `letGo`: it was not looked at, and is not worth another try: who else has it will bring it. */
   | { readonly ok: false, readonly refusal: Refusal, readonly letGo?: true }
-  /** Nothing was found wrong with it, but not all was looked at, nor its work: it would not lead. */
-  | { readonly ok: false, readonly refusal: Refusal, readonly outdone: true }
+  /**
+   * Nothing was found wrong with it, but not all was looked at, nor its work: it would not lead. `by`: blocks that are being
+   * redone, where only they outdo it; if they come to nothing, it leads.
+   */
+  | { readonly ok: false, readonly refusal: Refusal, readonly outdone: true, readonly by: readonly HeaderMeta[] }
 
 /** Blocks of one peer that are being verified or wait for it. `wrong`: one of them was refused by a rule. */
 interface Line { length: number, last: Promise<void>, wrong: boolean }
@@ -48,6 +51,8 @@ export interface VerifyOptions {
   readonly mode: Mode
   /** What it has to beat for its work to be redone; undefined: it is redone whatever comes of it. */
   readonly head?: () => HeaderMeta | undefined
+  /** Those that were being redone when it came have had their verdict: the head alone is to be beaten. */
+  readonly waited?: true
   /** Contributions proved wrong; read at the end, so that a proof that comes meanwhile counts. */
   readonly wrong: ReadonlySet<Hex>
   /** Who handed it to us: it has what the block refers to. */
@@ -74,7 +79,7 @@ export class Verifier {
   readonly #rules: BlockRules
   readonly #lines = new Map<PeerId, Line>()
   readonly #queue: Array<() => void> = []
-  /** Those whose slices are being redone. */
+  /** Of those that came by gossip: whose slices are being redone. */
   readonly #redoing = new Set<HeaderMeta>()
   #running = 0
 
@@ -162,7 +167,8 @@ export class Verifier {
     const dry = apply(items.map(() => byMiner))
     if (!dry.ok) return verdict(dry, o.mode)
     const head = o.head?.()
-    if (head !== undefined && this.isOutdone(dry.meta, head)) return { ok: false, outdone: true, refusal: refusal('unavailable', 'replay-unavailable', 'another block leads') }
+    const by = head === undefined || o.waited === true ? [] : [...this.#redoing].filter(other => compareChains(other, dry.meta) > 0)
+    if (by.length > 0 || (head !== undefined && compareChains(head, dry.meta) > 0)) return { ok: false, outdone: true, by, refusal: refusal('unavailable', 'replay-unavailable', 'another block leads') }
     const signatures = await this.#signed(items)
     if (signatures.includes(false)) return verdict(apply(signatures), o.mode)
     if (o.mode === 'ledger') {
@@ -172,9 +178,6 @@ export class Verifier {
     if (o.onSound?.() === 'let-go') return { ok: false, letGo: true, refusal: refusal('unavailable', 'replay-unavailable', 'its miner was caught with wrong work before') }
     return await this.#redone(parent, block, o, dry.meta.ledger, signatures)
   }
-
-  /** It would not lead where this is the head, or another one will that is being redone. */
-  isOutdone (meta: HeaderMeta, head: HeaderMeta): boolean { return [head, ...this.#redoing].some(other => compareChains(other, meta) > 0) }
 
   /** What was taken on trust, its work: the states of its seals, and its slice. */
   async redo (parent: BlockMeta, block: Block, after: LedgerState): Promise<Verified> {
@@ -189,7 +192,7 @@ export class Verifier {
     const sealed = apply({ kind: 'skipped' }, seals)
     if (!sealed.ok) return verdict(sealed, o.mode)
     // Only while the device has it: what it lacks may be long in coming, and must not hold up what ranks below it.
-    const begun = (): void => { this.#redoing.add(sealed.meta) }
+    const begun = (): void => { if (o.head !== undefined) this.#redoing.add(sealed.meta) }
     try {
       return verdict(apply(await this.#replayFact(after, block, o.mode, begun), seals), o.mode)
     } finally {

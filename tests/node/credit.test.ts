@@ -2,12 +2,13 @@
 import { describe, expect, it } from 'vitest'
 import { equalBytes, toHex } from '../../src/core/codec/ssz.ts'
 import { Block, BodiesResponse, Body, Claim } from '../../src/core/codec/wire.ts'
+import { compareChains } from '../../src/core/consensus/chain.ts'
 import { claimId } from '../../src/core/crypto/ids.ts'
 import { BlocksGossip, blocksTopic } from '../../src/node/blocksGossip.ts'
 import { Records } from '../../src/node/records.ts'
 import { BODIES_PROTOCOL } from '../../src/node/syncServer.ts'
 import { type Network } from '../../src/ports/network.ts'
-import { keyPair } from '../core/chainKit.ts'
+import { keyPair, type Mined } from '../core/chainKit.ts'
 import { hex, type TestNode, type World, kit, world, node, run, branch, feed, stranger } from './syncRig.ts'
 
 describe('blocks on credit', () => {
@@ -221,6 +222,42 @@ describe('blocks on credit', () => {
     expect([sealed, miner, stranger].map(k => whole.standing(round.meta, k))).toEqual([true, true, false])
     expect([sealed, miner, stranger].map(k => none.standing(round.meta, k))).toEqual([undefined, true, undefined])
     expect([sealed, miner, stranger].map(k => whole.has(round.meta, k))).toEqual([true, false, false])
+  })
+
+  /** Two siblings by miners with a record, the one that leads first. */
+  const pair = (): Mined[] => [workers[0], workers[1]].map(miner => kit.mine(round.meta, { miner })).sort((x, y) => compareChains(y.meta, x.meta))
+
+  it('a forged one does not keep an honest one that it outdid from going all the way', async () => {
+    const { w, nodes: [a, b, c], hand } = await line()
+    const [forged, honest] = pair()
+    let open = (): void => {}
+    const gate = new Promise<void>(resolve => { open = resolve })
+    for (const n of [a, b, c]) {
+      n.replay.wrong.add(toHex(claimId(forged.block.header)))
+      n.replay.gate = gate
+    }
+    await hand(forged.block)
+    await w.clock.advance(100)
+    const maker = w.hub.join('maker')
+    for (const n of ['evil', 'a', 'b']) w.hub.cut('maker', n)
+    await maker.publish(blocksTopic(kit.genesis.hash), Uint8Array.of(0, ...Block.serialize(honest.block)))
+    await w.clock.advance(100)
+    open()
+    await w.clock.advance(500)
+    expect([a, b, c].map(n => hex(n.chain.head()))).toEqual(new Array(3).fill(hex(honest.meta)))
+  })
+
+  it('one that builds on a block that was outdone goes all the way', async () => {
+    const { w, nodes: [a, b, c], hand } = await line()
+    const [best, other] = pair()
+    for (const n of [a, b, c]) {
+      await feed(n, [best])
+      expect(await n.chain.submit(other.block, 'other', 'other')).toMatchObject({ status: 'held' })
+    }
+    const next = kit.mine(other.meta, { miner: workers[2] })
+    await hand(next.block)
+    await w.clock.advance(500)
+    expect([a, b, c].map(n => hex(n.chain.head()))).toEqual(new Array(3).fill(hex(next.meta)))
   })
 
   it('have no turn where they build on what is only told: hashes make that, and keys that are known from it', async () => {
