@@ -32,7 +32,6 @@ const WRONG_BITS: readonly WrongBit[] = ['weight', 'hot', 'hot', 'hash']
 export class Faults {
   readonly #world: World
   readonly #o: FaultOptions
-  readonly clocksJump: boolean
   readonly #random: Seeded
   /** Tabs that are away, frozen or on their way; nothing else of the kind happens to them. */
   readonly #busy = new Set<Tab>()
@@ -60,7 +59,6 @@ export class Faults {
   constructor (world: World, o: FaultOptions) {
     this.#world = world
     this.#o = o
-    this.clocksJump = o.jumpEveryMs > 0
     this.#random = world.random.stream('faults')
     world.listen({
       opened: tab => {

@@ -178,11 +178,11 @@ export class Watch {
     else if (message?.selector === WORK_VOTE) this.#voted(tab, message.value as SealVote)
   }
 
-  /** By a clock that jumps it may be due for all that this knows. */
+  /** By its own clock, which may be set while a vote binds it. */
   #voted (tab: Tab, vote: SealVote): void {
-    const id = tab.session?.id
-    if (id === undefined || !this.#sound(tab) || this.#faults.clocksJump) return
-    const agoMs = this.#votes.signed(id, vote, this.#world.now)
+    const { session } = tab
+    if (session === undefined || !this.#sound(tab)) return
+    const agoMs = this.#votes.signed(session.id, vote, session.clock.now())
     if (agoMs !== undefined) this.fail('two seals signed', `tab ${tab.index} signs ${toHex(vote.sealHash).slice(0, 8)}, ${(agoMs / 1000).toFixed(1)} s after another seal for that round`)
   }
 
