@@ -167,8 +167,11 @@ export class Verifier {
     const dry = apply(items.map(() => byMiner))
     if (!dry.ok) return verdict(dry, o.mode)
     const head = o.head?.()
-    const by = head === undefined || o.waited === true ? [] : [...this.#redoing].filter(other => compareChains(other, dry.meta) > 0)
-    if (by.length > 0 || (head !== undefined && compareChains(head, dry.meta) > 0)) return { ok: false, outdone: true, by, refusal: refusal('unavailable', 'replay-unavailable', 'another block leads') }
+    if (head !== undefined) {
+      const isBehind = compareChains(head, dry.meta) > 0
+      const by = isBehind || o.waited === true ? [] : [...this.#redoing].filter(other => compareChains(other, dry.meta) > 0)
+      if (isBehind || by.length > 0) return { ok: false, outdone: true, by, refusal: refusal('unavailable', 'replay-unavailable', 'another block leads') }
+    }
     const signatures = await this.#signed(items)
     if (signatures.includes(false)) return verdict(apply(signatures), o.mode)
     if (o.mode === 'ledger') {
