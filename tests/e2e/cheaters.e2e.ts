@@ -42,9 +42,32 @@ async function join (tabs: readonly Tab[]): Promise<string> {
   return await attacker.evaluate(async ([at, to]) => await window.attacker!.join(at, to), [bootstraps, selves] as const)
 }
 
-const attack = async (name: Attack): Promise<string | undefined> => await attacker.evaluate(async n => await window.attacker!.attack(n), name)
+const attack = async (name: Attack, at?: readonly string[]): Promise<string | undefined> => await attacker.evaluate(async ([n, to]) => await window.attacker!.attack(n, to), [name, at] as const)
 const isBanned = (v: NodeView, id: string): boolean => v.net.banned.some(b => b.id === id) && v.peers.every(p => p.id !== id)
 const knows = async (tab: Tab, hash: string): Promise<boolean> => await tab.page.evaluate(async h => await window.commonweight!.block(h) !== undefined, hash)
+
+/** What only the redoing of a block shows. A tab redoes a block that would lead, so one that an honest block outdid is followed by another. */
+const REDONE: ReadonlySet<string> = new Set(['result-hash', 'payload-digest'])
+const AGAIN_MS = 8000
+
+/** Hashes of the blocks sent, until each tab has refused one. */
+async function attackUntilRefused (tabs: readonly Tab[], id: string, name: Attack, reason: string): Promise<string[]> {
+  const hashes: string[] = []
+  let last = -Infinity
+  await until(`a refusal for ${reason} by every tab`, 60_000, async () => {
+    const views = await Promise.all(tabs.map(async t => await t.view()))
+    const left = views.filter(v => !v.refusals.some(r => r.peer === id)).map(v => v.self)
+    if (left.length === 0) return true
+    if (last === -Infinity || (REDONE.has(reason) && Date.now() - last >= AGAIN_MS)) {
+      // Who is refused while it sends another reaches nobody.
+      const hash = await attack(name, left).catch((e: unknown) => { if (hashes.length === 0) throw e })
+      last = Date.now()
+      if (hash !== undefined) hashes.push(hash)
+    }
+    return false
+  }, async () => `${hashes.length} blocks sent\n${(await Promise.all(tabs.map(async t => t.summary(await t.view())))).join('\n')}`)
+  return hashes
+}
 
 async function expectSentAway (tabs: readonly Tab[], id: string): Promise<void> {
   for (const t of tabs) await t.until('the attacker sent away', 30_000, v => isBanned(v, id))
@@ -116,14 +139,14 @@ describe('a tab that cheats', () => {
 
   test.each(CAUGHT)('%s is refused by name by every tab, and its sender loses them', async (_what, name, reason) => {
     const id = await join(tabs)
-    const hash = await attack(name)
+    const hashes = await attackUntilRefused(tabs, id, name, reason)
     for (const t of tabs) {
-      const refused = await t.until(`a refusal for ${reason}`, 60_000, v => v.refusals.find(r => r.peer === id))
-      expect(refused.reason).toBe(reason)
-      expect(refused.detail).not.toBe('')
+      const refused = (await t.view()).refusals.find(r => r.peer === id)
+      expect(refused?.reason).toBe(reason)
+      expect(refused?.detail).not.toBe('')
     }
     await expectSentAway(tabs, id)
-    if (hash !== undefined) for (const t of tabs) expect(await knows(t, hash), `${t.name} took the block`).toBe(false)
+    for (const t of tabs) for (const hash of hashes) expect(await knows(t, hash), `${t.name} took the block`).toBe(false)
   })
 
   test.each(['oversizedMessages', 'oversizedRequest'] as const)('%s cost the sender his peers', async name => {

@@ -234,7 +234,9 @@ const attacker = {
     await follower.follow(joined(), targets[0])
     return follower.tip.height
   },
-  attack: async (name: Attack): Promise<string | undefined> => {
+  /** `at`: the tabs to be reached, where it is not all of them. */
+  attack: async (name: Attack, at: readonly string[] = targets): Promise<string | undefined> => {
+    targets = at
     await follower.follow(joined(), targets[0])
     return await ATTACKS[name]()
   },
