@@ -2,8 +2,6 @@
  * `npm test`: everything, in the order in which a failure is cheapest to learn. Every phase runs
  * even after one has failed (but for the packages, without which nothing runs), and the last line
  * is `N passed, N failed`. A test that was skipped counts as failed: nothing here may be optional.
- *
- *   npm test -- tests/storage     only the test files whose path contains one of the words
  */
 import { mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { join, relative } from 'node:path'
@@ -91,7 +89,12 @@ async function tests (name, config) {
   record(name, passed, failed, started)
 }
 
+const USAGE = `npm test                       everything: types, unit tests, the page, tests in Chromium
+npm test -- tests/storage      only the test files whose path contains one of the words
+`
+
 await runMain(async () => {
+  if (filters.includes('--help')) { process.stdout.write(USAGE); return 0 }
   await ensureDeps()
   mkdirSync(REPORTS, { recursive: true })
   const started = Date.now()

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs'
 import { appendFile, rm, writeFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 
-/** The user's mistake: answered by a sentence and the usage, not by a stack. */
+/** The user's mistake: answered by a sentence, not by a stack. */
 export class Misused extends Error {}
 /** Something outside of the program stands in the way: a sentence says it all. */
 class Hindered extends Error {}
@@ -49,13 +49,16 @@ export async function writeReport (file: string, page: string): Promise<void> {
   say(`the report is in ${file}`)
 }
 
+/** First words of a usage: what to type for the rest of it. */
+const helpLine = (usage: string): string => `all options: ${usage.slice(0, usage.indexOf(' --'))} -- --help`
+
 /** 0: all is well. 1: it is not, or the program broke. 2: it was asked wrongly, or did less than was asked. */
 export async function runCommand (usage: string, main: () => Promise<number>): Promise<void> {
   try {
     process.exitCode = await main()
   } catch (e) {
     const misused = e instanceof Misused || (e instanceof TypeError && 'code' in e && String(e.code).startsWith('ERR_PARSE_ARGS'))
-    say(misused ? `${e.message}\n\n${usage}` : e instanceof Hindered ? e.message : e instanceof Error ? e.stack ?? e.message : String(e))
+    say(misused ? `${e.message}\n${helpLine(usage)}` : e instanceof Hindered ? e.message : e instanceof Error ? e.stack ?? e.message : String(e))
     process.exitCode = misused ? 2 : 1
   }
 }

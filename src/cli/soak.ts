@@ -77,7 +77,8 @@ await runCommand(USAGE, async () => {
   if (file !== undefined) {
     await writeReport(file, renderReport({ kind: 'sweep', command: soakCommand({ seed, args }, first, all.worlds), scenario: 'soak', points }))
   }
-  say(`go on with: ${soakCommand({ seed, args }, all.next, first + worlds > all.next ? first + worlds - all.next : worlds)}`)
+  const left = first + worlds - all.next
+  if (left > 0) say(`go on with: ${soakCommand({ seed, args }, all.next, left)}`)
   if (all.failed.length > 0 || nothing.length > 0 || verdict.length > 0) return 1
   if (all.worlds === worlds) return 0
   say(`SHORT: ${all.worlds} of ${worlds} worlds, for the ${hoursWall} hours were over`)

@@ -47,9 +47,16 @@ async function loadData (dir: string | undefined): Promise<Dataset> {
   return data.value
 }
 
-async function loadSpec (path: string, data: Dataset, epochs: number | undefined): Promise<JobSpec> {
-  let text: string
-  try { text = await readFile(path, 'utf8') } catch (e) { throw new Refused(`${path} cannot be read: ${e instanceof Error ? e.message : String(e)}`) }
+/** Its text; read before the data, which take seconds. */
+async function readJob (path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8')
+  } catch (e) {
+    throw new Refused(`${path} cannot be read: ${e instanceof Error ? e.message : String(e)}`)
+  }
+}
+
+function specOf (path: string, text: string, data: Dataset, epochs: number | undefined): JobSpec {
   const job = parseJobJson(text)
   const words = (errors: readonly FieldError[]): string => errors.map((e) => `${path}${e.line === undefined ? '' : `:${e.line}`}: ${e.field}: ${e.message}`).join('\n')
   if (!job.ok) throw new Refused(words(job.errors))
@@ -108,8 +115,10 @@ async function run (argv: readonly string[]): Promise<number> {
   const backend = BACKENDS.find((b) => b === values.backend) as BackendName | undefined
   if (backend === undefined) throw new Refused(`--backend: expected wasm, webgpu or reference, got "${values.backend}"`)
 
+  const epochs = wholeNumber('--epochs', values.epochs)
+  const text = await readJob(positionals[0])
   const data = await loadData(values.data)
-  const spec = await loadSpec(positionals[0], data, wholeNumber('--epochs', values.epochs))
+  const spec = specOf(positionals[0], text, data, epochs)
   const compute = backend === 'webgpu' ? await openGpu() : await createInlineCompute(backend)
   const total = Math.min(wholeNumber('--steps', values.steps) ?? Number.POSITIVE_INFINITY, spec.rounds * spec.stepsPerSlice)
   const checkpoint = values.checkpoint ?? join('.commonweight', `${toHex(specHash(spec)).slice(0, 16)}.checkpoint`)
