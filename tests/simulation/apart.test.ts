@@ -58,6 +58,31 @@ describe('a tab', () => {
     expect(wrong[3]).toBe(10_000)
   }, 60_000)
 
+  // Regression: world n39-485, a phone that had redone the others' 64 blocks 192 s after its network was healed.
+  it('that is slow is in step again later', async () => {
+    const world = new World({ seed: 'apart slow', nodes: 4, compute: 'stand-in', laptopSliceMs: 400, warm: true, devices: i => i === 0 ? 'phone' : 'laptop' })
+    const apart = new Apart(world)
+    const spell = async (ms: number): Promise<number[]> => {
+      for (let t = 0; t < ms; t += 5_000) {
+        await world.run(5_000)
+        apart.sample(5_000)
+      }
+      return [0, 1].map(i => apart.ms(world.tabs[i]))
+    }
+    world.openAll(1_000)
+    await spell(10_000)
+    const { hub } = world.internet
+    const ids = world.tabs.map(t => t.session!.id)
+    hub.partition([ids.slice(0, 2), ids.slice(2)])
+    expect(await spell(200_000)).toEqual([200_000, 200_000])
+    hub.heal()
+    for (const id of ids.slice(2)) for (const other of ids.slice(0, 2)) hub.connect(id, other)
+    // 40 blocks of 10 s: 16 s of a laptop, 80 s of a phone.
+    expect(await spell(185_000)).toEqual([200_000, 200_000])
+    expect(await spell(30_000)).toEqual([200_000, 0])
+    expect(await spell(50_000)).toEqual([0, 0])
+  }, 60_000)
+
   // Regression: world n39-288, a tab opened as its network was healed, which had redone the chain of one part and then that of another.
   it('that has just been opened was apart as long as those whose chain it takes', async () => {
     const world = new World({ seed: 'apart late', nodes: 4, compute: 'stand-in', laptopSliceMs: 250, warm: true, devices: 'laptop' })

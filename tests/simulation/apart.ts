@@ -2,13 +2,14 @@
  * Who is parted from the others, and for how long: seen from the lines and the clocks, not from what nodes say. A tab
  * that bytes reach neither way, or whose clock is so wrong that blocks do not count, goes on alone; so does a group.
  */
+import { sliceCost } from '../../src/core/training/cost.ts'
 import type { BlockRecord } from '../../src/node/parts.ts'
 import type { Tab } from './tab.ts'
 import type { World } from './world.ts'
 
 /** Who is linked to this share of the speed of all honest ones that are open misses no more of the work than luck makes up for. */
 const WITH = 0.9
-/** Until a tab that is in touch again has found, loaded and redone what it has missed, ms. */
+/** Until a tab that is in touch again has found and loaded what it has missed, ms, and a device without limits has redone it. */
 const REJOIN_MS = 180_000
 /** A pool that keeps its blocks back is ever as far ahead as DEPTH with a chance of one in so many, at 30 % of the speed. */
 const LUCK = 800_000
@@ -53,6 +54,12 @@ export class Apart {
   /** Ms for which the tab may have gone on without the others, up to now. */
   ms (tab: Tab): number { return this.#spells.get(tab)?.apartMs ?? 0 }
 
+  /** Ms that its device takes to redo the blocks of `apartMs`; they come twice as fast as they should at most. */
+  #redoMs (tab: Tab, apartMs: number): number {
+    const { params, spec } = this.#world
+    return 2 * apartMs / params.blockIntervalMs * sliceCost(spec) / tab.costPerSecond * 1000
+  }
+
   /** Every `ms`. Of a tab that is not open nothing changes. */
   sample (ms: number): void {
     const { elapsed, internet, params, tabs } = this.#world
@@ -78,7 +85,7 @@ export class Apart {
       if (speed(group.get(tab)!) < WITH * all) {
         s.apartMs += ms
         s.touchMs = 0
-      } else if ((s.touchMs += ms) >= REJOIN_MS + this.#skewMs) s.apartMs = 0
+      } else if ((s.touchMs += ms) >= REJOIN_MS + this.#skewMs + this.#redoMs(tab, s.apartMs)) s.apartMs = 0
     }
   }
 }
