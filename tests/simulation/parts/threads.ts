@@ -1,7 +1,7 @@
 /** The parts of a world in a thread each. */
 import { isMainThread, type MessagePort, MessageChannel, parentPort, receiveMessageOnPort, Worker, workerData } from 'node:worker_threads'
 import { PARTS } from '../internet.ts'
-import { hear, isLook, type Part, untilWord, type Word } from './lockstep.ts'
+import { AHEAD, hear, isLook, type Part, untilWord, type Word } from './lockstep.ts'
 
 /** A window takes milliseconds. */
 const OTHER_MS = 600_000
@@ -20,17 +20,25 @@ export async function runPart<Data, Look, Seen> (make: (data: Data, index: numbe
   const { look, ms, part, seen } = make(data, index)
   const tell = (told: Told<Look, Seen>): void => { parentPort!.postMessage(told) }
   const other = PARTS - 1 - index
+  const links: Array<Word['links']> = []
+  let heard = 0
+  const hearNext = (): void => {
+    heard++
+    for (let at = Atomics.load(turns, other); at < heard; at = Atomics.load(turns, other)) {
+      if (Atomics.wait(turns, other, at, OTHER_MS) === 'timed-out') throw new Error('the other part of the world has stopped')
+    }
+    hear(part, { links: links.shift() }, (receiveMessageOnPort(port) as { readonly message: Word }).message)
+  }
   for (let turn = 1; part.world.elapsed < ms; turn++) {
+    if (links.length === AHEAD) hearNext()
     const word = await untilWord(part, ms)
+    links.push(word.links)
     port.postMessage(word)
     Atomics.store(turns, index, turn)
     Atomics.notify(turns, index)
-    for (let at = Atomics.load(turns, other); at < turn; at = Atomics.load(turns, other)) {
-      if (Atomics.wait(turns, other, at, OTHER_MS) === 'timed-out') throw new Error('the other part of the world has stopped')
-    }
-    hear(part, (receiveMessageOnPort(port) as { readonly message: Word }).message, ms)
     if (isLook(part.world.elapsed, ms)) tell({ look: look() })
   }
+  while (links.length > 0) hearNext()
   tell({ seen: seen() })
   port.close()
 }
