@@ -10,7 +10,7 @@
 import { equalBytes, toHex } from '../core/codec/ssz.ts'
 import type { Claim, Vouch } from '../core/codec/wire.ts'
 import type { BlockMeta } from '../core/consensus/chain.ts'
-import { checkContribution, contributionSignatureItem } from '../core/consensus/contribution.ts'
+import { checkContribution, contributionSignatureItem, isAged } from '../core/consensus/contribution.ts'
 import { claimId, vouchMessage } from '../core/crypto/ids.ts'
 import { isEnded } from '../core/ledger/state.ts'
 import { type ChainParams, MAX_CONTRIBUTION_SLICES, MAX_CONTRIBUTIONS_PER_SEAL } from '../core/params.ts'
@@ -65,6 +65,35 @@ type Way = typeof WAYS[number]
 /** How many slots one peer made, or handed over. */
 interface Tally { n: number }
 
+class Tallies {
+  readonly #of = new Map<PeerId, Tally>()
+  /** How many peers have so many. */
+  readonly #with: number[] = [0]
+  #most = 0
+
+  /** That of the peer with the most. */
+  get most (): number { return this.#most }
+  of (peer: PeerId): number { return this.#of.get(peer)?.n ?? 0 }
+
+  more (peer: PeerId): Tally {
+    const tally = this.#of.get(peer) ?? { n: 0 }
+    this.#of.set(peer, tally)
+    if (tally.n > 0) this.#with[tally.n]--
+    tally.n++
+    this.#with[tally.n] = (this.#with[tally.n] ?? 0) + 1
+    this.#most = Math.max(this.#most, tally.n)
+    return tally
+  }
+
+  less (peer: PeerId, tally: Tally): void {
+    this.#with[tally.n]--
+    tally.n--
+    if (tally.n > 0) this.#with[tally.n]++
+    else this.#of.delete(peer)
+    while (this.#most > 0 && this.#with[this.#most] === 0) this.#most--
+  }
+}
+
 interface Slot {
   readonly slice: string
   readonly candidate: Candidate
@@ -75,18 +104,18 @@ interface Slot {
 /** Slots by `miner/slice`, and how many of them each peer made, or handed over. */
 class Slots {
   readonly #slots = new Map<string, Slot>()
-  readonly #tallies: Readonly<Record<Way, Map<PeerId, Tally>>> = { origin: new Map(), via: new Map() }
+  readonly #tallies: Readonly<Record<Way, Tallies>> = { origin: new Tallies(), via: new Tallies() }
 
   get size (): number { return this.#slots.size }
   has (slice: string): boolean { return this.#slots.has(slice) }
   get (slice: string): Candidate | undefined { return this.#slots.get(slice)?.candidate }
-  by (way: Way, peer: PeerId): number { return this.#tallies[way].get(peer)?.n ?? 0 }
+  by (way: Way, peer: PeerId): number { return this.#tallies[way].of(peer) }
 
   set (candidate: Candidate): void {
     const slice = sliceName(candidate.claim)
     this.delete(slice)
     const { from } = candidate
-    this.#slots.set(slice, { slice, candidate, tallies: from && { origin: this.#more('origin', from.origin), via: this.#more('via', from.via) } })
+    this.#slots.set(slice, { slice, candidate, tallies: from && { origin: this.#tallies.origin.more(from.origin), via: this.#tallies.via.more(from.via) } })
   }
 
   delete (slice: string): void {
@@ -94,11 +123,12 @@ class Slots {
     if (slot === undefined) return
     this.#slots.delete(slice)
     const { candidate: { from }, tallies } = slot
-    for (const way of WAYS) if (tallies !== undefined && from !== undefined && --tallies[way].n === 0) this.#tallies[way].delete(from[way])
+    for (const way of WAYS) if (tallies !== undefined && from !== undefined) this.#tallies[way].less(from[way], tallies[way])
   }
 
   /** The newest unvouched one of the peer that has the most, if that is at least `least`. */
   greediest (way: Way, least: number): string | undefined {
+    if (this.#tallies[way].most < least) return undefined
     let most = least
     let greediest: string | undefined
     for (const { candidate, slice, tallies } of this.#slots.values()) {
@@ -107,13 +137,6 @@ class Slots {
       greediest = slice
     }
     return greediest
-  }
-
-  #more (way: Way, peer: PeerId): Tally {
-    const tally = this.#tallies[way].get(peer) ?? { n: 0 }
-    tally.n++
-    this.#tallies[way].set(peer, tally)
-    return tally
   }
 }
 
@@ -406,7 +429,7 @@ export class Contributions {
     const anchor = anchorOn(params, head, tip.anchorHeight)
     if (anchor === undefined) return
     for (const { claim, id } of this.pending(tip.job.id)) {
-      if (checkContribution(params, head, claim, worked(tip), anchor.height)?.reason === 'contribution-randomness-age') this.drop(tip.job.id, id)
+      if (isAged(params, claim.template.height, anchor.height)) this.drop(tip.job.id, id)
     }
   }
 

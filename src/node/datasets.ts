@@ -173,9 +173,10 @@ export class Datasets implements DataService {
   }
 
   want (spec: JobSpec): void {
+    if (this.#stopped || spec.data.source === DATA_BUILTIN || this.held(spec.data.root) !== undefined || this.#fetches.size >= MAX_FETCHES) return
     const name = toHex(spec.data.root)
     const key = refKey(spec.data)
-    if (this.#stopped || spec.data.source === DATA_BUILTIN || this.held(spec.data.root) !== undefined || this.#fetches.has(key) || this.#fetches.size >= MAX_FETCHES) return
+    if (this.#fetches.has(key)) return
     const fetch = newFetch(spec.data)
     this.#fetches.set(key, fetch)
     this.#run(name, fetch).catch((e: unknown) => {
@@ -227,6 +228,7 @@ export class Datasets implements DataService {
   #follow (): void {
     const { jobs } = this.#d.chain.head().ledger
     for (const job of jobs) if (!isEnded(job)) this.want(job.spec)
+    if (this.#fetches.size === 0) return
     const open = new Set(jobs.filter(j => !isEnded(j)).map(j => refKey(j.spec.data)))
     for (const [key, fetch] of this.#fetches) if (!open.has(key)) fetch.stopped = true
   }

@@ -98,11 +98,12 @@ export class Hosting {
   of (infoHash: InfoHash, peer: PeerId): Standing | undefined { return this.#standings.get(keyOf(infoHash, peer)) }
 
   async #look (): Promise<void> {
+    const whole = this.#d.synced() ? this.#d.whole() : []
+    if (whole.length === 0 && this.#standings.count === 0) return
     const connected = new Set((await this.#d.network.status()).peers.filter(isDirect).map(p => p.id))
     const now = this.#d.clock.now()
     this.#settle(connected, now)
-    if (!this.#d.synced()) return
-    const due = this.#d.whole().flatMap(({ infoHash, metainfo }) => this.#d.holders(infoHash)
+    const due = whole.flatMap(({ infoHash, metainfo }) => this.#d.holders(infoHash)
       .filter(h => h.share >= 1 && connected.has(h.peer) && now - (this.#standings.get(keyOf(infoHash, h.peer))?.triedAt ?? -Infinity) >= CHECK_AGAIN_MS)
       .map(h => ({ infoHash, peer: h.peer, pieces: metainfo.pieces })))
     if (due.length === 0) return

@@ -24,7 +24,7 @@ const WAKE_MS = 4_000
 export interface PresenceDeps {
   readonly clock: Clock
   readonly chain: Pick<Chain, 'head' | 'on'>
-  readonly sync: Pick<Sync, 'progress' | 'statuses' | 'targetHeight' | 'newestVersion' | 'unproved' | 'redone'>
+  readonly sync: Pick<Sync, 'progress' | 'spoken' | 'targetHeight' | 'newestVersion' | 'unproved' | 'redone'>
   readonly network: () => NetworkStatus
   readonly dataMissing: () => { readonly job: Uint8Array, readonly have: number, readonly want: number } | undefined
   /** Newest height whose work could not be redone while catching up. */
@@ -105,7 +105,7 @@ export class Presence {
     const peers = this.#meet()
     if (peers === 0) return isWithin(now - this.#startedAt, JOIN_MS) && this.#metAt === undefined ? { phase: 'joining' } : { phase: 'alone' }
     // Until they have said where they are, nobody knows where the network is. One that never says it holds up nobody for long.
-    const said = sync.statuses().size
+    const said = sync.spoken()
     if (said < peers && isWithin(now - (this.#metAt ?? now), JOIN_MS)) return { phase: 'joining' }
     if (said === 0) return { phase: 'alone' }
     const target = sync.targetHeight()

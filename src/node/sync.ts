@@ -81,8 +81,6 @@ export class Sync {
   readonly #probation: Probation
   readonly #redoAhead: Redoing | undefined
   readonly #peers = new Map<PeerId, Peer>()
-  /** What statuses() says, until somebody says something else. */
-  #statuses: ReadonlyMap<PeerId, Status> | undefined
   /** The most that anybody has claimed since this node started: where it has that, nobody needs to be looked at. */
   #most = { height: 0, work: 0n }
   readonly #listeners = new Set<(p: SyncProgress | undefined) => void>()
@@ -195,8 +193,13 @@ export class Sync {
   }
 
   /** What peers say of themselves. */
-  statuses (): ReadonlyMap<PeerId, Status> {
-    return this.#statuses ??= new Map([...this.#peers].flatMap(([id, p]) => p.status === undefined || p.foreign ? [] : [[id, p.status] as const]))
+  statuses (): ReadonlyMap<PeerId, Status> { return new Map([...this.#peers].flatMap(([id, p]) => p.status === undefined || p.foreign ? [] : [[id, p.status] as const])) }
+
+  /** How many of them have. */
+  spoken (): number {
+    let n = 0
+    for (const { foreign, status } of this.#peers.values()) if (status !== undefined && !foreign) n++
+    return n
   }
 
   /** Greatest height a peer that is worth following claims. */
@@ -212,11 +215,10 @@ export class Sync {
   newestVersion (): number { return this.#versions.newest(this.#clock.now()) }
   sawVersion (version: number, peer: PeerId): void { this.#versions.saw(version, peer, this.#clock.now()) }
 
-  /** A peer referred to something we lack: it has more than we thought. */
+  /** A peer referred to something we lack: it has more than we thought. Asked a moment ago, it is asked at the next poll. */
   askSoon (id: PeerId): void {
     const peer = this.#peers.get(id)
     if (peer === undefined) return
-    // Asked a moment ago, it is asked at the next poll.
     peer.heardAt = -Infinity
     void this.#askStatus(id)
   }
@@ -225,7 +227,6 @@ export class Sync {
 
   #peersMoved (s: NetworkStatus): void {
     const present = new Map(s.peers.filter(isDirect).map((p) => [p.id, p.direction === 'outbound'] as const))
-    this.#statuses = undefined
     for (const id of this.#peers.keys()) if (!present.has(id)) this.#peers.delete(id)
     const fresh = [...present.keys()].filter((id) => !this.#peers.has(id))
     for (const id of fresh) {
@@ -279,7 +280,6 @@ export class Sync {
   #heard (id: PeerId, status: Status): void {
     const peer = this.#peers.get(id)
     if (peer === undefined) return
-    this.#statuses = undefined
     if (!equalBytes(status.chain, chainId(this.#chain.head()))) {
       if (!peer.foreign) this.#blame.refuse({ what: 'status', reason: 'header-chain', detail: `of the network ${toHex(status.chain).slice(0, 16)}`, peer: id, fatal: false })
       peer.foreign = true

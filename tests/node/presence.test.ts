@@ -69,7 +69,7 @@ test('a tab that is behind is not in step', async () => {
 test('a clock that was ahead and is set right puts no tab to sleep', () => {
   let [now, tick] = [1e12, (): void => {}]
   const clock = { now: () => now, after: (_: number, fn: () => void) => { tick = fn; return () => {} } }
-  const sync = { progress: () => undefined, statuses: () => new Map([['p', {}]]), targetHeight: () => 0, newestVersion: () => 0, unproved: () => false, redone: () => 0 }
+  const sync = { progress: () => undefined, spoken: () => 1, targetHeight: () => 0, newestVersion: () => 0, unproved: () => false, redone: () => 0 }
   const presence = new Presence({ clock, chain: { head: () => kit.genesis, on: () => () => {} }, sync: sync as never, network: () => ({ peers: [{ id: 'p', link: 'webrtc' }] }) as never, dataMissing: () => undefined, pruned: () => undefined, params: kit.params })
   presence.start()
   now += 2 * 3_600_000
@@ -84,7 +84,7 @@ test('a clock that was ahead and is set right puts no tab to sleep', () => {
 function joined (): { readonly w: { now: number, peers: string[], said: string[], target: number, progress?: object }, readonly presence: Presence } {
   const w = { now: 1e12, peers: [] as string[], said: [] as string[], target: 0 } as ReturnType<typeof joined>['w']
   const clock = { now: () => w.now, after: () => () => {} }
-  const sync = { progress: () => w.progress, statuses: () => new Map(w.said.map(id => [id, {}])), targetHeight: () => w.target, newestVersion: () => 0, unproved: () => false, redone: () => 0 }
+  const sync = { progress: () => w.progress, spoken: () => w.said.length, targetHeight: () => w.target, newestVersion: () => 0, unproved: () => false, redone: () => 0 }
   const network = (): object => ({ peers: w.peers.map(id => ({ id, link: 'webrtc' })) })
   return { w, presence: new Presence({ clock, chain: { head: () => kit.genesis, on: () => () => {} }, sync: sync as never, network: network as never, dataMissing: () => undefined, pruned: () => undefined, params: kit.params }) }
 }

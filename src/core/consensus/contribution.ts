@@ -24,6 +24,9 @@ export interface WorkedState {
 export const contributionSignatureItem = (claim: Claim): SignatureItem =>
   ({ key: claim.template.miner, message: claimId(claim), signature: claim.signature })
 
+/** A template of this height has its randomness from so long ago that no seal whose anchor is at `ageFrom` may have it. */
+export const isAged = (params: ChainParams, height: number, ageFrom: number): boolean => ageFrom - randomnessHeight(params, height) > params.randomnessAgeMax
+
 /**
  * The template's parent is not looked at: a contribution made on a block that lost stays good. What
  * ties it to the chain is the randomness, which `tip`'s chain must have at the height it names.
@@ -39,7 +42,7 @@ export function checkContribution (params: ChainParams, tip: BlockMeta, claim: C
   if (!equalBytes(t.stateHash, expected.stateHash)) return invalid('contribution-state', 'names another state than its seal does')
   if (claim.slice >= MAX_CONTRIBUTION_SLICES) return invalid('contribution-slice', `slice ${claim.slice} only mines`)
   const drawnAt = randomnessHeight(params, t.height)
-  if (ageFrom - drawnAt > params.randomnessAgeMax) return refusal('stale', 'contribution-randomness-age', `drawn ${ageFrom - drawnAt} blocks ago, at most ${params.randomnessAgeMax}`)
+  if (isAged(params, t.height, ageFrom)) return refusal('stale', 'contribution-randomness-age', `drawn ${ageFrom - drawnAt} blocks ago, at most ${params.randomnessAgeMax}`)
   const q = ancestor(tip, drawnAt)
   if (q === undefined || !equalBytes(q.rho, t.randomness)) return refusal('orphan', 'contribution-randomness', `not the rho of height ${drawnAt} here`)
   const drawn = drawAt(q, t.miner)
