@@ -65,6 +65,7 @@ type Way = typeof WAYS[number]
 /** How many slots one peer made, or handed over. */
 interface Tally { n: number }
 
+/** How many slots each peer has, and how many the one with the most: who has less than is asked for need not be looked for. */
 class Tallies {
   readonly #of = new Map<PeerId, Tally>()
   /** How many peers have so many. */
