@@ -439,7 +439,10 @@ export class Chain implements ChainService {
   /** Of what lies on the main chain under maturity blocks that were redone, nothing is taken back. */
   #removeCarriers (contributions: ReadonlySet<Hex>, why: string): void {
     const ripe = this.#tree.redone().meta.height - this.#params.maturity
-    const carriers = [...this.#tree.nodes()].filter((n) => n.body !== undefined && carries(n.body, contributions) && !(n.meta.height <= ripe && this.#tree.isMain(n)))
+    const all = [...this.#tree.nodes()].filter((n) => n.body !== undefined && carries(n.body, contributions))
+    const carriers = all.filter((n) => !(n.meta.height <= ripe && this.#tree.isMain(n)))
+    // What stays as ripe is not ripe any more should the blocks above it go.
+    for (const n of all) n.condemned = true
     for (const n of carriers.sort((a, b) => a.meta.height - b.meta.height)) this.#remove(n, invalid('contribution-wrong', why))
   }
 

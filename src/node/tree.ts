@@ -204,9 +204,22 @@ export class BlockTree {
     for (const n of gone) { n.removed = true; this.#nodes.delete(n.key) }
     gone.sort((a, b) => a.meta.height - b.meta.height)
     if (!this.#head.removed) return { gone }
-    const back = this.#moveHead(this.#main.get(root.meta.height - 1)!)
+    const back = this.#moveHead(this.#standing(this.#main.get(root.meta.height - 1)!))
     const on = this.reconsider()
     return { gone, change: { removed: [...on?.removed ?? [], ...back.removed], added: on?.added ?? [] } }
+  }
+
+  /** The newest of `n` and those before it, all of the main chain, that is no condemned block nor on one under too few blocks that were redone. */
+  #standing (n: TreeNode): TreeNode {
+    let to = n
+    let redone = 0
+    for (let x = n; x !== this.#base && redone < this.#maturity; x = this.#nodes.get(x.parent)!) {
+      if (x.condemned) {
+        to = this.#nodes.get(x.parent)!
+        redone = 0
+      } else if (x.checked !== 'ledger') redone++
+    }
+    return to
   }
 
   /** Branch of `n` down to the main chain, oldest first, the fork block excluded. */

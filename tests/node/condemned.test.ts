@@ -1,7 +1,7 @@
 /** What a node knows to be wrong it does not build on: after a reload, and while its own block is being written. */
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, test } from 'vitest'
 import { toHex } from '../../src/core/codec/ssz.ts'
-import type { Claim, SignedSeal } from '../../src/core/codec/wire.ts'
+import type { Block, Claim, SignedSeal } from '../../src/core/codec/wire.ts'
 import type { BlockMeta } from '../../src/core/consensus/chain.ts'
 import { benchmarkJob } from '../../src/core/ledger/state.ts'
 import { claimId, sealHash } from '../../src/core/crypto/ids.ts'
@@ -81,4 +81,31 @@ describe('an own block whose contribution is condemned while it is being written
     expect(stored.filter(key => key.endsWith(toHex(claimId(block.header))))).toEqual([])
     expect(stored.length).toBeGreaterThanOrEqual(tip.height)
   })
+})
+
+test('n39-538: a condemned block that stands as ripe is left when the block above it is condemned too, before a reload and after it', async () => {
+  const disk = new MemoryDisk()
+  const r = rig({ storage: new MemoryStorage(disk) })
+  const { kit } = r
+  const tip = await grown(r)
+  const add = async (block: Block): Promise<BlockMeta> => {
+    expect(await r.chain.submitOwn(block)).toMatchObject({ status: 'added', head: true })
+    return r.chain.head()
+  }
+  const first = sealOn(kit, tip)
+  const lower = await add(kit.block(tip, { seals: [first.seal] }))
+  const second = sealOn(kit, lower)
+  let top = await add(kit.block(lower, { seals: [second.seal] }))
+  while (top.height < lower.height + kit.params.maturity) top = await add(kit.block(top))
+  // It is ripe: nothing falls.
+  await r.chain.condemn(claimId(first.claim), 'replay gave another result')
+  expect(r.chain.head()).toBe(top)
+  // What made it ripe goes.
+  await r.chain.condemn(claimId(second.claim), 'replay gave another result')
+  expect(toHex(r.chain.head().hash)).toBe(toHex(tip.hash))
+  await r.chain.stop()
+  const again = rig({ kit, storage: new MemoryStorage(disk) })
+  await again.chain.loadFromStorage()
+  expect(toHex(again.chain.head().hash)).toBe(toHex(tip.hash))
+  expect(await again.chain.submitOwn(kit.block(again.chain.head()))).toMatchObject({ status: 'added', head: true })
 })

@@ -110,3 +110,34 @@ test('n36-31: what was kept on trust beside the chain leads in one step once it 
   expect(tree.head).toBe(kept[4])
   expect(tree.reconsider()).toBeUndefined()
 })
+
+test('n39-538: a condemned block that was ripe falls too when so much above it goes that it is ripe no more', () => {
+  const MATURITY = 3
+  // Blocks 1 to 7 of one chain, some of them condemned, one of them on trust: which goes, and where the head falls to.
+  const cases: ReadonlyArray<{ condemned: readonly number[], trusted?: number, goes: number, head: number }> = [
+    { condemned: [2], goes: 3, head: 1 },
+    { condemned: [2], goes: 5, head: 1 },
+    { condemned: [2], goes: 6, head: 5 },
+    { condemned: [2], trusted: 4, goes: 6, head: 1 },
+    // The upper one takes with it what made the lower one ripe.
+    { condemned: [1, 4], goes: 6, head: 0 },
+    { condemned: [1, 4], goes: 7, head: 0 },
+    { condemned: [2, 4], goes: 7, head: 1 },
+    { condemned: [1], goes: 7, head: 6 }
+  ]
+  for (const { condemned, trusted, goes, head } of cases) {
+    const all = [block(0, undefined)]
+    const tree = new BlockTree(all[0], 1, MATURITY, 1)
+    for (let n = 1; n <= 7; n++) {
+      all.push(block(n, all[n - 1].meta, 1n, n === trusted ? 'ledger' : 'replayed'))
+      tree.insert(all[n])
+    }
+    for (const n of condemned) all[n].condemned = true
+    const { change } = tree.remove(all[goes])
+    expect(tree.head.meta.height, JSON.stringify({ condemned, trusted, goes })).toBe(head)
+    expect(change).toEqual({ removed: all.slice(head + 1), added: [] })
+    // Beside it the work goes on, and what was left leads again once it is ripe.
+    const beside = block(20, all[head].meta)
+    if (head < goes - 1) expect(tree.insert(beside)).toEqual({ removed: [], added: [beside] })
+  }
+})
