@@ -1,6 +1,6 @@
 /**
  * What computes in a simulated tab: a device with a speed, and kernels that are either the real
- * reference on a small model or a stand-in that costs nothing. Slices take virtual time by their
+ * ones on a small model or a stand-in that costs nothing. Slices take virtual time by their
  * cost. Results are remembered for the whole world: that every node redoes a slice is what the
  * chain asks, that every node of one process spends the time for it teaches nothing.
  */
@@ -12,7 +12,7 @@ import { encodePayload, payloadDigest } from '../../src/core/training/payload.ts
 import { stateHash } from '../../src/core/training/stateHash.ts'
 import { evaluationOf } from '../../src/compute/evaluation.ts'
 import { BACKGROUND_WAIT_MS, REST_MAX_MS } from '../../src/compute/pool.ts'
-import { referenceKernels } from '../../src/compute/reference/referenceKernels.ts'
+import { createWasmKernels } from '../../src/compute/wasm/wasmKernels.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Compute, ComputeStatus, EvaluationResult, EvaluationTask, PredictionResult, Priority, SliceResult, SliceTask } from '../../src/ports/compute.ts'
 import type { Life } from './life.ts'
@@ -90,17 +90,20 @@ class Remembered<T> {
   }
 }
 
-/** The reference kernels, each slice once. The key stands for the records, but not for the labels an enemy gives them. */
+/** Those of the page; the auditor redoes what they did by the reference (audit/replay.ts). */
+const fastKernels = await createWasmKernels()
+
+/** Each slice once. The key stands for the records, but not for the labels an enemy gives them. */
 export function realKernels (): Kernels {
   const slices = new Remembered<SliceResult>(4096)
   const evaluations = new Remembered<EvaluationResult>(256)
   return {
     slice: task => slices.get(`${toHex(task.noiseKey)}/${hashOf(task.state).name}/${task.lr20}/${task.steps}/${toHex(task.labels)}`, () => {
-      const state = referenceKernels.runSlice(task)
+      const state = fastKernels.runSlice(task)
       const payload = encodePayload(task.state, state)
       return { stateHash: stateHash(state), state, payload, payloadDigest: payloadDigest(payload), macs: 0, elapsedMs: 0 }
     }),
-    evaluate: task => evaluations.get(`${hashOf(task.state).name}/${task.labels.length}`, () => evaluationOf(referenceKernels.score(task), task.labels, task.spec.data.classes))
+    evaluate: task => evaluations.get(`${hashOf(task.state).name}/${task.labels.length}`, () => evaluationOf(fastKernels.score(task), task.labels, task.spec.data.classes))
   }
 }
 

@@ -1,7 +1,7 @@
 /**
  * An auditor of chains: told the bytes of every block that some node holds, it says what is wrong with
  * them. It is a second implementation from docs/protocol.md and docs/exact.md, slow and plain, and
- * shares no rule with src/; only the arithmetic inside a slice is that of the reference kernels.
+ * shares no rule with src/; only the arithmetic inside a slice is that of the reference kernels, and the tabs compute by others.
  * A block is judged once, on its parent, however many nodes hold it. What follows from something
  * that was already named is not named again.
  */
