@@ -91,6 +91,8 @@ export class Spending {
   #again = false
   /** What was wrong with the record when it was read last. */
   #damaged: string | undefined
+  /** What was read last, if it was whole: at most turns nothing has been written since. */
+  #known: { readonly bytes: Uint8Array, readonly book: Book } | undefined
   #lookedAt = -Infinity
 
   constructor (d: SpendingDeps) { this.#d = d }
@@ -378,7 +380,10 @@ export class Spending {
 
   async #read (): Promise<Book> {
     const { purse, log, chain, account: key } = this.#d
-    const { book, damaged } = decodeBook(await purse.read(), chainId(chain.head()), key)
+    const bytes = await purse.read()
+    if (bytes !== undefined && this.#known !== undefined && equalBytes(bytes, this.#known.bytes)) return copyOf(this.#known.book)
+    const { book, damaged } = decodeBook(bytes, chainId(chain.head()), key)
+    this.#known = bytes === undefined || damaged !== undefined ? undefined : { bytes, book: copyOf(book) }
     // It stays so until there is something to write.
     if (damaged !== undefined && damaged !== this.#damaged) log.warn('wallet', `what other tabs have signed is damaged: ${damaged}`)
     this.#damaged = damaged
