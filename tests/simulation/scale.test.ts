@@ -1,7 +1,7 @@
 /** What a tab must do does not grow with the network, in the small; `npm run sim -- --scenario scale` does it in the large. */
 import { describe, expect, it } from 'vitest'
 import type { WorldReport } from './report/types.ts'
-import { growth, GROWTH_SLACK, scaleSweep } from './scale.ts'
+import { growth, GROWTH_SLACK, scale, scaleSweep } from './scale.ts'
 
 describe('traffic, disk and memory of a tab', () => {
   it('grow no faster than log N from 20 to 80 tabs', async () => {
@@ -35,3 +35,8 @@ describe('traffic, disk and memory of a tab', () => {
     expect(short.tables![0].notes!.join()).toContain('Too short to judge')
   }, 120_000)
 })
+
+it('a world of a time that is no whole number of milliseconds ends', async () => {
+  expect(0.017 * 3_600_000).toBeGreaterThan(61_200)
+  expect(await scale({ seed: 'ends', nodes: 2, hours: 0.017 })).toMatchObject({ virtualMs: 61_200 })
+}, 60_000)

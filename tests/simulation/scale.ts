@@ -46,6 +46,9 @@ export const GROWTH_SLACK = 1.5
 /** Below so many rounds, the first offers, of miners who do not know yet how many they are, are most of all that was carried. */
 const JUDGED_ROUNDS = 20
 
+/** Whole: of 0.017 hours there is a fraction left over that a clock of this day never reaches. */
+const msOf = (hours: number): number => Math.round(hours * 3_600_000)
+
 const perSecond = (n: number, nodes: number, ms: number): number => Math.round(n / nodes / (ms / 1000) * 100) / 100
 
 /** What one part of the world is at a moment. */
@@ -87,7 +90,7 @@ function partOfScale (o: PartOptions, index: number): { readonly part: Part, rea
     return { low: Math.min(...heights), high: Math.max(...heights), events: world.scheduler.events }
   }
   const seen = (): Omit<Seen, 'heapBytes'> => ({ sightings: observer.sightings(), offerShare: world.offerShare, roundMs: world.params.roundMs, offered })
-  return { part: { world, outbox, inbox: new Inbox() }, ms: o.hours * 3_600_000, look, seen }
+  return { part: { world, outbox, inbox: new Inbox() }, ms: msOf(o.hours), look, seen }
 }
 
 /** In a thread that `scale` has started. */
@@ -103,7 +106,7 @@ export async function scale (o: ScaleOptions): Promise<WorldReport> {
   const { duty = DUTY, hours, nodes, offers, params, seed } = o
   const begun = performance.now()
   const cpu = process.cpuUsage()
-  const ms = hours * 3_600_000
+  const ms = msOf(hours)
   const used = (): number => { const { user, system } = process.cpuUsage(cpu); return (user + system) / 1e6 }
   let rss = 0
   let minutes = 0
@@ -191,7 +194,7 @@ export async function scaleSweep (o: ScaleOptions, sizes: readonly number[] = [2
     points.push(p)
     o.progress?.(`${nodes} nodes: ${p.blocksMain} blocks, ${forkWords(p)}, ${p.bytesPerSecond.p50.toFixed(0)} B/s and ${(p.diskBytes.p50 / 1e6).toFixed(1)} MB of disk for half of the tabs, ${p.bytesPerSecond.p95.toFixed(0)} B/s and ${(p.diskBytes.p95 / 1e6).toFixed(1)} MB for 95 of 100, ${((p.heapPerTab ?? 0) / 1e6).toFixed(2)} MB of memory per tab, ${Object.entries(p.options).map(([name, value]) => `${name}: ${value}`).join('; ')}`)
   }
-  const rounds = Math.floor(o.hours * 3_600_000 / (o.params?.roundMs ?? MAIN.roundMs))
+  const rounds = Math.floor(msOf(o.hours) / (o.params?.roundMs ?? MAIN.roundMs))
   const command = o.command ?? points[points.length - 1].command
   if (rounds < JUDGED_ROUNDS) {
     return { kind: 'sweep', command, scenario: 'scale', points, tables: [tableOf(points, [`Too short to judge how traffic, disk and memory grow: it had time for ${rounds} rounds, and takes ${JUDGED_ROUNDS}.`])] }
