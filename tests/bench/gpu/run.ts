@@ -19,6 +19,8 @@ const USAGE = `npm run bench:gpu -- [--models 200] [--seed 1] [--ms 2000] [--sof
   --node       without a browser: writes build/gpu-bench/node.mjs, one file that runs under Node with the
                npm package webgpu: node node.mjs PATH-OF-THE-PACKAGE [models] [ms]
 
+npm run soak:compute is npm run bench:gpu -- --software --no-floats --ms 1 --models 3000, and takes the same options.
+
 The report is JSON on stdout; exit code 1 if a bit is another than the reference's.`
 
 async function writeForNode (): Promise<void> {
