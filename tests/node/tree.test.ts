@@ -136,7 +136,7 @@ test('n39-538: a condemned block that was ripe falls too when so much above it g
     const { change } = tree.remove(all[goes])
     expect(tree.head.meta.height, JSON.stringify({ condemned, trusted, goes })).toBe(head)
     expect(change).toEqual({ removed: all.slice(head + 1), added: [] })
-    // Beside it the work goes on, and what was left leads again once it is ripe.
+    // Beside what was left the work goes on.
     const beside = block(20, all[head].meta)
     if (head < goes - 1) expect(tree.insert(beside)).toEqual({ removed: [], added: [beside] })
   }
