@@ -393,9 +393,12 @@ describe('where the record cannot be written or read', () => {
     const block = mine(start, [elsewhere(0, 77n)])
     await tab.move([], [block, ...emptyOnes(block.meta, maturity)])
     full = true
-    expect((await tab.wallet.sendAgain(id)).ok).toBe(false)
-    await tab.move([], [mine(tab.tip, [])])
-    expect(tab.unsent).toEqual([[id, 'taken']])
+    // What a turn made of the record and could not write is not what the next one finds.
+    for (let i = 0; i < 2; i++) {
+      expect((await tab.wallet.sendAgain(id)).ok).toBe(false)
+      await tab.move([], [mine(tab.tip, [])])
+      expect(tab.unsent).toEqual([[id, 'taken']])
+    }
     full = false
     expect([(await tab.wallet.sendAgain(id)).ok, (await tab.wallet.sendAgain(id)).ok]).toEqual([true, false])
     expect(paidTo(mine(tab.tip, tab.pool.select(tab.tip)).meta)).toBe(10n)
