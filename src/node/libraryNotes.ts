@@ -18,7 +18,7 @@ export type AnnouncementFault = NoteFault | 'share' | 'duplicate-item' | 'note-o
 function isPlain (text: string): boolean {
   for (const char of text) {
     const c = char.codePointAt(0)!
-    if (c < 0x20 || (c >= 0x7f && c < 0xa0) || (c >= 0x200b && c <= 0x200f) || (c >= 0x2028 && c <= 0x202e) || (c >= 0x2060 && c <= 0x2069) || c === 0xfeff) return false
+    if (c < 0x20 || (c >= 0x7f && c < 0xa0) || c === 0x61c || (c >= 0x200b && c <= 0x200f) || (c >= 0x2028 && c <= 0x202e) || (c >= 0x2060 && c <= 0x2069) || c === 0xfeff) return false
   }
   return true
 }

@@ -44,6 +44,12 @@ const MESSAGES_BURST = 24
 /** New notes one neighbour may hand on: names of origins are free, a signature costs a millisecond. */
 const NOTES_PER_SECOND = 2
 const NOTES_BURST = 128
+/**
+ * Sets that one neighbour may make known, of what it hands on and of what it has itself: names of origins are free, and to
+ * find a place for a set is to look at all that are known. What comes too early is said again within the minute.
+ */
+const NEW_SETS_PER_SECOND = 4
+const NEW_SETS_BURST = MAX_SETS
 /** Notes whose signature is checked, remembered. */
 const SIGNATURES_KEPT = 1024
 
@@ -100,6 +106,7 @@ export class LibraryTable {
   readonly #sets = new Map<InfoHash, SetEntry>()
   readonly #rates: TokenBuckets
   readonly #notes: TokenBuckets
+  readonly #newSets: TokenBuckets
   readonly #checked = new Set<string>()
   /** Of what this tab has said that it has some. */
   readonly #said = new Set<InfoHash>()
@@ -112,6 +119,7 @@ export class LibraryTable {
     this.#d = d
     this.#rates = new TokenBuckets(d.clock, MESSAGES_PER_SECOND, MESSAGES_BURST)
     this.#notes = new TokenBuckets(d.clock, NOTES_PER_SECOND, NOTES_BURST)
+    this.#newSets = new TokenBuckets(d.clock, NEW_SETS_PER_SECOND, NEW_SETS_BURST)
   }
 
   async start (): Promise<void> {
@@ -206,8 +214,10 @@ export class LibraryTable {
       if (right.includes(false)) return refuse('note-signature', 'not signed by its publisher')
       for (const n of unknown) this.#remember(n.name)
     }
-    for (const item of said.items) this.#take(m.origin, item, m.via)
-    return 'accept'
+    // What no place was looked for here is not handed on to where it would be looked for.
+    let early = 0
+    for (const item of said.items) if (!this.#take(m.origin, item, m.via)) early++
+    return early > 0 && early === said.items.length ? 'ignore' : 'accept'
   }
 
   #remember (name: string): void {
@@ -215,7 +225,8 @@ export class LibraryTable {
     if (this.#checked.size > SIGNATURES_KEPT) this.#checked.delete(this.#checked.values().next().value!)
   }
 
-  #take (peer: PeerId, item: AnnouncedItem, via: PeerId): void {
+  /** False: too many new sets came from there. */
+  #take (peer: PeerId, item: AnnouncedItem, via: PeerId): boolean {
     const name = toHex(item.infoHash)
     const linked = via === peer
     const now = this.#d.clock.now()
@@ -223,18 +234,19 @@ export class LibraryTable {
       const left = this.#sets.get(name)
       left?.said.delete(peer)
       if (left?.holders.delete(peer) === true) this.#d.onChange(name)
-      return
+      return true
     }
     let set = this.#sets.get(name)
     if (set === undefined) {
-      if (this.#countOf(peer) >= MAX_SETS_PER_PEER || !this.#makeRoom()) return
+      if (!this.#newSets.take(linked ? `own ${via}` : via)) return false
+      if (this.#countOf(peer) >= MAX_SETS_PER_PEER || !this.#makeRoom()) return true
       this.#sets.set(name, set = { note: undefined, holders: new Map(), heardAt: now, said: new Map(), vias: new Map() })
     }
     set.said.delete(peer)
     set.said.set(peer, { at: now, share: item.share })
     if (set.said.size > ENOUGH_HOLDERS) set.said.delete(set.said.keys().next().value!)
     const before = set.holders.get(peer)
-    if (before === undefined && (this.#countOf(peer) >= MAX_SETS_PER_PEER || !makeRoomAmong(set.holders, linked))) return
+    if (before === undefined && (this.#countOf(peer) >= MAX_SETS_PER_PEER || !makeRoomAmong(set.holders, linked))) return true
     set.holders.set(peer, { peer, share: item.share / SHARE_ALL, heardAt: now, linked: linked || before?.linked === true })
     set.heardAt = now
     // Whoever has left holds no places: under a new name he would have as many again.
@@ -243,6 +255,7 @@ export class LibraryTable {
     // The first one stays: a later stranger cannot rename what is known.
     set.note ??= item.note[0]
     if (before?.share !== item.share / SHARE_ALL) this.#d.onChange(name)
+    return true
   }
 
   #countOf (peer: PeerId): number {

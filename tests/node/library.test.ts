@@ -410,7 +410,7 @@ describe('cheats', () => {
   const FAULTS: Readonly<Record<AnnouncementFault, ReadonlyArray<typeof announced>>> = {
     'note-chain': [noted({ chain: new Uint8Array(32) })],
     'note-kind': [noted({ kind: 4 })],
-    'note-text': [noted({ name: new Uint8Array(0) }), noted({ about: bytes('a\u202eb') }), noted({ licence: Uint8Array.of(0xff) }), noted({ about: bytes('a\nb') })],
+    'note-text': [noted({ name: new Uint8Array(0) }), noted({ about: bytes('a\u202eb') }), noted({ about: bytes('a\u061cb') }), noted({ licence: Uint8Array.of(0xff) }), noted({ about: bytes('a\nb') })],
     'note-bytes': [noted({ bytes: 2 ** 53 })],
     'note-job': [noted({ round: 5 })],
     'note-parents': [noted({ parents: [new Uint8Array(20), new Uint8Array(20)] })],
@@ -493,7 +493,7 @@ describe('cheats', () => {
       return {
         table,
         clock,
-        say: async (origin, via, sets) => { expect(await receive({ bytes: Announcement.serialize({ items: sets.map(infoHash => ({ infoHash, share: SHARE_ALL, note: [] })) }), origin, via })).toBe('accept') },
+        say: async (origin, via, sets) => { expect(await receive({ bytes: Announcement.serialize({ items: sets.map(infoHash => ({ infoHash, share: SHARE_ALL, note: [] })) }), origin, via })).not.toBe('reject') },
         has: (...sets) => {
           expect(table.sets()).toHaveLength(MAX_SETS)
           return sets.map(s => table.sets().includes(toHex(s)))
@@ -502,7 +502,7 @@ describe('cheats', () => {
     }
 
     test('what one neighbour hands over makes room for its own alone', async () => {
-      const { table, say, has } = await hearing()
+      const { table, clock, say, has } = await hearing()
       await say('neighbour', 'neighbour', [near])
       await say('somebody', 'neighbour', [far])
       await flood(say, 'loud')
@@ -510,6 +510,8 @@ describe('cheats', () => {
       // Nor does it keep out who comes later.
       const late = Array.from({ length: 32 }, (_, i) => set(2_000 + i))
       await say('late', 'late', late)
+      // As many new ones as were displaced may be handed over again.
+      await clock.advance(HOLDER_MS / 3)
       await flood(say, 'loud')
       expect(has(near, far, ...late)).not.toContain(false)
       await table.stop()
@@ -552,6 +554,33 @@ describe('cheats', () => {
       expect(has(...late)).not.toContain(false)
       await table.stop()
     })
+  })
+
+  test('names on envelopes are free: a neighbour has places looked for so many new sets, and no more', async () => {
+    const { table, clock, receive } = await listening(new TestSignatures())
+    let made = 0
+    const fresh = (n: number): Uint8Array[] => Array.from({ length: n }, () => hash('test-fresh', u32le(made++)).subarray(0, 20))
+    const say = async (origin: string, via: string, sets: readonly Uint8Array[]): Promise<Verdict> => await receive({ bytes: Announcement.serialize({ items: sets.map(infoHash => ({ infoHash, share: SHARE_ALL, note: [] })) }), origin, via })
+    const heard = (sets: readonly Uint8Array[]): number => sets.filter(s => table.sets().includes(toHex(s))).length
+    for (let n = 0; n < MAX_SETS / 32; n++) expect(await say(`name ${n}`, 'loud', fresh(32))).toBe('accept')
+    // Not handed on, either; what is known is, and what is known of it beside new ones.
+    const late = fresh(32)
+    expect(await say('another', 'loud', late)).toBe('ignore')
+    expect(heard(late)).toBe(0)
+    const [known] = table.sets().map(s => Uint8Array.from(Buffer.from(s, 'hex')))
+    expect(await say('one more', 'loud', [...late.slice(0, 31), known])).toBe('accept')
+    expect(table.holders(toHex(known)).map(h => h.peer)).toContain('one more')
+    expect(heard(late)).toBe(0)
+    // What others hand over, and what it has itself, has an allowance of its own.
+    const [theirs, own] = [fresh(1), fresh(1)]
+    expect(await say('third', 'quiet', theirs)).toBe('accept')
+    expect(await say('loud', 'loud', own)).toBe('accept')
+    expect([heard(theirs), heard(own)]).toEqual([1, 1])
+    await clock.advance(8_000)
+    expect(await say('another', 'loud', late)).toBe('accept')
+    expect(heard(late)).toBe(32)
+    expect(await say('yet another', 'loud', fresh(1))).toBe('ignore')
+    await table.stop()
   })
 
   test('names on envelopes are free: one neighbour has so many new notes looked at, and no more', async () => {

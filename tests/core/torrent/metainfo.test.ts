@@ -66,7 +66,7 @@ const REFUSED: Readonly<Record<MetainfoFault, readonly Uint8Array[]>> = {
   'name-too-long': [named('é'.repeat(128))],
   'name-climbs': [named('..'), named('.'), many(['..', 'etc', 'passwd'])],
   'name-separator': [named('/etc/passwd'), named('a/b'), named('..\\x'), many(['a/../../b'])],
-  'name-control': [named('a\0b'), named('a\nb'), named('\u202Egnp.exe'), named('\u0085')],
+  'name-control': [named('a\0b'), named('a\nb'), named('\u202Egnp.exe'), named('a\u061Cb'), named('\u0085')],
   'name-character': [named('a:b'), named('what?'), many(['a*'])],
   'name-reserved': [named('CON'), named('nul.txt'), named('Lpt1')],
   'name-ending': [named('a.'), named('a '), named(' a')],
