@@ -18,16 +18,26 @@ export function number (name: string, text: string | undefined, low: number, hig
   return n
 }
 
+/** Characters of a seed, and of one from which worlds have theirs: `-` and a number follow it. */
+export const SEED_MAX = 64
+export const SEED_OF_MANY_MAX = 48
+
 /** A fresh one where none is given. */
-export function seedOf (given: string | undefined): string {
+export function seedOf (given: string | undefined, most = SEED_MAX): string {
   const seed = given ?? randomBytes(6).toString('hex')
-  if (!/^[\w./-]{1,64}$/.test(seed)) throw new Misused(`--seed: expected 1 to 64 letters, digits or . / - _, got "${seed}"`)
+  if (seed.length > most || !/^[\w./-]+$/.test(seed)) throw new Misused(`--seed: expected 1 to ${most} letters, digits or . / - _, got "${seed}"`)
   return seed
+}
+
+/** Of so many tabs a share of attackers may be none at all. */
+export function someAttackers (nodes: number | undefined, share: number | undefined): void {
+  if (nodes !== undefined && share !== undefined && share > 0 && Math.round(nodes * share) === 0) throw new Misused(`--attackers: ${share} of ${nodes} tabs is none: expected 0 or at least ${Math.ceil(500 / nodes) / 1000}`)
 }
 
 /** Whole path of a file that will be written after a run; whether it can be is seen before, for a run takes hours. */
 export async function fileToWrite (name: string, given: string | undefined): Promise<string | undefined> {
   if (given === undefined) return undefined
+  if (given === '') throw new Misused(`--${name}: expected the name of a file`)
   const file = resolve(process.env.INIT_CWD ?? '.', given)
   const fresh = !existsSync(file)
   try {

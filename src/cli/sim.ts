@@ -11,7 +11,7 @@ import type { Report, WorldReport } from '../../tests/simulation/report/types.ts
 import { isPartThread } from '../../tests/simulation/parts/threads.ts'
 import { runScalePart } from '../../tests/simulation/scale.ts'
 import { type Choice, SCENARIOS } from '../../tests/simulation/scenarios.ts'
-import { fileToWrite, Misused, number, runCommand, say, seedOf, writeReport } from './arguments.ts'
+import { fileToWrite, Misused, number, runCommand, say, SEED_MAX, seedOf, someAttackers, writeReport } from './arguments.ts'
 
 const NODES_MAX = 5_000
 const HOURS_LEAST = 0.001
@@ -23,15 +23,15 @@ const USAGE = `npm run sim -- [--nodes N] [--hours H] [--seed S] [--attackers F]
 
   --nodes N        tabs of the world (2..${NODES_MAX}); drawn from the seed if left out
   --hours H        virtual hours, here with faults (${HOURS_LEAST} to ${HOURS_MAX}); drawn if left out
-  --seed S         1 to 64 letters, digits or . / - _; the same seed and options give the same world. Random if left out
-  --attackers F    share of attackers, 0 to 0.5; drawn if left out
+  --seed S         1 to ${SEED_MAX} letters, digits or . / - _; the same seed and options give the same world. Random if left out
+  --attackers F    share of the tabs that attack, 0 to 0.5, not of the work: an enemy may have a gaming machine and mine at all times; drawn if left out
   --enemies NAMES  of which kinds they may be: ${Object.keys(ATTACKERS).join(', ')}; if left out, any
   --set OPTIONS    what is not to be drawn, by the names that are printed first (and have no option here): compute=real,duplicate=0.2
   --scenario NAME  ${Object.entries(SCENARIOS).map(([name, s]) => `${name}: ${s.about} (${chosenBy(s.uses)})`).join('\n                   ')}
   --json           the report as one line of JSON on stdout
   --report FILE    the report as a page
 
-Exit code 1 if a checker fired: then how to see it again is said, too.`
+Exit code 1 if a checker fired: then how to see it again is said, too. 2 if it was called wrongly.`
 
 function worlds (report: Report): readonly WorldReport[] { return report.kind === 'world' ? [report] : report.points }
 
@@ -60,6 +60,7 @@ else await runCommand(USAGE, async () => {
   const nodes = number('nodes', values.nodes, 2, NODES_MAX, true)
   const hours = number('hours', values.hours, HOURS_LEAST, HOURS_MAX, false)
   const attackers = number('attackers', values.attackers, 0, 0.5, false)
+  someAttackers(nodes, attackers)
   const enemies = values.enemies?.split(',')
   for (const name of enemies ?? []) if (!Object.hasOwn(ATTACKERS, name)) throw new Misused(`--enemies: there is no "${name}"; there are ${Object.keys(ATTACKERS).join(', ')}`)
   const set = values.set === undefined ? undefined : settings(values.set)

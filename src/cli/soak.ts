@@ -5,15 +5,15 @@ import { tableText } from '../../tests/simulation/report/text.ts'
 import type { WorldReport } from '../../tests/simulation/report/types.ts'
 import { idle, soak, soakCommand, soakVerdict } from '../../tests/simulation/soak.ts'
 import { percent } from '../ui/format.ts'
-import { fileToWrite, number, runCommand, say, seedOf, writeReport } from './arguments.ts'
+import { fileToWrite, number, runCommand, say, SEED_OF_MANY_MAX, seedOf, someAttackers, writeReport } from './arguments.ts'
 
-const USAGE = `npm run soak -- [--worlds 1000] [--seed S] [--first I] [--hours-wall H] [--attackers 0.3] [--nodes N] [--workers 2] [--stop] [--json] [--report FILE.html]
+const USAGE = `npm run soak -- [--worlds 1000] [--seed S] [--first I] [--hours-wall H] [--attackers 0.3] [--nodes N] [--hours H] [--workers 2] [--stop] [--json] [--report FILE.html]
 
   --worlds N       worlds to run, of 30 to 100 nodes each (1..1000000)
-  --seed S         1 to 64 letters, digits or . / - _: world I has the seed S-I. Random if left out
-  --first I        the first world: goes on with a soak that was broken off (its last line says where)
+  --seed S         1 to ${SEED_OF_MANY_MAX} letters, digits or . / - _: world I has the seed S-I. Random if left out
+  --first I        the first world: goes on with a soak that was broken off (it ends by saying how)
   --hours-wall H   begin no world after so many hours on the clock of the wall: with exit code 2 if some were left
-  --attackers F    share of attackers, 0 to 0.5
+  --attackers F    share of the tabs that attack, 0 to 0.5
   --nodes N        nodes of every world instead of drawn numbers (2..5000)
   --hours H        virtual hours with faults instead of drawn ones
   --workers N      processes at a time (1..64)
@@ -22,7 +22,7 @@ const USAGE = `npm run soak -- [--worlds 1000] [--seed S] [--first I] [--hours-w
   --report FILE    a page about all worlds
 
 Exit code 1 if a checker fired in any world or in what all worlds together give, or if in a hundred worlds or more a kind
-of enemy did not do what it does; 2 if fewer worlds were run than was asked.`
+of enemy did not do what it does; 2 if fewer worlds were run than was asked, or it was called wrongly.`
 
 /** A world that takes longer has hung. */
 const WORLD_MS = 3 * 3_600_000
@@ -44,9 +44,10 @@ await runCommand(USAGE, async () => {
   const hoursWall = number('hours-wall', values['hours-wall'], 0.001, 10_000, false)
   const workers = number('workers', values.workers, 1, 64, true)!
   const drawn = { attackers: number('attackers', values.attackers, 0, 0.5, false), nodes: number('nodes', values.nodes, 2, 5_000, true), hours: number('hours', values.hours, 0.001, 1_000, false) }
+  someAttackers(drawn.nodes, drawn.attackers)
   const args = Object.entries(drawn).flatMap(([name, n]) => n === undefined ? [] : [`--${name}`, `${n}`])
   const file = await fileToWrite('report', values.report)
-  const seed = seedOf(values.seed)
+  const seed = seedOf(values.seed, SEED_OF_MANY_MAX)
   say(`seed ${seed}: ${soakCommand({ seed, args }, first, worlds)}`)
 
   const points: WorldReport[] = []

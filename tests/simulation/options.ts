@@ -113,8 +113,10 @@ const WORDS: Readonly<Record<string, readonly string[]>> = { compute: ['real', '
 const OWN: Readonly<Record<string, string>> = { nodes: '--nodes', attackerShare: '--attackers', safetyMs: '--hours', attackers: '--enemies', seed: '--seed' }
 /** Of the others, the least and the most; what has no line here is from 0. Nothing would ever arrive where all is lost. */
 const RANGES: Readonly<Record<string, readonly [number, number]>> = {
-  roundMs: [100, 1e9], laptopSliceMs: [1, 1e6], duty: [0.01, 1], phoneShare: [0, 1], gamingShare: [0, 1], wrongShare: [0, 1], loss: [0, 0.9], drop: [0, 0.9], duplicate: [0, 0.9], jitter: [0, 10], offers: [0, 1_000]
+  roundMs: [100, 1e9], laptopSliceMs: [1, 1e6], duty: [0.01, 1], phoneShare: [0, 1], gamingShare: [0, 1], wrongShare: [0, 1], loss: [0, 0.9], drop: [0, 0.9], duplicate: [0, 0.9], jitter: [0, 10], offers: [0, 1_000], livenessMs: [1, 1e9]
 }
+/** What happens every so often, if it does: what happens all the time lets nothing else happen. */
+const EVERY_LEAST_MS = 100
 const ANY: readonly [number, number] = [0, 1e9]
 
 const settable = (options: object): string[] => Object.entries(options).filter(([name, drawn]) => !Object.hasOwn(OWN, name) && (typeof drawn === 'number' || Object.hasOwn(WORDS, name))).map(([name]) => name)
@@ -127,8 +129,9 @@ function setIn<T extends object> (options: T, set: Map<string, string>): T {
     const words = WORDS[name]
     if (text === undefined) continue
     const [least, most] = RANGES[name] ?? ANY
-    const fits = words === undefined ? text !== '' && Number(text) >= least && Number(text) <= most : words.includes(text)
-    if (!fits) throw new Misused(`--set: ${name}: expected ${words === undefined ? `a number from ${least} to ${most}` : words.join(' or ')}, got "${text}"`)
+    const often = name.endsWith('EveryMs') && Number(text) !== 0 && Number(text) < EVERY_LEAST_MS
+    const fits = words === undefined ? text !== '' && Number(text) >= least && Number(text) <= most && !often : words.includes(text)
+    if (!fits) throw new Misused(`--set: ${name}: expected ${words === undefined ? `${often ? '0 or ' : ''}a number from ${often ? EVERY_LEAST_MS : least} to ${most}` : words.join(' or ')}, got "${text}"`)
     changed[name] = words === undefined ? Number(text) : text
     set.delete(name)
   }

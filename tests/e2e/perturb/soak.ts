@@ -14,9 +14,11 @@ const USAGE = `npm run soak:tabs -- [--kills 1000] [--tabs 4] [--seed S] [--minu
 
   --kills N    tabs killed in all (1..100000)
   --tabs N     tabs, two to a profile (2..12, even)
-  --seed S     any text: gives the same actions, tabs and pauses again
+  --seed S     1 to 64 letters, digits or . / - _: gives the same actions, tabs and pauses again
   --minutes M  ends after this time even if fewer were killed: with exit code 2
-  --json       end with one line of JSON on stdout`
+  --json       end with one line of JSON on stdout
+
+Exit code 1 if anything was lost, 2 if fewer were killed than was asked or it was called wrongly.`
 
 /**
  * Kills between two agreements, those while a tab comes back aside. Tabs that die every few seconds hardly meet: profiles
