@@ -3,8 +3,8 @@ import { parseArgs } from 'node:util'
 import { renderReport } from '../../tests/simulation/report/html.ts'
 import { tableText } from '../../tests/simulation/report/text.ts'
 import type { WorldReport } from '../../tests/simulation/report/types.ts'
-import { idle, soak, soakCommand, soakVerdict } from '../../tests/simulation/soak.ts'
-import { percent } from '../ui/format.ts'
+import { soak, soakCommand } from '../../tests/simulation/soak.ts'
+import { soakReport } from '../../tests/simulation/soakReport.ts'
 import { fileToWrite, number, runCommand, say, SEED_OF_MANY_MAX, seedOf, someAttackers, writeReport } from './arguments.ts'
 
 const USAGE = `npm run soak -- [--worlds 1000] [--seed S] [--first I] [--hours-wall H] [--attackers 0.3] [--nodes N] [--hours H] [--workers 2] [--stop] [--json] [--report FILE.html]
@@ -62,25 +62,16 @@ await runCommand(USAGE, async () => {
     }
   })
   if (values.json) process.stdout.write(`${JSON.stringify(all)}\n`)
-  for (const [name, { deeds, worlds: n }] of Object.entries(all.enemies).sort()) say(`${name} in ${n} worlds: ${Object.entries(deeds).map(([deed, times]) => `${times} ${deed}`).join(', ')}`)
-  const nothing = drawn.attackers === 0 ? [] : idle(all)
-  for (const what of nothing) say(`FAILED ${what}`)
+  const report = soakReport(all, points, soakCommand({ seed, args }, first, all.worlds), drawn.attackers === 0)
+  for (const t of report.tables ?? []) say(`\n${tableText(t)}\n`)
   for (const f of all.failed) say(`FAILED ${f.seed}: ${[...new Set(f.violations.map(v => v.checker))].join(', ')}: ${f.command}`)
   say(`${all.worlds} worlds, ${all.nodes} nodes, ${all.virtualHours.toFixed(1)} virtual hours, ${all.blocks} blocks: ${all.failed.length} failed`)
-  const works = all.earned.reduce((sum, e) => sum + e.work, 0)
-  if (works > 0) {
-    const part = (n: number, of: (e: typeof all.earned[number]) => number): string => percent(n / Math.max(1, all.earned.reduce((sum, e) => sum + of(e), 0)))
-    say(tableText({ caption: 'Who earned what, all worlds together', head: ['who', 'work', 'blocks', 'credits'], rows: all.earned.map(e => [e.name, part(e.work, x => x.work), part(e.blocks, x => x.blocks), part(e.credits, x => x.credits)]) }))
-    say(`of ${all.wrongRounds.rounds} rounds with wrong contributions ${all.wrongRounds.kept} keep them, ${all.wrongRounds.byChance.toFixed(1)} by chance`)
-  }
-  const verdict = soakVerdict(all)
-  for (const why of verdict) say(`FAILED in all worlds together: ${why}`)
-  if (file !== undefined) {
-    await writeReport(file, renderReport({ kind: 'sweep', command: soakCommand({ seed, args }, first, all.worlds), scenario: 'soak', points }))
-  }
+  // Worlds that said nothing are named above.
+  for (const v of report.violations ?? []) if (v.checker !== 'process') say(`FAILED ${v.checker}: ${v.detail}`)
+  if (file !== undefined) await writeReport(file, renderReport(report))
   const left = first + worlds - all.next
   if (left > 0) say(`go on with: ${soakCommand({ seed, args }, all.next, left)}`)
-  if (all.failed.length > 0 || nothing.length > 0 || verdict.length > 0) return 1
+  if (all.failed.length > 0 || (report.violations ?? []).length > 0) return 1
   if (all.worlds === worlds) return 0
   say(`SHORT: ${all.worlds} of ${worlds} worlds, for the ${hoursWall} hours were over`)
   return 2

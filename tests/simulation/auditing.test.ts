@@ -56,6 +56,29 @@ describe('a running world', () => {
     expect(fired).toEqual(['audit: head-order'])
   })
 
+  it('has each copy of a block judged: a forged signature or another body after the right one, and the right one after those', async () => {
+    const { auditing, blocks, fired, world } = await seen()
+    const block = blocks.find(r => r.body.seals.length > 0)!
+    const unsigned: BlockRecord = { ...block, meta: { ...block.meta, header: { ...block.meta.header, signature: new Uint8Array(64) } } }
+    const emptied: BlockRecord = { ...block, body: { transactions: [], seals: [] } }
+    auditing.added(1, [block])
+    expect(fired).toEqual([])
+    auditing.added(1, [unsigned])
+    expect(fired.splice(0)).toContain('audit: header-signature')
+    auditing.added(2, [emptied])
+    expect(fired.splice(0)).not.toEqual([])
+    // Who is not honest may have had them first.
+    const again = new Auditing(new World({ ...world.options }), checker => { fired.push(checker) })
+    const chain = blocks.filter(r => world.tabs[0].node!.chain.isMain(r.meta.hash)).sort((a, b) => a.meta.height - b.meta.height)
+    for (const r of chain) {
+      if (r.meta.height > block.meta.height) break
+      if (equalBytes(r.meta.hash, block.meta.hash)) again.heard([unsigned, emptied])
+      again.added(1, [r])
+    }
+    expect(again.blocks).toBeGreaterThan(0)
+    expect(fired).toEqual([])
+  })
+
   it('has every contribution and every sealed state redone where nobody trains, and what cannot be is no pass', async () => {
     const { auditing, blocks, fired, world } = await seen()
     const head = world.tabs[0].node!.chain.head()

@@ -4,7 +4,7 @@
  * others alone have is not, but who joins by a ledger may go on from there.
  */
 import { toHex } from '../../src/core/codec/ssz.ts'
-import { Block, type Claim } from '../../src/core/codec/wire.ts'
+import { Block, Body, type Claim } from '../../src/core/codec/wire.ts'
 import { encodeJobSpec } from '../../src/core/codec/jobSpec.ts'
 import { claimId } from '../../src/core/crypto/ids.ts'
 import { encodeLedger } from '../../src/core/ledger/state.ts'
@@ -31,8 +31,9 @@ export class Auditing {
   readonly #auditor: Auditor
   readonly #fail: (checker: string, detail: string) => void
   readonly #seen = new Set<string>()
-  /** Blocks that somebody took and that are right. */
+  /** Copies of blocks that somebody took and that are right. */
   readonly #right = new Set<string>()
+  readonly #bodies = new WeakMap<Body, string>()
 
   constructor (world: World, fail: (checker: string, detail: string) => void) {
     this.#world = world
@@ -51,22 +52,29 @@ export class Auditing {
         this.#seen.add(`redone ${id}`)
         this.#work(tab, meta.header, `block ${meta.height} ${id.slice(0, 8)}`)
       }
-      if (this.#seen.has(id)) continue
-      this.#seen.add(id)
-      // Who is not honest may have had another copy of it.
-      for (const v of this.#right.has(id) ? [] : this.#judge({ body, meta })) this.#fail(`audit: ${v.name}`, `block ${v.height} ${v.block.slice(0, 8)}, taken by tab ${tab}: ${v.evidence}`)
+      const copy = this.#copy({ body, meta })
+      if (this.#seen.has(copy)) continue
+      this.#seen.add(copy)
+      for (const v of this.#right.has(copy) ? [] : this.#judge({ body, meta })) this.#fail(`audit: ${v.name}`, `block ${v.height} ${v.block.slice(0, 8)}, taken by tab ${tab}: ${v.evidence}`)
     }
   }
 
   /** Blocks that joined the main chain of a node that need not be right, oldest first. */
   heard (records: readonly BlockRecord[]): void {
-    for (const r of records) if (!this.#right.has(toHex(r.meta.hash))) this.#judge(r)
+    for (const r of records) if (!this.#right.has(this.#copy(r))) this.#judge(r)
   }
 
   #judge ({ body, meta }: Pick<BlockRecord, 'body' | 'meta'>): readonly Violation[] {
     const { violations } = this.#auditor.add(Block.serialize({ header: meta.header, body }))
-    if (violations.length === 0) this.#right.add(toHex(meta.hash))
+    if (violations.length === 0) this.#right.add(this.#copy({ body, meta }))
     return violations
+  }
+
+  /** A block's id says nothing of its signature, and it may come with another's body. */
+  #copy ({ body, meta }: Pick<BlockRecord, 'body' | 'meta'>): string {
+    let bytes = this.#bodies.get(body)
+    if (bytes === undefined) this.#bodies.set(body, bytes = hexOf(H('sim-body', Body.serialize(body))))
+    return `${toHex(meta.hash)} ${toHex(meta.header.signature)} ${bytes}`
   }
 
   /** What a node says of its head and of everybody's credits. */
@@ -94,7 +102,7 @@ export class Auditing {
       const parent = toHex(r.meta.header.template.parent)
       const follows = beside.has(parent) ? may.has(parent) : chain.isMain(r.meta.header.template.parent)
       if (!follows || r.checked === 'ledger' || r.body.seals.some(({ seal }) => seal.contributions.some(c => condemned.has(toHex(claimId(c)))))) continue
-      if (this.#right.has(id) || this.#judge(r).length === 0) may.add(id)
+      if (this.#right.has(this.#copy(r)) || this.#judge(r).length === 0) may.add(id)
     }
     return [...may]
   }

@@ -2,6 +2,7 @@
  * Who earned what beside the work that he did: tab by tab, and all tabs of a kind of device or of enemy together, for
  * of one tab a short world says little. Credits are those that the chain makes; fees and prices hang on who pays them.
  */
+import type { Rewards } from './audit/history.ts'
 import { poissonAtLeast, poissonAtMost } from './chance.ts'
 import { ratio } from './figures.ts'
 
@@ -19,6 +20,22 @@ export interface Earner {
   readonly blocks: number
   /** Grains. */
   readonly credits: number
+}
+
+/** What the chain's rewards, by the keys of miners, give to whoever has them; `nobodys`: keys that nobody has. */
+export function earnedBy<Owner> (rewards: Rewards, ownerOf: (key: string) => Owner | undefined): { readonly earned: ReadonlyMap<Owner, Pick<Earner, 'blocks' | 'credits'>>, readonly nobodys: readonly string[] } {
+  const earned = new Map<Owner, Pick<Earner, 'blocks' | 'credits'>>()
+  const nobodys: string[] = []
+  for (const [key, { blocks, credited }] of rewards) {
+    const owner = ownerOf(key)
+    if (owner === undefined) {
+      nobodys.push(key)
+      continue
+    }
+    const before = earned.get(owner) ?? { blocks: 0, credits: 0 }
+    earned.set(owner, { blocks: before.blocks + blocks, credits: before.credits + Number(credited['block-reward'] + credited['contribution-subsidy']) })
+  }
+  return { earned, nobodys }
 }
 
 export function pooled (all: readonly Earner[]): Earner[] {

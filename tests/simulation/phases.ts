@@ -68,7 +68,8 @@ export async function runWorld (o: SimOptions, course: Course): Promise<WorldRep
     for (const e of [...faults.mistakes, ...users.mistakes]) watch.fail('simulator', e instanceof Error ? e.stack ?? e.message : String(e))
     const report = observer.report({
       command: course.command, scenario: course.scenario, wallMs: performance.now() - begun, violations: watch.violations, checked: CHECKED,
-      options: { ...printable(o), ...prefixed('struck: ', faults.counts), ...prefixed('users: ', users.counts), ...Object.assign({}, ...squads.map(squad => prefixed(`${squad.name}: `, squad.deeds.all()))) as Record<string, number>, ...prefixed('refused between honest: ', watch.refusedBetweenHonest), 'deepest reorganisation': watch.deepestReorganisation, 'wrong contributions sealed': watch.sealedWrong, ...prefixed('wrong contributions: ', watch.wrongRounds) },
+      options: printable(o),
+      counts: { ...prefixed('struck: ', faults.counts), ...prefixed('users: ', users.counts), ...Object.assign({}, ...squads.map(squad => prefixed(`${squad.name}: `, squad.deeds.all()))) as Record<string, number>, ...prefixed('refused between honest: ', watch.refusedBetweenHonest), 'deepest reorganisation': watch.deepestReorganisation, 'wrong contributions sealed': watch.sealedWrong, ...prefixed('wrong contributions: ', watch.wrongRounds) },
       healedAtMs
     })
     const deeds = Object.fromEntries(o.attackers.slice(0, attackers).map((name, i) => [name, squads[i].deeds.all()]))

@@ -64,6 +64,7 @@ export interface ReportWords {
   readonly checked?: readonly string[]
   readonly tables?: WorldReport['tables']
   readonly options?: WorldReport['options']
+  readonly counts?: WorldReport['counts']
   readonly healedAtMs?: number
 }
 
@@ -80,6 +81,7 @@ export function reportOf (parts: readonly Sightings[], words: ReportWords): Worl
   return {
     kind: 'world', command: words.command, seed: about.seed, scenario: words.scenario,
     options: { compute: about.compute, 'block interval, ms': about.blockIntervalMs, 'a slice on a laptop, ms': about.laptopSliceMs, ...words.options },
+    ...(words.counts === undefined ? {} : { counts: words.counts }),
     nodes: about.nodes, attackers: about.attackers, virtualMs: about.elapsedMs, wallMs: words.wallMs, events: parts.reduce((sum, p) => sum + p.events, 0),
     violations: words.violations ?? [],
     ...(words.checked === undefined ? {} : { checked: words.checked }),

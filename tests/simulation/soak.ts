@@ -118,7 +118,7 @@ export function count (all: SoakSummary, { command, report, seed, violations }: 
       name: t.role === 'honest' ? `every ${t.device}` : t.role, kind: t.role === 'honest' ? 'honest' : 'attacker',
       work: t.workShare * report.blocksMain, blocks: t.blockShare * report.blocksMain, credits: t.rewardShare * report.blocksMain
     }))])
-    const of = (what: string): number => Number(report.options[`wrong contributions: ${what}`] ?? 0)
+    const of = (what: string): number => Number(report.counts?.[`wrong contributions: ${what}`] ?? 0)
     const { byChance, kept, rounds } = all.wrongRounds
     all.wrongRounds = { rounds: rounds + of('rounds'), kept: kept + of('kept'), byChance: byChance + of('byChance') }
     for (const [name, did] of Object.entries(report.deeds ?? {})) {

@@ -16,7 +16,7 @@ import { CONTRIBUTION_SUBSIDY_SHARE } from '../../src/core/params.ts'
 import { account } from '../../src/core/ledger/state.ts'
 import { Apart, luckyDepth, ownDepth } from './apart.ts'
 import { Auditing } from './auditing.ts'
-import { type Earner, pooled, unfair } from './fairness.ts'
+import { earnedBy, type Earner, pooled, unfair } from './fairness.ts'
 import type { Faults } from './faults.ts'
 import { Forgeries } from './forgeries.ts'
 import type { Violation } from './report/types.ts'
@@ -60,6 +60,7 @@ interface Committed { readonly height: number, readonly hash: string }
 export class Watch {
   readonly #world: World
   readonly #faults: Faults
+  readonly #squads: readonly Squad[]
   readonly #forgeries: Forgeries
   readonly #apart: Apart
   readonly #depth: number
@@ -85,13 +86,13 @@ export class Watch {
   readonly #wallets = new Set<string>()
   /** The most that heads of each tab have said it owns, by its nonce, and when one said less last: not for having been spent. */
   readonly #funds = new Map<Tab, { readonly profile: number, readonly most: Map<number, bigint>, lessAtMs: number }>()
-  /** Main chain of the whole world as blocks come: how often each was a head anywhere. */
   readonly refusedBetweenHonest: Record<string, number> = {}
   deepestReorganisation = 0
 
   constructor (world: World, faults: Faults, squads: readonly Squad[]) {
     this.#world = world
     this.#faults = faults
+    this.#squads = squads
     this.#apart = new Apart(world)
     const speed = (tabs: readonly Tab[]): number => tabs.reduce((sum, t) => sum + t.costPerSecond, 0)
     const against = speed(world.tabs.filter(t => !t.honest)) / speed(world.tabs)
@@ -387,13 +388,8 @@ export class Watch {
   /** Nobody earns many more credits than his work is worth, nor finds more blocks; where there are no enemies, nor many fewer. */
   #fairness (id: string): void {
     const rewards = this.#auditing.rewards(id)
-    const earned = new Map<Tab, { blocks: number, credits: number }>()
-    for (const [key, { blocks, credited }] of rewards) {
-      const tab = this.#tabOfMiner.get(key)
-      if (tab === undefined) continue
-      const sum = earned.get(tab) ?? { blocks: 0, credits: 0 }
-      earned.set(tab, { blocks: sum.blocks + blocks, credits: sum.credits + Number(credited['block-reward'] + credited['contribution-subsidy']) })
-    }
+    const { earned, nobodys } = earnedBy(rewards, key => this.#tabOfMiner.get(key) ?? this.#squads.map(squad => squad.keys?.get(key)).find(tab => tab !== undefined))
+    for (const key of nobodys) this.fail('simulator', `${rewards.get(key)!.blocks} blocks of ${key.slice(0, 8)}, which is the key of no tab`)
     const all = this.#world.tabs.map((tab): Earner => ({
       name: `tab ${tab.index} (${tab.enemy?.name ?? tab.deviceClass})`, kind: !tab.honest ? 'attacker' : this.#sound(tab) ? 'honest' : 'other',
       work: (tab.work.minedMs + (tab.session?.device.minedMs ?? 0)) * tab.costPerSecond, ...earned.get(tab) ?? { blocks: 0, credits: 0 }

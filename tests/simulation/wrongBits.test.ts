@@ -53,6 +53,6 @@ const OPTIONS = { seed: 'wrong-5', nodes: 8, hours: 0.04, enemies: [], set: { co
 it('in a world: replay refuses what it makes, and all others agree and go on', async () => {
   const report = await runWorld(drawOptions(OPTIONS), { command: 'npm run sim -- --seed wrong-5 --nodes 8 --hours 0.04 --attackers 0 --set compute=real,wrongShare=0.2', scenario: 'faults' })
   expect(report.violations).toEqual([])
-  expect(report.options['struck: wrong hot']).toBeGreaterThan(0)
+  expect(report.counts?.['struck: wrong hot']).toBeGreaterThan(0)
   expect(report.agreedAtMs).toBeGreaterThan(0)
 }, 300_000)

@@ -138,11 +138,12 @@ export async function gainsSweep ({ seed, command, progress }: { readonly seed: 
     progress?.(row.join(', '))
     points.push(observer.report({ command, scenario: `gains, ${name}`, wallMs: performance.now() - begun, options: {}, violations: [], tables: [{ ...TABLE, rows: [row] }] }))
   }
-  return { kind: 'sweep', command, scenario: 'gains', points, tables: [{ ...TABLE, rows }] }
+  return { kind: 'sweep', command, scenario: 'gains', points, unlike: true, tables: [{ ...TABLE, rows }] }
 }
 
 const TABLE: Omit<Table, 'rows'> = {
-  caption: 'What enemies get or cost that nobody sends away for good',
+  caption: 'What enemies get or cost that cannot be sent away for good, for names are free; beside a world without any',
+  prose: true,
   head: ['enemy', 'honest tabs', 'for', 'what was measured'],
   notes: ['Off the others’ chain: their chain but for its two newest blocks is not the victim’s.']
 }

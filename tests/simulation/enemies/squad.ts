@@ -2,7 +2,7 @@
  * What every enemy is made of: a squad for one world, which gives each of its tabs what changes it,
  * and counts what was done. An attack that never happened proves nothing, so tests ask the counts.
  */
-import type { Enemy } from '../tab.ts'
+import type { Enemy, Tab } from '../tab.ts'
 
 export class Deeds {
   readonly #counts = new Map<string, number>()
@@ -20,6 +20,8 @@ export interface Squad {
   readonly forged?: ReadonlySet<string>
   /** Noise keys in hex of slices that were claimed without having been done. */
   readonly lies?: ReadonlySet<string>
+  /** Public keys in hex that its tabs have worked under beside their own, and whose they are. */
+  readonly keys?: ReadonlyMap<string, Tab>
   /** It vouches for what it has not redone. */
   readonly vouchesUnseen?: true
   /** What was given out as the change of the weights by what was not worked for: payloads by their digests in hex. */

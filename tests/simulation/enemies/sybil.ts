@@ -22,13 +22,12 @@ const TRIES = 16
 const NAMES = 4
 
 export interface SybilSquad extends Squad {
-  /** Public keys in hex: all that were ever worked under. */
-  readonly keys: ReadonlySet<string>
+  readonly keys: ReadonlyMap<string, Tab>
 }
 
 export function sybil (): SybilSquad {
   const deeds = new Deeds()
-  const keys = new Set<string>()
+  const keys = new Map<string, Tab>()
 
   /** Of some fresh keys the one with the most slices drawn now. */
   const grind = (tab: Tab, serial: number): Uint8Array => {
@@ -44,7 +43,7 @@ export function sybil (): SybilSquad {
       const drawn = Array.from({ length: MAX_CONTRIBUTION_SLICES }, (_, slice) => eligible(params, q, { template, slice })).filter(Boolean).length
       if (drawn > best.drawn) best = { seed, drawn }
     }
-    keys.add(toHex(publicKey(best.seed)))
+    keys.set(toHex(publicKey(best.seed)), tab)
     deeds.add('keys')
     return best.seed
   }

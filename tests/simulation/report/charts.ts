@@ -69,7 +69,7 @@ function propagation (r: WorldReport): string {
 /** In order of first appearance, the honest ones first. */
 const rolesOf = (tabs: readonly TabFigures[]): string[] => [...new Set(tabs.map(t => t.role))].sort((a, b) => Number(b === 'honest') - Number(a === 'honest'))
 
-function rewards (tabs: readonly TabFigures[], title: string, id: string): string {
+function rewards (tabs: readonly TabFigures[], title: string, id: string, of = ''): string {
   const roles = rolesOf(tabs)
   const devices = [...new Set(tabs.map(t => t.device))]
   const groups = roles.flatMap((role, colour) => devices.map((device, i) => ({ role, device, colour: Math.min(colour, 4), shape: SHAPES[Math.min(i, SHAPES.length - 1)], tabs: tabs.filter(t => t.role === role && t.device === device) }))).filter(g => g.tabs.length > 0)
@@ -80,9 +80,9 @@ function rewards (tabs: readonly TabFigures[], title: string, id: string): strin
   const attackers = tabs.filter(t => t.role !== 'honest')
   return section({
     title,
-    says: attackers.length === 0
+    says: of + (attackers.length === 0
       ? 'Each mark is a participant; on the diagonal it earns what its work is worth. Both axes are drawn by square roots, so that small ones can be told apart.'
-      : `Those who are not honest did ${share(sum(attackers, 'workShare'))} of the work and earned ${share(sum(attackers, 'rewardShare'))} of the credits. On the diagonal a participant earns what its work is worth. Axes by square roots.`,
+      : `Those who are not honest did ${share(sum(attackers, 'workShare'))} of the work and earned ${share(sum(attackers, 'rewardShare'))} of the credits. On the diagonal a participant earns what its work is worth. Axes by square roots.`),
     chart: chart({
       id, title: 'Share of rewards against share of work', x: { label: 'share of work', ...axis }, y: { label: 'share of rewards', ...axis },
       series: [{ name: 'reward = work', draw: 'line', dashed: true, colour: 4, points: [{ x: 0, y: 0 }, { x: most, y: most }] },
@@ -146,11 +146,12 @@ export function byNodes (points: readonly WorldReport[]): Array<{ readonly nodes
 
 export function sweepSections (r: SweepReport): string {
   if (r.points.length === 0) return ''
+  if (r.unlike === true) return r.points.map((p, i) => rewards(p.tabs, `Reward against work: ${p.scenario}`, `rewards${String.fromCharCode(97 + i)}`)).join('')
   const largest = r.points.reduce((a, b) => b.nodes > a.nodes ? b : a)
   return [
     forksByNodes(r), spreadByNodes(r, { title: 'Propagation', id: 'propagation', of: p => p.propagationMs, y: 'time to be the head elsewhere', format: seconds, says: "From a block's making to its being the head of another tab." }),
     spreadByNodes(r, { title: 'Bandwidth against N', id: 'bandwidth', of: p => p.bytesPerSecond, y: 'bytes per second of a tab', format: perSecond, says: 'Traffic of a tab, in and out.' }),
-    rewards(largest.tabs, `Reward against work, ${count(largest.nodes)} nodes`, 'rewards'), healing(r),
+    rewards(largest.tabs, `Reward against work, ${count(largest.nodes)} nodes`, 'rewards', r.points.length === 1 ? '' : `Of one of the ${count(r.points.length)} worlds, seed ${largest.seed}. `), healing(r),
     spreadByNodes(r, { title: 'Disk against N', id: 'disk', of: p => p.diskBytes, y: 'bytes kept by a tab', format: size, says: 'What a tab keeps at the end.' })
   ].join('')
 }
@@ -158,6 +159,11 @@ export function sweepSections (r: SweepReport): string {
 /** Label, scale and ticks of the number of nodes. */
 const nodesAxis = (r: SweepReport) => ({ label: 'nodes (N)', scale: 'log' as const, format: (v: number) => count(v), ticks: byNodes(r.points).map(g => g.nodes) })
 const mean = (values: readonly number[]): number => ratio(values.reduce((a, b) => a + b, 0), values.length)
+
+const forkBars = ({ interval, rate }: { readonly rate: number, readonly interval: { readonly low: number, readonly high: number } }): string => {
+  const bar = (label: string, value: number): { readonly label: string, readonly value: number, readonly text: string } => ({ label, value, text: figure(value) })
+  return bars('forks', 'Forks per block', [bar('at least', interval.low), bar('counted', rate), bar('at most', interval.high)])
+}
 
 function forksByNodes (r: SweepReport): string {
   const groups = byNodes(r.points).map(({ nodes, worlds }) => {
@@ -167,7 +173,7 @@ function forksByNodes (r: SweepReport): string {
   })
   return section({
     title: 'Fork rate against N', says: 'Valid blocks that are not on the main chain, per block that is; the bars are where the rate lies with 95 % by the number of forks counted.',
-    chart: chart({
+    chart: groups.length === 1 && groups[0].main > 0 ? forkBars(groups[0]) : chart({
       id: 'forks', title: 'Forks per block against the number of nodes', x: nodesAxis(r), y: { label: 'forks per block', scale: 'linear', format: figure },
       series: [{ name: 'forks per block, 95 % interval', draw: 'line', shape: 'circle', colour: 0, points: groups.flatMap((g): Point[] => g.main === 0 ? [] : [{ x: g.nodes, y: g.rate, low: g.interval.low, high: g.interval.high }]) }]
     }),
@@ -186,7 +192,7 @@ function spreadByNodes (r: SweepReport, s: SpreadSection): string {
   const law = last < 1 || reference[last] === 0 ? '' : ` The dashed line grows like log N from the smallest world's median; at ${count(groups[last].nodes)} nodes the median is ${figure(groups[last].p50 / reference[last])} times that.`
   return section({
     title: s.title, says: `${s.says}${law}`,
-    chart: chart({
+    chart: last === 0 ? spreadBars(s.id, s.title, groups[0], s.format, 1) : chart({
       id: s.id, title: `${s.title}: median, 95 % and maximum`, x: nodesAxis(r), y: { label: s.y, scale: 'linear', format: s.format },
       series: [line('median', 'p50', 0), line('95 %', 'p95', 1), line('max', 'max', 2), ...(last < 1 ? [] : [{ name: 'median if it grew like log N', draw: 'line' as const, dashed: true, colour: 4, points: groups.map((g, i) => ({ x: g.nodes, y: reference[i] })) }])]
     }),
@@ -197,12 +203,13 @@ function spreadByNodes (r: SweepReport, s: SpreadSection): string {
 function healing (r: SweepReport): string {
   const healed = r.points.filter(p => p.healedAtMs !== undefined)
   if (healed.length === 0) return ''
-  const agreed = healed.filter(p => p.agreedAtMs !== undefined)
+  const agreed = healed.filter(p => p.agreedAtMs !== undefined).sort((a, b) => (a.agreedAtMs! - a.healedAtMs!) - (b.agreedAtMs! - b.healedAtMs!))
+  const isOneSize = byNodes(agreed).length < 2
   return section({
     title: 'Convergence after healing', says: `${count(agreed.length)} of ${count(healed.length)} healed worlds had one head again; the time it took each.`,
     chart: chart({
-      id: 'convergence', title: 'Time from healing to one head, against the number of nodes', x: nodesAxis(r), y: { label: 'time to agree', scale: 'linear', format: seconds },
-      series: [{ name: 'a world', draw: 'points', colour: 0, points: agreed.map(p => ({ x: p.nodes, y: p.agreedAtMs! - p.healedAtMs! })) }]
+      id: 'convergence', title: 'Time from healing to one head', x: isOneSize ? { label: 'worlds, quickest first', scale: 'linear', whole: true, format: figure, min: 0 } : nodesAxis(r), y: { label: 'time to agree', scale: 'linear', format: seconds },
+      series: [{ name: 'a world', draw: 'points', colour: 0, points: agreed.map((p, i) => ({ x: isOneSize ? i + 1 : p.nodes, y: p.agreedAtMs! - p.healedAtMs! })) }]
     }),
     tables: [{ caption: 'Healing by world', head: ['Seed', 'Nodes', 'Healed at', 'Agreed after'], rows: healed.map(p => [p.seed, count(p.nodes), duration(p.healedAtMs!), p.agreedAtMs === undefined ? 'not by the end' : duration(p.agreedAtMs - p.healedAtMs!)]) }]
   })

@@ -2,6 +2,8 @@
 import { describe, expect, test } from 'vitest'
 import { renderReport } from './html.ts'
 import { sampleSweep, sampleWorld } from './sample.ts'
+import { table } from './svg.ts'
+import { tableText } from './text.ts'
 import type { Report, WorldReport } from './types.ts'
 
 const bare: WorldReport = {
@@ -16,6 +18,7 @@ const REPORTS: ReadonlyArray<readonly [string, Report]> = [
   ['a world in which nothing happened', bare],
   ['a sweep', sampleSweep()],
   ['a sweep of one world', { ...sampleSweep(), points: [sampleWorld()] }],
+  ['a sweep of unlike worlds', { ...sampleSweep(), unlike: true, tables: [{ caption: 'What was got', head: ['enemy', 'what'], prose: true, rows: [['flood', 'A long sentence.']] }] }],
   ['a sweep of nothing', { ...sampleSweep(), points: [] }],
   ['a sweep in which nothing happened', { ...sampleSweep(), points: [bare, { ...bare, nodes: 3 }] }]
 ]
@@ -65,6 +68,29 @@ const cards = (page: string): string[] => [...page.matchAll(/<section class="car
 test('each figure is there', () => {
   expect(cards(renderReport(sampleWorld()))).toEqual(['Fork rate', 'Convergence', 'Reward against work', 'Traffic of a tab', 'Propagation', 'Disk of a tab'])
   expect(cards(renderReport(sampleSweep()))).toEqual(['Fork rate against N', 'Propagation', 'Bandwidth against N', 'Reward against work, 200 nodes', 'Convergence after healing', 'Disk against N'])
+})
+
+test('nothing is drawn against N where there is one N, or worlds that are no series', () => {
+  const one = { ...sampleSweep(), points: [sampleWorld(12), sampleWorld(12, { seed: '18' })] }
+  expect(renderReport(one)).toContain('Of one of the 2 worlds, seed 17. Those who are not honest')
+  expect(renderReport(sampleSweep())).toContain('nodes (N)')
+  expect(renderReport(one)).not.toContain('nodes (N)')
+  const apart = renderReport({ ...sampleSweep(), unlike: true, points: ['flood', 'calm'].map(scenario => sampleWorld(9, { scenario })) })
+  expect(cards(apart)).toEqual(['Reward against work: flood', 'Reward against work: calm'])
+})
+
+test('what happened stands apart from what was drawn', () => {
+  const page = renderReport(sampleWorld(5, { counts: { 'struck: hide': 479 } }))
+  const [drawn, happened] = ['Options of this seed', 'What happened'].map(title => page.match(new RegExp(`<summary>${title}.*?</details>`, 's'))![0])
+  expect(drawn).toContain('lost packets, share')
+  expect(drawn).not.toContain('479')
+  expect(happened).toContain('479')
+})
+
+test('a column of sentences begins on the left, on the page and in a terminal', () => {
+  const words = { caption: 'c', head: ['enemy', 'what'], prose: true, rows: [['flood', 'a long sentence of many words'], ['b', 'short']] } as const
+  expect(table(words)).toContain('<table class="prose">')
+  expect(tableText(words).split('\n')).toEqual(['c', 'enemy  what', '-----  ----', 'flood  a long sentence of many words', 'b      short'])
 })
 
 test('figures are those of the report', () => {

@@ -42,7 +42,7 @@ function verdict (violations: readonly Violation[], checked: readonly string[] |
   if (violations.length > 0) {
     const shown = violations.slice(0, VIOLATIONS_SHOWN)
     const rest = violations.length > shown.length ? `<p>${count(violations.length - shown.length)} more are in the JSON.</p>` : ''
-    return `<section class="verdict bad" aria-label="Verdict"><h2>${violations.length === 1 ? 'A rule was broken' : `Rules were broken ${count(violations.length)} times`}</h2><ol class="plain">${shown.map(v => `<li><b>${escape(v.checker)}</b> at ${escape(where(v))}: ${escape(v.detail)}</li>`).join('')}</ol>${rest}${looked}</section>`
+    return `<section class="verdict bad" aria-label="Verdict"><h2>${violations.length === 1 ? 'A rule was broken' : `Rules were broken ${count(violations.length)} times`}</h2><ol class="plain">${shown.map(v => `<li><b>${escape(v.checker)}</b> ${escape(where(v))}: ${escape(v.detail)}</li>`).join('')}</ol>${rest}${looked}</section>`
   }
   if (looked === '') return '<section class="verdict idle" aria-label="Verdict"><h2>Nothing was checked</h2><p>This run only measures: no checker looked on, so it says nothing of rules kept or broken.</p></section>'
   return `<section class="verdict good" aria-label="Verdict"><h2>No rule was broken</h2><p>${count(checked!.length)} ${checked!.length === 1 ? 'checker' : 'checkers'} looked on all along.</p>${looked}</section>`
@@ -58,19 +58,24 @@ const short = (v: string | number | boolean): string => typeof v === 'boolean' ?
 function worldHeader (r: WorldReport): string {
   const attackers = Object.entries(r.attackers)
   const speed = r.wallMs === 0 ? '' : `, ${count(Math.round(r.virtualMs / r.wallMs))} times real time`
-  const options = Object.entries(r.options)
-  return `${verdict(r.violations, r.checked, v => duration(v.atMs))}${found(r.tables)}${commandLine(r.command)}<dl class="facts">` +
+  return `${verdict(r.violations, r.checked, v => `at ${duration(v.atMs)}`)}${found(r.tables)}${commandLine(r.command)}<dl class="facts">` +
     fact('Nodes', count(r.nodes)) + fact('Not honest', attackers.length === 0 ? 'none' : attackers.map(([name, n]) => `${count(n)} ${name}`).join(', ')) +
     fact('Virtual time', duration(r.virtualMs)) + fact('Took', `${duration(r.wallMs)}${speed}`) + fact('Events', count(r.events)) +
     fact('Blocks', `${count(r.blocksMain)}, and ${count(r.blocksOrphaned)} beside them`) + fact('Seed', r.seed) + '</dl>' +
-    (options.length === 0 ? '' : `<details class="options"><summary>Options of this seed</summary>${table({ caption: 'Options', head: ['Option', 'Value'], rows: options.map(([k, v]) => [k, short(v)]) })}</details>`)
+    details('Options of this seed', 'Option', r.options) + details('What happened', 'What', r.counts ?? {})
+}
+
+function details (title: string, head: string, values: WorldReport['options']): string {
+  const rows = Object.entries(values).map(([k, v]) => [k, short(v)])
+  return rows.length === 0 ? '' : `<details class="options"><summary>${title}</summary>${table({ caption: title, head: [head, 'Value'], rows })}</details>`
 }
 
 function sweepHeader (r: SweepReport): string {
-  const violations = r.points.flatMap(p => p.violations.map(v => ({ ...v, point: p })))
+  const places = new Map(r.points.flatMap(p => p.violations.map(v => [v, `at ${duration(v.atMs)} with seed ${p.seed}, ${count(p.nodes)} nodes`])))
+  const violations = [...r.violations ?? [], ...places.keys()]
   const checked = r.points.every(p => p.checked !== undefined) ? [...new Set(r.points.flatMap(p => p.checked ?? []))] : undefined
   const nodes = r.points.map(p => p.nodes)
-  return verdict(violations, checked, v => { const { point } = v as typeof violations[number]; return `${duration(v.atMs)} with seed ${point.seed}, ${count(point.nodes)} nodes` }) + found(r.tables) + commandLine(r.command) +
+  return verdict(violations, checked, v => places.get(v) ?? 'in all of it') + found(r.tables) + commandLine(r.command) +
     (r.points.length === 0
       ? '<p>No world has run.</p>'
       : `<dl class="facts">${fact('Worlds', count(r.points.length))}${fact('Nodes', Math.min(...nodes) === Math.max(...nodes) ? count(nodes[0]) : `${count(Math.min(...nodes))} to ${count(Math.max(...nodes))}`)}${fact('Virtual time in all', duration(r.points.reduce((s, p) => s + p.virtualMs, 0)))}${fact('Took', duration(r.points.reduce((s, p) => s + p.wallMs, 0)))}</dl>` +
@@ -123,13 +128,15 @@ svg .mark-label{font-weight:600;paint-order:stroke;stroke:var(--surface);stroke-
 .legend{list-style:none;display:flex;flex-wrap:wrap;gap:4px 16px;margin:6px 0 4px;padding:0;font-size:13.5px}
 .legend li{display:flex;align-items:center;gap:6px}
 .key{width:26px;height:14px;flex:none}
-.scroll{overflow:auto;max-height:340px;margin:6px 0 12px}
+.scroll{overflow:auto;max-height:340px;margin:6px 0 12px;--shade:light-dark(#151b2233,#00000099);background:linear-gradient(to right,var(--surface) 30%,transparent) 0 0/40px 100% no-repeat local,linear-gradient(to left,var(--surface) 30%,transparent) 100% 0/40px 100% no-repeat local,linear-gradient(to right,var(--shade),transparent) 0 0/12px 100% no-repeat scroll,linear-gradient(to left,var(--shade),transparent) 100% 0/12px 100% no-repeat scroll}
 table{border-collapse:collapse;width:100%;font-size:13.5px;font-variant-numeric:tabular-nums;overflow-wrap:normal}
 caption{text-align:left;color:var(--muted);padding:4px 0;position:sticky;left:0}
 th,td{padding:4px 10px 4px 0;text-align:right;border-bottom:1px solid var(--line);vertical-align:top}
 td,tbody th{white-space:nowrap}
 th:first-child,.options td,.options th{text-align:left}
-.options td:last-child{white-space:normal;min-width:11em}
+.options td:last-child,.options tbody th,.prose td:last-child{white-space:normal}
+.options td:nth-child(7),.prose td:last-child{min-width:20em}
+.prose td,.prose th{text-align:left}
 thead th{font-weight:550;color:var(--muted)}
 tbody th{font-weight:500}
 @media(max-width:700px){main{padding:16px 12px 32px}.card,.verdict{padding:12px 14px}svg text{font-size:15px}}

@@ -159,8 +159,8 @@ export function bars (id: string, title: string, items: readonly Bar[], colour =
   return `<figure>${start(id, title, height, `${items.map(b => `${b.label}: ${b.text}`).join(', ')}. The table below holds the same figures.`)}<g class="s${colour}">${rows}</g></svg></figure>`
 }
 
-/** The first column names its row; the others are figures. */
+/** The first column names its row; the others are figures, but for a last one of sentences. */
 export function table (t: Table): string {
   const row = (cells: readonly string[]): string => `<tr>${cells.map((c, i) => i === 0 ? `<th scope="row">${escape(c)}</th>` : `<td>${escape(c)}</td>`).join('')}</tr>`
-  return `<div class="scroll" role="region" tabindex="0" aria-label="${escape(t.caption)}"><table><caption>${escape(t.caption)}</caption><thead><tr>${t.head.map(h => `<th scope="col">${escape(h)}</th>`).join('')}</tr></thead><tbody>${t.rows.map(row).join('')}</tbody></table></div>`
+  return `<div class="scroll" role="region" tabindex="0" aria-label="${escape(t.caption)}"><table${t.prose === true ? ' class="prose"' : ''}><caption>${escape(t.caption)}</caption><thead><tr>${t.head.map(h => `<th scope="col">${escape(h)}</th>`).join('')}</tr></thead><tbody>${t.rows.map(row).join('')}</tbody></table></div>`
 }

@@ -13,6 +13,8 @@ export interface Table {
   readonly caption: string
   readonly head: readonly string[]
   readonly rows: ReadonlyArray<readonly string[]>
+  /** Its last column is sentences, no figures. */
+  readonly prose?: true
   /** What its words mean, a sentence each. */
   readonly notes?: readonly string[]
 }
@@ -61,6 +63,8 @@ export interface WorldReport {
   readonly scenario: string
   /** What was drawn for this seed, in words and numbers. */
   readonly options: Readonly<Record<string, string | number | boolean>>
+  /** What happened, counted: faults that struck, what users did, what came of it. */
+  readonly counts?: Readonly<Record<string, string | number | boolean>>
   readonly nodes: number
   readonly attackers: Readonly<Record<string, number>>
   readonly virtualMs: number
@@ -94,12 +98,16 @@ export interface WorldReport {
   readonly agreedAtMs?: number
 }
 
-/** The same scenario over growing numbers of nodes. */
+/** Many worlds of one scenario, or one over growing numbers of nodes. */
 export interface SweepReport {
   readonly kind: 'sweep'
   readonly command: string
   readonly scenario: string
   readonly points: readonly WorldReport[]
+  /** Each world is an experiment of its own: what they share is no law of the number of nodes. */
+  readonly unlike?: true
+  /** What no point shows alone. */
+  readonly violations?: readonly Violation[]
   /** What the scenario was run for, over all points. */
   readonly tables?: readonly Table[]
 }
