@@ -150,15 +150,17 @@ export function sweepSections (r: SweepReport): string {
   const largest = r.points.reduce((a, b) => b.nodes > a.nodes ? b : a)
   return [
     forksByNodes(r), spreadByNodes(r, { title: 'Propagation', id: 'propagation', of: p => p.propagationMs, y: 'time to be the head elsewhere', format: seconds, says: "From a block's making to its being the head of another tab." }),
-    spreadByNodes(r, { title: 'Bandwidth against N', id: 'bandwidth', of: p => p.bytesPerSecond, y: 'bytes per second of a tab', format: perSecond, says: 'Traffic of a tab, in and out.' }),
+    spreadByNodes(r, { title: 'Bandwidth', id: 'bandwidth', of: p => p.bytesPerSecond, y: 'bytes per second of a tab', format: perSecond, says: 'Traffic of a tab, in and out.' }),
     rewards(largest.tabs, `Reward against work, ${count(largest.nodes)} nodes`, 'rewards', r.points.length === 1 ? '' : `Of one of the ${count(r.points.length)} worlds, seed ${largest.seed}. `), healing(r),
-    spreadByNodes(r, { title: 'Disk against N', id: 'disk', of: p => p.diskBytes, y: 'bytes kept by a tab', format: size, says: 'What a tab keeps at the end.' })
+    spreadByNodes(r, { title: 'Disk', id: 'disk', of: p => p.diskBytes, y: 'bytes kept by a tab', format: size, says: 'What a tab keeps at the end.' })
   ].join('')
 }
 
 /** Label, scale and ticks of the number of nodes. */
 const nodesAxis = (r: SweepReport) => ({ label: 'nodes (N)', scale: 'log' as const, format: (v: number) => count(v), ticks: byNodes(r.points).map(g => g.nodes) })
 const mean = (values: readonly number[]): number => ratio(values.reduce((a, b) => a + b, 0), values.length)
+
+const againstN = (groups: readonly unknown[]): string => groups.length === 1 ? '' : ' against N'
 
 const forkBars = ({ interval, rate }: { readonly rate: number, readonly interval: { readonly low: number, readonly high: number } }): string => {
   const bar = (label: string, value: number): { readonly label: string, readonly value: number, readonly text: string } => ({ label, value, text: figure(value) })
@@ -172,7 +174,7 @@ function forksByNodes (r: SweepReport): string {
     return { nodes, worlds: worlds.length, main, orphaned, rate: ratio(orphaned, main), interval: rateInterval(orphaned, main) }
   })
   return section({
-    title: 'Fork rate against N', says: 'Valid blocks that are not on the main chain, per block that is; the bars are where the rate lies with 95 % by the number of forks counted.',
+    title: `Fork rate${againstN(groups)}`, says: 'Valid blocks that are not on the main chain, per block that is; the bars are where the rate lies with 95 % by the number of forks counted.',
     chart: groups.length === 1 && groups[0].main > 0 ? forkBars(groups[0]) : chart({
       id: 'forks', title: 'Forks per block against the number of nodes', x: nodesAxis(r), y: { label: 'forks per block', scale: 'linear', format: figure },
       series: [{ name: 'forks per block, 95 % interval', draw: 'line', shape: 'circle', colour: 0, points: groups.flatMap((g): Point[] => g.main === 0 ? [] : [{ x: g.nodes, y: g.rate, low: g.interval.low, high: g.interval.high }]) }]
@@ -191,7 +193,7 @@ function spreadByNodes (r: SweepReport, s: SpreadSection): string {
   const line = (name: string, key: 'p50' | 'p95' | 'max', i: number): Series => ({ name, draw: 'line', colour: i, shape: SHAPES[i], points: groups.map(g => ({ x: g.nodes, y: g[key] })) })
   const law = last < 1 || reference[last] === 0 ? '' : ` The dashed line grows like log N from the smallest world's median; at ${count(groups[last].nodes)} nodes the median is ${figure(groups[last].p50 / reference[last])} times that.`
   return section({
-    title: s.title, says: `${s.says}${law}`,
+    title: `${s.title}${s.id === 'propagation' ? '' : againstN(groups)}`, says: `${s.says}${law}`,
     chart: last === 0 ? spreadBars(s.id, s.title, groups[0], s.format, 1) : chart({
       id: s.id, title: `${s.title}: median, 95 % and maximum`, x: nodesAxis(r), y: { label: s.y, scale: 'linear', format: s.format },
       series: [line('median', 'p50', 0), line('95 %', 'p95', 1), line('max', 'max', 2), ...(last < 1 ? [] : [{ name: 'median if it grew like log N', draw: 'line' as const, dashed: true, colour: 4, points: groups.map((g, i) => ({ x: g.nodes, y: reference[i] })) }])]

@@ -75,6 +75,7 @@ test('nothing is drawn against N where there is one N, or worlds that are no ser
   expect(renderReport(one)).toContain('Of one of the 2 worlds, seed 17. Those who are not honest')
   expect(renderReport(sampleSweep())).toContain('nodes (N)')
   expect(renderReport(one)).not.toContain('nodes (N)')
+  expect(cards(renderReport(one)).join()).not.toContain('against N')
   const apart = renderReport({ ...sampleSweep(), unlike: true, points: ['flood', 'calm'].map(scenario => sampleWorld(9, { scenario })) })
   expect(cards(apart)).toEqual(['Reward against work: flood', 'Reward against work: calm'])
 })

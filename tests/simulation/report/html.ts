@@ -101,6 +101,7 @@ p{margin:0 0 8px}
 .verdict.good h2{color:var(--good)}.verdict.bad h2{color:var(--bad)}
 .found{padding:8px 18px;margin-bottom:14px}
 .found caption{color:var(--text);font-weight:600}
+.found .scroll{max-height:none}
 .found p{margin:0;color:var(--muted);font-size:14px}
 .plain{margin:6px 0;padding-left:20px}
 .command{color:var(--muted)}
@@ -134,8 +135,8 @@ caption{text-align:left;color:var(--muted);padding:4px 0;position:sticky;left:0}
 th,td{padding:4px 10px 4px 0;text-align:right;border-bottom:1px solid var(--line);vertical-align:top}
 td,tbody th{white-space:nowrap}
 th:first-child,.options td,.options th{text-align:left}
-.options td:last-child,.options tbody th,.prose td:last-child{white-space:normal}
-.options td:nth-child(7),.prose td:last-child{min-width:20em}
+.options td:last-child,.options tbody th,.prose td:last-child,.prose tbody th{white-space:normal}
+.options td:nth-child(7),.prose td:last-child{min-width:min(20em,36vw)}
 .prose td,.prose th{text-align:left}
 thead th{font-weight:550;color:var(--muted)}
 tbody th{font-weight:500}
