@@ -6,6 +6,7 @@ import type { LibraryKind, LibraryNote } from '../bridge/api.ts'
 import { type Announcement, type Note, SHARE_ALL, SHARE_LEFT, type SignedNote } from '../core/codec/library.ts'
 import { equalBytes, fromHex, toHex, ZERO32 } from '../core/codec/ssz.ts'
 import { noteMessage } from '../core/crypto/ids.ts'
+import { isControl } from '../core/torrent/names.ts'
 import { utf8Bytes, utf8Text } from '../core/training/utf8.ts'
 import type { MinerKey } from './minerKey.ts'
 
@@ -16,10 +17,7 @@ export type AnnouncementFault = NoteFault | 'share' | 'duplicate-item' | 'note-o
 
 /** What can be shown: no control characters, nothing that turns the direction of text. */
 function isPlain (text: string): boolean {
-  for (const char of text) {
-    const c = char.codePointAt(0)!
-    if (c < 0x20 || (c >= 0x7f && c < 0xa0) || c === 0x61c || (c >= 0x200b && c <= 0x200f) || (c >= 0x2028 && c <= 0x202e) || (c >= 0x2060 && c <= 0x2069) || c === 0xfeff) return false
-  }
+  for (const char of text) if (isControl(char.codePointAt(0)!)) return false
   return true
 }
 

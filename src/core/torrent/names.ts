@@ -12,8 +12,8 @@ const RESERVED = /^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout
 
 export type NameFault = 'name-empty' | 'name-too-long' | 'name-climbs' | 'name-separator' | 'name-control' | 'name-character' | 'name-reserved' | 'name-ending'
 
-/** Control characters, and those that turn the direction of what follows. */
-function isControl (c: number): boolean {
+/** Control characters, and those that turn the direction of what follows; `c`: a code point. */
+export function isControl (c: number): boolean {
   return c < 0x20 || (c >= 0x7f && c < 0xa0) || c === 0x61c || (c >= 0x200b && c <= 0x200f) || (c >= 0x2028 && c <= 0x202e) || (c >= 0x2060 && c <= 0x2069) || c === 0xfeff
 }
 
