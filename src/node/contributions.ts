@@ -36,7 +36,7 @@ export const COMING_PER_PEER = CONTRIBUTIONS_PER_JOB
 /** Vouches kept for one contribution. */
 const VOUCHES_KEPT = 8
 /** A claim or vouch may be this far ahead of what it refers to, ms. */
-const AHEAD_MS = 2_000
+export const AHEAD_MS = 2_000
 /** The payload must come while the gossip validator may still answer. */
 const PAYLOAD_MS = 4_500
 const WAITERS = 128

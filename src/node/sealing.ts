@@ -38,7 +38,8 @@ const OFFERS_PER_JOB = 24
 const OFFERS_PER_PROPOSER = 3
 /** Those that count soonest; two at most are needed. */
 const VOUCHES_PER_CONTRIBUTION = 2
-const AHEAD_MS = 2_000
+/** How long what refers to something that is on its way is waited for. */
+export const AHEAD_MS = 2_000
 const WAITERS = 128
 /** Time the proposer has to publish the finished seal before others do it for him. */
 const SEAL_ECHO_MS = 600

@@ -7,7 +7,7 @@ import { claimId, vouchMessage } from '../../src/core/crypto/ids.ts'
 import { sign } from '../../src/core/crypto/keys.ts'
 import { benchmarkJob } from '../../src/core/ledger/state.ts'
 import { SIGNATURE_BYTES } from '../../src/core/params.ts'
-import { COMING_PER_PEER, Contributions, CONTRIBUTIONS_PER_JOB, CONTRIBUTIONS_PER_ORIGIN, type ContributionsDeps, type Taken } from '../../src/node/contributions.ts'
+import { AHEAD_MS, COMING_PER_PEER, Contributions, CONTRIBUTIONS_PER_JOB, CONTRIBUTIONS_PER_ORIGIN, type ContributionsDeps, type Taken } from '../../src/node/contributions.ts'
 import { RENEW_BLOCKS } from '../../src/node/duties.ts'
 import { RingLog } from '../../src/node/log.ts'
 import type { Refused } from '../../src/node/refusals.ts'
@@ -31,10 +31,13 @@ interface Pool {
   /** Gives a claim's payload to whoever waits for it from this peer; undefined: there is none to be had. */
   readonly arrive: (claim: Claim, by: string, payload: Uint8Array | undefined) => void
   readonly held: () => string[]
+  /** This miner cheated, as far as this node knows. */
+  readonly ban: (miner: KeyPair) => void
   /** Another head. */
   readonly head: (meta: BlockMeta) => void
   /** And one without the job. */
   readonly leave: () => void
+  readonly pass: (ms: number) => Promise<void>
 }
 
 function pool (): Pool {
@@ -42,6 +45,7 @@ function pool (): Pool {
   let head = tip
   const waiting = new Map<string, (payload: Uint8Array | undefined) => void>()
   const refused: Refused[] = []
+  const banned: KeyPair[] = []
   let onHead: (e: { readonly head: BlockMeta }) => void = nothing
   const round = { job, spec: job.spec, round: job.round, seal: job.seal, stateHash: job.stateHash, anchorHeight: job.sealAnchorHeight, pending: [], since: 0 }
   let tips = [round]
@@ -49,7 +53,7 @@ function pool (): Pool {
     params, clock, log: new RingLog(clock), signatures: new TestSignatures(),
     chain: { head: () => head, on: (_: string, l: typeof onHead) => { onHead = l; return nothing } },
     rounds: { tip: () => tips[0], tips: () => tips, onTip: () => nothing },
-    blame: { refuse: (r: Refused) => { refused.push(r) }, isBannedMiner: () => false },
+    blame: { refuse: (r: Refused) => { refused.push(r) }, isBannedMiner: (key: Uint8Array) => banned.some(p => p.key === key) },
     payloads: { fetchOffered: async (digest: Uint8Array, _: number, __: unknown, by: string) => await new Promise(resolve => { waiting.set(`${toHex(digest)}/${by}`, resolve) }) },
     // Every payload is in order.
     once: () => ({ ok: true })
@@ -57,7 +61,7 @@ function pool (): Pool {
   const contributions = new Contributions(deps as unknown as ContributionsDeps)
   contributions.start()
   const arrive: Pool['arrive'] = (claim, by, bytes) => { waiting.get(`${toHex(claim.payloadDigest)}/${by}`)!(bytes) }
-  return { contributions, refused, arrive, held: () => contributions.pending(job.id).map(c => c.name), head: meta => { head = meta; onHead({ head }) }, leave: () => { tips = []; onHead({ head }) } }
+  return { contributions, refused, arrive, held: () => contributions.pending(job.id).map(c => c.name), ban: p => { banned.push(p) }, head: meta => { head = meta; onHead({ head }) }, leave: () => { tips = []; onHead({ head }) }, pass: async ms => { await clock.advance(ms) } }
 }
 
 test('what came for a job that has left with its branch goes with it', async () => {
@@ -106,6 +110,28 @@ async function taken ({ arrive, contributions }: Pool, claim: Claim, by: string,
   arrive(claim, by, payload)
   return await answer
 }
+
+test('a miner who cheated, known as such here, has no place, whoever hands it over', async () => {
+  const p = pool()
+  const [cheater, other] = [keyPair(7), keyPair(8)]
+  p.ban(cheater)
+  expect(await p.contributions.take(kit.contribution(tip, job, cheater), from('h'))).toEqual({ verdict: 'ignore', reason: 'banned miner' })
+  expect(await taken(p, kit.contribution(tip, job, other), 'h')).toEqual({ verdict: 'accept' })
+  expect(p.held()).toHaveLength(1)
+})
+
+test('a round that is two ahead has time to come, one that is three ahead is not waited for', async () => {
+  const p = pool()
+  const reasons: Array<[number, string | undefined]> = []
+  for (const ahead of [2, 3]) {
+    const claim = kit.contribution(tip, job, keyPair(7), 0, { round: job.round + ahead })
+    void p.contributions.take(claim, from('h')).then(({ reason }) => { reasons.push([ahead, reason]) })
+  }
+  await settle()
+  expect(reasons).toEqual([[3, 'round from the future']])
+  await p.pass(AHEAD_MS)
+  expect(reasons).toEqual([[3, 'round from the future'], [2, 'another seal of this round']])
+})
 
 test('names of authors are free: who hands over the most under ever new ones makes room for the others, to their share', async () => {
   const p = pool()

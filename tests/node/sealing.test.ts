@@ -1,94 +1,19 @@
 /** What a member does with offers of one round while no quorum comes together. */
 import { expect, test } from 'vitest'
-import { compareBytes, equalBytes, toHex, ZERO32 } from '../../src/core/codec/ssz.ts'
-import { type Claim, type Proposal, type SealVote, type SignedSeal, type Vouch, WORK_PROPOSAL, WORK_VOTE } from '../../src/core/codec/wire.ts'
-import type { BlockMeta } from '../../src/core/consensus/chain.ts'
+import { equalBytes, toHex, ZERO32 } from '../../src/core/codec/ssz.ts'
+import type { Claim, Proposal } from '../../src/core/codec/wire.ts'
 import { committee } from '../../src/core/consensus/committee.ts'
 import { hash } from '../../src/core/crypto/hash.ts'
-import { claimId, proposalMessage, sealHash, vouchMessage } from '../../src/core/crypto/ids.ts'
+import { claimId, proposalMessage, sealHash } from '../../src/core/crypto/ids.ts'
 import { sign } from '../../src/core/crypto/keys.ts'
-import { benchmarkJob } from '../../src/core/ledger/state.ts'
 import type { Candidate, HeardVouch, Taken } from '../../src/node/contributions.ts'
-import { anchorOn, proposers } from '../../src/node/duties.ts'
-import { RingLog } from '../../src/node/log.ts'
+import { anchorOn } from '../../src/node/duties.ts'
 import { LATE_SHARE, ODD_TURNS, SETTLE_SHARE } from '../../src/node/offer.ts'
-import type { RoundTip } from '../../src/node/rounds.ts'
-import { Sealing, type SealingDeps, VOTE_HOLD_ROUNDS } from '../../src/node/sealing.ts'
-import { ChainKit, type KeyPair, keyPair } from '../core/chainKit.ts'
-import { ManualClock, TestSignatures } from './chainRig.ts'
-import { minerKey } from './workRig.ts'
+import { type Sealing, VOTE_HOLD_ROUNDS } from '../../src/node/sealing.ts'
+import { type KeyPair, keyPair } from '../core/chainKit.ts'
+import { anchor, candidateOf, claimOf, from, job, kit, members, offer, pairs, placed, sealing, SETTLE_MS, START_MS, tip, tipSince, vote } from './sealingRig.ts'
 
-const kit = new ChainKit()
-const tip = kit.grown()
-const job = benchmarkJob(tip.ledger)
-const anchor = anchorOn(kit.params, tip, 0)!
-const members = committee(kit.params, anchor)
-const pairs = members.map(key => [1, 2, 3].map(keyPair).find(p => equalBytes(p.key, key))!)
-const from = { origin: 'x', via: 'x' }
 const nothing = (): void => {}
-const tipSince = (since: number): RoundTip => ({ job, spec: job.spec, round: job.round, seal: job.seal, stateHash: job.stateHash, anchorHeight: 0, pending: [], since, sinceHeight: tip.height })
-/** Until an offer has settled. */
-const SETTLE_MS = SETTLE_SHARE * kit.params.roundMs + 1
-
-/** A node that can have no payloads until it is told so: it can sign nothing before. */
-type Judged = 'right' | 'wrong' | 'unavailable'
-
-function sealing (me: KeyPair, o: { readonly head?: BlockMeta, readonly pending?: readonly Candidate[], readonly hasRecord?: boolean, readonly since?: number } = {}): { readonly sealing: Sealing, readonly clock: ManualClock, readonly votes: string[], readonly offers: Proposal[], readonly judge: (by: (n: number) => Promise<Judged>) => void, readonly setReady: (yes: boolean) => void, readonly leave: () => void, readonly signatures: TestSignatures, readonly seals: SignedSeal[] } {
-  const clock = new ManualClock(1_000_000_000)
-  const votes: string[] = []
-  const offers: Proposal[] = []
-  let asked = 0
-  let ready = true
-  let judged: (n: number) => Promise<Judged> = async () => 'unavailable'
-  let hasLeft = false
-  const signatures = new TestSignatures()
-  const seals: SignedSeal[] = []
-  let onHead = nothing
-  const deps: Partial<Record<keyof SealingDeps, unknown>> = {
-    params: kit.params, key: minerKey(me), clock, log: new RingLog(clock), signatures,
-    chain: { head: () => o.head ?? tip, get: (hash: Uint8Array) => { const meta = [anchor, anchor.parent!].find(a => equalBytes(hash, a.hash)); return meta && { meta } }, on: (_: string, l: typeof onHead) => { onHead = l; return nothing } },
-    // Long ago: everybody has had a turn.
-    rounds: { tip: () => hasLeft ? undefined : tipSince(o.since ?? 0), onTip: () => nothing, pendingSeal: () => undefined, has: () => seals.length > 0, add: async (signed: SignedSeal) => { seals.push(signed); return { status: 'added' } } },
-    contributions: { pending: () => [...o.pending ?? []], find: () => undefined, vouch: async () => ({ verdict: 'accept' }) },
-    records: { has: () => o.hasRecord ?? true },
-    states: {
-      sealState: async () => {
-        const as = await judged(asked++)
-        return as === 'unavailable' ? { kind: as, detail: 'not here' } : { kind: 'done', stateHash: as === 'right' ? job.stateHash : ZERO32 }
-      }
-    },
-    ready: () => ready,
-    blame: { refuse: nothing, isBannedMiner: () => false },
-    publisher: {
-      publish: async (m: { readonly selector: number, readonly value: unknown }) => {
-        if (m.selector === WORK_VOTE) votes.push(toHex((m.value as SealVote).sealHash))
-        if (m.selector === WORK_PROPOSAL) offers.push(m.value as Proposal)
-      }
-    }
-  }
-  const sealing = new Sealing(deps as unknown as SealingDeps)
-  sealing.start()
-  /** A head without the job, and one that has it again. */
-  const leave = (): void => { for (const gone of [true, false]) { hasLeft = gone; onHead() } }
-  return { sealing, clock, votes, offers, judge: by => { judged = by }, setReady: yes => { ready = yes }, leave, signatures, seals }
-}
-
-const claimOf = (n: number): Claim => kit.contribution(tip, job, keyPair(9 + n), 0)
-const vouchFor = (claim: Claim, p: KeyPair): Vouch => {
-  const vouch = { job: job.id, contribution: claimId(claim), member: p.key, signature: new Uint8Array(64) }
-  return { ...vouch, signature: sign(p.seed, vouchMessage(vouch)) }
-}
-
-/** Offer number n of a member, or one of several numbers: as many contributions, with as many vouches as there may be. */
-function offer (by: KeyPair, n: number | readonly number[], vouchers: readonly KeyPair[] = pairs.slice(0, 2), on = anchor): Proposal {
-  const claims = [n].flat().map(claimOf).sort((a, b) => compareBytes(claimId(a), claimId(b)))
-  const seal = { job: job.id, round: job.round + 1, previous: job.seal, anchor: on.hash, contributions: claims, stateHash: job.stateHash }
-  const vouches = claims.flatMap(claim => vouchers.map(p => vouchFor(claim, p)))
-  const unsigned = { seal, vouches, proposer: by.key, signature: new Uint8Array(64) }
-  return { ...unsigned, signature: sign(by.seed, proposalMessage(unsigned)) }
-}
-
-const vote = (by: KeyPair, p: Proposal): SealVote => ({ job: job.id, sealHash: sealHash(p.seal), member: by.key, signature: sign(by.seed, sealHash(p.seal)) })
 
 test('a vote before its proposal waits if a member has signed it, though strangers\' proposals wait by the hundred', async () => {
   const { sealing: s } = sealing(keyPair(20))
@@ -287,15 +212,6 @@ test('a seal that was heard is looked at no more while it is the newest', async 
   expect(seals).toHaveLength(1)
 })
 
-/** The member in this place of the order, for seals of this anchor. */
-const placed = (place: number, on = anchor): KeyPair => {
-  const key = proposers(committee(kit.params, on), on, job.id, job.round + 1)[place]
-  return pairs.find(p => equalBytes(p.key, key))!
-}
-const START_MS = 1_000_000_000
-/** Here and vouched for by everybody at this time. */
-const candidateOf = (claim: Claim, at: number, vouchedAt = at): Candidate =>
-  ({ id: claimId(claim), name: toHex(claimId(claim)), claim, receivedAt: at, verdict: 'right', vouches: new Map(pairs.map(p => [toHex(p.key), { ...vouchFor(claim, p), at: vouchedAt }])) })
 /** The round began a moment before its first turn ends; what is pending was there from its beginning. */
 const inFirstTurn = (me: KeyPair, numbers: readonly number[] = []): ReturnType<typeof sealing> => {
   const since = START_MS - kit.params.roundMs
