@@ -36,18 +36,21 @@ Exit code 1 if a checker fired: then how to see it again is said, too. 2 if it w
 function worlds (report: Report): readonly WorldReport[] { return report.kind === 'world' ? [report] : report.points }
 
 function settings (text: string): Record<string, string> {
-  return Object.fromEntries(text.split(',').map(part => {
+  const set = new Map<string, string>()
+  for (const part of text.split(',')) {
     const [name, value, more] = part.split('=').map(word => word.trim())
     if (value === undefined || more !== undefined) throw new Misused(`--set: expected NAME=VALUE, got "${part}"`)
-    return [name, value]
-  }))
+    if (set.has(name)) throw new Misused(`--set: ${name} twice`)
+    set.set(name, value)
+  }
+  return Object.fromEntries(set)
 }
 
 if (isPartThread()) await runScalePart()
 else await runCommand(USAGE, async () => {
   const { values } = parseArgs({
     options: {
-      nodes: { type: 'string' }, hours: { type: 'string' }, seed: { type: 'string' }, attackers: { type: 'string' }, enemies: { type: 'string' }, set: { type: 'string' },
+      nodes: { type: 'string' }, hours: { type: 'string' }, seed: { type: 'string' }, attackers: { type: 'string' }, enemies: { type: 'string' }, set: { type: 'string', multiple: true },
       scenario: { type: 'string', default: 'faults' }, json: { type: 'boolean', default: false }, report: { type: 'string' }, help: { type: 'boolean', default: false }
     }
   })
@@ -63,12 +66,13 @@ else await runCommand(USAGE, async () => {
   someAttackers(nodes, attackers)
   const enemies = values.enemies?.split(',')
   for (const name of enemies ?? []) if (!Object.hasOwn(ATTACKERS, name)) throw new Misused(`--enemies: there is no "${name}"; there are ${Object.keys(ATTACKERS).join(', ')}`)
-  const set = values.set === undefined ? undefined : settings(values.set)
+  const setting = values.set?.join(',')
+  const set = setting === undefined ? undefined : settings(setting)
   const given = { nodes, hours, attackers, enemies, set }
   for (const name of Object.keys(given) as Choice[]) if (given[name] !== undefined && !scenario.uses.includes(name)) throw new Misused(`--${name} means nothing for the scenario ${values.scenario}, which takes ${chosenBy(scenario.uses)}`)
   const file = await fileToWrite('report', values.report)
   const seed = seedOf(values.seed)
-  const command = ['npm run sim --', `--scenario ${values.scenario}`, `--seed ${seed}`, ...Object.entries(given).flatMap(([name, n]) => n === undefined ? [] : [`--${name} ${name === 'set' ? values.set : n}`])].join(' ')
+  const command = ['npm run sim --', `--scenario ${values.scenario}`, `--seed ${seed}`, ...Object.entries(given).flatMap(([name, n]) => n === undefined ? [] : [`--${name} ${name === 'set' ? setting : n}`])].join(' ')
   // A name that nobody draws is said before anything is run.
   if (set !== undefined) drawOptions({ seed, set })
   say(`seed ${seed}: ${command}`)

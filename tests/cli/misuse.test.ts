@@ -30,6 +30,7 @@ describe('exit code 2, one sentence, and how to see all options', () => {
     ['src/cli/sim.ts', ['--nodes', '5', '--set', 'roundMs=0'], '--set: roundMs: expected a number from 100 to 1000000000, got "0"'],
     ['src/cli/sim.ts', ['--nodes', '5', '--set', 'skewMs=1e999'], '--set: skewMs: expected a number from 0 to 1000000000, got "1e999"'],
     ['src/cli/sim.ts', ['--nodes', '5', '--set', 'loss=0.1=0.2'], '--set: expected NAME=VALUE, got "loss=0.1=0.2"'],
+    ['src/cli/sim.ts', ['--nodes', '5', '--set', 'loss=0.1', '--set', 'duplicate=0.1,loss=0.2'], '--set: loss twice'],
     ['src/cli/sim.ts', ['--nodes', '5', '--set', 'livenessMs=0'], '--set: livenessMs: expected a number from 1 to 1000000000, got "0"'],
     ['src/cli/sim.ts', ['--nodes', '5', '--set', 'crashEveryMs=0.00001'], '--set: crashEveryMs: expected 0 or a number from 100 to 1000000000, got "0.00001"'],
     ['src/cli/sim.ts', ['--nodes', '4', '--attackers', '0.1', '--enemies', 'sybil'], '--attackers: 0.1 of 4 tabs is none: expected 0 or at least 0.125'],

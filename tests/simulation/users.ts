@@ -4,12 +4,13 @@
  */
 import { formatAddress } from '../../src/core/codec/address.ts'
 import { encodeJobSpec, type JobSpec } from '../../src/core/codec/jobSpec.ts'
-import { toHex } from '../../src/core/codec/ssz.ts'
+import { ACTION_CANCEL_JOB, ACTION_POST_JOB, ACTION_TRANSFER, type Transaction } from '../../src/core/codec/wire.ts'
 import { jobId, specHash } from '../../src/core/crypto/ids.ts'
 import { account } from '../../src/core/ledger/state.ts'
 import { utf8Bytes } from '../../src/core/training/utf8.ts'
+import type { Node } from '../../src/node/node.ts'
 import type { UserOptions } from './options.ts'
-import type { Payment } from './payments.ts'
+import { type Payment, paymentOf } from './payments.ts'
 import type { Seeded } from './seeded.ts'
 import type { Tab } from './tab.ts'
 import type { World } from './world.ts'
@@ -23,7 +24,7 @@ export class Users {
   readonly #o: UserOptions
   #on = true
   readonly sent: Sent[] = []
-  /** Every transfer that a wallet was asked for, taken or not: a page may end before it says so. */
+  /** All that a wallet was asked for, taken or not: a page may end before it says so. */
   readonly asked: Payment[] = []
   readonly counts = { transfers: 0, jobs: 0, cancellations: 0, refused: 0 }
   /** What broke in here: a mistake of the simulator. */
@@ -67,7 +68,7 @@ export class Users {
     if (to === undefined || amount === 0n) return
     const fee = node.params.minFee * BigInt(1 + r.below(20))
     this.counts.transfers++
-    this.asked.push({ from: toHex(node.payee), to: toHex(to), amount, fee })
+    this.#ask(node, { selector: ACTION_TRANSFER, value: { to, amount } }, fee)
     await this.#taken(tab, 'transfer', node.wallet.nextNonce(), node.wallet.send(formatAddress(to), amount, fee))
   }
 
@@ -82,6 +83,7 @@ export class Users {
     const nonce = node.wallet.nextNonce()
     const value = { spec: encodeJobSpec(spec), escrow, pricePerContribution: escrow / BigInt(1 + r.below(100)), burn, deadline: node.chain.head().height + 8 + r.below(40) }
     this.counts.jobs++
+    this.#ask(node, { selector: ACTION_POST_JOB, value }, node.params.minFee)
     await this.#taken(tab, 'job', nonce, node.wallet.postJob(value, node.params.minFee))
     if (r.chance(0.3)) this.#world.scheduler.after(r.exponential(60_000), () => { this.#cancel(tab, tab.profile, jobId(specHash(spec), node.payee, nonce)) })
   }
@@ -90,8 +92,11 @@ export class Users {
     const { node } = tab
     if (!this.#on || node === undefined || !tab.up || tab.profile !== profile) return
     this.counts.cancellations++
+    this.#ask(node, { selector: ACTION_CANCEL_JOB, value: { job } }, node.params.minFee)
     this.#taken(tab, 'cancellation', node.wallet.nextNonce(), node.wallet.cancelJob(job)).catch((e: unknown) => { this.mistakes.push(e) })
   }
+
+  #ask ({ payee }: Node, action: Transaction['action'], fee: bigint): void { this.asked.push(paymentOf({ from: payee, action, fee })!) }
 
   async #taken (tab: Tab, kind: Sent['kind'], nonce: number, outcome: Promise<{ readonly ok: true, readonly value: { readonly id: string } } | { readonly ok: false }>): Promise<void> {
     const { profile } = tab

@@ -360,7 +360,7 @@ export class Watch {
   finish (users: Users): void {
     this.#transactions(users)
     const chain = this.#mainChain()
-    for (const p of this.#payments.unasked(chain, users.asked, this.#wallets)) this.fail('payment that nobody asked for', `block ${p.height}: ${p.from.slice(0, 8)} pays ${p.amount} to ${p.to.slice(0, 8)} once more than its owner has asked`)
+    for (const p of this.#payments.unasked(chain, users.asked, this.#wallets)) this.fail('payment that nobody asked for', `block ${p.height}: a ${p.kind} of ${p.from.slice(0, 8)}, once more than its owner has asked for it`)
     const [head] = chain
     if (head === undefined) return
     const id = toHex(head.hash)
@@ -441,7 +441,7 @@ export const CHECKED: readonly string[] = [
   'Nobody honest takes back a longer branch that he has redone than the time allows for which he himself was apart from the others.',
   'Nobody, attackers included, has many more blocks or credits than the work is worth, alone or with all of a kind of device or enemy; without attackers, nor many fewer.',
   'No member signs another seal for a round before the one that it has signed has waited for three rounds\' time in vain.',
-  'A transfer that a wallet took is in the chain, still waits, or its nonce was spent otherwise; where its credits were taken back the wallet says that it was not sent. No wallet pays what its owner has not asked for, nor twice.',
+  'A transfer that a wallet took is in the chain, still waits, or its nonce was spent otherwise; where its credits were taken back the wallet says that it was not sent. No wallet pays, orders or cancels what its owner has not asked for, nor twice.',
   'Blocks held, transactions waiting and bytes on the disk stay within their bounds.',
   'An honest node logs no error and leaves no rejection without a handler.',
   'After healing all honest nodes agree within the time given, and the chain goes on, and its rounds do if enough seats are theirs.'

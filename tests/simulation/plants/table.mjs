@@ -69,6 +69,11 @@ export const PLANTS = [
     options: ['--set', 'sendEveryMs=60000']
   },
   {
+    name: 'ordered-twice', what: 'a wallet orders a model twice',
+    file: 'src/node/walletDesk.ts', find: 'return await this.#submit(async nonce => await this.#make({ selector: ACTION_POST_JOB, value }, fee, nonce))', replace: 'await this.#submit(async nonce => await this.#make({ selector: ACTION_POST_JOB, value }, fee, nonce))\n    return await this.#submit(async nonce => await this.#make({ selector: ACTION_POST_JOB, value }, fee, nonce))', checkers: ['payment that nobody asked for'], seeds: 4,
+    options: ['--set', 'jobEveryMs=60000']
+  },
+  {
     name: 'sync-stuck', what: 'a tab whose catching up was given up once never tries again',
     file: 'src/node/sync.ts', find: '        this.#following = false\n        this.#report(undefined)', replace: '        this.#following = this.#peers.size > 0 && [...this.#peers.values()].some((p) => p.failures > 0)\n        this.#report(undefined)', checkers: ['agreement'], seeds: 50
   }
