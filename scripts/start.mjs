@@ -6,11 +6,15 @@ import { ROOT } from './lock.mjs'
 import { runMain, runNode, say } from './process.mjs'
 
 await runMain(async () => {
+  const args = process.argv.slice(2)
   await ensureDeps()
-  if (!process.argv.includes('--help')) {
+  const { tsImport } = await import('tsx/esm/api')
+  const { parseOptions } = await tsImport('../server/options.ts', import.meta.url)
+  // Who asked for something else, or for help, is answered by the server at once.
+  if (parseOptions(args).ok) {
     await ensureWasm()
     say('building the page')
     await buildPage()
   }
-  return runNode(['--import', 'tsx', 'server/main.ts', ...process.argv.slice(2)], { cwd: ROOT })
+  return runNode(['--import', 'tsx', 'server/main.ts', ...args], { cwd: ROOT })
 })

@@ -19,6 +19,12 @@ async function run (program: string, args: readonly string[]): Promise<{ readonl
   return { code, words }
 }
 
+test('npm start builds nothing for who asked for what is not there', async () => {
+  const { code, words } = await run('scripts/start.mjs', ['--port', 'abc'])
+  expect(words).toBe('--port: a whole number from 0 to 65535, not "abc"\ntry --help\n')
+  expect(code).toBe(1)
+}, 60_000)
+
 describe('exit code 2, one sentence, and how to see all options', () => {
   test.each([
     ['src/cli/sim.ts', ['--scenario', 'selfish', '--nodes', '50'], '--nodes means nothing for the scenario selfish, which takes --seed'],
