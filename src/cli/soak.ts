@@ -56,7 +56,7 @@ await runCommand(USAGE, async () => {
     done: (world, sum) => {
       if (world.report !== undefined) points.push(world.report)
       const what = world.report === undefined ? 'no report' : `${world.report.nodes} nodes, ${(world.report.virtualMs / 60_000).toFixed(0)} min, ${world.report.blocksMain} blocks`
-      say(`${String(sum.worlds).padStart(5)}/${worlds}  ${world.seed}  ${what}  ${(sum.wallMs / 60_000).toFixed(0)} min  ${sum.failed.length} failed`)
+      say(`${String(sum.worlds).padStart(5)}/${worlds}  ${world.seed}  ${what}  ${(sum.wallMs / 60_000).toFixed(0)} min  ${sum.failed.length} failed so far`)
       for (const v of world.violations) say(`       ${v.checker}: ${v.detail}`)
       if (world.violations.length > 0) say(`       again with: ${world.command}`)
     }
@@ -70,9 +70,9 @@ await runCommand(USAGE, async () => {
   for (const v of report.violations ?? []) if (v.checker !== 'process') say(`FAILED ${v.checker}: ${v.detail}`)
   if (file !== undefined) await writeReport(file, renderReport(report))
   const left = first + worlds - all.next
+  const isBroken = all.failed.length > 0 || (report.violations ?? []).length > 0
+  const isShort = !isBroken && all.worlds < worlds
+  if (isShort) say(`SHORT: ${all.worlds} of ${worlds} worlds, for the ${hoursWall} hours were over`)
   if (left > 0) say(`go on with: ${soakCommand({ seed, args }, all.next, left)}`)
-  if (all.failed.length > 0 || (report.violations ?? []).length > 0) return 1
-  if (all.worlds === worlds) return 0
-  say(`SHORT: ${all.worlds} of ${worlds} worlds, for the ${hoursWall} hours were over`)
-  return 2
+  return isBroken ? 1 : isShort ? 2 : 0
 })

@@ -40,6 +40,8 @@ describe('exit code 2, one sentence, and how to see all options', () => {
     ['src/cli/sim.ts', ['--nodes', '5', '--set', 'livenessMs=0'], '--set: livenessMs: expected a number from 1 to 1000000000, got "0"'],
     ['src/cli/sim.ts', ['--nodes', '5', '--set', 'crashEveryMs=0.00001'], '--set: crashEveryMs: expected 0 or a number from 100 to 1000000000, got "0.00001"'],
     ['src/cli/sim.ts', ['--nodes', '4', '--attackers', '0.1', '--enemies', 'sybil'], '--attackers: 0.1 of 4 tabs is none: expected 0 or at least 0.125'],
+    ['src/cli/sim.ts', ['--nodes', '5', '--attackers', '0', '--enemies', 'sybil'], '--enemies means nothing with --attackers 0'],
+    ['tests/simulation/plants/run.ts', ['--only', 'nope'], '--only: there is no planted bug "nope"; there are rho-forgets, '],
     ['src/cli/sim.ts', ['--nodes', '5', '--report', ''], '--report: expected the name of a file'],
     ['src/cli/sim.ts', ['--scenario', 'toString'], '--scenario: there is no "toString"; there are '],
     ['src/cli/soak.ts', ['--worlds', '1', '--report', '/nowhere/report.html'], '--report: /nowhere/report.html cannot be written: '],

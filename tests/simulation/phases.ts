@@ -108,12 +108,12 @@ async function converge (world: World, watch: Watch, withinMs: number, progress:
   }
   if (agreed !== undefined && canSealMs < SEALING_MS && reach().height >= agreed.height + MORE_BLOCKS) return agreed.atMs
   for (const words of watch.lastWords()) progress(words)
-  if (why !== undefined) watch.fail('agreement', `${withinMs / 60_000} minutes after healing: ${why}`)
+  if (why !== undefined) watch.fail('agreement', `${Number((withinMs / 60_000).toPrecision(3))} minutes after healing: ${why}`)
   else watch.fail('progress', `agreed at height ${agreed?.height}, round ${agreed?.round}, but in ${Math.round((world.elapsed - agreed!.atMs) / 1000)} s came only to height ${reach().height}, round ${reach().round}; for ${canSealMs / 1000} s a quorum was honest`)
   return undefined
 }
 
 function line (world: World, phase: string): string {
   const heights = world.tabs.filter(t => t.honest && t.up).map(t => t.node!.chain.head().height)
-  return `${(world.elapsed / 60_000).toFixed(1).padStart(6)} min  ${phase}  up ${heights.length}/${world.tabs.filter(t => t.honest).length}  height ${heights.length === 0 ? '–' : `${Math.min(...heights)}..${Math.max(...heights)}`}`
+  return `${(world.elapsed / 60_000).toFixed(1).padStart(6)} min  ${phase}  honest up ${heights.length}/${world.tabs.filter(t => t.honest).length}  height ${heights.length === 0 ? '–' : `${Math.min(...heights)}..${Math.max(...heights)}`}`
 }

@@ -115,7 +115,7 @@ export function count (all: SoakSummary, { command, report, seed, violations }: 
     all.virtualHours += report.virtualMs / 3_600_000
     all.blocks += report.blocksMain
     all.earned = pooled([...all.earned, ...report.tabs.map((t): Earner => ({
-      name: t.role === 'honest' ? `every ${t.device}` : t.role, kind: t.role === 'honest' ? 'honest' : 'attacker',
+      name: t.role === 'honest' ? `honest, ${t.device}` : t.role, kind: t.role === 'honest' ? 'honest' : 'attacker',
       work: t.workShare * report.blocksMain, blocks: t.blockShare * report.blocksMain, credits: t.rewardShare * report.blocksMain
     }))])
     const of = (what: string): number => Number(report.counts?.[`wrong contributions: ${what}`] ?? 0)

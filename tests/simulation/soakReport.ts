@@ -1,5 +1,6 @@
 /** All worlds of a soak as one report: who earned what, what each kind of enemy did, and what no world shows alone. */
 import { count, percent } from '../../src/ui/format.ts'
+import { ENEMIES, type EnemyName } from './enemies/table.ts'
 import type { Earner } from './fairness.ts'
 import type { SweepReport, Table, Violation, WorldReport } from './report/types.ts'
 import { idle, type SoakSummary, soakVerdict } from './soak.ts'
@@ -21,11 +22,17 @@ function earnings ({ earned, wrongRounds: { byChance, kept, rounds } }: SoakSumm
   return [{
     caption: 'Who earned what, all worlds together', head: ['who', 'work', 'blocks', 'credits'],
     rows: earned.map(e => [e.name, part(e, 'work'), part(e, 'blocks'), part(e, 'credits')]),
-    notes: [`Of ${count(rounds)} rounds with wrong contributions ${count(kept)} keep them, ${byChance.toFixed(1)} by chance.`]
+    ...(rounds === 0 ? {} : { notes: [`Of ${count(rounds)} rounds with wrong contributions ${count(kept)} keep them, ${byChance.toFixed(1)} by chance.`] })
   }]
 }
 
+/** As `--enemies` takes it, and as its tabs are called elsewhere. */
+function calledBoth (name: EnemyName): string {
+  const role = ENEMIES[name].make().name
+  return role === name ? name : `${name} (${role})`
+}
+
 function deeds ({ enemies }: SoakSummary): Table[] {
-  const rows = Object.entries(enemies).sort().map(([name, e]) => [name, count(e.worlds), Object.entries(e.deeds).map(([deed, n]) => `${count(n)} ${deed}`).join(', ')])
+  const rows = Object.entries(enemies).sort().map(([name, e]) => [calledBoth(name as EnemyName), count(e.worlds), Object.entries(e.deeds).map(([deed, n]) => `${count(n)} ${deed}`).join(', ')])
   return rows.length === 0 ? [] : [{ caption: 'What enemies did', head: ['enemy', 'worlds', 'deeds'], prose: true, rows }]
 }

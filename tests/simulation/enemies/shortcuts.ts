@@ -71,7 +71,7 @@ export function shortcuts (shortcut: Shortcut = 'fewer steps'): ShortcutSquad {
           ...deps,
           compute: tappedCompute(deps.compute, async (task, priority) => {
             if (priority !== 'slice') return await deps.compute.runSlice(task, priority)
-            deeds.add('slices cut short')
+            deeds.add('false slices claimed')
             lies.add(toHex(task.noiseKey))
             const result = await work(task)
             payloads.set(toHex(result.payloadDigest), result.payload)

@@ -126,7 +126,7 @@ export const ENEMIES = {
     wants: 'a model that learned flipped labels',
     stoppedBy: 'replay against the registered data',
     seenBy: 'its blocks and contributions on honest chains: none',
-    deeds: ['slices cut short'],
+    deeds: ['false slices claimed'],
     make: () => shortcuts('flipped labels')
   },
   'free-riding': {
@@ -177,7 +177,7 @@ function shortcut (what: string, kind: Parameters<typeof shortcuts>[0]): EnemyKi
     wants: `tickets and contributions for ${what}`,
     stoppedBy: 'replay: every block by everybody, every contribution by those drawn',
     seenBy: 'its blocks and contributions on honest chains: none',
-    deeds: ['slices cut short'],
+    deeds: ['false slices claimed'],
     make: () => shortcuts(kind)
   }
 }

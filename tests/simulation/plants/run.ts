@@ -25,7 +25,7 @@ await runCommand(USAGE, async () => {
     return 0
   }
   const names = values.only?.split(',')
-  for (const name of names ?? []) if (!PLANTS.some(p => p.name === name)) throw new Misused(`--only: there is no planted bug "${name}"`)
+  for (const name of names ?? []) if (!PLANTS.some(p => p.name === name)) throw new Misused(`--only: there is no planted bug "${name}"; there are ${PLANTS.map(p => p.name).join(', ')}`)
   const options = ['--nodes', `${number('nodes', values.nodes, 2, 5_000, true)}`, '--hours', `${number('hours', values.hours, 0.001, 1_000, false)}`]
   const seed = seedOf(values.seed, SEED_OF_MANY_MAX)
   const found: Found[] = []

@@ -37,7 +37,7 @@ const forkInterval = (orphaned: number, main: number): string => {
 }
 
 function forksOverTime (r: WorldReport): string {
-  const says = `${count(r.blocksOrphaned)} valid blocks beside ${count(r.blocksMain)} of the main chain: ${figure(r.forkRate)} forks per block${r.blocksMain === 0 ? '' : `, with 95 % between ${forkInterval(r.blocksOrphaned, r.blocksMain).replace(' to ', ' and ')}`}.`
+  const says = `${count(r.blocksOrphaned)} valid ${r.blocksOrphaned === 1 ? 'block' : 'blocks'} beside ${count(r.blocksMain)} of the main chain, its newest two left out as undecided: ${figure(r.forkRate)} forks per block${r.blocksMain === 0 ? '' : `, with 95 % between ${forkInterval(r.blocksOrphaned, r.blocksMain).replace(' to ', ' and ')}`}.`
   const windows = r.forksOverTime
   if (windows === undefined) {
     return section({
@@ -46,7 +46,8 @@ function forksOverTime (r: WorldReport): string {
       tables: [{ caption: 'Forks in all', head: ['Blocks', 'Number'], rows: [['on the main chain', count(r.blocksMain)], ['valid, not on it', count(r.blocksOrphaned)], ['forks per block', figure(r.forkRate)], ['95 % interval', forkInterval(r.blocksOrphaned, r.blocksMain)]] }]
     })
   }
-  const points = windows.map(w => ({ x: minutes((w.fromMs + w.toMs) / 2), y: ratio(w.blocksOrphaned, w.blocksMain) }))
+  // Where none of the chain's was made there is no rate, whatever lies beside it.
+  const points = windows.flatMap(w => w.blocksMain === 0 ? [] : [{ x: minutes((w.fromMs + w.toMs) / 2), y: w.blocksOrphaned / w.blocksMain }])
   return section({
     title: 'Fork rate', says,
     chart: chart({
@@ -54,7 +55,7 @@ function forksOverTime (r: WorldReport): string {
       x: { ...TIME, max: minutes(r.virtualMs) }, y: { label: 'forks per block', scale: 'linear', format: figure },
       series: [{ name: 'forks per block', draw: 'line', shape: 'circle', colour: 0, points }, { name: 'of the whole run', draw: 'line', dashed: true, colour: 1, points: [{ x: 0, y: r.forkRate }, { x: minutes(r.virtualMs), y: r.forkRate }] }]
     }),
-    tables: [{ caption: 'Forks by time', head: ['From', 'Main chain', 'Beside it', 'Per block', '95 % interval'], rows: [...windows.map(w => [duration(w.fromMs), count(w.blocksMain), count(w.blocksOrphaned), figure(ratio(w.blocksOrphaned, w.blocksMain)), forkInterval(w.blocksOrphaned, w.blocksMain)]), ['The whole run', count(r.blocksMain), count(r.blocksOrphaned), figure(r.forkRate), forkInterval(r.blocksOrphaned, r.blocksMain)]] }]
+    tables: [{ caption: 'Forks by time', head: ['From', 'Main chain', 'Beside it', 'Per block', '95 % interval'], rows: [...windows.map(w => [duration(w.fromMs), count(w.blocksMain), count(w.blocksOrphaned), w.blocksMain === 0 ? '–' : figure(w.blocksOrphaned / w.blocksMain), forkInterval(w.blocksOrphaned, w.blocksMain)]), ['The whole run', count(r.blocksMain), count(r.blocksOrphaned), figure(r.forkRate), forkInterval(r.blocksOrphaned, r.blocksMain)]] }]
   })
 }
 

@@ -4,7 +4,7 @@ import { renderReport } from './html.ts'
 import { sampleSweep, sampleWorld } from './sample.ts'
 import { table } from './svg.ts'
 import { tableText } from './text.ts'
-import type { Report, WorldReport } from './types.ts'
+import type { ForkWindow, Report, WorldReport } from './types.ts'
 
 const bare: WorldReport = {
   kind: 'world', command: 'npm run sim', seed: '0', scenario: 'none', options: {}, nodes: 0, attackers: {}, virtualMs: 0, wallMs: 0, events: 0, violations: [],
@@ -130,8 +130,20 @@ describe('the verdict', () => {
     expect(page).toContain('<b>supply</b> at 1 min 1 s: block 0<')
     expect(page).toContain('3 more are in the JSON')
     expect(page).not.toContain('No rule was broken')
-    expect(renderReport({ ...sampleSweep(), points: [sampleWorld(5, { seed: 'seventeen', violations: violations.slice(0, 1) })] })).toContain('with seed seventeen, 5 nodes')
+    // What does all worlds again does that one; where it has a line of its own, that is the one to type.
+    const point = sampleWorld(5, { seed: 'seventeen', command: sampleSweep().command, violations: violations.slice(0, 1) })
+    expect(renderReport({ ...sampleSweep(), points: [point] })).toContain('at 1 min 1 s with seed seventeen, 5 nodes: block 0')
+    expect(renderReport({ ...sampleSweep(), points: [{ ...point, command: 'npm run sim -- --seed seventeen' }] })).toContain('at 1 min 1 s in npm run sim -- --seed seventeen: block 0')
   })
+})
+
+test('where no block of the chain was made there is no rate of forks, whatever lies beside it', () => {
+  const windows = [[2, 1], [0, 1], [0, 0]].map(([blocksMain, blocksOrphaned], i): ForkWindow => ({ fromMs: i * 60_000, toMs: (i + 1) * 60_000, blocksMain, blocksOrphaned }))
+  const page = renderReport(sampleWorld(5, { forksOverTime: windows }))
+  for (const cells of ['<td>2</td><td>1</td><td>0.5</td>', '<td>0</td><td>1</td><td>–</td><td>–</td>', '<td>0</td><td>0</td><td>–</td><td>–</td>']) expect(page).toContain(cells)
+  const figure = page.match(/Fork rate.*?<\/figure>/s)![0]
+  // One is the key's.
+  expect(figure.match(/<circle /g)).toHaveLength(2)
 })
 
 test('what a scenario was run for stands above the worlds, with the digits that matter', () => {

@@ -61,7 +61,7 @@ function worldHeader (r: WorldReport): string {
   return `${verdict(r.violations, r.checked, v => `at ${duration(v.atMs)}`)}${found(r.tables)}${commandLine(r.command)}<dl class="facts">` +
     fact('Nodes', count(r.nodes)) + fact('Not honest', attackers.length === 0 ? 'none' : attackers.map(([name, n]) => `${count(n)} ${name}`).join(', ')) +
     fact('Virtual time', duration(r.virtualMs)) + fact('Took', `${duration(r.wallMs)}${speed}`) + fact('Events', count(r.events)) +
-    fact('Blocks', `${count(r.blocksMain)}, and ${count(r.blocksOrphaned)} beside them`) + fact('Seed', r.seed) + '</dl>' +
+    fact('Blocks decided', `${count(r.blocksMain)}, and ${count(r.blocksOrphaned)} beside them`) + fact('Seed', r.seed) + '</dl>' +
     details('Options of this seed', 'Option', r.options) + details('What happened', 'What', r.counts ?? {})
 }
 
@@ -71,7 +71,7 @@ function details (title: string, head: string, values: WorldReport['options']): 
 }
 
 function sweepHeader (r: SweepReport): string {
-  const places = new Map(r.points.flatMap(p => p.violations.map(v => [v, `at ${duration(v.atMs)} with seed ${p.seed}, ${count(p.nodes)} nodes`])))
+  const places = new Map(r.points.flatMap(p => p.violations.map(v => [v, `at ${duration(v.atMs)} ${p.command === r.command ? `with seed ${p.seed}, ${count(p.nodes)} nodes` : `in ${p.command}`}`])))
   const violations = [...r.violations ?? [], ...places.keys()]
   const checked = r.points.every(p => p.checked !== undefined) ? [...new Set(r.points.flatMap(p => p.checked ?? []))] : undefined
   const nodes = r.points.map(p => p.nodes)
@@ -100,7 +100,7 @@ p{margin:0 0 8px}
 .verdict.bad{border-left-color:var(--bad);background:var(--bad-soft)}
 .verdict.good h2{color:var(--good)}.verdict.bad h2{color:var(--bad)}
 .found{padding:8px 18px;margin-bottom:14px}
-.found caption{color:var(--text);font-weight:600}
+.found caption{color:var(--text);font-weight:600;max-width:min(100%,calc(100vw - 62px))}
 .found .scroll{max-height:none}
 .found p{margin:0;color:var(--muted);font-size:14px}
 .plain{margin:6px 0;padding-left:20px}
@@ -136,7 +136,7 @@ th,td{padding:4px 10px 4px 0;text-align:right;border-bottom:1px solid var(--line
 td,tbody th{white-space:nowrap}
 th:first-child,.options td,.options th{text-align:left}
 .options td:last-child,.options tbody th,.prose td:last-child,.prose tbody th{white-space:normal}
-.options td:nth-child(7),.prose td:last-child{min-width:min(20em,36vw)}
+.options td:nth-child(7){min-width:28em}.prose td:last-child{min-width:min(20em,36vw)}
 .prose td,.prose th{text-align:left}
 thead th{font-weight:550;color:var(--muted)}
 tbody th{font-weight:500}
