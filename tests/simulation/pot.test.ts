@@ -13,7 +13,7 @@ test('a row is the mean of its worlds, with the interval of what was counted', (
   const lines = tableText(potTable([run(20, 'a', { orphaned: 1, sightings: 9, confirmed: 96 }), run(20, 'b', {}), run(4000, 'a', { seconds: 61 })])).split('\n')
   const cells = (n: string): string[] => lines.find(l => l.startsWith(`${n} `))!.split(/ {2,}/)
   // One fork in two worlds: Garwood's 0.0253 and 5.572, halved.
-  expect(cells('20')).toEqual(['20', '20', '4.5', '0.5 (0.0-2.8)', '0.0', '6', '6.0', '98.0 of 100.0', '60.0', '2'])
+  expect(cells('20')).toEqual(['20', '20', '4.5', '0.5 (0.0-2.8)', '0.0', '5', '6.0', '98.0 of 100.0', '60.0', '2'])
   expect(cells('4000').slice(0, 3)).toEqual(['4000', '?', '0.0'])
   expect(lines.findIndex(l => l.startsWith('20 '))).toBeLessThan(lines.findIndex(l => l.startsWith('4000 ')))
 })
