@@ -22,6 +22,7 @@ import type { Chain } from './chain.ts'
 import type { BlockRecord, ChainService, Hex, Log, PoolService } from './parts.ts'
 import type { ChainStore } from './persist.ts'
 import { idleOf } from './poolIdle.ts'
+import { TokenBuckets } from './tokenBucket.ts'
 
 export interface PoolLimits { readonly count: number, readonly bytes: number, readonly perSender: number, readonly ageMs: number }
 export const POOL_LIMITS: PoolLimits = { count: 1024, bytes: 1024 * 1024, perSender: 16, ageMs: 3 * 60 * 60_000 }
@@ -30,6 +31,9 @@ export const MAX_TRANSACTION_BYTES = Math.max(MAX_SPEC_BYTES, MAX_RECEIPTS_PER_R
 /** Transactions leave room for seals in the body. */
 export const TRANSACTIONS_BYTES_PER_BLOCK = MAX_BODY_BYTES / 4
 export const REBROADCAST_MS = 30_000
+/** Looks at all that waits for room in a full pool, for what one neighbour hands over: some ms each if redemptions fill it. */
+export const LOOKS_AT_ONCE = 32
+const LOOKS_PER_SECOND = 4
 /** A replacement pays at least this many hundredths of the old fee. */
 const REPLACE_PERCENT = 110n
 /** What an own transaction lacks may be in blocks that did not reach the disk, or come again after a reorganisation. */
@@ -81,6 +85,11 @@ export class Mempool implements PoolService {
   readonly #listeners = new Set<() => void>()
   readonly #voidListeners = new Set<(tx: SignedTransaction) => void>()
   #bytes = 0
+  readonly #looks: TokenBuckets
+  /** Counts what comes and goes. */
+  #changes = 0
+  /** Where all that waited could be in a block. */
+  #noneIdle: { readonly tip: BlockMeta, readonly changes: number } | undefined
   /** Records that may go once the disk takes writes again: the blocks that carry them are in memory only. */
   readonly #obsolete = new Set<Hex>()
   #writes: Promise<void> = Promise.resolve()
@@ -109,6 +118,7 @@ export class Mempool implements PoolService {
     this.#own = d.own
     this.#publish = d.publish
     this.#limits = d.limits ?? POOL_LIMITS
+    this.#looks = new TokenBuckets(d.clock, LOOKS_PER_SECOND, LOOKS_AT_ONCE)
   }
 
   get size (): number { return this.#byId.size }
@@ -185,14 +195,14 @@ export class Mempool implements PoolService {
    * Undefined: taken, or known already. The id does not commit to the signature: a copy of a known one
    * is looked at all the same, because who hears "taken" passes it on and answers for it.
    */
-  async add (tx: SignedTransaction, origin?: PeerId): Promise<Refusal | undefined> {
+  async add (tx: SignedTransaction, via?: PeerId): Promise<Refusal | undefined> {
     const bytes = SignedTransaction.serialize(tx).length
     if (bytes > MAX_TRANSACTION_BYTES) return invalid('transaction-action', `${bytes} bytes, at most ${MAX_TRANSACTION_BYTES}`)
     const entry = this.#entry(tx, bytes)
     const known = this.#byId.get(entry.id)
     if (known !== undefined && equalBytes(known.signed.signature, tx.signature)) return undefined
     // For what is refused for want of room nobody's signatures are looked at: of receipts there may be many.
-    const early = known === undefined ? this.#refusal(entry) ?? (entry.own ? undefined : this.#makeRoom(entry, true)) : undefined
+    const early = known === undefined ? this.#refusal(entry) ?? (entry.own ? undefined : this.#noRoom(entry, via) ?? this.#makeRoom(entry, true)) : undefined
     if (early !== undefined) return early
     const unsigned = await this.#unsigned(tx)
     if (unsigned !== undefined) return unsigned
@@ -203,7 +213,7 @@ export class Mempool implements PoolService {
     this.#insert(entry)
     // What was behind a gap was looked at alone: together they may be more than there is.
     if (Math.max(...this.#bySender.get(entry.from)!.keys()) > entry.nonce) this.#revalidate(entry.from, this.#chain.head())
-    this.#log.debug('pool', `transaction ${entry.id.slice(0, 8)}${origin === undefined ? '' : ` from ${origin}`} waits, fee ${entry.fee}`)
+    this.#log.debug('pool', `transaction ${entry.id.slice(0, 8)}${via === undefined ? '' : ` from ${via}`} waits, fee ${entry.fee}`)
     this.#changed()
     // What is taken is called sent: it must be here after a crash.
     if (entry.own) await this.#writes
@@ -305,19 +315,39 @@ export class Mempool implements PoolService {
     return full
   }
 
+  #isFull (e: Entry): boolean { return this.#byId.size >= this.#limits.count || this.#bytes + e.bytes > this.#limits.bytes }
+
+  /** Refuses for want of room what can be refused without a look at all that waits, and what would take more looks than its neighbour has. */
+  #noRoom (e: Entry, via: PeerId | undefined): Refusal | undefined {
+    if (!this.#isFull(e)) return undefined
+    if (this.#noneIdle?.tip === this.#chain.head() && this.#noneIdle.changes === this.#changes && this.#bySender.get(e.from)?.has(e.nonce) !== true) {
+      let lowest: bigint | undefined
+      for (const x of this.#byId.values()) if (!x.own && x.from !== e.from && (lowest === undefined || x.fee < lowest)) lowest = x.fee
+      // Of the lowest fee and the last to come, it changes nothing for those before it.
+      if (lowest === undefined || e.fee <= lowest) return lowFee(e)
+    }
+    return via === undefined || this.#looks.take(via) ? undefined : refusal('stale', 'transaction-fee', 'the pool is full, and too much that would take a place in it came of this neighbour')
+  }
+
   /** Lets go of what pays less; refuses the newcomer if that is itself. A trial leaves all as it is. */
   #makeRoom (e: Entry, isTrial = false): Refusal | undefined {
     const old = this.#bySender.get(e.from)?.get(e.nonce)
     const gone = old === undefined ? [] : [old]
-    const putBack = (): void => { for (const x of gone) this.#insert(x) }
+    const changes = this.#changes
+    const putBack = (): void => {
+      for (const x of gone) this.#insert(x)
+      this.#changes = changes
+    }
     if (old !== undefined) this.#remove(old)
-    const full = (): boolean => this.#byId.size >= this.#limits.count || this.#bytes + e.bytes > this.#limits.bytes
+    const full = (): boolean => this.#isFull(e)
     if (!full()) {
       if (isTrial) putBack()
       return undefined
     }
     const tip = this.#chain.head()
     const idle = idleOf(this.#nextLedger(tip), [...this.#byId.values(), e].sort((a, b) => better(a, b) ? -1 : 1))
+    const isLast = [...this.#bySender.get(e.from)?.keys() ?? []].every(nonce => nonce < e.nonce)
+    if (old === undefined && isLast && [...idle].every(x => x === e)) this.#noneIdle = { tip, changes }
     const worse = (a: Entry, b: Entry): boolean => idle.has(a) === idle.has(b) ? better(b, a) : idle.has(a)
     while (full()) {
       let worst: Entry | undefined
@@ -325,7 +355,7 @@ export class Mempool implements PoolService {
       if (worst === undefined || (!e.own && (idle.has(worst) === idle.has(e) ? worst.fee >= e.fee : idle.has(e)))) {
         // Who is refused makes no room for anybody.
         putBack()
-        return refusal('stale', 'transaction-fee', `the pool is full and fee ${e.fee} is not above its lowest`)
+        return lowFee(e)
       }
       // Its last one: the ones before it stay usable.
       const queue = this.#bySender.get(worst.from)!
@@ -338,6 +368,7 @@ export class Mempool implements PoolService {
   }
 
   #insert (e: Entry): void {
+    this.#changes++
     this.#byId.set(e.id, e)
     const queue = this.#bySender.get(e.from) ?? new Map<number, Entry>()
     this.#bySender.set(e.from, queue)
@@ -347,6 +378,7 @@ export class Mempool implements PoolService {
   }
 
   #remove (e: Entry): void {
+    this.#changes++
     this.#byId.delete(e.id)
     const queue = this.#bySender.get(e.from)!
     queue.delete(e.nonce)
@@ -440,6 +472,8 @@ export class Mempool implements PoolService {
     })
   }
 }
+
+const lowFee = (e: Entry): Refusal => refusal('stale', 'transaction-fee', `the pool is full and fee ${e.fee} is not above its lowest`)
 
 type Step = ReturnType<typeof stepTransaction>
 const refusalOf = (s: Step): Refusal | undefined => s.ok ? undefined : s.refusal

@@ -49,6 +49,9 @@ export class Snapshots {
 
   has (stateHash: Hex): boolean { return this.#kept.has(stateHash) }
 
+  /** Bytes of one that is held. */
+  size (stateHash: Hex): number | undefined { return this.#kept.get(stateHash)?.size }
+
   /** Ascending. */
   rounds (job: Hex): number[] {
     return [...new Set([...this.#kept.values()].filter(k => k.job === job).map(k => k.round))].sort((a, b) => a - b)

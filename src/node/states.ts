@@ -31,12 +31,11 @@ import { Lru } from './lru.ts'
 import { eachTime, type Once } from './once.ts'
 import type { Blame, BlockRecord, ChainService, Hex, Log, PayloadService, StatesService } from './parts.ts'
 import { SNAPSHOT_ROUNDS, Snapshots } from './snapshots.ts'
+import { STATE_PROTOCOL, StateChunks } from './stateChunks.ts'
 import type { Read, TorrentService } from './torrentFetch.ts'
 import { OF_ASKED, OF_STATE, type Shareable } from './torrentShelf.ts'
 
-export const STATE_PROTOCOL = '/cw/1/state'
 export const STATES_PROTOCOL = '/cw/1/states'
-const STATE_REQUEST_BYTES = 2 * HASH_BYTES + 4
 /** A list of 64 rounds and its offset. */
 const STATE_LIST_BYTES = 4 + 64 * 4
 const MEMORY_BYTES = 32 * 1024 * 1024
@@ -49,12 +48,8 @@ const ROUNDS_RECOMPUTED = 160
 const REQUEST_TIMEOUT_MS = 5_000
 const PEERS_ASKED = 5
 const FLUSH_MS = 15_000
-/** Encoded states kept for peers that read them chunk by chunk. */
-const ENCODED_KEPT = 3
 /** Of a job, shared as torrents: who fetches the older one is not cut off by the newer. */
 const TORRENTS_PER_JOB = 2
-/** One state of the largest model is 31 chunks. */
-const REQUESTS_PER_SECOND = 32
 
 export type SealedState = Awaited<ReturnType<StatesService['sealState']>>
 type FetchedPayload =
@@ -99,8 +94,8 @@ export class States implements StatesService {
   readonly #d: StatesDeps
   readonly #once: Once
   readonly #snapshots: Snapshots
+  readonly #chunks: StateChunks
   readonly #memory = new Lru<ModelState>(MEMORY_BYTES, bytesOf)
-  readonly #encoded = new Lru<Uint8Array>(ENCODED_KEPT)
   /** By the state that a seal defines, or says so: what is computed on the way is held against each. */
   readonly #seals = new Lru<Seal>(SEALS_KEPT)
   /** Of blocks whose work is on trust: another way, where none was redone here. */
@@ -121,14 +116,23 @@ export class States implements StatesService {
     this.#d = d
     this.#once = d.once ?? eachTime
     this.#snapshots = new Snapshots(d.storage, d.log)
+    this.#chunks = new StateChunks({
+      network: d.network, clock: d.clock,
+      size: name => {
+        const state = this.#memory.get(name)
+        return state === undefined ? this.#snapshots.size(name) : bytesOf(state)
+      },
+      read: async name => {
+        const state = this.#memory.get(name)
+        return state === undefined ? await this.#snapshots.bytes(name) : stateBytes(state)
+      }
+    })
   }
 
   async start (): Promise<void> {
     await this.#snapshots.start()
     this.#d.torrents.onAsked(name => this.#asked(name))
-    this.#undo.push(await this.#d.network.handle(STATE_PROTOCOL,
-      { maxRequestBytes: STATE_REQUEST_BYTES, maxResponseBytes: CHUNK_BYTES, perPeerPerSecond: REQUESTS_PER_SECOND },
-      async (_, body) => await this.#serveChunk(body)))
+    this.#undo.push(await this.#chunks.start())
     this.#undo.push(await this.#d.network.handle(STATES_PROTOCOL,
       { maxRequestBytes: HASH_BYTES, maxResponseBytes: STATE_LIST_BYTES, perPeerPerSecond: 2 },
       async (_, body) => this.#serveRounds(body)))
@@ -480,21 +484,6 @@ export class States implements StatesService {
   async #decoded (spec: JobSpec, bytes: Uint8Array, stateHash: Uint8Array): Promise<ModelState | undefined> {
     const state = decodeState(spec, bytes)
     return state.ok ? await this.#accept(state.value, stateHash) : undefined
-  }
-
-  async #serveChunk (body: Uint8Array): Promise<Uint8Array> {
-    const nothing = new Uint8Array(0)
-    const request = decode(StateRequest, body, STATE_REQUEST_BYTES)
-    if (!request.ok) return nothing
-    const name = toHex(request.value.stateHash)
-    let bytes = this.#encoded.get(name)
-    if (bytes === undefined) {
-      const state = this.#memory.get(name)
-      bytes = state === undefined ? await this.#snapshots.bytes(name) : stateBytes(state)
-      if (bytes === undefined) return nothing
-      this.#encoded.set(name, bytes)
-    }
-    return bytes.slice(request.value.offset, request.value.offset + CHUNK_BYTES)
   }
 
   #serveRounds (body: Uint8Array): Uint8Array {

@@ -2,10 +2,12 @@ import { describe, expect, it } from 'vitest'
 import { SignedTransaction } from '../../src/core/codec/wire.ts'
 import type { BlockMeta } from '../../src/core/consensus/chain.ts'
 import { MIN_DEADLINE_BLOCKS, openBlock } from '../../src/core/ledger/apply.ts'
+import { toHex } from '../../src/core/codec/ssz.ts'
+import { transactionId } from '../../src/core/crypto/ids.ts'
 import { account } from '../../src/core/ledger/state.ts'
 import { MAX_ACTIVE_JOBS, MAX_TRANSACTIONS_PER_BLOCK } from '../../src/core/params.ts'
 import { RingLog } from '../../src/node/log.ts'
-import { Mempool, POOL_LIMITS, type PoolLimits, REBROADCAST_MS } from '../../src/node/mempool.ts'
+import { LOOKS_AT_ONCE, Mempool, POOL_LIMITS, type PoolLimits, REBROADCAST_MS } from '../../src/node/mempool.ts'
 import type { BlockRecord, ChainEvents } from '../../src/node/parts.ts'
 import type { Signatures } from '../../src/ports/signatures.ts'
 import { MemoryDisk, MemoryStorage } from '../../src/storage/memory.ts'
@@ -114,6 +116,40 @@ describe('bounds', () => {
     expect(await pool.add(pay(3, { fee: 3_000n }))).toBeUndefined()
     expect(pool.size).toBe(3)
     expect(pool.pending(keyPair(1).key).map((t) => t.transaction.nonce)).toEqual([0])
+  })
+
+  it('of one neighbour looks only so often for room in a full pool; what offers too little costs no look', async () => {
+    const { pool, clock } = make({ limits: { ...POOL_LIMITS, count: 3 } })
+    for (const nonce of [0, 1, 2]) await pool.add(pay(1, { fee: 2_000n, nonce }))
+    const low = async (via: string, n: number): Promise<string | undefined> => (await pool.add(pay(3, { fee: 1_900n + BigInt(n % 100) }), via))?.detail
+    // Behind a gap, whatever it offers: which of all that wait are, is to be found out.
+    const behind = async (via: string, n: number): Promise<string | undefined> => (await pool.add(pay(2, { fee: 9_000n + BigInt(n), nonce: 3 }), via))?.detail
+    for (let n = 0; n < 3 * LOOKS_AT_ONCE; n++) expect(await low('x', n)).toBe(`the pool is full and fee ${1_900 + n % 100} is not above its lowest`)
+    for (let n = 1; n < LOOKS_AT_ONCE; n++) expect(await behind('x', n)).toContain('is not above its lowest')
+    for (let n = 0; n < 9; n++) expect(await behind('x', n)).toContain('too much that would take a place in it came of this neighbour')
+    expect(await low('x', 0)).toContain('is not above its lowest')
+    // Another is not held up by him, nor he himself for long.
+    expect(await behind('y', 0)).toContain('is not above its lowest')
+    await clock.advance(1_000)
+    expect(await pool.add(pay(2, { fee: 9_000n }), 'x')).toBeUndefined()
+  })
+
+  it('has a place for what offers little where something waits that no block could have, whenever that came', async () => {
+    const gap = pay(2, { fee: 9_000n, nonce: 3 })
+    const two = async (pool: Mempool): Promise<void> => { for (const nonce of [0, 1]) await pool.add(pay(1, { fee: 2_000n, nonce })) }
+    const late = make({ limits: { ...POOL_LIMITS, count: 3 } })
+    await two(late.pool)
+    const third = pay(1, { fee: 2_000n, nonce: 2 })
+    await late.pool.add(third)
+    expect((await late.pool.add(pay(3, { fee: 1_900n })))?.reason).toBe('transaction-fee')
+    late.pool.withdraw([toHex(transactionId(third.transaction))])
+    expect(await late.pool.add(gap)).toBeUndefined()
+    expect(await late.pool.add(pay(3, { fee: 1_900n }))).toBeUndefined()
+    const early = make({ limits: { ...POOL_LIMITS, count: 3 } })
+    await two(early.pool)
+    await early.pool.add(gap)
+    expect((await early.pool.add(pay(2, { fee: 8_000n, nonce: 5 })))?.reason).toBe('transaction-fee')
+    expect(await early.pool.add(pay(3, { fee: 1_900n }))).toBeUndefined()
   })
 
   it('looks at the signature of every copy: a known id does not make a forged one pass', async () => {

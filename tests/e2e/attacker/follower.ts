@@ -9,7 +9,7 @@ import { type ChainParams, MAX_BODIES_PER_REQUEST, MAX_BODY_BYTES, MAX_HEADERS_P
 import type { ModelState } from '../../../src/core/training/modelState.ts'
 import { decodeState, stateSize } from '../../../src/core/training/stateHash.ts'
 import { BODIES_PROTOCOL, HEADERS_PROTOCOL, MAX_LOCATOR } from '../../../src/node/syncServer.ts'
-import { STATE_PROTOCOL } from '../../../src/node/states.ts'
+import { STATE_PROTOCOL } from '../../../src/node/stateChunks.ts'
 import type { Peer } from './peer.ts'
 
 const ANSWER_BYTES = 1 << 22
