@@ -170,6 +170,15 @@ describe('eligibility', () => {
     }
     expect(Math.abs(drawn / 4000 - 32 / (35 * 4))).toBeLessThan(0.03)
   })
+
+  it('of one claim is another question under another block, whatever was asked before', () => {
+    const crowd = kit.extend(tip, 32, Array.from({ length: 32 }, (_, i) => keyPair(200 + i)))
+    const claim = kit.contribution(crowd, job, ann)
+    const blocks = [...Array(16).keys()].map(i => kit.at(crowd, crowd.height - i))
+    const fresh = blocks.map(q => eligible(EASY, q, { ...claim }))
+    expect(new Set(fresh).size).toBe(2)
+    expect(blocks.map(q => eligible(EASY, q, claim))).toEqual(fresh)
+  })
 })
 
 describe('the committee', () => {
