@@ -2,10 +2,11 @@ import { describe, expect, it } from 'vitest'
 import { toHex } from '../../src/core/codec/ssz.ts'
 import { Body } from '../../src/core/codec/wire.ts'
 import { type BlockMeta, compareChains } from '../../src/core/consensus/chain.ts'
+import { hash, u32le } from '../../src/core/crypto/hash.ts'
 import { claimId } from '../../src/core/crypto/ids.ts'
 import { ledgerRoot } from '../../src/core/ledger/state.ts'
 import { RingLog } from '../../src/node/log.ts'
-import { ChainStore, heightKey, SNAPSHOT_BLOCKS, TRIM_BLOCKS, WRITE_RETRY_MS } from '../../src/node/persist.ts'
+import { ChainStore, CONDEMNED_KEPT, heightKey, SNAPSHOT_BLOCKS, TRIM_BLOCKS, WRITE_RETRY_MS } from '../../src/node/persist.ts'
 import { type Storage, StorageError, type StorageOp } from '../../src/ports/storage.ts'
 import { MemoryDisk, MemoryStorage } from '../../src/storage/memory.ts'
 import { ChainKit, keyPair, type Mined } from '../core/chainKit.ts'
@@ -203,6 +204,26 @@ describe('restart', () => {
     expect(parseInt(snapshots[0].slice(0, 8), 16)).toBeLessThanOrEqual(r.chain.baseHeight())
   })
 
+  it('keeps the main chain\'s snapshot at a height where that of a side branch is being forgotten', async () => {
+    const kit = shallow()
+    const below = grow(kit, kit.genesis, SNAPSHOT_BLOCKS - 1)
+    // The side branch's comes last in the order of hashes.
+    const [main, side] = [1, 2].map(k => kit.mine(below.at(-1)!.meta, { miner: keyPair(k) })).sort((x, y) => hex(x.meta) < hex(y.meta) ? -1 : 1)
+    const disk = new MemoryDisk()
+    const storage = new MemoryStorage(disk)
+    const first = rig({ kit, storage })
+    await feed(first, [...below, main, side, ...grow(kit, main.meta, 29)])
+    first.store.forget([{ height: SNAPSHOT_BLOCKS, key: hex(side.meta) }])
+    first.store.trim(SNAPSHOT_BLOCKS)
+    await settle()
+    await first.chain.stop()
+    expect((await storage.keys('ledger')).filter(k => k.startsWith(heightKey(SNAPSHOT_BLOCKS)))).toEqual([`${heightKey(SNAPSHOT_BLOCKS)}/${hex(main.meta)}`])
+
+    const second = rig({ kit, storage: new MemoryStorage(disk) })
+    expect(await second.chain.loadFromStorage()).toEqual({ height: 45, problem: undefined })
+    expect(second.chain.baseHeight()).toBe(SNAPSHOT_BLOCKS)
+  })
+
   it.each([['half of the bodies', 2], ['hardly any', 1_000_000]])('lets the oldest go where there is room for %s, keeps their headers, and is none the worse for it', async (_, parts) => {
     const kit = new ChainKit(shallow().params, { trusting: true })
     const disk = new MemoryDisk()
@@ -242,6 +263,36 @@ describe('restart', () => {
     await second.chain.loadFromStorage()
     expect(second.chain.head().height).toBe(sealed.meta.height - 1)
     expect(await second.chain.submit(sealed.block, 'o', 'v')).toMatchObject({ status: 'refused', refusal: { reason: 'contribution-wrong' } })
+  })
+
+  it('remembers the newest of what it condemned, as much as there is room for', async () => {
+    const disk = new MemoryDisk()
+    const first = rig({ storage: new MemoryStorage(disk) })
+    const ids = Array.from({ length: CONDEMNED_KEPT + 1 }, (_, i) => toHex(hash('test-condemned', u32le(i))))
+    first.store.condemned(new Set(ids))
+    await first.chain.stop()
+    const second = rig({ storage: new MemoryStorage(disk) })
+    await second.chain.loadFromStorage()
+    expect([...second.chain.condemnedContributions()]).toEqual(ids.slice(1))
+  })
+})
+
+describe('a chain that goes on from a fetched ledger', () => {
+  it('leaves nothing on the disk of the own blocks whose place it has taken', async () => {
+    const kit = shallow()
+    const storage = new MemoryStorage(new MemoryDisk())
+    const r = rig({ kit, storage })
+    const main = grow(kit, kit.genesis, 40)
+    const fork = main[4].meta
+    const left = kit.mine(fork, { miner: keyPair(9) })
+    const own = [left, ...grow(kit, left.meta, 2)]
+    await feed(r, [...main.slice(0, 5), ...own])
+    r.chain.adopt(main[29].meta, fork, main.slice(5, 29).map(b => b.meta), { headers: 35, signatures: 0, height: 30, bytes: 1 })
+    await feed(r, main.slice(30))
+    r.chain.settleAdopted()
+    await r.store.idle()
+    for (const store of ['headers', 'bodies', 'ledger'] as const) expect((await storage.keys(store)).filter(k => own.some(b => k.includes(hex(b.meta))))).toEqual([])
+    for (const { meta: { height } } of own) expect(toHex((await r.store.settledHash(height))!)).toBe(hex(main[height - 1].meta))
   })
 })
 
