@@ -1,8 +1,9 @@
 /** What keeps a place among the contributions to a round, without a world around it. */
 import { describe, expect, test } from 'vitest'
-import { toHex } from '../../src/core/codec/ssz.ts'
+import { equalBytes, toHex } from '../../src/core/codec/ssz.ts'
 import type { Claim, Vouch } from '../../src/core/codec/wire.ts'
 import type { BlockMeta } from '../../src/core/consensus/chain.ts'
+import { drawAt, randomnessBlock } from '../../src/core/consensus/draw.ts'
 import { claimId, vouchMessage } from '../../src/core/crypto/ids.ts'
 import { sign } from '../../src/core/crypto/keys.ts'
 import { benchmarkJob } from '../../src/core/ledger/state.ts'
@@ -40,19 +41,18 @@ interface Pool {
   readonly pass: (ms: number) => Promise<void>
 }
 
-function pool (): Pool {
+function pool (at = tip): Pool {
   const clock = new ManualClock(1)
-  let head = tip
+  let head = at
   const waiting = new Map<string, (payload: Uint8Array | undefined) => void>()
   const refused: Refused[] = []
   const banned: KeyPair[] = []
   let onHead: (e: { readonly head: BlockMeta }) => void = nothing
-  const round = { job, spec: job.spec, round: job.round, seal: job.seal, stateHash: job.stateHash, anchorHeight: job.sealAnchorHeight, pending: [], since: 0 }
-  let tips = [round]
+  let tips = at.ledger.jobs.map(j => ({ job: j, spec: j.spec, round: j.round, seal: j.seal, stateHash: j.stateHash, anchorHeight: j.sealAnchorHeight, pending: [], since: 0 }))
   const deps: Partial<Record<keyof ContributionsDeps, unknown>> = {
     params, clock, log: new RingLog(clock), signatures: new TestSignatures(),
     chain: { head: () => head, on: (_: string, l: typeof onHead) => { onHead = l; return nothing } },
-    rounds: { tip: () => tips[0], tips: () => tips, onTip: () => nothing },
+    rounds: { tip: (id: Uint8Array) => tips.find(t => equalBytes(t.job.id, id)), tips: () => tips, onTip: () => nothing },
     blame: { refuse: (r: Refused) => { refused.push(r) }, isBannedMiner: (key: Uint8Array) => banned.some(p => p.key === key) },
     payloads: { fetchOffered: async (digest: Uint8Array, _: number, __: unknown, by: string) => await new Promise(resolve => { waiting.set(`${toHex(digest)}/${by}`, resolve) }) },
     // Every payload is in order.
@@ -60,7 +60,7 @@ function pool (): Pool {
   }
   const contributions = new Contributions(deps as unknown as ContributionsDeps)
   contributions.start()
-  const arrive: Pool['arrive'] = (claim, by, bytes) => { waiting.get(`${toHex(claim.payloadDigest)}/${by}`)!(bytes) }
+  const arrive: Pool['arrive'] = (claim, by, bytes) => { waiting.get(`${toHex(claim.payloadDigest)}/${by}`)?.(bytes) }
   return { contributions, refused, arrive, held: () => contributions.pending(job.id).map(c => c.name), ban: p => { banned.push(p) }, head: meta => { head = meta; onHead({ head }) }, leave: () => { tips = []; onHead({ head }) }, pass: async ms => { await clock.advance(ms) } }
 }
 
@@ -97,11 +97,21 @@ test('what a reorganisation took the draw from waits for it to come back, until 
   const claim = kit.contribution(tip, job, keyPair(9))
   expect(contributions.addOwn(claim)).toBe(true)
   const fork = kit.at(tip, tip.height - params.rhoDelay - 1)
-  const other = kit.extend(fork, params.rhoDelay + 2, [keyPair(2)])
+  const other = kit.extend(fork, params.rhoDelay + 2, [keyPair(4)])
   head(other)
   expect(held()).toEqual([nameOf(claim)])
   head(kit.extend(other, params.randomnessAgeMax))
   expect(held()).toEqual([])
+})
+
+test('an own claim whose draw a reorganisation took has no place', () => {
+  const { contributions, held, head } = pool()
+  const claim = kit.contribution(tip, job, keyPair(9))
+  head(kit.extend(kit.at(tip, tip.height - params.rhoDelay - 1), params.rhoDelay + 2, [keyPair(4)]))
+  expect(contributions.addOwn(claim)).toBe(false)
+  head(tip)
+  expect(contributions.addOwn(claim)).toBe(true)
+  expect(held()).toEqual([nameOf(claim)])
 })
 
 async function taken ({ arrive, contributions }: Pool, claim: Claim, by: string, author = by): Promise<Taken> {
@@ -213,6 +223,32 @@ test('of one peer no more payloads are on their way than there is room for, what
   }
   expect(await answers.at(-1)).toEqual({ verdict: 'ignore', reason: 'too many contributions' })
   expect(await taken(p, kit.contribution(tip, job, keyPair(7)), 'h')).toEqual({ verdict: 'accept' })
+})
+
+test('what one peer has on its way to one job takes none of its places in another', async () => {
+  const posted = kit.mine(tip, { transactions: [kit.post(tip, keyPair(1))] }).meta
+  const head = kit.extend(kit.mine(posted, { seals: [kit.seal(posted, posted.ledger.jobs[1], [])] }).meta, params.rhoDelay + 1)
+  const [benchmark, paid] = head.ledger.jobs
+  const drawing = (id: Uint8Array): KeyPair[] => Array.from({ length: 60 }, (_, n) => keyPair(100 + n)).filter(({ key }) => equalBytes(drawAt(randomnessBlock(params, head), key), id))
+  const p = pool(head)
+  const coming = drawing(paid.id).slice(0, CONTRIBUTIONS_PER_ORIGIN + 1).map(miner => kit.contribution(head, paid, miner))
+  const answers = coming.map(async claim => await p.contributions.take(claim, from('x')))
+  expect(await answers.at(-1)).toEqual({ verdict: 'ignore', reason: 'too many contributions' })
+  expect(await taken(p, kit.contribution(head, benchmark, drawing(benchmark.id)[0]), 'x')).toEqual({ verdict: 'accept' })
+})
+
+test('in a round that stands for long the vouches of the newest members stay, and no more than there is room for', async () => {
+  const { contributions, head } = pool()
+  const claim = kit.contribution(tip, job, keyPair(7))
+  expect(contributions.addOwn(claim)).toBe(true)
+  const members = Array.from({ length: 10 }, (_, n) => keyPair(30 + n))
+  const last = kit.extend(kit.extend(tip, members.length, members), params.rhoDelay)
+  for (const [i, member] of members.entries()) {
+    head(kit.at(last, tip.height + 1 + i + params.rhoDelay))
+    const body = { job: job.id, contribution: claimId(claim), member: member.key }
+    expect(await contributions.vouch({ ...body, signature: sign(member.seed, vouchMessage(body)) })).toEqual({ verdict: 'accept' })
+  }
+  expect([...contributions.find(job.id, claimId(claim))!.vouches.keys()]).toEqual(members.slice(-8).map(m => toHex(m.key)))
 })
 
 describe('a vouch that comes before its contribution', () => {
