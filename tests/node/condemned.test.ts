@@ -60,6 +60,18 @@ describe('a seal with a contribution that was condemned', () => {
   })
 })
 
+test('the seal of a mined block that falls with its contribution does not wait for the next one', async () => {
+  const r = rig()
+  const tip = await grown(r)
+  const { seal, claim } = sealOn(r.kit, tip)
+  const rounds = roundsOf(r)
+  expect(await r.chain.submitOwn(r.kit.block(tip, { seals: [seal] }))).toMatchObject({ status: 'added', head: true })
+  await r.chain.condemn(claimId(claim), 'replay gave another result')
+  expect(toHex(r.chain.head().hash)).toBe(toHex(tip.hash))
+  expect(rounds.pendingSeals(r.chain.head())).toEqual([])
+  expect(rounds.pendingSeal(sealHash(seal.seal))).toBeUndefined()
+})
+
 describe('an own block whose contribution is condemned while it is being written', () => {
   it('is refused, does not lead, and is not on disk', async () => {
     const { storage, release } = gatedStorage()

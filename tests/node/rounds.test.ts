@@ -7,7 +7,7 @@ import { hash, u32le } from '../../src/core/crypto/hash.ts'
 import { benchmarkJob } from '../../src/core/ledger/state.ts'
 import { MAX_CONTRIBUTIONS_PER_SEAL, SIGNATURE_BYTES } from '../../src/core/params.ts'
 import { RingLog } from '../../src/node/log.ts'
-import type { Refused } from '../../src/node/refusals.ts'
+import { Refusals, type Refused } from '../../src/node/refusals.ts'
 import type { BlockRecord } from '../../src/node/parts.ts'
 import { HELD_SEALS, Rounds, type RoundsDeps } from '../../src/node/rounds.ts'
 import { ChainKit, type KeyPair, keyPair } from '../core/chainKit.ts'
@@ -22,6 +22,7 @@ interface Bench {
   readonly rounds: Rounds
   readonly signatures: TestSignatures
   readonly refused: Refused[]
+  readonly blame: Refusals
   /** Another head, for which the first of these blocks were left and the others taken; the seals that wait are looked at again. */
   readonly head: (meta: BlockMeta, removed?: ReadonlyArray<Pick<BlockRecord, 'body' | 'checked'>>, added?: ReadonlyArray<Pick<BlockRecord, 'body'>>) => Promise<void>
 }
@@ -29,11 +30,13 @@ interface Bench {
 function bench (): Bench {
   const clock = new ManualClock(1)
   const signatures = new TestSignatures()
+  const log = new RingLog(clock)
+  const blame = new Refusals({ clock, network: { ban: async () => {} }, log })
   const refused: Refused[] = []
   let head = tip
   let onHead: (e: unknown) => void = nothing
   const deps: Partial<Record<keyof RoundsDeps, unknown>> = {
-    params: kit.params, signatures, clock, log: new RingLog(clock),
+    params: kit.params, signatures, clock, log,
     chain: {
       head: () => head,
       get: (h: Uint8Array) => { for (let m: BlockMeta | undefined = head; m !== undefined; m = m.parent) if (toHex(m.hash) === toHex(h)) return { meta: m } },
@@ -41,7 +44,7 @@ function bench (): Bench {
       condemnedContributions: () => new Set()
     },
     states: { sealState: async (_: unknown, { seal }: SignedSeal) => ({ kind: 'done', stateHash: seal.stateHash }) },
-    blame: { refuse: (r: Refused) => { refused.push(r) } }
+    blame: { refuse: (r: Refused) => { refused.push(r); blame.refuse(r) } }
   }
   const rounds = new Rounds(deps as unknown as RoundsDeps)
   rounds.start()
@@ -50,7 +53,7 @@ function bench (): Bench {
     onHead({ head, removed, added })
     for (let i = 0; i < 4_000; i++) await Promise.resolve()
   }
-  return { rounds, signatures, refused, head: settle }
+  return { rounds, signatures, refused, blame, head: settle }
 }
 
 /** Somebody's contributions, as many as there may be, drawn by nobody knows what. */
@@ -117,6 +120,16 @@ test('a seal on a block that is not here yet is taken once it is', async () => {
   expect(await rounds.add(honest(keyPair(9), next), 'h')).toMatchObject({ status: 'held' })
   await head(next)
   expect(rounds.tip(job.id)).toMatchObject({ round: job.round + 1 })
+})
+
+test('who signed two seals for one round is named and keeps his key: a vote that found no quorum may be given again', async () => {
+  const { rounds, refused, blame } = bench()
+  const [first, second] = [9, 10].map(n => honest(keyPair(n)))
+  expect(await rounds.add(first, 'x')).toEqual({ status: 'added' })
+  expect(await rounds.add(second, 'x')).toMatchObject({ status: 'conflict' })
+  const [signer] = rounds.signers(second)
+  expect(refused).toMatchObject([{ reason: 'two seals for one round', miner: toHex(signer) }])
+  expect(blame.isBannedMiner(signer)).toBe(false)
 })
 
 test('a copy of the newest seal costs what its members have signed and no more', async () => {
