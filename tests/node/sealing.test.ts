@@ -204,6 +204,16 @@ test('an offer goes with the job when that leaves with its branch', async () => 
   expect((await s.takeProposal(p, from)).verdict).toBe('accept')
 })
 
+test('who vouched in an offer answers for it once it is sealed, also where the next seal comes with it', async () => {
+  const { move, remembered, sealing: s } = sealing(keyPair(20))
+  const [sealed, passedOver] = [offer(pairs[0], 0), offer(pairs[1], 1)]
+  for (const p of [sealed, passedOver]) expect((await s.takeProposal(p, from)).verdict).toBe('accept')
+  const next = kit.seal(tip, { ...job, round: job.round + 1, seal: sealHash(sealed.seal) }, [claimOf(2)])
+  const top = { ...job, round: job.round + 2, seal: sealHash(next.seal) }
+  move({ ...tipSince(0), job: top, round: top.round, seal: top.seal }, [kit.signSeal(sealed.seal, anchor), next])
+  expect(remembered).toEqual(sealed.vouches.map(v => `${toHex(v.contribution)}/${toHex(v.member)}`))
+})
+
 test('a seal that was heard is looked at no more while it is the newest', async () => {
   const { seals, sealing: s } = sealing(keyPair(20))
   const signed = kit.seal(tip, job, [kit.contribution(tip, job, keyPair(9))])

@@ -49,6 +49,10 @@ export interface Made {
   readonly ban: (miner: KeyPair) => void
   /** The job's branch is left and taken again. */
   readonly leave: () => void
+  /** The round's newest seal is another, and these wait for a block. */
+  readonly move: (to: RoundTip, pending: readonly SignedSeal[]) => void
+  /** By contribution and member, whose word is held against him when it proves wrong. */
+  readonly remembered: string[]
 }
 
 export interface MadeOf {
@@ -70,6 +74,9 @@ export function sealing (me: KeyPair, o: MadeOf = {}): Made {
   const seals: SignedSeal[] = []
   const banned: KeyPair[] = []
   let onHead = nothing
+  let onTip: (to: RoundTip) => void = nothing
+  let waiting: readonly SignedSeal[] = []
+  const remembered: string[] = []
   const find = (hash: Uint8Array): { readonly meta: BlockMeta } | undefined => {
     let meta: BlockMeta | undefined = o.head ?? tip
     while (meta !== undefined && !equalBytes(meta.hash, hash)) meta = meta.parent
@@ -79,8 +86,8 @@ export function sealing (me: KeyPair, o: MadeOf = {}): Made {
     params: kit.params, key: minerKey(me), clock, log: new RingLog(clock), signatures,
     chain: { head: () => o.head ?? tip, get: find, on: (_: string, l: typeof onHead) => { onHead = l; return nothing } },
     // Long ago: everybody has had a turn.
-    rounds: { tip: () => hasLeft ? undefined : tipSince(o.since ?? 0), onTip: () => nothing, pendingSeal: () => undefined, has: () => seals.length > 0, add: async (signed: SignedSeal) => { seals.push(signed); return { status: 'added' } } },
-    contributions: { pending: () => [...o.pending ?? []], find: () => undefined, vouch: async () => ({ verdict: 'accept' }) },
+    rounds: { tip: () => hasLeft ? undefined : tipSince(o.since ?? 0), onTip: (l: typeof onTip) => { onTip = l; return nothing }, pendingSeal: (hash: Uint8Array) => waiting.find(s => equalBytes(sealHash(s.seal), hash)), has: () => seals.length > 0, add: async (signed: SignedSeal) => { seals.push(signed); return { status: 'added' } } },
+    contributions: { pending: () => [...o.pending ?? []], find: () => undefined, vouch: async () => ({ verdict: 'accept' }), rememberVouchers: (id: Uint8Array, keys: Iterable<string>) => { for (const key of keys) remembered.push(`${toHex(id)}/${key}`) } },
     records: { has: () => o.hasRecord ?? true },
     states: {
       sealState: async () => {
@@ -100,7 +107,8 @@ export function sealing (me: KeyPair, o: MadeOf = {}): Made {
   const sealing = new Sealing(deps as unknown as SealingDeps)
   sealing.start()
   const leave = (): void => { for (const gone of [true, false]) { hasLeft = gone; onHead() } }
-  return { sealing, clock, votes, offers, judge: by => { judged = by }, setReady: yes => { ready = yes }, ban: p => { banned.push(p) }, leave, signatures, seals }
+  const move: Made['move'] = (to, pending) => { waiting = pending; onTip(to) }
+  return { sealing, clock, votes, offers, judge: by => { judged = by }, setReady: yes => { ready = yes }, ban: p => { banned.push(p) }, leave, move, remembered, signatures, seals }
 }
 
 export const claimOf = (n: number): Claim => kit.contribution(tip, job, keyPair(9 + n), 0)
