@@ -96,6 +96,27 @@ describe('a joiner on a liar\'s chain comes to the honest one', () => {
   })
 })
 
+it('a chain that was joined by a ledger and is settled is over with: what is told above it later is proved by itself', async () => {
+  const w = world()
+  const more = new Branch(tip, { by: honestMiner })
+  while (more.blocks.length < 44) more.after(10_000, true)
+  await w.clock.advance(500_000)
+  const joined: number[] = []
+  const a = redoing(await node(w, 'a', new MemoryDisk(), { snapshots: ledgersOf(48, () => honest[149].meta), probationPolls: 0, onJoined: o => { joined.push(o.height) } }))
+  await stranger(w, 'b', honest)
+  await run(a)
+  await w.clock.advance(5_000)
+  expect([hex(a.chain.head()), a.chain.isAdopted, joined]).toEqual([hex(tip), false, [150]])
+  w.hub.cut('a', 'b')
+  // Its last blocks do not come, and it leaves: what is here of it is redone all the same.
+  await stranger(w, 'c', [...honest, ...more.blocks], { withheld: more.blocks[40] })
+  await w.clock.advance(5_000)
+  w.hub.cut('a', 'c')
+  await a.backfill.idle()
+  await w.clock.advance(120_000)
+  expect([a.chain.head().height, a.sync.unproved(), joined]).toEqual([240, false, [150]])
+}, 120_000)
+
 describe('what has not been proved is not a node\'s own', () => {
   it('after a reload before any of it was redone', async () => {
     const w = world()

@@ -6,6 +6,7 @@ import { claimId } from '../../src/core/crypto/ids.ts'
 import { blocksTopic, MAX_GOSSIP_BLOCK_BYTES } from '../../src/node/blocksGossip.ts'
 import { PATIENCE_MS, PROVE_BLOCK_MS, PROVE_MS } from '../../src/node/patience.ts'
 import { Presence } from '../../src/node/presence.ts'
+import { SHUN_FIRST_MS } from '../../src/node/sync.ts'
 import { HEADERS_PROTOCOL } from '../../src/node/syncServer.ts'
 import { MemoryDisk, MemoryStorage } from '../../src/storage/memory.ts'
 import { ChainKit, keyPair } from '../core/chainKit.ts'
@@ -270,6 +271,25 @@ describe('peers that lie or withhold', () => {
     expect(hex(late.chain.head())).toBe(hex(honest[29].meta))
     expect(late.sync.unproved()).toBe(false)
     expect(late.blame.list()).toEqual([])
+  })
+
+  it('waits no longer than the first time for who was given up again and again, and has led it on since', async () => {
+    const w = world()
+    const blocks = branch(w.kit, w.kit.genesis, 10)
+    const shown = blocks.slice(0, 5)
+    let shows = false
+    await stranger(w, 'moody', shown, { headers: (h) => shows ? h : [] })
+    const late = await run(await node(w, 'late'))
+    const waits = (): number[] => late.log.entries(500).flatMap((e) => /given up for (\d+) s/.exec(e.text)?.slice(1).map((s) => 1_000 * Number(s)) ?? [])
+    await w.clock.advance(5 * SHUN_FIRST_MS)
+    expect(waits()).toEqual([1, 2, 4].map((n) => n * SHUN_FIRST_MS))
+    shows = true
+    await w.clock.advance(6 * SHUN_FIRST_MS)
+    expect(hex(late.chain.head())).toBe(hex(blocks[4].meta))
+    shows = false
+    shown.push(...blocks.slice(5))
+    await w.clock.advance(10 * SHUN_FIRST_MS)
+    expect(waits()[3]).toBe(SHUN_FIRST_MS)
   })
 
   it('bans who serves another body than the header names, and gets it elsewhere', async () => {

@@ -29,7 +29,7 @@ export function world (): World {
   return { kit, clock, hub: createMemoryHub({ clock, latencyMs: 5 }) }
 }
 
-export async function node (w: World, id: string, disk = new MemoryDisk(), o: Pick<ConstructorParameters<typeof Sync>[0], 'planHeaders' | 'probationPolls' | 'snapshots'> = {}): Promise<TestNode> {
+export async function node (w: World, id: string, disk = new MemoryDisk(), o: Pick<ConstructorParameters<typeof Sync>[0], 'planHeaders' | 'probationPolls' | 'snapshots' | 'onJoined'> = {}): Promise<TestNode> {
   const network = w.hub.join(id)
   // Blame reaches the network of this node only once it exists, so the rig's is replaced by a real one.
   const r = rig({ kit: w.kit, clock: w.clock, storage: new MemoryStorage(disk), blame: (log) => new Refusals({ clock: w.clock, network, log }) })
@@ -77,8 +77,10 @@ export async function feed (n: Rig, blocks: readonly Mined[]): Promise<void> {
 export async function stranger (w: World, id: string, blocks: readonly Mined[], o: { readonly bodies?: 'none' | 'silent' | 'other', readonly withheld?: Mined, readonly slowMs?: number, readonly work?: bigint, readonly headers?: (h: Mined[]) => Mined[], readonly busy?: (protocol: string) => boolean } = {}): Promise<Network> {
   const network = w.hub.join(id)
   const limits = { maxRequestBytes: 1 << 16, maxResponseBytes: 1 << 22, perPeerPerSecond: 100 }
-  const tip = blocks[blocks.length - 1].meta
-  await network.handle(STATUS_PROTOCOL, limits, async () => Status.serialize({ chain: w.kit.genesis.hash, version: 1, head: tip.hash, height: tip.height, work: o.work ?? tip.work, historyFrom: 0 }))
+  await network.handle(STATUS_PROTOCOL, limits, async () => {
+    const tip = blocks[blocks.length - 1].meta
+    return Status.serialize({ chain: w.kit.genesis.hash, version: 1, head: tip.hash, height: tip.height, work: o.work ?? tip.work, historyFrom: 0 })
+  })
   const busy = (protocol: string): void => { if (o.busy?.(protocol) === true) throw new RequestError('busy', 'too many requests per second') }
   /** Slow as can be without missing a deadline, and one thing at a time. */
   const slow = async (): Promise<void> => { if (o.slowMs !== undefined) await sleep(w.clock, o.slowMs) }
