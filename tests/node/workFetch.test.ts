@@ -187,6 +187,20 @@ describe('states', () => {
     expect(await states.state(hash('test-unknown'), 0, wanted)).toBeUndefined()
   })
 
+  test('that are come by on the way back do not take the place of the newest one, which a reload starts from', async () => {
+    const p = place()
+    const disk = new MemoryDisk()
+    const states = make(p, disk)
+    await states.start()
+    const first = initialState(spec)
+    // A seal without contributions says of any round that the state is the first one.
+    for (const round of [9, 7]) expect((await states.sealState(spec, { seal: { job: benchmark, round, previous: ZERO32, anchor: ZERO32, contributions: [], stateHash: stateHash(first) }, signatures: [] })).kind).toBe('done')
+    await states.flush()
+    const stored = new Snapshots(new MemoryStorage(disk), p.log)
+    await stored.start()
+    expect(stored.rounds(toHex(benchmark))).toEqual([9])
+  })
+
   test('are served from snapshots, whose rounds are listed', async () => {
     const p = place()
     const disk = new MemoryDisk()
