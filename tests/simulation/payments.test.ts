@@ -13,7 +13,7 @@ const transfer = (amount: bigint): Action => ({ selector: ACTION_TRANSFER, value
 const job = (n: number): Action => ({ selector: ACTION_POST_JOB, value: { spec: Uint8Array.of(n), escrow: 100n, pricePerContribution: 1n, burn: 1n, deadline: 9 } })
 const cancellation: Action = { selector: ACTION_CANCEL_JOB, value: { job: theirs } }
 const setAside: Action = { selector: ACTION_SET_ASIDE, value: { grains: 7n } }
-const by = (from: Uint8Array, ...actions: Action[]): ReadonlyArray<Pick<Transaction, 'action' | 'fee' | 'from'>> => actions.map(action => ({ action, fee: 1n, from }))
+const by = (from: Uint8Array, ...actions: Action[]): Transaction[] => actions.map(action => ({ chain: key(0), from, nonce: 0, fee: 1n, action }))
 const block = (height: number, of: ReturnType<typeof by>): BlockRecord => ({
   meta: { hash: key(10 + height), height },
   body: { transactions: of.map(transaction => ({ transaction })), seals: [] }

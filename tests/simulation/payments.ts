@@ -2,6 +2,7 @@
 import { toHex } from '../../src/core/codec/ssz.ts'
 import { Action, ACTION_CANCEL_JOB, ACTION_POST_JOB, ACTION_TRANSFER, type Transaction } from '../../src/core/codec/wire.ts'
 import type { BlockMeta } from '../../src/core/consensus/chain.ts'
+import { transactionId } from '../../src/core/crypto/ids.ts'
 import type { BlockRecord } from '../../src/node/parts.ts'
 
 /** What only owners ask for; what pays for seeding the node sends by itself. */
@@ -9,6 +10,7 @@ const KINDS: Readonly<Record<number, string>> = { [ACTION_TRANSFER]: 'transfer',
 
 /** Keys in hex; `name`: all that there is to it but its nonce. */
 export interface Payment { readonly from: string, readonly kind: string, readonly name: string }
+interface Made extends Payment { readonly id: string }
 
 export function paymentOf ({ action, fee, from }: Pick<Transaction, 'action' | 'fee' | 'from'>): Payment | undefined {
   const kind = KINDS[action.selector]
@@ -17,13 +19,21 @@ export function paymentOf ({ action, fee, from }: Pick<Transaction, 'action' | '
 
 export class Payments {
   /** By block. */
-  readonly #in = new Map<string, readonly Payment[]>()
+  readonly #in = new Map<string, readonly Made[]>()
 
   heard (blocks: readonly BlockRecord[]): void {
     for (const { body, meta } of blocks) {
-      const payments = body.transactions.flatMap(({ transaction }) => paymentOf(transaction) ?? [])
+      const payments = body.transactions.flatMap(({ transaction }) => {
+        const payment = paymentOf(transaction)
+        return payment === undefined ? [] : [{ ...payment, id: toHex(transactionId(transaction)) }]
+      })
       if (payments.length > 0) this.#in.set(toHex(meta.hash), payments)
     }
+  }
+
+  /** Their ids, in these blocks. */
+  ids (chain: readonly BlockMeta[]): Set<string> {
+    return new Set(chain.flatMap(({ hash }) => (this.#in.get(toHex(hash)) ?? []).map(({ id }) => id)))
   }
 
   /** Of `wallets` (keys in hex), those on the chain that nobody asked for, or not as often. */

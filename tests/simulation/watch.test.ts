@@ -129,6 +129,15 @@ describe('a transfer that a wallet took', () => {
     expect(r.fired()).toEqual(['transaction lost'])
   })
 
+  it('is lost where another of the wallet\'s has its nonce, whatever the wallet says of it', () => {
+    const r = rig()
+    r.load(0n)
+    r.unsent = [{ id: 'aa', why: 'taken' }]
+    r.head({ head: { ...owns(r, 9n), ledger: { ...r.world.genesis.ledger, accounts: r.world.genesis.ledger.accounts.set(hash('test'), { balance: 9n, nonce: 1 }) } }, removed: [], added: [] })
+    r.watch.finish(sent(r))
+    expect(r.fired()).toEqual(['transaction lost'])
+  })
+
   it('is given up where its credits were taken back, and the wallet says so', () => {
     const voided = (o: { readonly credits: readonly bigint[], readonly said: boolean }): string[] => {
       const r = rig()

@@ -261,6 +261,13 @@ export class Watch {
     this.fail('honest banned', `tab ${tab.index} bans tab ${other.index}: ${reason}`)
   }
 
+  /** A key is banned for as long as the page is open: what its links say of it shows none of that. */
+  #bannedKeys (tab: Tab, node: Node, up: ReturnType<Watch['soundUp']>): void {
+    for (const { tab: other } of up) {
+      if (other !== tab && !this.#faults.disks.has(other) && node.refusals.isBannedMiner(other.minerKey)) this.fail('honest banned', `tab ${tab.index} holds the key of tab ${other.index} for a cheater's`)
+    }
+  }
+
   // --- what was on the disk
 
   #commit (tab: Tab, ops: readonly StorageOp[]): void {
@@ -307,7 +314,9 @@ export class Watch {
         const { node, tab } = up[this.#samples % up.length]
         this.#auditing.head(tab.index, node)
       }
+      const isKeyTurn = this.#samples % AUDIT_EVERY === 0
       for (const { tab, node } of up) {
+        if (isKeyTurn) this.#bannedKeys(tab, node, up)
         for (const { id, reason } of node.net.banned) this.#banned(tab, id, reason)
         this.#forgeries.look(tab, tab.session!, node)
         this.#auditing.choice(tab.index, node)
@@ -358,8 +367,8 @@ export class Watch {
 
   /** What is only known at the end. */
   finish (users: Users): void {
-    this.#transactions(users)
     const chain = this.#mainChain()
+    this.#transactions(users, this.#payments.ids(chain))
     for (const p of this.#payments.unasked(chain, users.asked, this.#wallets)) this.fail('payment that nobody asked for', `block ${p.height}: a ${p.kind} of ${p.from.slice(0, 8)}, once more than its owner has asked for it`)
     const [head] = chain
     if (head === undefined) return
@@ -399,21 +408,17 @@ export class Watch {
     for (const why of [...unfair(all, unit, RARE), ...unfair(kinds, unit, RARE)]) this.fail('fairness', why)
   }
 
-  /**
-   * What a wallet took still waits, or its nonce is spent: by itself or by another, also where its page was loaded again. The
-   * account says so, which is audited: blocks from before a tab joined are not there to be searched.
-   */
-  #transactions (users: Users): void {
+  /** What a wallet took is in the chain, or still waits, also where its page was loaded again: a nonce that another one has spent is no comfort. */
+  #transactions (users: Users, inChain: ReadonlySet<string>): void {
     for (const { atMs, id, kind, nonce, profile, tab } of users.sent) {
       // The table of jobs may be full when its turn comes, or the job over: the wallet says so and lets it go.
       if (kind !== 'transfer') continue
       if (!this.#sound(tab) || tab.profile !== profile || this.#faults.disks.has(tab) || !tab.up) continue
       const node = tab.node!
-      const spent = account(node.chain.head().ledger, node.payee).nonce > nonce
       const waits = node.pool.pending(node.payee).some(t => toHex(transactionId(t.transaction)) === id)
       // Its credits were taken back for so long that the wallet gave it up, and says so.
       const isVoid = this.#funds.get(tab)!.lessAtMs >= atMs && node.spending.unsent().some(u => u.id === id && u.why === 'void')
-      if (!waits && !spent && !isVoid) this.fail('transaction lost', `tab ${tab.index} took ${id.slice(0, 8)} with nonce ${nonce} at ${Math.round(atMs / 1000)} s; it is in no block and waits no more`)
+      if (!inChain.has(id) && !waits && !isVoid) this.fail('transaction lost', `tab ${tab.index} took ${id.slice(0, 8)} with nonce ${nonce} at ${Math.round(atMs / 1000)} s; it is in no block and waits no more; the account is at nonce ${account(node.chain.head().ledger, node.payee).nonce}, the wallet says ${node.spending.unsent().find(u => u.id === id)?.why ?? 'nothing'}`)
     }
   }
 }
@@ -434,14 +439,14 @@ export const CHECKED: readonly string[] = [
   'No block of a device that computes wrong bits is taken by who redoes it; at the end every slice of the chain, of blocks and contributions, and every sealed state is made once more.',
   'No node follows a block where it has redone a better one.',
   'A block that a tab was told is on its disk is there after it loads again, and its head is not behind that.',
-  'Honest nodes neither ban nor keep refusing one another.',
+  'Honest nodes ban neither one another nor one another\'s keys, and do not keep refusing one another.',
   'A tab that was closed in good order goes on from where it was, and claims no slice twice.',
   'Nobody takes a block that is dated further ahead of his clock than the rules allow.',
   'Of rounds in which a committee sealed contributions that are forged or of wrong bits no more keep them than chance lets through; who has found one wrong does not keep its block, and none is sealed where nobody vouches for friends.',
   'Nobody honest takes back a longer branch that he has redone than the time allows for which he himself was apart from the others.',
   'Nobody, attackers included, has many more blocks or credits than the work is worth, alone or with all of a kind of device or enemy; without attackers, nor many fewer.',
   'No member signs another seal for a round before the one that it has signed has waited for three rounds\' time in vain.',
-  'A transfer that a wallet took is in the chain, still waits, or its nonce was spent otherwise; where its credits were taken back the wallet says that it was not sent. No wallet pays, orders or cancels what its owner has not asked for, nor twice.',
+  'A transfer that a wallet took is in the chain or still waits; where its credits were taken back the wallet says that it was not sent. No wallet pays, orders or cancels what its owner has not asked for, nor twice.',
   'Blocks held, transactions waiting and bytes on the disk stay within their bounds.',
   'An honest node logs no error and leaves no rejection without a handler.',
   'After healing all honest nodes agree within the time given, and the chain goes on, and its rounds do if enough seats are theirs.'

@@ -74,6 +74,16 @@ export const PLANTS = [
     options: ['--set', 'jobEveryMs=60000']
   },
   {
+    name: 'nonce-again', what: 'a wallet that sends again before a block has the first gives both one nonce',
+    file: 'src/node/spending.ts', find: 'while (used.has(nonce)) nonce++', replace: 'used.clear()', checkers: ['transaction lost'], seeds: 4,
+    options: ['--set', 'sendEveryMs=10000']
+  },
+  {
+    name: 'signer-banned', what: 'who signed a seal is taken for a cheater where a contribution in it is found wrong',
+    file: 'src/node/challenges.ts', find: 'miner: signer, fatal: false', replace: 'miner: signer, fatal: true', checkers: ['honest banned'], seeds: 12,
+    options: ['--nodes', '24', '--attackers', '0.35', '--enemies', 'collusion']
+  },
+  {
     name: 'sync-stuck', what: 'a tab whose catching up was given up once never tries again',
     file: 'src/node/sync.ts', find: '        this.#following = false\n        this.#report(undefined)', replace: '        this.#following = this.#peers.size > 0 && [...this.#peers.values()].some((p) => p.failures > 0)\n        this.#report(undefined)', checkers: ['agreement'], seeds: 50
   }
