@@ -56,6 +56,8 @@ export interface SimOptions {
   readonly laptopSliceMs: number
   /** main: the numbers of the main network. fast: twice as fast, with the committees and delays of the test network. */
   readonly network: 'main' | 'fast'
+  /** short: a third of the blocks is kept and half redone by who joins, so that also a world of minutes prunes and is joined by its ledger. */
+  readonly history: 'long' | 'short'
   /** Least time between two seals, ms. */
   readonly roundMs: number
   /** Contributions offered per round in the beginning; 0: all that the rule of a new network lets through. */
@@ -108,7 +110,7 @@ export function drawOptions (given: Given): SimOptions {
   return options
 }
 
-const WORDS: Readonly<Record<string, readonly string[]>> = { compute: ['real', 'stand-in'], network: ['main', 'fast'] }
+const WORDS: Readonly<Record<string, readonly string[]>> = { compute: ['real', 'stand-in'], network: ['main', 'fast'], history: ['long', 'short'] }
 /** Options of the command itself. */
 const OWN: Readonly<Record<string, string>> = { nodes: '--nodes', attackerShare: '--attackers', safetyMs: '--hours', attackers: '--enemies', seed: '--seed' }
 /** Of the others, the least and the most; what has no line here is from 0. Nothing would ever arrive where all is lost. */
@@ -152,8 +154,9 @@ function draw (given: Given): SimOptions {
     nodes: given.nodes ?? 30 + of('nodes').below(71),
     compute: of('compute').chance(0.25) ? 'real' : 'stand-in',
     network,
+    history: network === 'fast' && of('history').chance(0.4) ? 'short' : 'long',
     // Contributions, vouches and votes are most of what happens in a world: rounds that are longer make more worlds.
-    roundMs: Math.round(of('round').between(1, 4) * (paramsOf(network).roundMs ?? MAIN.roundMs)),
+    roundMs: Math.round(of('round').between(1, 4) * (paramsOf({ network }).roundMs ?? MAIN.roundMs)),
     offers: of('offers').chance(0.15) ? 0 : 4 + of('offers per round').below(9),
     laptopSliceMs,
     duty: rounded(verifying(laptopSliceMs, network) + of('duty').between(0.1, 0.25)),
@@ -203,13 +206,15 @@ function draw (given: Given): SimOptions {
  * for mining, whoever verifies would hardly mine, and those who do not would have most of the work.
  */
 function verifying (laptopSliceMs: number, network: SimOptions['network']): number {
-  return 2 * laptopSliceMs / (paramsOf(network).blockIntervalMs ?? MAIN.blockIntervalMs)
+  return 2 * laptopSliceMs / (paramsOf({ network }).blockIntervalMs ?? MAIN.blockIntervalMs)
 }
 
-export function paramsOf (network: SimOptions['network']): Partial<ChainParams> {
-  if (network === 'main') return {}
+export function paramsOf ({ history, network }: Partial<Pick<SimOptions, 'history'>> & Pick<SimOptions, 'network'>): Partial<ChainParams> {
   const { cancelDelay, committeeBlocks, epochBlocks, maturity, retargetWindow } = TEST
-  return { blockIntervalMs: MAIN.blockIntervalMs / 2, roundMs: MAIN.roundMs / 2, cancelDelay, committeeBlocks, epochBlocks, maturity, retargetWindow }
+  return {
+    ...network === 'main' ? {} : { blockIntervalMs: MAIN.blockIntervalMs / 2, roundMs: MAIN.roundMs / 2, cancelDelay, committeeBlocks, epochBlocks, maturity, retargetWindow },
+    ...history === 'short' ? { historyBlocks: MAIN.historyBlocks / 3 + 2, joinReplayBlocks: MAIN.joinReplayBlocks / 2 } : {}
+  }
 }
 
 /** One number per name, for the report and for the first lines of the command. */

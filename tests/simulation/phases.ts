@@ -41,7 +41,7 @@ export async function runWorld (o: SimOptions, course: Course): Promise<WorldRep
   const classes = Array.from({ length: o.nodes }, () => classOf(o, devices.uniform()))
   const squads = o.attackers.map(name => ATTACKERS[name]())
   const world = new World({
-    seed: o.seed, nodes: o.nodes, compute: o.compute, laptopSliceMs: o.laptopSliceMs, duty: o.duty, offers: o.offers === 0 ? undefined : o.offers, warm: true, params: { ...paramsOf(o.network), roundMs: o.roundMs },
+    seed: o.seed, nodes: o.nodes, compute: o.compute, laptopSliceMs: o.laptopSliceMs, duty: o.duty, offers: o.offers === 0 ? undefined : o.offers, warm: true, params: { ...paramsOf(o), roundMs: o.roundMs },
     devices: i => classes[i],
     // The first ones: who is which is drawn anyhow (line, device).
     enemy: i => i < attackers ? squads[i % squads.length].recruit() : undefined
@@ -69,7 +69,7 @@ export async function runWorld (o: SimOptions, course: Course): Promise<WorldRep
     const report = observer.report({
       command: course.command, scenario: course.scenario, wallMs: performance.now() - begun, violations: watch.violations, checked: CHECKED,
       options: printable(o),
-      counts: { ...prefixed('struck: ', faults.counts), ...prefixed('users: ', users.counts), ...Object.assign({}, ...squads.map(squad => prefixed(`${squad.name}: `, squad.deeds.all()))) as Record<string, number>, ...prefixed('refused between honest: ', watch.refusedBetweenHonest), 'deepest reorganisation': watch.deepestReorganisation, 'wrong contributions sealed': watch.sealedWrong, ...prefixed('wrong contributions: ', watch.wrongRounds) },
+      counts: { ...prefixed('struck: ', faults.counts), ...prefixed('users: ', users.counts), ...Object.assign({}, ...squads.map(squad => prefixed(`${squad.name}: `, squad.deeds.all()))) as Record<string, number>, ...prefixed('refused between honest: ', watch.refusedBetweenHonest), 'deepest reorganisation': watch.deepestReorganisation, ...prefixed('tabs whose chain was ', watch.longChains), 'wrong contributions sealed': watch.sealedWrong, ...prefixed('wrong contributions: ', watch.wrongRounds) },
       healedAtMs
     })
     const deeds = Object.fromEntries(o.attackers.slice(0, attackers).map((name, i) => [name, squads[i].deeds.all()]))

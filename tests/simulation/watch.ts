@@ -88,6 +88,9 @@ export class Watch {
   readonly #funds = new Map<Tab, { readonly profile: number, readonly most: Map<number, bigint>, lessAtMs: number }>()
   readonly refusedBetweenHonest: Record<string, number> = {}
   deepestReorganisation = 0
+  /** Honest tabs whose chain had a base above the first block, and those that stood on a ledger they had joined by. */
+  readonly #cut = new Set<Tab>()
+  readonly #joined = new Set<Tab>()
 
   constructor (world: World, faults: Faults, squads: readonly Squad[]) {
     this.#world = world
@@ -239,6 +242,8 @@ export class Watch {
   /** Contributions of wrong bits that a seal carried: optimistic sealing lets one through until it is challenged. */
   readonly #sealedWrong = new Set<string>()
   get sealedWrong (): number { return this.#sealedWrong.size }
+  /** How far its worlds go into what long chains do. */
+  get longChains (): Record<'cut' | 'joined by a ledger', number> { return { cut: this.#cut.size, 'joined by a ledger': this.#joined.size } }
   get wrongRounds (): Forgeries['counts'] { return this.#forgeries.counts }
 
   #remember (meta: BlockMeta): void { this.#known.set(toHex(meta.hash), meta) }
@@ -317,6 +322,8 @@ export class Watch {
       const isKeyTurn = this.#samples % AUDIT_EVERY === 0
       for (const { tab, node } of up) {
         if (isKeyTurn) this.#bannedKeys(tab, node, up)
+        if (node.chain.baseHeight() > 0) this.#cut.add(tab)
+        if (node.chain.isAdopted) this.#joined.add(tab)
         for (const { id, reason } of node.net.banned) this.#banned(tab, id, reason)
         this.#forgeries.look(tab, tab.session!, node)
         this.#auditing.choice(tab.index, node)
