@@ -148,13 +148,16 @@ function draw (given: Given): SimOptions {
   const network = of('network').chance(0.4) ? 'main' : 'fast'
   // A slice of the benchmark takes a laptop a tenth of a second, the dearest one a quarter; fewer are simulated faster.
   const laptopSliceMs = rounded(of('slice').between(200, 400))
+  const history = network === 'fast' && of('history').chance(0.4) ? 'short' : 'long'
+  // Two hundred blocks make a ledger that is joined by.
+  const lengthMs = of('length').between(4, 10) * MINUTE * (history === 'short' && of('long').chance(0.25) ? 3 : 1)
   const attackerShare = enemies.length === 0 ? 0 : given.attackerShare ?? (of('attackers').chance(OFF) ? 0 : 0.3)
   return {
     seed: given.seed,
     nodes: given.nodes ?? 30 + of('nodes').below(71),
     compute: of('compute').chance(0.25) ? 'real' : 'stand-in',
     network,
-    history: network === 'fast' && of('history').chance(0.4) ? 'short' : 'long',
+    history,
     // Contributions, vouches and votes are most of what happens in a world: rounds that are longer make more worlds.
     roundMs: Math.round(of('round').between(1, 4) * (paramsOf({ network }).roundMs ?? MAIN.roundMs)),
     offers: of('offers').chance(0.15) ? 0 : 4 + of('offers per round').below(9),
@@ -162,7 +165,7 @@ function draw (given: Given): SimOptions {
     duty: rounded(verifying(laptopSliceMs, network) + of('duty').between(0.1, 0.25)),
     phoneShare: rounded(swarm(of('phones'), 0.1, 0.5)),
     gamingShare: of('gaming').chance(0.3) ? 0.04 : 0,
-    safetyMs: given.hours === undefined ? Math.round(of('length').between(4, 10) * MINUTE) : Math.round(given.hours * 60 * MINUTE),
+    safetyMs: given.hours === undefined ? Math.round(lengthMs) : Math.round(given.hours * 60 * MINUTE),
     livenessMs: 15 * MINUTE,
     attackerShare,
     attackers: attackerShare === 0 ? [] : of('enemies').shuffle(enemies).slice(0, 1 + of('enemy kinds').below(ENEMIES_MAX)),

@@ -5,6 +5,7 @@
 import { describe, expect, it } from 'vitest'
 import { ascii, hash } from '../../src/core/crypto/hash.ts'
 import { toHex } from '../../src/core/codec/ssz.ts'
+import { MAIN, paramErrors } from '../../src/core/params.ts'
 import { initialState } from '../../src/core/training/init.ts'
 import { RingLog } from '../../src/node/log.ts'
 import { Spending } from '../../src/node/spending.ts'
@@ -12,7 +13,7 @@ import { MemoryPurse } from '../../src/storage/memoryPurse.ts'
 import type { SliceTask } from '../../src/ports/compute.ts'
 import { realKernels, standInKernels } from './devices.ts'
 import { Faults } from './faults.ts'
-import { drawOptions, printable } from './options.ts'
+import { drawOptions, paramsOf, printable } from './options.ts'
 import { poissonAtLeast, poissonAtMost } from './chance.ts'
 import { Seeded } from './seeded.ts'
 import { Watch } from './watch.ts'
@@ -103,6 +104,9 @@ describe('options', () => {
       if (!['jitter', 'outageMs', 'awayMs', 'jumpMs'].includes(name)) expect(values.filter(v => v === 0).length, name).toBeGreaterThan(5)
     }
     expect(new Set(worlds.map(w => w.attackerShare))).toEqual(new Set([0, 0.3]))
+    // What is cut may not be missed by any rule.
+    expect(new Set(worlds.map(w => w.history))).toEqual(new Set(['long', 'short']))
+    for (const w of worlds) expect(paramErrors({ ...MAIN, ...paramsOf(w) })).toEqual([])
   })
 })
 

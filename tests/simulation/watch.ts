@@ -88,7 +88,7 @@ export class Watch {
   readonly #funds = new Map<Tab, { readonly profile: number, readonly most: Map<number, bigint>, lessAtMs: number }>()
   readonly refusedBetweenHonest: Record<string, number> = {}
   deepestReorganisation = 0
-  /** Honest tabs whose chain had a base above the first block, and those that stood on a ledger they had joined by. */
+  /** Honest tabs whose chain had a base above the first block, and those that had joined by a ledger. */
   readonly #cut = new Set<Tab>()
   readonly #joined = new Set<Tab>()
 
@@ -323,7 +323,7 @@ export class Watch {
       for (const { tab, node } of up) {
         if (isKeyTurn) this.#bannedKeys(tab, node, up)
         if (node.chain.baseHeight() > 0) this.#cut.add(tab)
-        if (node.chain.isAdopted) this.#joined.add(tab)
+        if (node.chain.joined() !== undefined) this.#joined.add(tab)
         for (const { id, reason } of node.net.banned) this.#banned(tab, id, reason)
         this.#forgeries.look(tab, tab.session!, node)
         this.#auditing.choice(tab.index, node)
