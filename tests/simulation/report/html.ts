@@ -140,6 +140,6 @@ th:first-child,.options td,.options th{text-align:left}
 .prose td,.prose th{text-align:left}
 thead th{font-weight:550;color:var(--muted)}
 tbody th{font-weight:500}
-@media(max-width:700px){main{padding:16px 12px 32px}.card,.verdict{padding:12px 14px}svg text{font-size:15px}}
+@media(max-width:700px){main{padding:16px 12px 32px}.card,.verdict{padding:12px 14px}svg text{font-size:15px}.options td:nth-child(7){min-width:80em}}
 @media print{.card{break-inside:avoid}}
 `
