@@ -133,7 +133,7 @@ export class Faults {
 
   #length (r: Seeded): number { return r.exponential(this.#o.awayMs) }
 
-  #outage (r: Seeded): number { return r.exponential(this.#o.outageMs) }
+  #outage (r: Seeded): number { return Math.min(r.exponential(this.#o.outageMs), this.#o.outageMostMs) }
 
   #after (ms: number, fn: () => void, healing = false): void {
     this.#world.scheduler.after(ms, () => { if (healing || !this.#healed) fn() })

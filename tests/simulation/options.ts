@@ -19,8 +19,9 @@ export interface FaultOptions {
   readonly partitionEveryMs: number
   readonly oneWayEveryMs: number
   readonly relayDownEveryMs: number
-  /** Mean length of a partition or an outage. */
+  /** Mean length of a partition or an outage, and the most: halves that were apart for longer than blocks are kept do not come together again (docs/security.md, section 7). */
   readonly outageMs: number
+  readonly outageMostMs: number
   readonly hideEveryMs: number
   readonly freezeEveryMs: number
   readonly closeEveryMs: number
@@ -148,9 +149,11 @@ function draw (given: Given): SimOptions {
   const network = of('network').chance(0.4) ? 'main' : 'fast'
   // A slice of the benchmark takes a laptop a tenth of a second, the dearest one a quarter; fewer are simulated faster.
   const laptopSliceMs = rounded(of('slice').between(200, 400))
-  const history = network === 'fast' && of('history').chance(0.4) ? 'short' : 'long'
-  // Two hundred blocks make a ledger that is joined by.
-  const lengthMs = of('length').between(4, 10) * MINUTE * (history === 'short' && of('long').chance(0.25) ? 3 : 1)
+  const drawn = network === 'fast' && of('history').chance(0.4) ? 'short' : 'long'
+  const history = given.set?.history === 'short' || given.set?.history === 'long' ? given.set.history : drawn
+  // It takes two hundred blocks to make a ledger that is joined by, and somebody who has nothing.
+  const joins = history === 'short' && of('joins').chance(0.25)
+  const lengthMs = of('length').between(4, 10) * MINUTE * (joins ? 3 : 1)
   const attackerShare = enemies.length === 0 ? 0 : given.attackerShare ?? (of('attackers').chance(OFF) ? 0 : 0.3)
   return {
     seed: given.seed,
@@ -178,12 +181,13 @@ function draw (given: Given): SimOptions {
       oneWayEveryMs: fault('one way', 10 * MINUTE, 2 * MINUTE),
       relayDownEveryMs: fault('relay', 10 * MINUTE, 2 * MINUTE),
       outageMs: rounded(of('outage').between(15_000, 90_000)),
+      outageMostMs: history === 'short' ? MINUTE : 10 * MINUTE,
       hideEveryMs: fault('hide', 10 * MINUTE, MINUTE),
       freezeEveryMs: fault('freeze', 20 * MINUTE, 3 * MINUTE),
       closeEveryMs: fault('close', 20 * MINUTE, 3 * MINUTE),
       crashEveryMs: fault('crash', 30 * MINUTE, 3 * MINUTE),
       reloadEveryMs: fault('reload', 20 * MINUTE, 3 * MINUTE),
-      wipeEveryMs: fault('wipe', 60 * MINUTE, 10 * MINUTE),
+      wipeEveryMs: joins ? 6 * MINUTE : fault('wipe', 60 * MINUTE, 10 * MINUTE),
       awayMs: rounded(of('away').between(5_000, 120_000)),
       skewMs: fault('skew', 200, 4_000),
       jumpEveryMs: fault('jump', 60 * MINUTE, 10 * MINUTE),

@@ -30,7 +30,7 @@ describe('worlds drawn from a random seed', () => {
 // Half an hour of short blocks: with fewer there is no ledger to join by.
 it('a world whose chains are cut, and whose emptied tabs join by the ledger of one of them', { timeout: 600_000 }, async () => {
   const seed = `long-${randomBytes(5).toString('hex')}`
-  const [nodes, hours, set] = [10, 0.45, { network: 'fast', history: 'short', compute: 'stand-in', wipeEveryMs: '300000' }]
+  const [nodes, hours, set] = [10, 0.5, { network: 'fast', history: 'short', compute: 'stand-in', loss: '0.01', wipeEveryMs: '300000' }]
   const command = `npm run sim -- --seed ${seed} --nodes ${nodes} --hours ${hours} --attackers 0 --set ${Object.entries(set).map(([name, value]) => `${name}=${value}`).join(',')}`
   const report = await runWorld(drawOptions({ seed, nodes, hours, enemies: [], set }), { command, scenario: 'faults' })
   expect(report.violations, command).toEqual([])
