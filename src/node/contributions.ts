@@ -35,7 +35,7 @@ export const CONTRIBUTIONS_PER_ORIGIN = 2 * MAX_CONTRIBUTION_SLICES
 export const COMING_PER_PEER = CONTRIBUTIONS_PER_JOB
 /** Vouches kept for one contribution. */
 const VOUCHES_KEPT = 8
-/** A claim or vouch may be this far ahead of what it refers to, ms. */
+/** What is said of a round may be this far ahead of what it refers to, ms. */
 export const AHEAD_MS = 2_000
 /** The payload must come while the gossip validator may still answer. */
 const PAYLOAD_MS = 4_500

@@ -339,8 +339,7 @@ export class Mempool implements PoolService {
       this.#changes = changes
     }
     if (old !== undefined) this.#remove(old)
-    const full = (): boolean => this.#isFull(e)
-    if (!full()) {
+    if (!this.#isFull(e)) {
       if (isTrial) putBack()
       return undefined
     }
@@ -349,7 +348,7 @@ export class Mempool implements PoolService {
     const isLast = [...this.#bySender.get(e.from)?.keys() ?? []].every(nonce => nonce < e.nonce)
     if (old === undefined && isLast && [...idle].every(x => x === e)) this.#noneIdle = { tip, changes }
     const worse = (a: Entry, b: Entry): boolean => idle.has(a) === idle.has(b) ? better(b, a) : idle.has(a)
-    while (full()) {
+    while (this.#isFull(e)) {
       let worst: Entry | undefined
       for (const x of this.#byId.values()) if (!x.own && x.from !== e.from && (worst === undefined || worse(x, worst))) worst = x
       if (worst === undefined || (!e.own && (idle.has(worst) === idle.has(e) ? worst.fee >= e.fee : idle.has(e)))) {

@@ -16,7 +16,7 @@ import { type ChainParams, HASH_BYTES, MAX_CONTRIBUTIONS_PER_SEAL, MAX_PENDING_S
 import type { Clock } from '../ports/clock.ts'
 import type { PeerId } from '../ports/network.ts'
 import type { Signatures } from '../ports/signatures.ts'
-import { type Candidate, type Contributions, sliceName, type Taken, worked } from './contributions.ts'
+import { AHEAD_MS, type Candidate, type Contributions, sliceName, type Taken, worked } from './contributions.ts'
 import { dataFor } from './datasets.ts'
 import { byLot, committeesAround, isVouched, maySit, proposers } from './duties.ts'
 import { byWorth, firstTurn, isOn, LATE_SHARE, leavesOut, type Offer, seatOf, SETTLE_SHARE, turnOf, twiceKey, voteKey } from './offer.ts'
@@ -38,8 +38,6 @@ const OFFERS_PER_JOB = 24
 const OFFERS_PER_PROPOSER = 3
 /** Those that count soonest; two at most are needed. */
 const VOUCHES_PER_CONTRIBUTION = 2
-/** How long what refers to something that is on its way is waited for. */
-export const AHEAD_MS = 2_000
 const WAITERS = 128
 /** Time the proposer has to publish the finished seal before others do it for him. */
 const SEAL_ECHO_MS = 600

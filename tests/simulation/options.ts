@@ -149,6 +149,7 @@ function draw (given: Given): SimOptions {
   const network = of('network').chance(0.4) ? 'main' : 'fast'
   // A slice of the benchmark takes a laptop a tenth of a second, the dearest one a quarter; fewer are simulated faster.
   const laptopSliceMs = rounded(of('slice').between(200, 400))
+  // Set or drawn: how long the world is, and how long its halves may be apart, goes by it.
   const drawn = network === 'fast' && of('history').chance(0.4) ? 'short' : 'long'
   const history = given.set?.history === 'short' || given.set?.history === 'long' ? given.set.history : drawn
   // It takes two hundred blocks to make a ledger that is joined by, and somebody who has nothing.

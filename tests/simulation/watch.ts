@@ -315,13 +315,13 @@ export class Watch {
     this.#world.scheduler.after(SAMPLE_MS, () => {
       this.#apart.sample(SAMPLE_MS)
       const up = this.soundUp()
-      if (up.length > 0 && this.#samples++ % AUDIT_EVERY === 0) {
+      const isAuditTurn = up.length > 0 && this.#samples++ % AUDIT_EVERY === 0
+      if (isAuditTurn) {
         const { node, tab } = up[this.#samples % up.length]
         this.#auditing.head(tab.index, node)
       }
-      const isKeyTurn = this.#samples % AUDIT_EVERY === 0
       for (const { tab, node } of up) {
-        if (isKeyTurn) this.#bannedKeys(tab, node, up)
+        if (isAuditTurn) this.#bannedKeys(tab, node, up)
         if (node.chain.baseHeight() > 0) this.#cut.add(tab)
         if (node.chain.joined() !== undefined) this.#joined.add(tab)
         for (const { id, reason } of node.net.banned) this.#banned(tab, id, reason)
